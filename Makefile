@@ -1,0 +1,42 @@
+# The first two commands on a fresh machine: `make demo` paints a picture, `make test` passes the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-long check bench plates clean
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/impasto demo
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 2
+
+test-long: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m long
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/run.py
+
+plates: $(VENV)/dev.stamp
+	$(BIN)/python tools/plates.py
+
+clean:
+	rm -rf $(VENV) dist build
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[demo,score]'
+	touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[demo,score,heic,dev]'
+	touch $@

@@ -1,0 +1,219 @@
+"""A run in the background, and the handle by which it is watched and steered."""
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import PIL.Image
+import torch
+
+from impasto.api.prepare import Job
+from impasto.api.result import Result
+from impasto.errors import ImpastoError, RunError
+from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
+from impasto.images import quantize, resize
+from impasto.painting import Painter
+from impasto.recipe import Recipe
+from impasto.runs import RunFolder
+
+_CHECKPOINT_SECONDS = 60.0
+
+
+class Run:
+    """A picture being painted by a thread of its own. Every method may be called from any thread at any time."""
+
+    def __init__(self, job: Job, *, on_event: Listener | None = None, folder: RunFolder | None = None) -> None:
+        self._job = job
+        self._listener = on_event
+        self._folder = folder
+        self._recipe = job.recipe
+        self._painter: Painter | None = None
+        self._wishes: deque[Recipe] = deque()
+        self._lock = threading.Lock()
+        self._go = threading.Event()
+        self._go.set()
+        self._stopped = False
+        self._losses: dict[str, list[float]] = {"total": [], "content": [], "style": [], "tv": []}
+        self._finished: Finished | None = None
+        self._result: Result | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="impasto", daemon=True)
+        self._thread.start()
+
+    # -- steering ------------------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Wait before the next step until `resume` or `stop`."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """End after the step that is being done; `wait` returns what is there."""
+        self._stopped = True
+        if self._painter is not None:
+            self._painter.stop()
+        self._go.set()
+
+    def change(self, **changes: Any) -> None:
+        """Change weights or snapshots before the next step; the optimiser's history is dropped.
+
+        Raises InputError for a value out of bounds or a field that only a new run can take.
+        """
+        with self._lock:
+            recipe = self._recipe.with_changes(**changes)
+            Painter.check_change(self._recipe, recipe)
+            self._recipe = recipe
+            self._wishes.append(recipe)
+
+    # -- watching ------------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether it still paints (or is paused)."""
+        return self._thread.is_alive()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it was told to pause."""
+        return not self._go.is_set()
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it is now, device and precision resolved."""
+        return self._recipe
+
+    @property
+    def image(self) -> PIL.Image.Image | None:
+        """The picture as it is now, at the size of the current level; None before the first level has begun."""
+        painter = self._painter
+        return None if painter is None else PIL.Image.fromarray(quantize(painter.picture()))
+
+    def wait(self, timeout: float | None = None) -> Result:
+        """Wait for the end and return the result.
+
+        Raises TimeoutError after `timeout` seconds (the run goes on), RunError if the run failed (`image` still gives
+        the last good picture), and whatever a listener raised.
+        """
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise TimeoutError(f"the run has not ended within {timeout} seconds")
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    # -- the thread ----------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            self._paint()
+        except BaseException as error:
+            self._error = error
+            if self._folder is not None:
+                self._fail(self._folder, error)
+        finally:
+            if self._folder is not None:
+                self._folder.close()
+
+    def _paint(self) -> None:
+        if self._job.recipe.threads is not None:
+            torch.set_num_threads(self._job.recipe.threads)
+        painter = self._job.painter()
+        if self._folder is not None:
+            self._go_on(painter, self._folder)
+        self._painter = painter
+        if self._stopped:
+            painter.stop()
+        saved = time.monotonic()
+        for event in painter.paint():
+            self._tell(event)
+            if self._folder is not None and self._settled(event, painter):
+                due = time.monotonic() - saved > _CHECKPOINT_SECONDS
+                if due or isinstance(event, (LevelStarted, Finished)):
+                    self._folder.save_checkpoint(*painter.state())
+                    saved = time.monotonic()
+            self._go.wait()
+            self._grant(painter)
+        self._result = self._make_result(painter)
+        if self._folder is not None:
+            self._folder.finish(self._result.encode(".png"), self._result.reason)
+
+    def _go_on(self, painter: Painter, folder: RunFolder) -> None:
+        """Take up the run where its checkpoint left it, if it has one."""
+        checkpoint = folder.load_checkpoint()
+        folder.rewind(checkpoint.scalars["step"] if checkpoint else 0)
+        if checkpoint is None:
+            return
+        painter.load_state(checkpoint.tensors, checkpoint.scalars)
+        for line in folder.events():
+            if line["type"] == "Step":
+                self._note(line["loss"], line["terms"])
+
+    def _settled(self, event: Event, painter: Painter) -> bool:
+        """Whether everything that belongs to the steps done so far has been told."""
+        return not (isinstance(event, Step) and painter.owes_snapshot)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Step):
+            self._note(event.loss, event.terms)
+        if isinstance(event, Finished):
+            self._finished = event
+        if self._folder is not None:
+            if isinstance(event, Snapshot):
+                self._folder.save_snapshot(event.step, event.image, self._metadata())
+            self._folder.record(event)
+        if self._listener is not None:
+            self._listener(event)
+
+    def _note(self, loss: float, terms: dict[str, float]) -> None:
+        self._losses["total"].append(loss)
+        for name, value in terms.items():
+            self._losses[name].append(value)
+
+    def _grant(self, painter: Painter) -> None:
+        with self._lock:
+            wishes, self._wishes = self._wishes, deque()
+        for recipe in wishes:
+            painter.change(recipe)
+            if self._folder is not None:
+                self._folder.record_change(recipe, painter.step)
+
+    def _metadata(self) -> dict[str, Any]:
+        return self._job.metadata(self._recipe)
+
+    def _make_result(self, painter: Painter) -> Result:
+        finished, content = self._finished, self._job.inputs.content
+        assert finished is not None
+        pixels = painter.picture()
+        height, width = pixels.shape[:2]
+        figures = {"steps": finished.step, "loss": finished.loss, "saved_loss": finished.saved_loss}
+        return Result(
+            pixels=pixels,
+            alpha=None if content.alpha is None else resize(content.alpha, width, height),
+            recipe=self._recipe,
+            losses=self._losses,
+            loss=finished.loss,
+            saved_loss=finished.saved_loss,
+            steps=finished.step,
+            seconds=finished.seconds,
+            reason=finished.reason,
+            metadata=self._metadata() | {"figures": figures},
+            exif=content.exif,
+        )
+
+    def _fail(self, folder: RunFolder, error: BaseException) -> None:
+        """Keep the last good picture and say why the run ended; what cannot be written must not hide the reason."""
+        try:
+            image = self.image
+            if image is not None:
+                folder.save_latest(quantize(self._painter.picture()), self._metadata())  # type: ignore[union-attr]
+            folder.fail(str(error))
+        except (ImpastoError, OSError):
+            pass
+
+
+__all__ = ["Run", "RunError"]

@@ -1,0 +1,92 @@
+"""From a picture to its features."""
+
+from collections.abc import Collection
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from impasto.backbones.vgg import LAYERS, convolve, pool
+from impasto.backbones.weights import Weights
+from impasto.errors import InputError
+from impasto.layers import canonical_layer, layer_stride
+from impasto.recipe import Padding, Pooling
+
+
+def check_size(width: int, height: int, layers: Collection[str]) -> None:
+    """Raise InputError, naming the smallest side that works, if a layer's map would have fewer than 2 x 2 features.
+
+    Width and height are those of the picture in pixels; each pooling halves them, rounding down.
+
+    >>> check_size(32, 32, ["conv5_1"])
+    """
+    for name in sorted(map(canonical_layer, layers), key=LAYERS.index, reverse=True):
+        smallest = 2 * layer_stride(name)
+        if min(width, height) < smallest:
+            raise InputError(
+                f"{width} x {height} px is too small for {name}, which needs both sides to be at least {smallest} px: "
+                "choose a larger size or shallower layers"
+            )
+
+
+class Extractor:
+    """VGG-19, frozen, as far as the deepest layer asked for.
+
+    The gradient of the features with respect to the picture is that of automatic differentiation. The picture and
+    conv1_1 are computed in fp32 even where the rest is bf16: the spacing of bf16 near white is a whole grey level.
+    Maps are channels-last in memory, which is the faster order for these convolutions.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        layers: Collection[str],
+        pooling: Pooling = "l2",
+        padding: Padding = "reflect",
+        precision: Literal["fp32", "bf16"] = "fp32",
+        device: torch.device,
+    ) -> None:
+        """Place the weights that are needed on the device; the rest of the network is left out.
+
+        `layers` are names such as `conv4_2`, `relu4_2` (the same layer) or `pool3`, in any order; an unknown one
+        raises InputError. With `fp32` everything is computed in the weights' own number format.
+        """
+        wanted = {canonical_layer(name) for name in layers}
+        self.layers = tuple(name for name in LAYERS if name in wanted)
+        """The layers that a call returns, from the shallowest to the deepest."""
+        self._path = LAYERS[: LAYERS.index(self.layers[-1]) + 1] if wanted else ()
+        self._pooling: Pooling = pooling
+        self._padding: Padding = padding
+        self.device = device
+        exact = weights.layers["conv1_1"][0].dtype
+        self._dtype = torch.bfloat16 if precision == "bf16" else exact
+        self._mean = torch.tensor(weights.mean, dtype=exact, device=device).view(1, 3, 1, 1)
+        self._scale = torch.tensor(weights.scale, dtype=exact, device=device).view(1, 3, 1, 1)
+        self._parameters: dict[str, tuple[Tensor, Tensor]] = {}
+        for name in self._path:
+            if name in weights.layers:
+                dtype = exact if name == "conv1_1" else self._dtype
+                kernel, bias = (values.detach().to(device, dtype) for values in weights.layers[name])
+                self._parameters[name] = kernel.contiguous(memory_format=torch.channels_last), bias
+
+    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> dict[str, Float[Tensor, "1 _c _h _w"]]:
+        """Return the features of every layer asked for, ordered from the shallowest to the deepest.
+
+        The picture is RGB, sRGB-encoded, nominally in [0, 1]; values outside are allowed. Features are in the working
+        precision (conv1_1 in fp32) and must not be changed in place. Raises InputError if the picture is too small.
+        """
+        check_size(picture.shape[-1], picture.shape[-2], self.layers)
+        # The mean goes before the padding does: beyond a border of zeros lies the mean colour, as in training.
+        maps = ((picture - self._mean) * self._scale).contiguous(memory_format=torch.channels_last)
+        features: dict[str, Tensor] = {}
+        for name in self._path:
+            if name in self._parameters:
+                kernel, bias = self._parameters[name]
+                maps = convolve(maps.to(kernel.dtype), kernel, bias, self._padding)
+            else:
+                maps = pool(maps.to(self._dtype), self._pooling)
+            if name in self.layers:
+                features[name] = maps
+        return features

@@ -1,0 +1,101 @@
+"""The flags of a recipe, one for every field of `Recipe`, with its type, default and sentence taken from there."""
+
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+
+from cyclopts import Group, Parameter
+from pydantic import SkipValidation, create_model
+
+from impasto.cli.console import is_stdio
+from impasto.errors import InputError
+from impasto.recipe import Recipe, read_recipe, resolve
+
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "Picture": ("size", "upscale", "style_size", "style_crop", "max_megapixels"),
+    "Balance": (
+        "content_weight",
+        "style_weight",
+        "tv_weight",
+        "content_layers",
+        "style_layers",
+        "coarse_content",
+        "normalization",
+    ),
+    "Start": ("init", "noise_std", "seed"),
+    "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
+    "Levels": ("levels", "level_ratio", "coarse_steps"),
+    "Network": ("backbone", "weights", "pooling", "padding"),
+    "Snapshots": ("snapshots", "snapshot_every"),
+    "Hardware": ("device", "precision", "threads"),
+}
+"""Under which heading of the help a flag stands."""
+
+
+def _flag(name: str, field: Any) -> tuple[Any, Any]:
+    """Return the field as cyclopts is to see it: under its heading, one word a value, checked later."""
+    titles = [title for title, names in GROUPS.items() if name in names] or ["Other"]
+    group = Group(titles[0], sort_key=[*GROUPS, "Other"].index(titles[0]))
+    flag = copy(field)
+    # `Recipe` itself checks the values, merged over the preset and the file: then there is one message for each.
+    flag.metadata = [*field.metadata, SkipValidation(), Parameter(group=group, **_as_one_word(field))]  # type: ignore[type-arg]
+    return field.annotation, flag
+
+
+def _as_one_word(field: Any) -> dict[str, Any]:
+    """Let a list be written with commas, as in `--style-crop 10,20,300,200`."""
+    items = _item_types(field.annotation)
+    if not items:
+        return {}
+    kinds = ["..." if item is ... else getattr(item, "__name__", "int").upper() for item in items]
+    shown = ",".join(map(str, field.default or ()))
+    return {
+        "n_tokens": 1,
+        "negative": "",
+        "metavar": ",".join(kinds),
+        "show_default": (lambda _: shown) if shown else False,
+    }
+
+
+def _item_types(annotation: Any) -> tuple[Any, ...]:
+    """Return the types of a tuple's items, also of one that may be None; nothing for any other type."""
+    if get_origin(annotation) is tuple:
+        return get_args(annotation)
+    return next(filter(None, map(_item_types, get_args(annotation))), ())
+
+
+if TYPE_CHECKING:
+    RecipeFlags = Recipe
+else:
+    RecipeFlags = Parameter(name="*")(
+        create_model("RecipeFlags", **{name: _flag(name, field) for name, field in Recipe.model_fields.items()})
+    )
+
+
+def merge(preset: str | None, recipe: Path | None, painted: str | None, flags: RecipeFlags | None) -> Recipe:
+    """Return the recipe that was asked for: preset < file or painted picture < flags.
+
+    Raises InputError in one line for whatever cannot be.
+    """
+    if recipe is not None and painted is not None:
+        raise InputError("--recipe and --from both give a recipe: name one of them")
+    stated: dict[str, Any] = {}
+    if recipe is not None:
+        stated = read_recipe(recipe)
+    elif painted is not None:
+        stated = read_painted(painted)["recipe"]
+    said = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
+    return resolve(preset, stated, said)
+
+
+def read_painted(painted: str) -> dict[str, Any]:
+    """Return the record of a run inside a picture; raises InputError if impasto has not painted it."""
+    from impasto.cli.console import source
+    from impasto.images import read_metadata
+
+    given = source(painted)
+    record = read_metadata(given if isinstance(given, bytes) else Path(given))
+    if record is None or not isinstance(record.get("recipe"), dict):
+        name = "the picture" if is_stdio(painted) else painted
+        raise InputError(f"{name} holds no recipe: impasto has not painted it, or another program has removed it")
+    return record

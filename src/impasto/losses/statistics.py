@@ -1,0 +1,26 @@
+"""Statistics of feature maps that a style is described by."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
+    """Return the Gram matrix G = F F^T, summed over the positions (Gatys et al. 2015, eq. 3), in fp32 or better.
+
+    It grows with the area of the picture; `mean_gram` does not.
+    """
+    flat = _precise(features).flatten(2)
+    return flat @ flat.mT
+
+
+def mean_gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
+    """Return the Gram matrix divided by the number of positions: the mean of f f^T.
+
+    Pictures of different sizes can be compared by it, because each is divided by its own area.
+    """
+    return gram(features) / (features.shape[2] * features.shape[3])
+
+
+def _precise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Return half-precision features as fp32: sums over a whole picture need it."""
+    return features.float() if features.dtype.itemsize < 4 else features

@@ -1,0 +1,78 @@
+"""The canvas: how the optimiser's numbers become a picture.
+
+The optimisers work on coordinates of about the scale of grey levels (0..255), so that a step size means the same for
+every canvas.
+"""
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from impasto.recipe import CanvasKind
+
+
+@runtime_checkable
+class Canvas(Protocol):
+    """A way to write a picture as unconstrained coordinates, and back."""
+
+    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the coordinates at which the canvas shows this picture (RGB in [0, 1])."""
+        ...
+
+    def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the picture, differentiable; only `free` leaves [0, 1]."""
+        ...
+
+
+class FreeCanvas:
+    """Pixels are optimised as they are, as in the paper; what leaves the range is clipped on saving."""
+
+    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the grey levels."""
+        return picture * 255.0
+
+    def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the grey levels divided by 255, unclipped."""
+        return coordinates / 255.0
+
+
+class BoxCanvas:
+    """Every coordinate is a colour: pixel = clip(1.02 sigmoid(z / 100) - 0.01).
+
+    The sigmoid keeps pixels inside the range while they are optimised, so that nothing is lost on saving. The margin of
+    0.01 lets black and white be reached at finite coordinates; inside the margin the clip passes the gradient on, so
+    that no pixel gets stuck there. At mid-grey a unit of z is about 0.65 grey levels.
+    """
+
+    _MARGIN = 0.01
+    _WIDTH = 100.0
+
+    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the inverse of `picture`."""
+        inside = (picture.clamp(0, 1) + self._MARGIN) / (1 + 2 * self._MARGIN)
+        return torch.logit(inside) * self._WIDTH
+
+    def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return a picture inside [0, 1]."""
+        wide = torch.sigmoid(coordinates / self._WIDTH) * (1 + 2 * self._MARGIN) - self._MARGIN
+        clipped: Tensor = _ClipPassingGradient.apply(wide)  # type: ignore[no-untyped-call]
+        return clipped
+
+
+class _ClipPassingGradient(torch.autograd.Function):
+    """Clip to [0, 1] whose gradient is that of the identity."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0]
+
+
+def make_canvas(kind: CanvasKind) -> Canvas:
+    """Return the canvas of that name."""
+    return BoxCanvas() if kind == "box" else FreeCanvas()

@@ -1,0 +1,208 @@
+"""Optimisers as ask and tell: `ask()` says where to look next, `tell()` takes the loss and gradient found there.
+
+One evaluation is one step. The picture is always the last accepted point, whose loss is known exactly. Nothing here
+looks at a number on the host, so that a GPU is never waited for; what depends on a value is chosen by `torch.where`.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from impasto.recipe import Recipe
+
+
+@runtime_checkable
+class Optimiser(Protocol):
+    """What the engine needs of an optimiser."""
+
+    accepted: Float[Tensor, "*shape"]
+    """The last accepted point."""
+    failures: Float[Tensor, ""]
+    """How many evaluations in a row were not finite; after `patience` of them the run is lost."""
+    patience: int
+
+    def ask(self) -> Float[Tensor, "*shape"]:
+        """Return the point to evaluate next."""
+        ...
+
+    def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
+        """Take what was found at the point last asked for; return whether it was accepted."""
+        ...
+
+    def restart(self) -> None:
+        """Forget the past, keep the accepted point: the objective has changed."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the next steps depend on."""
+        ...
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state` returned."""
+        ...
+
+
+class _Stateful:
+    """Keeps its state in the tensors named by `_STATE`."""
+
+    _STATE: tuple[str, ...]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors by name."""
+        return {name: getattr(self, name) for name in self._STATE}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take the tensors back, on the device where they are now."""
+        for name in self._STATE:
+            like: Tensor = getattr(self, name)
+            setattr(self, name, state[name].to(like.device, like.dtype))
+
+
+class Adam(_Stateful):
+    """Adam (Kingma and Ba 2015) with beta 0.9 and 0.999, epsilon 1e-8; a point that is not finite is not accepted."""
+
+    _STATE = ("accepted", "_trial", "failures", "_first", "_second", "_count")
+    patience = 1
+
+    def __init__(self, start: Float[Tensor, "*shape"], *, learning_rate: float) -> None:
+        self.accepted = start
+        self._rate = learning_rate
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget moments and count."""
+        self._trial = self.accepted
+        self._first = torch.zeros_like(self.accepted)
+        self._second = torch.zeros_like(self.accepted)
+        self._count = self.accepted.new_zeros(())
+        self.failures = self.accepted.new_zeros(())
+
+    def ask(self) -> Float[Tensor, "*shape"]:
+        """Return the point to evaluate next."""
+        return self._trial
+
+    def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
+        """Accept or refuse the point and choose the next."""
+        accept = torch.isfinite(loss) & torch.isfinite(gradient).all()
+        self.accepted = torch.where(accept, self._trial, self.accepted)
+        self.failures = torch.where(accept, 0, self.failures + 1)
+        self._count = self._count + 1
+        self._first = torch.lerp(gradient, self._first, 0.9)
+        self._second = torch.lerp(gradient.square(), self._second, 0.999)
+        mean = self._first / (1 - 0.9**self._count)
+        spread = (self._second / (1 - 0.999**self._count)).sqrt()
+        self._trial = self._trial - self._rate * mean / (spread + 1e-8)
+        return accept
+
+
+class GuardedLBFGS(_Stateful):
+    """L-BFGS (Liu and Nocedal 1989) without a line search, guarded so that it cannot diverge.
+
+    - A point is accepted if its loss is finite and not above the largest of the last few accepted losses (the
+      non-monotone rule of Grippo, Lampariello and Lucidi 1986); else the next trial starts from the accepted point
+      again with a quarter of the step, and from the second refusal on along the gradient, the history dropped.
+    - A pair (s, y) enters the history only if the curvature along it is clearly positive.
+    - A direction that does not descend is replaced by the gradient's.
+    - No step is longer than `max_step` (root mean square over the canvas).
+    """
+
+    _STATE = (
+        "accepted", "failures", "_trial", "_gradient", "_losses", "_steps", "_changes", "_rho", "_scale", "_shrink",
+        "_refusals", "_count",
+    )  # fmt: skip
+    patience = 12
+
+    _WINDOW = 5
+    _FIRST_STEP = 2.0
+    """Root mean square of the first step, in units of the canvas; nothing is known of the curvature yet."""
+    _LEAST_CURVATURE = 1e-3
+    """Least cosine between step and change of gradient that counts as curvature; half precision's noise is below."""
+
+    def __init__(self, start: Float[Tensor, "*shape"], *, history: int, max_step: float) -> None:
+        self.accepted = start
+        self._history = history
+        self._max_step = max_step
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget history, losses and step lengths."""
+        z = self.accepted
+        self._trial = z
+        self._gradient = torch.zeros_like(z)
+        self._losses = z.new_full((self._WINDOW,), torch.inf)
+        self._steps = z.new_zeros((self._history, z.numel()))
+        self._changes = z.new_zeros((self._history, z.numel()))
+        self._rho = z.new_zeros((self._history,))
+        self._scale = z.new_zeros(())
+        self._shrink = z.new_ones(())
+        self._refusals = z.new_zeros(())
+        self.failures = z.new_zeros(())
+        self._count = torch.zeros((), dtype=torch.int64)
+
+    def ask(self) -> Float[Tensor, "*shape"]:
+        """Return the point to evaluate next."""
+        return self._trial
+
+    def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
+        """Accept or refuse the point and choose the next."""
+        finite = torch.isfinite(loss) & torch.isfinite(gradient).all()
+        first = torch.isinf(self._losses).all()
+        highest = torch.where(torch.isinf(self._losses), -torch.inf, self._losses).max()
+        accept = finite & (first | (loss <= highest))
+        self._learn(accept & ~first, gradient)
+        self.failures = torch.where(finite, 0, self.failures + 1)
+        self._refusals = torch.where(accept, 0, self._refusals + 1)
+        self._shrink = torch.where(accept, (2 * self._shrink).clamp(max=1), self._shrink / 4)
+        self._rho = torch.where(self._refusals > 1, 0, self._rho)
+        self._losses = torch.where(accept, torch.cat([self._losses[1:], loss.reshape(1)]), self._losses)
+        self.accepted = torch.where(accept, self._trial, self.accepted)
+        self._gradient = torch.where(accept, gradient, self._gradient)
+        self._trial = self.accepted + self._bounded(self._direction()).view_as(self.accepted)
+        return accept
+
+    def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
+        """Put the last step and its change of gradient into the history, or an inert pair if it teaches nothing."""
+        step = (self._trial - self.accepted).flatten()
+        change = (gradient - self._gradient).flatten()
+        curvature = step @ change
+        usable = usable & (curvature > self._LEAST_CURVATURE * step.norm() * change.norm())
+        slot = int(self._count) % len(self._rho)
+        self._steps[slot] = torch.where(usable, step, 0)
+        self._changes[slot] = torch.where(usable, change, 0)
+        self._rho[slot] = torch.where(usable, 1 / curvature, 0)
+        self._scale = torch.where(usable, curvature / (change @ change), self._scale)
+        self._count = self._count + 1
+
+    def _direction(self) -> Float[Tensor, "n"]:
+        """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
+        gradient = self._gradient.flatten()
+        plain = -gradient * (self._FIRST_STEP / _rms(gradient))
+        newest = int(self._count) - 1
+        order = [(newest - i) % len(self._rho) for i in range(min(len(self._rho), int(self._count)))]
+        q = gradient
+        alphas = []
+        for i in order:
+            alphas.append(self._rho[i] * (self._steps[i] @ q))
+            q = q - alphas[-1] * self._changes[i]
+        known = (self._rho > 0).any()
+        q = q * torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
+        for i, alpha in zip(reversed(order), reversed(alphas), strict=True):
+            q = q + (alpha - self._rho[i] * (self._changes[i] @ q)) * self._steps[i]
+        descends = q @ gradient > 1e-6 * q.norm() * gradient.norm()
+        return torch.where(descends, -q, plain)
+
+    def _bounded(self, direction: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+        return direction * ((self._max_step / _rms(direction)).clamp(max=1) * self._shrink)
+
+
+def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
+    return x.square().mean().sqrt().clamp(min=1e-30)
+
+
+def make_optimiser(recipe: Recipe, start: Float[Tensor, "*shape"]) -> Optimiser:
+    """Return the recipe's optimiser, to begin at `start` (coordinates of a canvas)."""
+    if recipe.optimizer == "adam":
+        return Adam(start, learning_rate=recipe.learning_rate)
+    return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step)

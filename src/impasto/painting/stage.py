@@ -1,0 +1,154 @@
+"""One level while it is painted: its canvas, its objective and its optimiser."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from impasto.backbones import Extractor
+from impasto.control import recolor
+from impasto.images import fit, resize
+from impasto.losses import TERMS, Objective, measure_targets
+from impasto.painting.canvas import make_canvas
+from impasto.painting.optimisers import make_optimiser
+from impasto.painting.pyramid import Level
+from impasto.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """What is to be painted, in RGB, [0, 1]: photo, style and, if the canvas starts from a file, that picture."""
+
+    content: Float[np.ndarray, "h w 3"]
+    style: Float[np.ndarray, "sh sw 3"]
+    init: Float[np.ndarray, "ih iw 3"] | None = None
+
+
+class Stage:
+    """Optimises the canvas of one level, step by step."""
+
+    NUMBERS = (*TERMS, "accepted", "failures")
+    """What `advance` returns."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        scene: Scene,
+        extractor: Extractor,
+        level: Level,
+        start: Float[np.ndarray, "_h _w 3"] | None = None,
+    ) -> None:
+        """Measure the targets at this level's size and start from `start`, or from what the recipe says."""
+        self.level = level
+        content = resize(scene.content, level.width, level.height)
+        style = resize(scene.style, *style_size(recipe, scene, level))
+        if start is None:
+            start = _first_picture(recipe, scene, content, style)
+        device = extractor.device
+        targets = measure_targets(extractor, recipe, _tensor(content, device), _tensor(style, device))
+        factor = recipe.coarse_content**level.above
+        self._keep_best = recipe.keep_best and not level.above
+        self._canvas = make_canvas(recipe.canvas)
+        self._objective = Objective(extractor, recipe, targets, content_factor=factor)
+        if start.shape != content.shape:
+            start = resize(start, level.width, level.height)
+        coordinates = self._canvas.coordinates(_tensor(start, device))
+        self._optimiser = make_optimiser(recipe, coordinates)
+        self.patience = self._optimiser.patience
+        self._best = coordinates
+        self._lowest = coordinates.new_full((), torch.inf)
+
+    def advance(self) -> Float[Tensor, "5"]:
+        """Do one evaluation of loss and gradient; return the NUMBERS, still on the device."""
+        coordinates = self._optimiser.ask().detach().requires_grad_()
+        terms = self._objective(self._canvas.picture(coordinates))
+        loss = terms.sum()
+        (gradient,) = torch.autograd.grad(loss, coordinates)
+        loss, terms = loss.detach(), terms.detach()
+        accepted = self._optimiser.tell(loss, gradient)
+        if self._keep_best:
+            better = accepted & (loss < self._lowest)
+            self._lowest = torch.where(better, loss, self._lowest)
+            self._best = torch.where(better, self._optimiser.accepted, self._best)
+        return torch.cat([terms, torch.stack([accepted.to(terms.dtype), self._optimiser.failures.to(terms.dtype)])])
+
+    def change(self, recipe: Recipe) -> None:
+        """Go on by other weights; what was learnt about the old objective is dropped."""
+        self._objective.change(recipe)
+        self._optimiser.restart()
+        self._lowest = torch.full_like(self._lowest, torch.inf)
+
+    def picture(self) -> Float[np.ndarray, "h w 3"]:
+        """Return the last accepted picture (the best one if the recipe keeps the best), clipped to [0, 1]."""
+        chosen = self._optimiser.accepted
+        if self._keep_best:
+            chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
+        with torch.no_grad():
+            picture = self._canvas.picture(chosen).clamp(0, 1)
+        return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+
+    def loss_of(self, picture: Float[np.ndarray, "h w 3"]) -> float:
+        """Return the objective of a picture of this level's size."""
+        with torch.no_grad():
+            return float(self._objective(_tensor(picture, self._best.device)).sum())
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors on which the next steps depend."""
+        own = {"best": self._best, "lowest": self._lowest}
+        return own | {f"optimiser.{name}": tensor for name, tensor in self._optimiser.state().items()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state` returned."""
+        device = self._best.device
+        self._best, self._lowest = state["best"].to(device), state["lowest"].to(device)
+        prefix = "optimiser."
+        self._optimiser.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+
+
+def style_size(recipe: Recipe, scene: Scene, level: Level) -> tuple[int, int]:
+    """Return the size at which a level looks at the style: its long side is the canvas's, or shrinks alike."""
+    height, width = scene.style.shape[:2]
+    long_side: float = max(level.width, level.height)
+    if recipe.style_size is not None:
+        long_side = recipe.style_size / recipe.level_ratio**level.above
+    return fit(width, height, max(1, round(long_side)))
+
+
+def _first_picture(
+    recipe: Recipe,
+    scene: Scene,
+    content: Float[np.ndarray, "h w 3"],
+    style: Float[np.ndarray, "sh sw 3"],
+) -> Float[np.ndarray, "_h _w 3"]:
+    """Return what the first level starts from; noise may leave [0, 1]."""
+    if recipe.init == "content":
+        return content
+    if recipe.init == "recolored":
+        return recolor(content, style)
+    if recipe.init == "noise":
+        # Drawn on the processor, so that one seed means one noise on every device.
+        generator = torch.Generator().manual_seed(recipe.seed)
+        noise = torch.randn(content.shape, generator=generator).numpy() * recipe.noise_std
+        return np.asarray((_MEAN_COLOR + noise) / 255.0, dtype=np.float32)
+    if recipe.init == "style":
+        return _cover(style, content.shape[1], content.shape[0])
+    assert scene.init is not None, "whoever makes a scene reads the file that init names"
+    return scene.init
+
+
+_MEAN_COLOR = np.array([123.68, 116.779, 103.939])
+"""Mean colour of ImageNet in grey levels: what the network takes for zero."""
+
+
+def _cover(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Float[np.ndarray, "_h _w 3"]:
+    """Resize a picture so that it covers width x height, and cut the middle out."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    large = resize(picture, max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+    top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
+    return large[top : top + height, left : left + width]
+
+
+def _tensor(picture: Float[np.ndarray, "h w 3"], device: torch.device) -> Float[Tensor, "1 3 h w"]:
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(device)

@@ -1,0 +1,150 @@
+"""run.json and the copies of the inputs: what a run is, written once when it begins."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from impasto.errors import InputError
+from impasto.images import Picture, atomic_write, read_picture
+from impasto.recipe import Recipe
+from impasto.runs.disk import why
+
+HEADER: Final = "run.json"
+INPUTS: Final = "inputs"
+
+
+@dataclass(frozen=True, eq=False)
+class RunInputs:
+    """The pictures a run begins with; `init` is the picture that the canvas starts from, if it is a file."""
+
+    content: Picture
+    styles: tuple[Picture, ...]
+    init: Picture | None = None
+
+
+class _Part(BaseModel):
+    # Fields that a later version may add are left alone.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class KeptInput(_Part):
+    """The copy of an input file: where it lies in the run folder, its SHA-256, and the name the person knows it by."""
+
+    file: Annotated[str, Field(pattern=rf"^{INPUTS}/[a-z0-9-]+\.[a-z]+$")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    name: str
+
+
+class KeptInputs(_Part):
+    """The copies of all inputs."""
+
+    content: KeptInput
+    styles: tuple[KeptInput, ...]
+    init: KeptInput | None
+
+
+class Header(_Part):
+    """What run.json holds."""
+
+    format: Literal[1] = 1
+    program: Literal["impasto"] = "impasto"
+    version: str
+    created: AwareDatetime
+    recipe: dict[str, Any]
+    inputs: KeptInputs
+    output: str | None
+    command: str | None
+
+    def checked_recipe(self) -> Recipe:
+        """Return the recipe that the run began with; raises InputError if this version does not know it."""
+        return Recipe().with_changes(**self.recipe)
+
+
+def program_version() -> str:
+    """Return the version of the installed program, or `unknown` when it runs from its source."""
+    try:
+        return version("impasto")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def write_header(folder: Path, header: Header) -> None:
+    """Write run.json, atomically: a folder is a run from this moment."""
+    atomic_write(folder / HEADER, (header.model_dump_json(indent=2) + "\n").encode())
+
+
+def read_header(folder: Path) -> Header:
+    """Read run.json; raises InputError if the folder holds no run, or one that this version cannot read."""
+    try:
+        text = (folder / HEADER).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        missing = "holds no run: give the folder that --run named" if folder.is_dir() else "is not a folder with a run"
+        raise InputError(f"{folder} {missing}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {folder / HEADER}: {why(error)}") from None
+    try:
+        fields = json.loads(text)
+        if isinstance(fields, dict) and fields.get("format", 1) != 1:
+            raise InputError(f"{folder} holds a run of format {fields['format']!r}: it needs a newer impasto")
+        header = Header.model_validate(fields)
+        header.checked_recipe()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole file"
+        raise InputError(f"{folder / HEADER} is damaged: {place}: {first['msg']}") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{folder / HEADER} is damaged: {error}") from None
+    return header
+
+
+def keep_inputs(folder: Path, inputs: RunInputs) -> KeptInputs:
+    """Copy the files' bytes into the folder and return where they are; raises OSError or InputError."""
+    (folder / INPUTS).mkdir(exist_ok=True)
+
+    def keep(picture: Picture, stem: str) -> KeptInput:
+        file = f"{INPUTS}/{stem}{_suffix(picture.encoded)}"
+        atomic_write(folder / file, picture.encoded)
+        return KeptInput(file=file, sha256=picture.sha256, name=picture.name)
+
+    return KeptInputs(
+        content=keep(inputs.content, "content"),
+        styles=tuple(keep(style, f"style-{number}") for number, style in enumerate(inputs.styles, start=1)),
+        init=keep(inputs.init, "init") if inputs.init else None,
+    )
+
+
+def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> RunInputs:
+    """Read the copies; raises InputError if one is missing or is not, byte for byte, what was kept."""
+
+    def read(item: KeptInput) -> Picture:
+        path = folder / item.file
+        try:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {why(error)}; put the picture back to go on with the run") from None
+        if sha256 != item.sha256:
+            raise InputError(f"{path} has changed since the run began: put the first one back or start a new run")
+        return dataclasses.replace(read_picture(path, max_megapixels=max_megapixels), name=item.name)
+
+    return RunInputs(
+        content=read(kept.content),
+        styles=tuple(map(read, kept.styles)),
+        init=read(kept.init) if kept.init else None,
+    )
+
+
+def _suffix(data: bytes) -> str:
+    """Return the file name's ending that fits the bytes, so that other programs open the copy."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    if data[4:8] == b"ftyp":
+        return ".avif" if data[8:12] in (b"avif", b"avis") else ".heic"
+    known = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"II": ".tif", b"MM": ".tif"}
+    return next((suffix for magic, suffix in known.items() if data.startswith(magic)), ".image")

@@ -1,0 +1,181 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from impasto.backbones import Extractor, Weights, check_size
+from impasto.backbones.vgg import LAYERS
+from impasto.errors import InputError
+from impasto.recipe import Padding, Pooling
+
+CPU = torch.device("cpu")
+RED, BLUE = (torch.tensor(color).view(1, 3, 1, 1).expand(1, 3, 16, 16) for color in ((0.9, 0.1, 0.1), (0.1, 0.1, 0.9)))
+
+
+def in_plain_caffe(file: Path, picture: Tensor, pooling: str) -> dict[str, Tensor]:
+    """The network as it was published: grey levels in BGR less their means, zeros beyond the border."""
+    stored = torch.load(file, weights_only=True)
+    red, green, blue = picture[0] * 255
+    maps = torch.stack([blue - 103.939, green - 116.779, red - 123.68])[None]
+    features = {}
+    for block, count in enumerate((2, 2, 4, 4, 4), start=1):
+        for index in range(1, count + 1):
+            key = f"block{block}_conv{index}"
+            kernel = stored[f"{key}_W_table"][stored[f"{key}_W_q"].long()]
+            maps = F.relu(F.conv2d(maps, kernel, stored[f"{key}_b"], padding=1))
+            features[f"conv{block}_{index}"] = maps
+        maps = F.max_pool2d(maps, 2, 2) if pooling == "max" else F.avg_pool2d(maps, 2, 2)
+        features[f"pool{block}"] = maps
+    return features
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_every_layer_is_that_of_the_published_network(
+    weights: Weights, embedded_file: Path, photos: list[Tensor], pooling: Pooling
+) -> None:
+    photo = photos[0][..., :70, :97]
+    expected = in_plain_caffe(embedded_file, photo, pooling)
+    found = Extractor(weights, layers=LAYERS, pooling=pooling, padding="zeros", device=CPU)(photo)
+    assert list(found) == list(LAYERS)
+    for name in LAYERS:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-4 * float(expected[name].max()))
+
+
+def _with_colors_turned_round(weights: Weights) -> Weights:
+    kernel, bias = weights.layers["conv1_1"]
+    return replace(weights, layers={**weights.layers, "conv1_1": (kernel.flip(1), bias)})
+
+
+def test_red_and_blue_are_told_apart_as_the_published_network_does(weights: Weights, embedded_file: Path) -> None:
+    right = Extractor(weights, layers=["conv1_1"], padding="zeros", device=CPU)
+    wrong = Extractor(_with_colors_turned_round(weights), layers=["conv1_1"], padding="zeros", device=CPU)
+    for color in (RED, BLUE):
+        expected = in_plain_caffe(embedded_file, color, "max")["conv1_1"]
+        torch.testing.assert_close(right(color)["conv1_1"], expected, rtol=1e-4, atol=1e-3)
+        assert (wrong(color)["conv1_1"] - expected).norm() > 0.5 * expected.norm()
+
+
+def test_photos_excite_the_network_more_in_their_own_colors(weights: Weights, photos: list[Tensor]) -> None:
+    right, wrong = (
+        Extractor(of, layers=["conv5_1"], pooling="max", padding="zeros", device=CPU)
+        for of in (weights, _with_colors_turned_round(weights))
+    )
+    for photo in photos:
+        assert right(photo)["conv5_1"].mean() > wrong(photo)["conv5_1"].mean()
+
+
+def test_beyond_a_border_of_zeros_lies_the_mean_color(weights: Weights) -> None:
+    mean = torch.tensor(weights.mean).view(1, 3, 1, 1).expand(1, 3, 12, 12)
+    response = Extractor(weights, layers=["conv1_1"], padding="zeros", device=CPU)(mean)["conv1_1"]
+    torch.testing.assert_close(response, response[..., 6:7, 6:7].expand_as(response), rtol=0, atol=1e-4)
+
+
+def test_only_the_layers_asked_for_come_back_and_relu_names_are_aliases(weights: Weights) -> None:
+    extractor = Extractor(weights, layers=["relu3_1", "pool1", "conv1_1", "conv3_1"], device=CPU)
+    features = extractor(torch.rand(1, 3, 32, 24))
+    assert {name: tuple(maps.shape) for name, maps in features.items()} == {
+        "conv1_1": (1, 64, 32, 24),
+        "pool1": (1, 64, 16, 12),
+        "conv3_1": (1, 256, 8, 6),
+    }
+
+
+def test_an_unknown_layer_is_refused_with_the_known_ones(weights: Weights) -> None:
+    with pytest.raises(InputError, match="conv9_9.*known are conv1_1"):
+        Extractor(weights, layers=["conv9_9"], device=CPU)
+
+
+def test_without_layers_nothing_is_computed(weights: Weights) -> None:
+    assert Extractor(weights, layers=[], device=CPU)(torch.rand(1, 3, 1, 1)) == {}
+
+
+def test_evaluation_stops_at_the_deepest_layer_asked_for(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    convolution = F.conv2d
+    monkeypatch.setattr(F, "conv2d", lambda *given, **named: calls.append(1) or convolution(*given, **named))
+    Extractor(weights, layers=["conv1_2", "conv3_2"], device=CPU)(torch.rand(1, 3, 16, 16))
+    assert len(calls) == 6
+    calls.clear()
+    Extractor(weights, layers=["pool2"], device=CPU)(torch.rand(1, 3, 16, 16))
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
+def test_the_gradient_of_the_picture_is_that_of_finite_differences(
+    small_weights: Weights, pooling: Pooling, padding: Padding
+) -> None:
+    extractor = Extractor(
+        small_weights, layers=["conv1_1", "conv2_1", "conv3_2"], pooling=pooling, padding=padding, device=CPU
+    )
+    picture = torch.rand(1, 3, 9, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    assert torch.autograd.gradcheck(lambda x: tuple(extractor(x).values()), picture.requires_grad_())
+
+
+def test_the_real_networks_gradient_is_that_of_a_finite_difference(weights: Weights, photos: list[Tensor]) -> None:
+    double = replace(weights, layers={n: (k.double(), b.double()) for n, (k, b) in weights.layers.items()})
+    extractor = Extractor(double, layers=["conv5_1"], device=CPU)
+    photo = photos[1][..., 50:90, 60:100].double().requires_grad_()
+    direction = torch.randn(photo.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+
+    def energy(picture: Tensor) -> Tensor:
+        return extractor(picture)["conv5_1"].square().mean()
+
+    (gradient,) = torch.autograd.grad(energy(photo), photo)
+    h = 1e-8
+    with torch.no_grad():
+        difference = (energy(photo + h * direction) - energy(photo - h * direction)) / (2 * h)
+    torch.testing.assert_close((gradient * direction).sum(), difference, rtol=1e-4, atol=0.0)
+
+
+def test_the_network_is_frozen(small_weights: Weights) -> None:
+    loose = {n: (k.clone().requires_grad_(), b.clone().requires_grad_()) for n, (k, b) in small_weights.layers.items()}
+    extractor = Extractor(replace(small_weights, layers=loose), layers=["conv2_1"], device=CPU)
+    assert not extractor(torch.rand(1, 3, 8, 8, dtype=torch.float64))["conv2_1"].requires_grad
+    picture = torch.rand(1, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    extractor(picture)["conv2_1"].sum().backward()
+    assert picture.grad is not None
+    assert all(kernel.grad is None and bias.grad is None for kernel, bias in loose.values())
+
+
+def test_bf16_stays_close_to_fp32_and_leaves_conv1_1_exact(weights: Weights, photos: list[Tensor]) -> None:
+    layers = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+    photo = photos[0][..., 20:84, 60:124].clone().requires_grad_()
+    exact, rough = (
+        Extractor(weights, layers=layers, precision=precision, device=CPU)(photo) for precision in ("fp32", "bf16")
+    )
+    assert torch.equal(exact["conv1_1"], rough["conv1_1"])
+    for name in layers[1:]:
+        assert rough[name].dtype == torch.bfloat16
+        assert (rough[name].float() - exact[name]).norm() < 0.02 * exact[name].norm(), name
+    slopes = [
+        torch.autograd.grad(sum((f[n].float().square().mean() for n in layers), torch.zeros(())), photo)[0]
+        for f in (exact, rough)
+    ]
+    assert slopes[1].dtype == torch.float32
+    assert torch.cosine_similarity(*(slope.flatten() for slope in slopes), dim=0) > 0.99
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
+@pytest.mark.parametrize("pooling", ["max", "average", "l2"])
+def test_features_stay_channels_last(weights: Weights, pooling: Pooling, padding: Padding) -> None:
+    extractor = Extractor(weights, layers=LAYERS[:8], pooling=pooling, padding=padding, device=CPU)
+    for maps in extractor(torch.rand(1, 3, 18, 22)).values():
+        assert maps.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("layer", "smallest"), [("conv1_1", 2), ("pool1", 4), ("relu4_2", 16), ("conv5_1", 32), ("pool5", 64)]
+)
+def test_the_smallest_picture_a_layer_works_with_leaves_two_features_a_side(
+    weights: Weights, layer: str, smallest: int
+) -> None:
+    (features,) = Extractor(weights, layers=[layer], device=CPU)(torch.rand(1, 3, smallest, smallest)).values()
+    assert features.shape[-2:] == (2, 2)
+    with pytest.raises(InputError, match=f"at least {smallest} px"):
+        check_size(smallest + 5, smallest - 1, ["conv1_1", layer])
+    with pytest.raises(InputError, match=f"{smallest - 1} x {smallest} px is too small"):
+        Extractor(weights, layers=[layer], device=CPU)(torch.rand(1, 3, smallest, smallest - 1))

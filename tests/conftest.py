@@ -1,0 +1,62 @@
+"""What many tests share: the real weights, small pictures, and the rule that no test is skipped silently."""
+
+import os
+
+# One thread a process, set before torch is loaded: the tests run in parallel, and threads that wait for each other
+# on too few cores are many times slower than none. Child processes inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import torch
+
+from impasto.backbones import Extractor, Weights, load_weights
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With IMPASTO_NO_SKIPS set a skipped test fails the run: something that should be tested was not."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("IMPASTO_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line("skipped tests fail this run (IMPASTO_NO_SKIPS is set)", red=True)
+
+
+@pytest.fixture(scope="session")
+def weights() -> Weights:
+    """The real VGG-19."""
+    return load_weights("embedded")
+
+
+@pytest.fixture(scope="session")
+def make_extractor(weights):
+    """Return a function that builds an extractor with the real weights."""
+
+    def make(layers=("conv4_2", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), **options) -> Extractor:
+        return Extractor(weights, layers=layers, device=torch.device("cpu"), **options)
+
+    return make
+
+
+def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
+    """Draw a smooth colourful picture with edges, h x w x 3 in [0, 1]: a stand-in for a photo or a painting."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    channels = []
+    for _ in range(3):
+        fx, fy, phase = generator.uniform(2, 12, size=3)
+        channels.append(np.sin(fx * x * 3 + phase) * np.cos(fy * y * 3 - phase) + 0.7 * (np.sin(9 * (x + fy * y)) > 0))
+    picture = np.stack(channels, axis=-1)
+    return ((picture - picture.min()) / np.ptp(picture)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A small photo-like picture, 48 x 64 x 3."""
+    return waves(48, 64, seed=1)
+
+
+@pytest.fixture(scope="session")
+def painting() -> np.ndarray:
+    """A small painting-like picture of another shape, 64 x 56 x 3."""
+    return waves(64, 56, seed=2)

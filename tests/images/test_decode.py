@@ -1,0 +1,217 @@
+import io
+
+import numpy as np
+import pytest
+import pyvips
+from handmade import display_p3_profile, encoded, grey_profile, noise, opened, smooth, srgb_encode, tiff
+from PIL import Image, ImageCms
+
+from impasto.images import read_picture
+
+
+def _bytes_of(data: bytes) -> np.ndarray:
+    return np.rint(read_picture(data).pixels * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA"])
+def test_every_mode_gives_the_colours_that_pillow_shows(mode, kind):
+    image = Image.fromarray(noise())
+    image = image.quantize(32) if mode == "P" else image.convert(mode)
+    assert np.array_equal(_bytes_of(encoded(image, kind)), np.asarray(image.convert("RGB")))
+
+
+def test_sixteen_bits_keep_their_precision():
+    values = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), dtype=np.uint16)
+    picture = read_picture(tiff(values, photometric=2))
+    assert picture.bits == 16
+    assert np.array_equal(picture.pixels, values.astype(np.float32) / np.float32(65535))
+
+
+def test_sixteen_bit_grey_is_spread_over_the_channels():
+    values = np.random.default_rng(0).integers(0, 65536, (20, 30), dtype=np.uint16)
+    picture = read_picture(encoded(Image.fromarray(values), "PNG"))
+    assert picture.bits == 16
+    assert np.array_equal(np.rint(picture.pixels * 65535), np.dstack([values] * 3))
+
+
+def test_thirty_two_bit_integers_use_the_whole_range():
+    values = np.array([[0, 2**31, 2**32 - 1]], dtype=np.uint32)
+    pixels = read_picture(tiff(values, photometric=1)).pixels
+    assert pixels[0, :, 0] == pytest.approx([0, 0.5, 1], abs=1e-5)
+
+
+def test_white_is_zero_where_tiff_says_so():
+    values = noise(channels=1)
+    assert np.array_equal(_bytes_of(tiff(values, photometric=0))[..., 0], 255 - values)
+
+
+def test_float_tiff_is_linear_light_and_clipped():
+    values = np.random.default_rng(0).uniform(-0.2, 1.2, (9, 7, 3)).astype(np.float32)
+    picture = read_picture(tiff(values, photometric=2))
+    assert picture.bits == 16
+    assert np.abs(picture.pixels - srgb_encode(values.clip(0, 1))).max() < 1e-6
+
+
+def test_grey_float_tiff_is_linear_light_too():
+    values = np.linspace(0, 1, 35, dtype=np.float32).reshape(5, 7)
+    picture = read_picture(tiff(values, photometric=1))
+    assert np.abs(picture.pixels - srgb_encode(values)[..., None]).max() < 1e-6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_exif_orientation_is_applied(kind, orientation):
+    quarters = np.kron(np.array([[10, 80], [160, 240]], np.uint8), np.ones((16, 24), np.uint8))
+    flips = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(a, 2).T,
+        8: lambda a: np.rot90(a, 1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    got = _bytes_of(encoded(Image.fromarray(np.dstack([quarters] * 3)), kind, exif=exif))
+    expected = flips[orientation](quarters)
+    assert got.shape[:2] == expected.shape
+    assert abs(got[4::8, 4::8, 0].astype(int) - expected[4::8, 4::8]).max() <= 8
+
+
+def _converted(image: Image.Image, profile: bytes) -> np.ndarray:
+    srgb = ImageCms.createProfile("sRGB")
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    relative = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    result = ImageCms.profileToProfile(image, source, srgb, renderingIntent=relative, outputMode="RGB", flags=flags)
+    return np.asarray(result).astype(int)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
+def test_an_embedded_profile_is_converted_as_littlecms_does(kind):
+    image, profile = Image.fromarray(smooth()), display_p3_profile()
+    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}.get(kind, {})
+    data = encoded(image, kind, icc_profile=profile, **options)
+    stored = opened(data).convert("RGB")
+    assert abs(_bytes_of(data) - _converted(stored, profile)).max() <= 1
+    assert abs(_bytes_of(data) - np.asarray(stored).astype(int)).max() > 20
+
+
+def test_sixteen_bit_pictures_are_converted_at_sixteen_bits():
+    ramp = np.linspace(0, 65535, 600).astype(np.uint16).reshape(1, 600)
+    image = pyvips.Image.new_from_array(np.dstack([ramp, ramp, ramp]), interpretation="rgb16")
+    image = image.copy()
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", display_p3_profile())
+    pixels = read_picture(image.pngsave_buffer(keep="icc")).pixels
+    assert len(np.unique(pixels[..., 1])) > 500
+    assert np.abs(pixels[0, 100:, 1] - srgb_encode(np.linspace(0, 1, 600) ** 2.2)[100:]).max() < 0.003
+
+
+def test_a_grey_profile_is_converted():
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    got = _bytes_of(encoded(Image.fromarray(values), "PNG", icc_profile=grey_profile(1.8)))
+    expected = srgb_encode((np.arange(256) / 255) ** 1.8).reshape(16, 16) * 255
+    assert np.abs(got[..., 0] - expected)[4:].max() <= 1.5
+    assert np.array_equal(got[..., 0], got[..., 2])
+
+
+def test_a_picture_tagged_srgb_is_left_exactly_as_it_is():
+    values = noise(64, 64)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert np.array_equal(_bytes_of(encoded(Image.fromarray(values), "PNG", icc_profile=profile)), values)
+
+
+def test_a_broken_profile_is_passed_over():
+    values = noise()
+    assert np.array_equal(_bytes_of(encoded(Image.fromarray(values), "PNG", icc_profile=b"nonsense" * 40)), values)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+def test_cmyk_with_a_profile_is_converted_as_littlecms_does(kind):
+    profile = bytes(pyvips.Image.profile_load("cmyk"))
+    cmyk = Image.fromarray(np.kron(noise(6, 9, 4), np.ones((8, 8, 1), np.uint8)), "CMYK")
+    data = encoded(cmyk, kind, icc_profile=profile, **({"quality": 100, "subsampling": 0} if kind == "JPEG" else {}))
+    assert abs(_bytes_of(data) - _converted(opened(data), profile)).max() <= 2
+
+
+def test_cmyk_without_a_profile_has_plausible_colours():
+    inks = {"paper": (0, 0, 0, 0), "black": (0, 0, 0, 255), "cyan": (255, 0, 0, 0), "red": (0, 255, 255, 0)}
+    values = np.array([list(inks.values())], np.uint8)
+    paper, black, cyan, red = read_picture(encoded(Image.fromarray(values, "CMYK"), "TIFF")).pixels[0]
+    assert paper.min() > 0.97
+    assert black.max() < 0.2
+    assert cyan[2] > cyan[0] + 0.5
+    assert red[0] > red[2] + 0.4
+
+
+def test_alpha_is_kept_and_the_colours_stay_straight():
+    values = noise(channels=4)
+    values[..., 3] = np.maximum(values[..., 3], 1)
+    picture = read_picture(encoded(Image.fromarray(values), "PNG"))
+    assert np.array_equal(picture.pixels, values[..., :3].astype(np.float32) / np.float32(255))
+    assert np.array_equal(picture.alpha, values[..., 3].astype(np.float32) / np.float32(255))
+
+
+def test_the_transparent_entry_of_a_palette_becomes_alpha():
+    image = Image.fromarray(np.array([[0, 1, 1]], np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    for kind in ("PNG", "GIF"):
+        assert read_picture(encoded(image, kind, transparency=0)).alpha.tolist() == [[0, 1, 1]]
+
+
+def test_alpha_that_hides_nothing_is_dropped():
+    image = Image.fromarray(noise()).convert("RGBA")
+    assert read_picture(encoded(image, "PNG")).alpha is None
+    assert read_picture(encoded(image, "WEBP", lossless=True)).alpha is None
+
+
+def test_associated_alpha_of_tiff_is_divided_out():
+    straight, alpha = np.array([200, 100, 50]), 51
+    stored = np.round(straight * alpha / 255)
+    values = np.broadcast_to(np.append(stored, alpha), (3, 4, 4)).astype(np.uint8)
+    picture = read_picture(tiff(values, photometric=2, extra=1))
+    assert np.abs(picture.pixels[0, 0] * 255 - straight).max() <= 3
+    assert picture.alpha[0, 0] == np.float32(0.2)
+    picture = read_picture(tiff(values, photometric=2, extra=2))
+    assert np.array_equal(np.rint(picture.pixels[0, 0] * 255), stored)
+
+
+def test_alpha_turns_with_the_picture():
+    values = noise(10, 20, 4)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = read_picture(encoded(Image.fromarray(values), "PNG", exif=exif))
+    assert np.array_equal(np.rint(picture.alpha * 255), np.rot90(values[..., 3], -1))
+
+
+def test_the_first_frame_of_a_film_is_taken():
+    red, blue = Image.new("RGB", (8, 8), (255, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 255))
+    for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF"):
+        data = encoded(red, kind, save_all=True, append_images=[blue])
+        assert read_picture(data).pixels.shape == (8, 8, 3)
+        assert np.abs(read_picture(data).pixels - [1, 0, 0]).max() < 0.03
+
+
+def test_more_channels_than_colours_and_alpha_are_passed_over():
+    values = noise(channels=6)
+    picture = read_picture(tiff(values, photometric=2))
+    assert np.array_equal(np.rint(picture.pixels * 255), values[..., :3])
+    assert picture.alpha is None
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_white_of_a_deep_avif_is_white(bits):
+    image = pyvips.Image.new_from_array(np.full((16, 16, 3), 65535, np.uint16), interpretation="rgb16")
+    picture = read_picture(image.heifsave_buffer(compression="av1", bitdepth=bits, Q=100))
+    assert picture.bits == 16
+    assert picture.pixels.min() > 0.9995
+
+
+def test_lab_tiff_is_converted():
+    lab = np.array([[[65535 * 50 // 100, 0, 0], [65535, 0, 0], [0, 0, 0]]], np.uint16)
+    pixels = read_picture(tiff(lab, photometric=8)).pixels
+    assert pixels[0, :, 1] == pytest.approx([0.466, 1, 0], abs=0.01)  # L* = 50 is grey 119 of 255
+    assert np.ptp(pixels[0], axis=1).max() < 0.02

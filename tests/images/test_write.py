@@ -1,0 +1,297 @@
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from handmade import encoded, noise, opened, smooth
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageCms
+
+from impasto.errors import InputError
+from impasto.images import atomic_write, check_destination, encode_picture, quantize, read_picture, write_picture
+
+KINDS = [".png", ".jpg", ".webp", ".tif"]
+
+
+# Encoding
+
+
+@pytest.mark.parametrize("value", [0, 0.5 / 255, 0.49 / 255, 1.5 / 255, 0.5, 1, -3, 7, 254.5 / 255])
+def test_quantizing_rounds_a_half_up_and_clips(value):
+    expected = int(np.floor(np.float64(min(max(value, 0), 1)) * 255 + 0.5))
+    assert quantize(np.full((1, 1, 3), value, np.float64)).tolist() == [[[expected] * 3]]
+
+
+def test_every_8_and_16_bit_value_survives_floats():
+    bytes_ = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(quantize(bytes_.astype(np.float32) / np.float32(255)), bytes_)
+    words = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    grey = read_picture(np.dstack([words] * 3))
+    again = read_picture(encode_picture(grey.pixels, ".png", bits=16))
+    assert np.array_equal(np.rint(again.pixels[..., 0] * 65535), words)
+
+
+pictures = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
+
+
+@settings(deadline=None, max_examples=25)
+@given(pictures, st.sampled_from([(".png", 8), (".png", 16), (".tif", 8), (".tif", 16), (".webp", 8)]))
+def test_lossless_files_give_back_every_value(values, kind):
+    suffix, bits = kind
+    data = encode_picture(values, suffix, bits=bits, quality=100)
+    assert np.array_equal(quantize(read_picture(data).pixels), values)
+    assert read_picture(data).bits == bits
+    if bits == 8:
+        assert np.array_equal(np.asarray(opened(data).convert("RGB")), values)
+
+
+@settings(deadline=None, max_examples=25)
+@given(pictures, st.sampled_from([".png", ".tif", ".webp"]), st.integers(0, 2**32 - 1))
+def test_lossless_files_give_back_alpha(values, suffix, seed):
+    alpha = np.random.default_rng(seed).integers(0, 255, values.shape[:2], dtype=np.uint8)
+    data = encode_picture(values, suffix, alpha=alpha, quality=100)
+    assert np.array_equal(np.asarray(opened(data)), np.dstack([values, alpha]))
+    assert np.array_equal(np.rint(read_picture(data).alpha * 255), alpha)
+
+
+def test_floats_and_bytes_make_the_same_file():
+    values = noise()
+    for suffix in KINDS:
+        assert encode_picture(values, suffix) == encode_picture(values.astype(np.float32) / np.float32(255), suffix)
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_pillow_reads_the_kind_and_nearly_the_values(suffix):
+    image = opened(encode_picture(smooth(), suffix))
+    assert image.format == {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP", ".tif": "TIFF"}[suffix]
+    assert image.mode == "RGB"
+    assert np.abs(np.asarray(image).astype(int) - smooth()).mean() < 1.5
+
+
+def test_sixteen_bits_are_in_the_file():
+    values = np.random.default_rng(0).random((9, 7, 3))
+    png = encode_picture(values, ".png", bits=16)
+    assert png[24:26] == bytes([16, 2])  # bit depth and colour type of the header
+    assert opened(encode_picture(values, ".tif", bits=16)).tag_v2[258] == (16, 16, 16)
+    for suffix in (".png", ".tif"):
+        pixels = read_picture(encode_picture(values, suffix, bits=16)).pixels
+        assert np.abs(pixels - values).max() <= 0.502 / 65535
+
+
+def test_jpeg_and_webp_stay_at_8_bits():
+    for suffix in (".jpg", ".webp"):
+        assert read_picture(encode_picture(smooth(), suffix, bits=16)).bits == 8
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_result_is_tagged_srgb_in_less_than_a_kilobyte(suffix, bits):
+    values = smooth()
+    image = opened(encode_picture(values, suffix, bits=bits))
+    profile = image.info["icc_profile"]
+    assert len(profile) < 1000
+    ours, theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    picture = Image.fromarray(values)
+    assert np.abs(np.asarray(ImageCms.profileToProfile(picture, ours, theirs)).astype(int) - values).max() <= 1
+
+
+def test_jpeg_lays_transparency_on_white():
+    values, alpha = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
+    alpha[:16], alpha[16:24] = 1, 0.5
+    got = np.asarray(opened(encode_picture(values, ".jpg", alpha=alpha, quality=100)))
+    assert got[:15].max() <= 3
+    assert abs(int(got[20, 16, 0]) - 128) <= 3
+    assert got[25:].min() >= 252
+
+
+def test_quality_is_that_of_jpeg_and_webp():
+    for suffix in (".jpg", ".webp"):
+        sizes = [len(encode_picture(noise(64, 64), suffix, quality=quality)) for quality in (20, 60, 95)]
+        assert sizes == sorted(sizes)
+        assert sizes[0] < sizes[2] / 2
+
+
+def test_jpeg_keeps_every_colour_at_full_resolution():
+    layers = opened(encode_picture(smooth(), ".jpg")).layer  # (component, horizontal, vertical sampling, table)
+    assert [layer[1:3] for layer in layers] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_is_not_saved(bad):
+    pixels = np.full((4, 4, 3), 0.5, np.float32)
+    pixels[1, 2, 0] = bad
+    with pytest.raises(InputError, match="NaN"):
+        encode_picture(pixels, ".png")
+
+
+def test_sides_and_qualities_beyond_the_format_are_refused():
+    long = np.zeros((1, 16_384, 3), np.uint8)
+    with pytest.raises(InputError, match="at most 16383 pixels"):
+        encode_picture(long, ".webp")
+    assert opened(encode_picture(long, ".jpg")).size == (16_384, 1)
+    with pytest.raises(InputError, match="1 to 100"):
+        encode_picture(noise(), ".jpg", quality=0)
+
+
+# Where to
+
+
+def test_good_destinations_pass_and_leave_nothing_behind(tmp_path):
+    for name in ("a.png", "b.JPEG", "c.tif"):
+        check_destination(tmp_path / name)
+    (tmp_path / "old.png").write_bytes(b"old")
+    check_destination(tmp_path / "old.png")
+    assert os.listdir(tmp_path) == ["old.png"]
+    assert (tmp_path / "old.png").read_bytes() == b"old"
+
+
+def test_a_name_without_a_folder_is_in_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_destination(Path("a.png"))
+    write_picture(Path("a.png"), noise())
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def _refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        check_destination(path)
+    with pytest.raises(InputError):
+        write_picture(path, noise())
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_destinations_that_cannot_be_are_refused_before_the_work(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    assert "known are .png" in _refusal(tmp_path / "a.bmp")
+    assert "it is a folder" in _refusal(tmp_path / "folder.png")
+    assert "it is a folder" in _refusal(tmp_path)
+    assert "does not exist, create it first" in _refusal(tmp_path / "none" / "a.png")
+    assert "does not exist, create it first" in _refusal(tmp_path / "file" / "a.png")
+    assert "cannot write" in _refusal(tmp_path / ("x" * 300 + ".png"))
+    assert "cannot write" in _refusal(tmp_path / "a\0b.png")
+
+
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    assert "it is a device" in _refusal(tmp_path / "a.png")
+    (tmp_path / "null.png").symlink_to("/dev/null")
+    assert "it is a device" in _refusal(tmp_path / "null.png")
+
+
+def test_a_folder_that_takes_no_file_is_refused(tmp_path):
+    if os.geteuid():
+        tmp_path.chmod(0o555)
+        assert "Permission denied" in _refusal(tmp_path / "a.png")
+        tmp_path.chmod(0o755)
+    elif sys.platform == "linux":
+        assert "cannot write" in _refusal(Path("/proc/a.png"))  # not even root may
+
+
+# Writing
+
+
+def test_a_new_file_gets_the_permissions_of_any_new_file(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_picture(tmp_path / "a.png", noise())
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
+
+
+def test_an_old_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "a.png"
+    path.touch()
+    path.chmod(0o604)
+    write_picture(path, noise())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    assert opened(path.read_bytes()).size == (36, 24)
+
+
+def test_a_symbolic_link_is_followed(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a.png").symlink_to(tmp_path / "there" / "b.png")
+    write_picture(tmp_path / "a.png", noise())
+    assert (tmp_path / "a.png").is_symlink()
+    assert os.listdir(tmp_path / "there") == ["b.png"]
+
+
+def test_a_written_picture_is_what_was_encoded(tmp_path):
+    options = {"alpha": np.full((24, 36), 0.5), "metadata": {"a": 1}, "bits": 16}
+    write_picture(tmp_path / "a.png", noise(), **options)
+    assert (tmp_path / "a.png").read_bytes() == encode_picture(noise(), ".png", **options)
+
+
+class _InterruptedError(BaseException):
+    """As when the person presses Ctrl-C."""
+
+
+@pytest.mark.parametrize("where", ["replace", "fsync", "fdopen"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), _InterruptedError()])
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, where, error, exists):
+    path = tmp_path / "a.png"
+    old = encoded(Image.fromarray(noise()), "PNG")
+    if exists:
+        path.write_bytes(old)
+
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(f"impasto.images.write.os.{where}", fail)
+    with pytest.raises((InputError, _InterruptedError)) as caught:
+        write_picture(path, smooth())
+    if isinstance(error, OSError):
+        assert str(caught.value) == f"cannot write {path}: No space left on device"
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == (["a.png"] if exists else [])
+    assert not exists or path.read_bytes() == old
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_disk_that_fills_up_midway_leaves_the_old_file(tmp_path):
+    import resource
+
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match="cannot write"):
+            atomic_write(path, bytes(1_000_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_nobody_ever_sees_half_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    seen = []
+    replace = os.replace
+
+    def look(source, target):
+        seen.append((path.read_bytes(), Path(source).read_bytes(), Path(source).parent))
+        replace(source, target)
+
+    monkeypatch.setattr("impasto.images.write.os.replace", look)
+    atomic_write(path, b"new")
+    assert seen == [(b"old", b"new", tmp_path)]
+    assert path.read_bytes() == b"new"
+
+
+def test_what_cannot_be_encoded_touches_no_file(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError):
+        write_picture(path, noise(), metadata={"note": "x" * 70_000})
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.jpg"]

@@ -1,0 +1,156 @@
+"""The optimisers on functions whose minimum is known, and on functions made to break them."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from impasto.painting.optimisers import Adam, GuardedLBFGS
+
+
+def minimise(optimiser, function, steps):
+    """Return the loss of every accepted point."""
+    losses = []
+    for _ in range(steps):
+        point = optimiser.ask().detach().requires_grad_()
+        loss = function(point)
+        (gradient,) = torch.autograd.grad(loss, point)
+        if bool(optimiser.tell(loss.detach(), gradient)):
+            losses.append(loss.item())
+    return losses
+
+
+def rosenbrock(x):
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+
+def test_lbfgs_solves_an_ill_conditioned_quadratic():
+    scales = torch.logspace(0, 3, 50)
+    optimiser = GuardedLBFGS(torch.ones(50) * 10, history=10, max_step=32.0)
+    losses = minimise(optimiser, lambda x: (scales * x**2).sum(), 150)
+    assert losses[-1] < 1e-6 * losses[0]
+
+
+def test_lbfgs_finds_the_valley_of_rosenbrock():
+    optimiser = GuardedLBFGS(torch.zeros(10, dtype=torch.float64), history=10, max_step=1.0)
+    minimise(optimiser, rosenbrock, 400)
+    torch.testing.assert_close(optimiser.accepted, torch.ones(10, dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+def test_lbfgs_is_as_quick_as_torch_with_a_line_search():
+    start, scales = torch.linspace(-3, 3, 40, dtype=torch.float64), torch.logspace(0, 2, 40, dtype=torch.float64)
+
+    def function(x):
+        return (scales * (torch.cosh(x) - 1)).sum()
+
+    x = start.clone().requires_grad_()
+    reference = torch.optim.LBFGS([x], max_iter=60, max_eval=60, history_size=10, line_search_fn="strong_wolfe")
+
+    def closure():
+        reference.zero_grad()
+        loss = function(x)
+        loss.backward()
+        return loss
+
+    reference.step(closure)
+    ours = minimise(GuardedLBFGS(start.clone(), history=10, max_step=32.0), function, 60)
+    assert ours[-1] < 10 * function(x).item() + 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), noise=st.floats(0, 0.5), log_scale=st.floats(-4, 6))
+def test_lbfgs_never_ends_above_its_start_however_rough_the_function_and_noisy_the_gradient(seed, noise, log_scale):
+    generator = torch.Generator().manual_seed(seed)
+    matrix = torch.randn(12, 12, generator=generator)
+    offset = torch.randn(12, generator=generator)
+
+    def function(x):
+        return 10**log_scale * ((matrix @ x).square().mean() + (3 * torch.sin(5 * x + offset)).mean() + 3)
+
+    optimiser = GuardedLBFGS(torch.randn(12, generator=generator) * 5, history=5, max_step=32.0)
+    first, last = None, None
+    for _ in range(60):
+        point = optimiser.ask().detach().requires_grad_()
+        loss = function(point)
+        (gradient,) = torch.autograd.grad(loss, point)
+        rough = gradient + noise * gradient.norm() * torch.randn(12, generator=generator) / math.sqrt(12)
+        if bool(optimiser.tell(loss.detach(), rough)):
+            first, last = (loss.item() if first is None else first), loss.item()
+    assert last <= first
+
+
+def test_no_step_of_lbfgs_is_longer_than_the_bound():
+    optimiser = GuardedLBFGS(torch.full((100,), 50.0), history=5, max_step=3.0)
+    before = optimiser.accepted
+    for _ in range(30):
+        point = optimiser.ask()
+        assert (point - before).square().mean().sqrt() <= 3.001
+        optimiser.tell((point**4).mean(), 4 * point**3 / 100)
+        before = optimiser.accepted
+
+
+def test_lbfgs_steps_back_from_a_cliff_and_goes_on():
+    def function(x):
+        return torch.where(x.min() < 1, torch.full_like(x.sum(), torch.nan), (x**2).sum())
+
+    optimiser = GuardedLBFGS(torch.full((4,), 9.0), history=5, max_step=100.0)
+    losses = minimise(optimiser, function, 60)
+    assert losses[-1] < 5
+    assert all(math.isfinite(loss) for loss in losses)
+
+
+@pytest.mark.parametrize(
+    "optimiser", [GuardedLBFGS(torch.ones(3), history=5, max_step=9.0), Adam(torch.ones(3), learning_rate=1.0)]
+)
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_values_that_are_not_finite_are_counted_and_leave_the_accepted_point_alone(optimiser, broken):
+    optimiser.restart()
+    optimiser.tell(torch.tensor(1.0), torch.ones(3))
+    for _ in range(optimiser.patience):
+        nan = torch.tensor(torch.nan)
+        accepted = optimiser.tell(
+            nan if broken == "loss" else torch.tensor(0.5), nan.expand(3) if broken == "gradient" else torch.ones(3)
+        )
+        assert not bool(accepted)
+    assert int(optimiser.failures) >= optimiser.patience
+    assert torch.isfinite(optimiser.accepted).all()
+
+
+def test_adam_takes_the_steps_of_torch():
+    start = torch.linspace(-2, 2, 9)
+    reference = start.clone().requires_grad_()
+    theirs = torch.optim.Adam([reference], lr=0.3)
+    ours = Adam(start.clone(), learning_rate=0.3)
+    for _ in range(25):
+        theirs.zero_grad()
+        (reference**4).sum().backward()
+        theirs.step()
+        point = ours.ask()
+        ours.tell((point**4).sum(), 4 * point**3)
+    torch.testing.assert_close(ours.ask(), reference.detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda x: GuardedLBFGS(x, history=4, max_step=9.0), lambda x: Adam(x, learning_rate=0.3)]
+)
+def test_an_optimiser_goes_on_from_its_state_bit_for_bit(make):
+    whole = make(torch.linspace(-2, 2, 8))
+    minimise(whole, rosenbrock, 7)
+    state = {name: tensor.clone() for name, tensor in whole.state().items()}
+    other = make(torch.zeros(8))
+    other.load_state(state)
+    minimise(whole, rosenbrock, 9)
+    minimise(other, rosenbrock, 9)
+    assert torch.equal(whole.ask(), other.ask())
+
+
+def test_restart_forgets_the_past_and_keeps_the_point():
+    optimiser = GuardedLBFGS(torch.full((4,), 3.0), history=4, max_step=9.0)
+    minimise(optimiser, rosenbrock, 8)
+    kept = optimiser.accepted
+    optimiser.restart()
+    assert torch.equal(optimiser.ask(), kept)
+    losses = minimise(optimiser, lambda x: 1e6 + (x**2).sum(), 5)
+    assert losses[0] > 1e6

@@ -1,0 +1,196 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import PIL.Image
+import torch
+from torch import Tensor
+
+from impasto.recipe import Recipe
+from impasto.runs import RunFolder, RunInputs, list_runs
+
+SHARED = """
+import os, sys
+from pathlib import Path
+import numpy as np
+import torch
+from impasto.events import Snapshot, Step
+from impasto.recipe import Recipe
+from impasto.runs import RunFolder, RunInputs
+
+torch.set_num_threads(1)  # threads and os.fork do not go together
+path = Path(sys.argv[1])
+
+def state(step):
+    draw = torch.Generator().manual_seed(step)
+    canvas = torch.randn(1, 3, 64, 96, generator=draw)
+    history = torch.randint(-9, 9, (4, 1000), generator=draw)
+    return {"canvas": canvas, "history": history}, {"step": step, "loss": 1 / step}
+
+def tell(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+"""
+
+SAVES_UNTIL_KILLED = """
+def work():
+    folder = RunFolder.open(path)
+    checkpoint = folder.load_checkpoint()
+    step = checkpoint.scalars["step"] if checkpoint else 0
+    folder.rewind(step)
+    while True:
+        step += 1
+        folder.record(Step(step=step, steps=10**6, level=0, loss=1 / step))
+        folder.save_checkpoint(*state(step))
+        tell("saved", step)
+
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        tell("pid", os.getpid())
+        work()
+    os.waitpid(child, 0)
+    tell("gone")
+"""
+
+DIES_BEFORE_EACH_FILE_OPERATION = """
+from impasto.images import Picture
+
+picture = Picture(pixels=np.zeros((2, 2, 3), np.float32), alpha=None, exif=None, name="x", encoded=b"bytes",
+                  sha256="0" * 64, bits=8)
+image = np.full((4, 6, 3), 200, np.uint8)
+
+os.fsync = lambda descriptor: None  # guards against power cuts, not against kills, and takes most of the time
+
+def scenario(path):
+    recipe = Recipe()
+    folder = RunFolder.create(path, recipe=recipe, inputs=RunInputs(content=picture, styles=(picture,)))
+    tell("created")
+    for step in (1, 2, 3):
+        folder.record(Step(step=step, steps=9, level=0, loss=1 / step))
+        folder.save_snapshot(step, image, {"step": step})
+        folder.record(Snapshot(step=step, image=image))
+        folder.save_checkpoint(*state(step))
+        tell("saved", step)
+    folder.record_change(recipe.with_changes(style_weight=2.0), 3)
+    tell("changed")
+    folder.record(Step(step=4, steps=9, level=0, loss=0.1))
+    folder.record(Snapshot(step=4, image=image))
+    folder.rewind(3)
+    tell("rewound")
+    folder.record(Step(step=4, steps=9, level=0, loss=0.1))
+    folder.save_checkpoint(*state(4))
+    tell("saved", 4)
+    folder.finish(b"the picture", "steps")
+    tell("finished")
+
+def die_at(number, path):
+    left = number
+    def watch(event, arguments):
+        nonlocal left
+        if event.startswith(("open", "os.", "shutil.", "fcntl.")) and (str(path) in map(str, arguments) or any(
+            str(argument).startswith(str(path) + "/") for argument in arguments)):
+            if not left:
+                os._exit(9)
+            left -= 1
+    sys.addaudithook(watch)
+
+for number in range(1000):
+    there = path / f"{number:03d}"
+    tell("begin", number)
+    child = os.fork()
+    if not child:
+        die_at(number, there)
+        scenario(there)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+"""
+
+
+def state(step: int) -> dict[str, Tensor]:
+    draw = torch.Generator().manual_seed(step)
+    canvas = torch.randn(1, 3, 64, 96, generator=draw)
+    return {"canvas": canvas, "history": torch.randint(-9, 9, (4, 1000), generator=draw)}
+
+
+def check_checkpoint(run: RunFolder, *, at_least: int) -> int:
+    """Check that the newest checkpoint is a state that was written, whole, and return its step."""
+    checkpoint = run.load_checkpoint()
+    if checkpoint is None:
+        assert at_least == 0, "a checkpoint was saved and is gone"
+        return 0
+    step: int = checkpoint.scalars["step"]
+    assert step in (at_least, at_least + 1)
+    assert checkpoint.scalars == {"step": step, "loss": 1 / step}
+    expected = state(step)
+    assert checkpoint.tensors.keys() == expected.keys()
+    assert all(torch.equal(checkpoint.tensors[name], expected[name]) for name in expected)
+    return step
+
+
+def logged_steps(run: RunFolder) -> list[int]:
+    return [line["step"] for line in run.events() if line["type"] == "Step"]
+
+
+def test_after_kill_9_while_it_saves_the_last_state_saved_is_there_bit_for_bit(
+    new_run: Callable[..., RunFolder],
+) -> None:
+    run, chance, saved = new_run(), random.Random(0), 0
+    command = [sys.executable, "-c", SHARED + SAVES_UNTIL_KILLED, str(run.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as helper:
+        assert helper.stdin is not None
+        assert helper.stdout is not None
+        for _ in range(12):
+            helper.stdin.write("go\n")
+            helper.stdin.flush()
+            kind, pid = helper.stdout.readline().split()
+            assert kind == "pid"
+            assert helper.stdout.readline() == f"saved {saved + 1}\n"
+            assert run.status == "running"
+            time.sleep(chance.random() * 0.05)
+            os.kill(int(pid), signal.SIGKILL)
+            told = list(iter(helper.stdout.readline, "gone\n"))
+            last = int(told[-1].split()[1]) if told else saved + 1
+            saved = check_checkpoint(run, at_least=last)
+            assert run.status == "interrupted"
+            assert logged_steps(run)[:saved] == list(range(1, saved + 1))
+            assert len(logged_steps(run)) in (saved, saved + 1)
+        helper.stdin.close()
+    assert saved > 12
+
+
+def test_a_run_killed_before_any_single_file_operation_can_be_taken_up(tmp_path: Path, inputs: RunInputs) -> None:
+    command = [sys.executable, "-c", SHARED + DIES_BEFORE_EACH_FILE_OPERATION, str(tmp_path / "runs")]
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    stories = [story.split("\n")[1:-1] for story in output.split("begin")[1:]]
+    assert len(stories) > 60
+    assert stories[0] == []
+    assert stories[-1][-1] == "finished"
+    for number, told in enumerate(stories):
+        check_story(tmp_path / "runs" / f"{number:03d}", told, inputs)
+
+
+def check_story(path: Path, told: list[str], inputs: RunInputs) -> None:
+    """Check a run of which it was told before its death that this much was done."""
+    if "created" not in told and not (path / "run.json").exists():
+        RunFolder.create(path, recipe=Recipe(), inputs=inputs).close()
+        return
+    run = RunFolder.open(path)
+    assert run.status in (["finished"] if "finished" in told else ["interrupted", "finished"])
+    assert list_runs([path])[0].status == run.status
+    assert not told or told[-1] != "changed" or run.recipe.style_weight == 2.0
+    saved = max((int(line.split()[1]) for line in told if line.startswith("saved")), default=0)
+    step = check_checkpoint(run, at_least=saved)
+    with run:
+        run.rewind(step)
+    assert logged_steps(run) == list(range(1, step + 1))
+    snapshots = [path / line["file"] for line in run.events() if line["type"] == "Snapshot"]
+    assert [int(file.stem) for file in snapshots] == list(range(1, min(step, 3) + 1))
+    for file in snapshots:
+        with PIL.Image.open(file) as image:
+            assert image.getpixel((5, 3)) == (200, 200, 200)
