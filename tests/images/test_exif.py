@@ -5,7 +5,7 @@ import pytest
 from handmade import encoded, exif_block, noise, opened, smooth
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from impasto.images import encode_picture, read_picture
 from impasto.images.exif import clean_exif
@@ -91,11 +91,21 @@ def test_exif_is_found_in_every_kind_of_file(kind):
 
 
 def test_the_thumbnail_of_the_old_picture_is_left_out():
+    block = bytearray(_block("<"))
+    entries = int.from_bytes(block[8:10], "little")
+    next_directory = 10 + 12 * entries
+    block[next_directory : next_directory + 4] = struct.pack("<I", len(block))
+    # Where the thumbnail begins, and how long it is.
+    at = len(block) + 2 + 2 * 12 + 4
+    block += struct.pack("<H" + "HHII" * 2 + "I", 2, 0x0201, 4, 1, at, 0x0202, 4, 1, 9, 0) + b"THUMBNAIL"
     exif = Image.Exif()
-    exif[0x010F] = "Camera"
-    exif.get_ifd(0x8769)[0x8827] = 400
-    block = bytearray(exif.tobytes())
-    assert b"THUMBNAIL" not in clean_exif(bytes(block) + b"THUMBNAIL")
+    exif.load(bytes(block))
+    assert exif.get_ifd(ExifTags.IFD.IFD1)[0x0202] == 9
+    cleaned = clean_exif(bytes(block))
+    assert b"THUMBNAIL" not in cleaned
+    anew = Image.Exif()
+    anew.load(cleaned)
+    assert not anew.get_ifd(ExifTags.IFD.IFD1)
 
 
 def test_maker_notes_give_way_where_a_jpeg_could_not_hold_them():

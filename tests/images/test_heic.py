@@ -65,6 +65,14 @@ def test_a_truncated_heic_is_refused():
             read_picture(data[: int(len(data) * share)])
 
 
+@pytest.mark.parametrize("box", [b"hvc1", b"pitm", b"iprp", b"iloc"])
+def test_a_heic_without_one_of_its_boxes_is_refused(box):
+    data = _heic(Image.fromarray(smooth()))
+    assert box in data
+    with pytest.raises(InputError, match="damaged or cut off"):
+        read_picture(data.replace(box, b"free"))
+
+
 def test_the_size_limit_holds_for_heic():
     with pytest.raises(InputError, match="--max-megapixels"):
         read_picture(_heic(Image.fromarray(smooth())), max_megapixels=0.001)

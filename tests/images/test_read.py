@@ -144,6 +144,15 @@ def test_a_png_with_flipped_bits_is_refused():
     assert "damaged or cut off" in _refusal(bytes(data))
 
 
+def test_a_damage_that_libvips_describes_in_no_language_leaves_no_trace():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(noise()), "AVIF", exif=exif)
+    assert b"irot" in data
+    _refusal(data.replace(b"irot", b"\x80rot"))
+    assert "rot" not in _refusal(png_header_only(10, 0))
+
+
 def test_a_decompression_bomb_is_refused_from_its_header():
     message = _refusal(png_header_only(30_000, 30_000))
     assert "30000 x 30000" in message
@@ -165,6 +174,10 @@ def test_a_float_tiff_with_nan_or_infinity_is_refused(bad):
     values = np.full((4, 5, 3), 0.5, np.float32)
     values[2, 3, 1] = bad
     assert "NaN or infinite" in _refusal(tiff(values, photometric=2))
+
+
+def test_a_tiff_with_thousands_of_channels_is_refused():
+    assert "2000 x uchar" in _refusal(tiff(np.zeros((4, 5, 2000), np.uint8), photometric=2))
 
 
 def test_signed_numbers_are_refused():

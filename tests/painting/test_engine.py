@@ -111,10 +111,11 @@ def test_stop_keeps_what_is_there(make_painter):
 
 
 def test_a_plateau_ends_a_level_early(make_painter):
-    # The photo in its own style with no content to move away from: the loss is at its minimum from the start.
-    events = list(make_painter(content_weight=1, style_weight=0, start="content", plateau=0.01, steps=200).paint())
+    events = list(make_painter(plateau=0.5, steps=200, size=(48, 32), **SMALL).paint())
     assert events[-1].reason == "plateau"
-    assert events[-1].step < 60
+    seen = losses(events)
+    assert 20 < len(seen) < 200
+    assert seen[-1] > 0.5 * seen[-21]
 
 
 def test_weights_may_change_while_it_paints(make_painter):
@@ -183,7 +184,7 @@ weight = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-6, 1e12])
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    side=st.sampled_from([33, 48, 64]),
+    side=st.sampled_from([43, 48, 64]),
     content_weight=weight,
     style_weight=weight,
     tv_weight=weight,

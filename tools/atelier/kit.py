@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 SIZE = 1024
 SCALE = 2
 GRID = SIZE * SCALE
-MOST_BYTES = 290_000
+MOST_BYTES = 296_000
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -12,7 +12,7 @@ GLOW = palette("fff8d8 fdeea0 fbdc5c f6c338 eda02b b9cf8e 8fc3b2 5fa3c4")
 HORIZON = 700
 GUESTS = palette("4f9f94 6f62b8 c9cf9e 8fb7a0 b9a7c9")
 # spacing, width, length and lift of tone of each coat of the sky, broad and dark before narrow and light
-COATS = ((17, 25, 125, -0.10), (15, 17, 95, 0.0), (17, 13, 80, 0.07), (26, 7, 105, 0.16), (34, 6, 100, -0.30))
+COATS = ((26, 38, 170, -0.10), (22, 27, 135, 0.0), (23, 20, 112, 0.07), (36, 11, 135, 0.20), (46, 9, 130, -0.32))
 # x, y, radius of the glow; the first is the moon.
 LIGHTS = ((838, 158, 88), (150, 120, 52), (352, 82, 36), (585, 118, 46), (80, 372, 40), (940, 420, 44), (300, 575, 36),
           (690, 560, 32), (500, 500, 24), (985, 300, 24), (216, 268, 24))  # fmt: skip
@@ -69,21 +69,21 @@ def _paint_sky(canvas: Canvas, rng: np.random.Generator) -> None:
 def _paint_lights(canvas: Canvas, rng: np.random.Generator) -> None:
     """Rings of short curved strokes, cream in the middle, then yellow, orange and a pale green halo."""
     for k, (cx, cy, radius) in enumerate(LIGHTS):
-        for _ in range(int(2.7 * radius)):
+        for _ in range(int(1.7 * radius)):
             r = radius * 1.5 * rng.random() ** 0.62 + 3
-            start, sweep = rng.uniform(0, 2 * np.pi), min(2.6, rng.uniform(22, 46) / r)
+            start, sweep = rng.uniform(0, 2 * np.pi), min(2.6, rng.uniform(30, 62) / r)
             turn = start + np.linspace(0, sweep, 12)
             path = np.stack([cx + r * np.cos(turn), cy + r * np.sin(turn)], axis=1)
             place = r / radius / 1.45 + 0.13 * rng.standard_normal()
             color = _pick(GLOW, place, rng, 0.05)
             if place > 0.65 and rng.random() < 0.45:
                 continue
-            canvas.stroke(path, rng.uniform(8, 14), color, rng, second=_pick(GLOW, place - 0.2, rng), relief=1.5, dry=0.2)
-        for _ in range(int(radius / 3)):
+            canvas.stroke(path, rng.uniform(12, 20), color, rng, second=_pick(GLOW, place - 0.2, rng), relief=1.5, dry=0.2)
+        for _ in range(int(radius / 5)):
             a, r = rng.uniform(0, 2 * np.pi), 0.36 * radius * np.sqrt(rng.random())
             p = np.array([cx + r * np.cos(a), cy + r * np.sin(a)])
-            d = 7 * np.array([np.cos(a + 1.5), np.sin(a + 1.5)])
-            canvas.stroke([p - d, p, p + d], rng.uniform(9, 13), GLOW[rng.integers(0, 2 + (k == 0))], rng, relief=1.8, dry=0)
+            d = 9 * np.array([np.cos(a + 1.5), np.sin(a + 1.5)])
+            canvas.stroke([p - d, p, p + d], rng.uniform(13, 18), GLOW[rng.integers(0, 2 + (k == 0))], rng, relief=1.8, dry=0)
 
 
 def _ridge(x: float | Array, k: int) -> float | Array:
@@ -93,25 +93,25 @@ def _ridge(x: float | Array, k: int) -> float | Array:
 
 def _paint_hills(canvas: Canvas, rng: np.random.Generator) -> None:
     for k, colors in enumerate((palette("1b3f86 24559a 2d6f9e 1a2f6e"), palette("123a5e 1b5a68 2c7a6c 14305e"), SHORE)):
-        for p in rng.uniform((-20, HORIZON - 150), (SIZE + 20, HORIZON + 60), (1500, 2)):
+        for p in rng.uniform((-20, HORIZON - 150), (SIZE + 20, HORIZON + 60), (900, 2)):
             top = float(_ridge(p[0], k))
             if not top < p[1] < top + (70 if k < 2 else 62):
                 continue
-            xs = p[0] + np.linspace(-32, 32, 12) * rng.uniform(0.6, 1.1)
+            xs = p[0] + np.linspace(-44, 44, 12) * rng.uniform(0.6, 1.1)
             ys = _ridge(xs, k) + (p[1] - top) + 0.12 * (p[1] - top) * np.sin(xs / 20)
             light = int(rng.integers(0, len(colors)))
-            canvas.stroke(np.stack([xs, ys], axis=1), rng.uniform(10, 17), colors[light], rng, second=colors[light - 1])
+            canvas.stroke(np.stack([xs, ys], axis=1), rng.uniform(15, 25), colors[light], rng, second=colors[light - 1])
     for _ in range(34):
         cx = rng.uniform(20, SIZE - 20)
         cy = float(_ridge(cx, 2)) + rng.uniform(8, 34)
         warm = palette("fbd65c f4a934 ef7f2d ffeeb0")[rng.integers(0, 4)]
-        canvas.stroke([(cx, cy - 5), (cx, cy + 6)], rng.uniform(8, 12), warm, rng, relief=1.6, dry=0)
+        canvas.stroke([(cx, cy - 6), (cx, cy + 8)], rng.uniform(10, 15), warm, rng, relief=1.6, dry=0)
 
 
 def _paint_water(canvas: Canvas, rng: np.random.Generator) -> None:
     """Horizontal, slightly waved strokes; below each light a broken path of gold."""
     xs = np.linspace(-1, 1, 14)
-    for spacing, width, length in ((16, 20, 105), (15, 14, 80)):
+    for spacing, width, length in ((24, 30, 150), (21, 20, 115), (34, 9, 110)):
         for p in sorted(scattered(rng, spacing, 30), key=lambda q: q[1]):
             if p[1] < HORIZON + 34:
                 continue
@@ -121,15 +121,15 @@ def _paint_water(canvas: Canvas, rng: np.random.Generator) -> None:
             second = _pick(WATER if rng.random() < 0.7 else SKY, tone + 0.2, rng)
             canvas.stroke(path, width * rng.uniform(0.7, 1.2), _pick(WATER, tone, rng, 0.12), rng, second=second)
     for cx, _, radius in LIGHTS[:8]:
-        for _ in range(int(radius * 1.1)):
+        for _ in range(int(radius * 0.75)):
             fall = rng.random() ** 0.8
             cy = HORIZON + 48 + fall * (SIZE - HORIZON - 40)
             px = cx + rng.normal() * radius * (0.28 + 0.4 * fall)
-            reach = rng.uniform(10, 26) * (0.7 + 0.6 * fall)
-            path = np.stack([px + xs * reach, cy + 3 * np.sin(xs * 2 + px / 30)], axis=1)
+            reach = rng.uniform(16, 38) * (0.7 + 0.6 * fall)
+            path = np.stack([px + xs * reach, cy + 5 * np.sin(xs * 2 + px / 30)], axis=1)
             shade = 0.05 + 0.9 * rng.random() * (0.5 + 0.5 * fall)
             second = _pick(WATER, rng.uniform(0.4, 1), rng)
-            canvas.stroke(path, rng.uniform(6, 12), _pick(GLOW, shade, rng), rng, second=second, relief=1.5, dry=0.5)
+            canvas.stroke(path, rng.uniform(9, 18), _pick(GLOW, shade, rng), rng, second=second, relief=1.5, dry=0.5)
 
 
 def draw() -> Image.Image:

@@ -47,12 +47,9 @@ def _sector(turn: Array, count: int, shift: float = 0.0) -> tuple[Array, Array]:
 
 
 def _corners(panes: Panes, x: Array, y: Array, rng: np.random.Generator) -> None:
-    """Fill the sheet with irregular panes, blue and violet, greener and warmer towards the corners."""
+    """Fill the sheet with irregular panes, mostly blue, and a quarter of a flower in each corner."""
     sites = spread(scattered(rng, 62, 60), 5)
     points = np.stack([x.ravel(), y.ravel()], axis=1)
-    # Cells are stretched along circles around the window.
-    radial = np.hypot(*(sites - SIZE / 2).T), np.arctan2(*(sites - SIZE / 2).T[::-1])
-    del radial
     own = cKDTree(sites).query(points)[1].reshape(x.shape)
     everywhere = np.ones(x.shape, dtype=bool)
     panes.cut(everywhere, own, ("cobalt", "azure", "violet", "cobalt", "emerald", "azure", "cobalt", "rose", "azure", "lime"))
@@ -81,7 +78,7 @@ def _rose(panes: Panes, r: Array, turn: Array) -> None:
     number, off = _sector(turn, 12, 0.5)
     panes.cut(r < 298, number * 2 + (off > 0), ("violet", "violet", "cobalt", "cobalt"))
     rise = np.clip((r - 128) / 160, 0, 1)
-    width = 0.44 * np.sin(np.pi * rise**0.8) ** 0.7
+    width = 0.44 * np.clip(np.sin(np.pi * rise**0.8), 0, 1) ** 0.7
     panes.cut((r < 290) & (r > 128) & (np.abs(off) < width), number * 2 + (rise > 0.56), ("flame", "ruby", "amber", "flame"))
     panes.cut((r < 262) & (r > 150) & (np.abs(off) < 0.5 * width - 0.02), number, ("amber", "pearl"))
     panes.cut((np.hypot(r * np.cos(off * np.pi / 6) - 274, r * np.sin(off * np.pi / 6)) < 15), number, ("lime", "azure"))

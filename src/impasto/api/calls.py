@@ -72,6 +72,11 @@ def resume(run: str | Path, *, on_event: Listener | None = None) -> Run:
     """
     folder = RunFolder.open(Path(run))
     if folder.status == "finished":
-        folder.close()
         raise InputError(f"the run in {run} is finished: its picture is {folder.path / 'result.png'}")
-    return Run(prepare(folder.recipe, folder.inputs()), on_event=on_event, folder=folder)
+    folder.lock()
+    try:
+        job = prepare(folder.recipe, folder.inputs())
+    except BaseException:
+        folder.close()
+        raise
+    return Run(job, on_event=on_event, folder=folder)

@@ -101,6 +101,8 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     except InputError as error:
         raise InputError(f"the picture is too small at {coarsest.width} x {coarsest.height} px: {error}") from None
     width, height = style_size(recipe, scene, coarsest)
+    # A tiny style image could be enlarged, but there is nothing in it to learn.
+    width, height = min(width, style.shape[1]), min(height, style.shape[0])
     try:
         check_size(width, height, layers)
     except InputError as error:

@@ -1,5 +1,6 @@
 """A run in the background, and the handle by which it is watched and steered."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -134,13 +135,19 @@ class Run:
             if self._folder is not None and self._settled(event, painter):
                 due = time.monotonic() - saved > _CHECKPOINT_SECONDS
                 if due or isinstance(event, (LevelStarted, Finished)):
-                    self._folder.save_checkpoint(*painter.state())
+                    self._save_checkpoint(painter, self._folder)
                     saved = time.monotonic()
             self._go.wait()
             self._grant(painter)
         self._result = self._make_result(painter)
         if self._folder is not None:
             self._folder.finish(self._result.encode(".png"), self._result.reason)
+
+    def _save_checkpoint(self, painter: Painter, folder: RunFolder) -> None:
+        """Save the state; what is told of the steps before it must stand in the log first."""
+        for event in painter.settle():
+            self._tell(event)
+        folder.save_checkpoint(*painter.state())
 
     def _go_on(self, painter: Painter, folder: RunFolder) -> None:
         """Take up the run where its checkpoint left it, if it has one."""
@@ -151,7 +158,9 @@ class Run:
         painter.load_state(checkpoint.tensors, checkpoint.scalars)
         for line in folder.events():
             if line["type"] == "Step":
-                self._note(line["loss"], line["terms"])
+                # A loss that was not finite is null in the log.
+                terms = {name: math.nan if value is None else value for name, value in line["terms"].items()}
+                self._note(math.nan if line["loss"] is None else line["loss"], terms)
 
     def _settled(self, event: Event, painter: Painter) -> bool:
         """Whether everything that belongs to the steps done so far has been told."""
@@ -181,6 +190,7 @@ class Run:
             painter.change(recipe)
             if self._folder is not None:
                 self._folder.record_change(recipe, painter.step)
+                self._save_checkpoint(painter, self._folder)
 
     def _metadata(self) -> dict[str, Any]:
         return self._job.metadata(self._recipe)

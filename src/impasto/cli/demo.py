@@ -17,12 +17,13 @@ def demo(
     telling: Telling = TELLING,
 ) -> int:
     """Paint a built-in photo in a built-in style; returns the exit code."""
+    recipe = resolve(None, {} if size is None else {"size": size})
+
     from impasto.api import start
     from impasto.cli.destination import Destination
     from impasto.cli.paint import paint
     from impasto.images import demo_photo, plate_path
 
-    recipe = resolve(None, {} if size is None else {"size": size})
     photo, style = demo_photo(), plate_path(plate)
     destination = Destination(saving, Path("impasto-demo.png"), replaces=lambda path: _is_demo(path, photo.stem))
     return paint(lambda listener: start(photo, style, recipe, on_event=listener), destination, telling)

@@ -2,7 +2,6 @@
 
 import sys
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -25,7 +24,7 @@ def make_display(estimate: Estimate, *, quiet: bool) -> "Display":
 class Display:
     """Shows nothing."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Display":
         return self
 
     def __exit__(
@@ -58,7 +57,7 @@ class PlainDisplay(Display):
             tenths = 10 * event.step // event.steps
             if tenths > self._tenths:
                 self._tenths = tenths
-                self.note(_step(event, self._estimate))
+                self.note(", ".join(_step(event, self._estimate)))
 
     def note(self, text: str) -> None:
         """Say one thing that is good to know."""
@@ -80,7 +79,7 @@ class LiveDisplay(Display):
             redirect_stderr=False,
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Display":
         self._live.start()
         return self
 
@@ -96,7 +95,7 @@ class LiveDisplay(Display):
             self._level, self._step = _level(event), f"step {event.step}/{event.steps}"
         elif isinstance(event, Step):
             self._estimate.step_done(event)
-            self._step = _step(event, self._estimate)
+            self._step = "   ".join(_step(event, self._estimate))
 
     def note(self, text: str) -> None:
         """Say one thing that is good to know."""
@@ -110,7 +109,7 @@ def _level(event: LevelStarted) -> str:
     return f"level {event.level + 1}/{event.levels}, {event.width} x {event.height}"
 
 
-def _step(event: Step, estimate: Estimate) -> str:
+def _step(event: Step, estimate: Estimate) -> list[str]:
     left = estimate.seconds_left()
-    text = f"step {event.step}/{event.steps}   loss {event.loss:.4g}"
-    return text if left is None else f"{text}   {clock(left)} left"
+    words = [f"step {event.step}/{event.steps}", f"loss {event.loss:.4g}"]
+    return words if left is None else [*words, f"{clock(left)} left"]

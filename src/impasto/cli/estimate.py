@@ -56,7 +56,7 @@ class Estimate:
 def clock(seconds: float) -> str:
     """Write a time as m:ss or h:mm:ss.
 
-    >>> clock(65), clock(3723.4)
+    >>> clock(65.0), clock(3723.4)
     ('1:05', '1:02:03')
     """
     minutes, rest = divmod(round(seconds), 60)

@@ -1,5 +1,6 @@
 """What `stylize`, `demo` and `resume` share: watch a run, save its picture, say where it is."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -47,15 +48,10 @@ def paint(
             return _STOPPED
         path = destination.save(result)
     stopped = result.reason == "stopped"
-    if stopped:
-        height, width = result.pixels.shape[:2]
-        steps = f"{result.steps} of {result.recipe.steps} steps"
-        more = f"; `impasto resume {folder}` goes on" if folder else ""
-        warn(f"stopped after {steps}: what is there was saved ({width} x {height}){more}")
-    elif not telling.quiet:
-        warn(f"painted in {result.seconds:.0f} s, loss {result.loss:.4g} ({result.saved_loss:.4g} as saved)")
+    if stopped or not telling.quiet:
+        warn(_ending(result, folder))
     if telling.json:
-        say_json(_figures(result) | {"path": str(path)})
+        say_json({"path": str(path)} | _figures(result))
     elif path is not None:
         say(str(path))
     return _STOPPED if stopped else 0
@@ -81,7 +77,7 @@ class _Watch:
 
     def follow(self, events: "SimpleQueue[Event]", display: Display) -> None:
         """Show every event until the run has ended."""
-        if self.size[0] < self._photo[0]:
+        if math.prod(self.size) < math.prod(self._photo):
             photo, result = ("{} x {}".format(*size) for size in (self._photo, self.size))
             display.note(f"the photo is {photo}, the result {result}: --size photo paints it all")
         told = False
@@ -120,12 +116,21 @@ class _Watch:
             display.note(f"a snapshot is missing: {error}")
 
 
+def _ending(result: Result, folder: Path | None) -> str:
+    """Return the last line for the person."""
+    if result.reason != "stopped":
+        return f"painted in {result.seconds:.0f} s, loss {result.loss:.4g} ({result.saved_loss:.4g} as saved)"
+    height, width = result.pixels.shape[:2]
+    done = f"stopped after {result.steps} of {result.recipe.steps} steps"
+    more = f"; `impasto resume {folder}` goes on" if folder else ""
+    return f"{done}: what is there was saved ({width} x {height}){more}"
+
+
 def _figures(result: Result) -> dict[str, Any]:
     """Return what a program may want to know about a result."""
     height, width = result.pixels.shape[:2]
     recipe = result.recipe
     return {
-        "path": None,
         "size": [width, height],
         "steps": result.steps,
         "seconds": round(result.seconds, 3),

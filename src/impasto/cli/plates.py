@@ -14,10 +14,11 @@ plates = App(name="plates")
 @plates.default
 def names() -> None:
     """List the built-in styles."""
-    from impasto.images import PLATES
+    from impasto.images.plates import PLATES, plate_description
 
+    width = max(map(len, PLATES))
     for name in PLATES:
-        say(name)
+        say(f"{name.ljust(width)}  {plate_description(name)}")
 
 
 @plates.command(help="Copy built-in styles (all of them, if none is named) into a folder.")

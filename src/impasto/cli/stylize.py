@@ -34,11 +34,12 @@ def stylize(
     flags: RecipeFlags | None = None,
 ) -> int:
     """Paint a photo in the style of a picture; returns the exit code."""
+    wanted = merge(preset, recipe, from_, flags)
+
     from impasto.api import start
     from impasto.cli.destination import Destination
     from impasto.cli.paint import paint
 
-    wanted = merge(preset, recipe, from_, flags)
     if sum(is_stdio(word) for word in (content, style, from_ or "")) > 1:
         raise InputError("only one picture can come from standard input")
     _check_style(style)

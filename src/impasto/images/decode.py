@@ -29,6 +29,7 @@ _LOADERS: Final[dict[InputFormat, str]] = {
 _COLOR_BANDS: Final = {"b-w": 1, "grey16": 1, "cmyk": 4}
 _CIE_SPACES: Final = frozenset({"lab", "labs"})
 _FLOATS: Final = frozenset({"float", "double"})
+_MOST_BANDS: Final = 16  # a crafted TIFF may claim thousands, and each takes memory
 _LARGEST: Final = {"uchar": 255, "ushort": 65535, "uint": 2**32 - 1}
 
 
@@ -78,7 +79,7 @@ def decode(data: bytes, name: str, max_megapixels: float) -> Decoded:
 def _pixels(image: pyvips.Image, name: str) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"] | None]:
     bands = _COLOR_BANDS.get(image.interpretation, 3)
     known = image.format in _LARGEST or image.format in _FLOATS or image.interpretation in _CIE_SPACES
-    if image.bands < bands or not known:
+    if not known or not bands <= image.bands <= _MOST_BANDS:
         raise InputError(f"{name} holds {image.bands} x {image.format} a pixel, which impasto cannot take for colours")
     colors = image.extract_band(0, n=bands)
     if image.interpretation in _CIE_SPACES:

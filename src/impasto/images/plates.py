@@ -1,9 +1,64 @@
-PLATES = ()
+"""The built-in plates (style pictures that the repository's own tools/plates.py drew) and the photo of the demo."""
+
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from impasto.errors import InputError
+
+_DESCRIPTIONS: Final[dict[str, str]] = {
+    "night": "thick oil strokes that whirl around stars over a lake, blue and gold",
+    "mosaic": "stone tesserae in dark grout along the outlines of fish and sun, teal and terracotta",
+    "woodcut": "tapered grooves cut in black and red blocks, printed on cream paper",
+    "pointillism": "round dots of pure colour, large and small, a river bank at evening",
+    "watercolor": "transparent washes with hard and bleeding edges, flowers in every hue",
+    "stained-glass": "glowing, streaked glass in lead, a rose window of ruby, cobalt and amber",
+    "knife": "slabs laid on with the palette knife, a harbor at sunset in red, orange and plum",
+}
+
+PLATES: Final[tuple[str, ...]] = tuple(_DESCRIPTIONS)
+"""Names of the built-in plates in the order in which they are shown."""
 
 
-def demo_photo(): ...
-def is_plate(n):
-    return False
+def is_plate(name: str) -> bool:
+    """Return whether a built-in plate has this name.
+
+    >>> is_plate("night"), is_plate("night.jpg")
+    (True, False)
+    """
+    return name in _DESCRIPTIONS
 
 
-def plate_path(n): ...
+def plate_path(name: str) -> Path:
+    """Return the plate's file: 1024 x 1024 px, sRGB, WebP.
+
+    Raises InputError, listing the known plates, if there is none of this name.
+    """
+    _check(name)
+    return Path(str(files("impasto.images"))) / "data" / f"{name}.webp"
+
+
+def plate_description(name: str) -> str:
+    """Return one line on what the plate shows and how it is painted; raises InputError for an unknown name."""
+    _check(name)
+    return _DESCRIPTIONS[name]
+
+
+def demo_photo() -> Path:
+    """Return the photo of the demo, from scikit-image's own package data, without importing scikit-image.
+
+    Raises InputError if scikit-image is not installed.
+    """
+    spec = find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise InputError("the demo's photo comes with scikit-image: pip install 'impasto[demo]'")
+    photo = Path(spec.origin).parent / "data" / "astronaut.png"
+    if not photo.is_file():
+        raise InputError(f"this scikit-image lacks the demo's photo {photo.name}: pip install --upgrade scikit-image")
+    return photo
+
+
+def _check(name: str) -> None:
+    if not is_plate(name):
+        raise InputError(f"there is no built-in plate {name!r}; known are {', '.join(PLATES)}")

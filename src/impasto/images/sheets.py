@@ -1,5 +1,6 @@
 """Contact sheets: many pictures side by side, to be compared by eye."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,8 +21,9 @@ def contact_sheet(
 ) -> Float[np.ndarray, "height width 3"]:
     """Lay pictures in rows on white, each fitted into a square of `cell` pixels with `gap` pixels around it.
 
-    `captions`, one for each picture in the same order, stand below the pictures and are cut at the cell's width. Rows
-    may differ in length; the places left over stay white. Values are sRGB-encoded, in [0, 1].
+    `captions`, one for each picture in the same order, stand below the pictures and are cut at the cell's width;
+    letters lose their accents, other scripts are left out. Rows may differ in length; the places left over stay white.
+    Values are sRGB-encoded, in [0, 1].
     """
     line = _line_height(cell) if captions else 0
     columns = max((len(row) for row in rows), default=0)
@@ -50,5 +52,7 @@ def _line_height(cell: int) -> int:
 def _caption(text: str, width: int, height: int) -> Float[np.ndarray, "{height} {width}"]:
     strip = Image.new("L", (width, height), 255)
     font = ImageFont.load_default(size=height * 0.7)
-    ImageDraw.Draw(strip).text((width / 2, height / 2), text, fill=round(_INK * 255), font=font, anchor="mm")
+    # The font that comes with Pillow knows no letters beyond ASCII.
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    ImageDraw.Draw(strip).text((width / 2, height / 2), plain, fill=round(_INK * 255), font=font, anchor="mm")
     return np.asarray(strip, dtype=np.float32) / 255

@@ -40,12 +40,10 @@ def _spread(weighted: Float[np.ndarray, "h w 3"], weight: Float[np.ndarray, "h w
 
 
 def _halve(values: Float[np.ndarray, "h w *c"]) -> Float[np.ndarray, "_h _w *c"]:
-    """Mean of squares of two by two; zeros lie beyond the edge."""
-    height, width = values.shape[:2]
-    even = np.zeros((height + height % 2, width + width % 2, *values.shape[2:]), values.dtype)
-    even[:height, :width] = values
-    means: np.ndarray = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
-    return means
+    """Mean of squares of two by two, of what there is of them at the edges."""
+    planes = np.atleast_3d(values)
+    halves = [np.asarray(Image.fromarray(np.ascontiguousarray(plane)).reduce(2)) for plane in planes.transpose(2, 0, 1)]
+    return halves[0] if values.ndim == 2 else np.stack(halves, axis=-1)
 
 
 def _enlarge(colors: Float[np.ndarray, "_h _w 3"], height: int, width: int) -> Float[np.ndarray, "{height} {width} 3"]:

@@ -44,6 +44,7 @@ class Painter:
         self._ledger = Ledger(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
+        self._begun = time.monotonic()
         self._stopping = False
         self._owes_snapshot = False
         self._index = 0
@@ -83,6 +84,10 @@ class Painter:
         """Return the picture as it is now, in [0, 1], at the size of the current level; from any thread."""
         return self._stage.picture()
 
+    def settle(self) -> list[Step]:
+        """Return the events of steps that are done but not told yet (a GPU's numbers come late)."""
+        return list(self._read(everything=True))
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and plain values from which `load_state` goes on as if nothing had happened."""
         values = {"step": self.step, "level": self._index, "level_step": self._level_step}
@@ -101,7 +106,7 @@ class Painter:
 
         Raises RunError if loss or gradient stay without a finite value; `picture` still gives the last good picture.
         """
-        begun = time.monotonic()
+        self._begun = time.monotonic()
         while True:
             level = self._stage.level
             yield LevelStarted(
@@ -112,18 +117,18 @@ class Painter:
                 step=self.step,
                 steps=self.recipe.steps,
             )
-            reason = yield from self._paint_level(begun)
+            reason = yield from self._paint_level()
             if reason == "stopped" or self._index + 1 == len(self.levels):
                 break
             self._stage = self._make_stage(self._index + 1, start=self._stage.picture())
             self._index, self._level_step = self._index + 1, 0
             self._losses.clear()
-        yield self._finished(begun, reason)
+        yield self._finished(reason)
 
     def _make_stage(self, index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> Stage:
         return Stage(self.recipe, self._scene, self._extractor, self.levels[index], start)
 
-    def _paint_level(self, begun: float) -> Generator[Event, None, StopReason]:
+    def _paint_level(self) -> Generator[Event, None, StopReason]:
         reason: StopReason = "steps"
         while self._level_step < self._stage.level.steps:
             if self._stopping:
@@ -134,17 +139,17 @@ class Painter:
             self._level_step += 1
             self._ledger.put(self.step, numbers)
             self._owes_snapshot = self.step in self._snapshot_steps
-            yield from self._read(begun)
+            yield from self._read()
             if self._owes_snapshot:
                 self._owes_snapshot = False
                 yield Snapshot(step=self.step, image=quantize(self.picture()))
             if self._on_plateau():
                 reason = "plateau"
                 break
-        yield from self._read(begun, everything=True)
+        yield from self._read(everything=True)
         return reason
 
-    def _read(self, begun: float, *, everything: bool = False) -> Iterator[Step]:
+    def _read(self, *, everything: bool = False) -> Iterator[Step]:
         for step, numbers in self._ledger.take(everything=everything):
             named = dict(zip(Stage.NUMBERS, numbers, strict=True))
             terms = {name: named[name] for name in TERMS}
@@ -157,7 +162,7 @@ class Painter:
                 level=self._index,
                 loss=loss,
                 terms=terms,
-                seconds=time.monotonic() - begun,
+                seconds=time.monotonic() - self._begun,
                 improved=bool(named["accepted"]),
             )
             if named["failures"] >= self._stage.patience:
@@ -172,12 +177,12 @@ class Painter:
             return False
         return losses[-1] > losses[0] * (1 - self.recipe.plateau)
 
-    def _finished(self, begun: float, reason: StopReason) -> Finished:
+    def _finished(self, reason: StopReason) -> Finished:
         saved = self._stage.loss_of(quantize(self.picture()).astype(np.float32) / 255.0)
         return Finished(
             step=self.step,
             loss=self._losses[-1] if self._losses else saved,
             saved_loss=saved,
-            seconds=time.monotonic() - begun,
+            seconds=time.monotonic() - self._begun,
             reason=reason,
         )

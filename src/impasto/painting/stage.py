@@ -67,7 +67,7 @@ class Stage:
         loss = terms.sum()
         (gradient,) = torch.autograd.grad(loss, coordinates)
         loss, terms = loss.detach(), terms.detach()
-        accepted = self._optimiser.tell(loss, gradient)
+        accepted = self._optimiser.tell(loss, gradient.contiguous())
         if self._keep_best:
             better = accepted & (loss < self._lowest)
             self._lowest = torch.where(better, loss, self._lowest)

@@ -1,0 +1,109 @@
+"""A run that is killed goes on from its folder and ends with the same picture, bit for bit."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import impasto
+from impasto.images import quantize
+
+PAINT = """
+import sys, time, impasto
+from impasto.api import run
+run._CHECKPOINT_SECONDS = 0.0  # a checkpoint after every step, so that a kill may fall into any of them
+photo, style, folder = sys.argv[1:]
+fields = dict(size=96, steps=24, levels=2, coarse_steps=1.0, init="noise", seed=3, snapshots="5,20",
+              content_layers="conv3_1", style_layers="conv1_1,conv2_1,conv3_1", threads=1)
+tell = lambda event: print(getattr(event, "step", 0), flush=True)
+(impasto.stylize(photo, style, run=folder, on_event=tell, **fields) if folder[-6:] != "RESUME"
+ else impasto.resume(folder[:-6], on_event=tell).wait())
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, photo, painting):
+    folder = tmp_path_factory.mktemp("pictures")
+    large = np.asarray(PIL.Image.fromarray(quantize(photo)).resize((96, 72)))
+    PIL.Image.fromarray(large).save(folder / "photo.png")
+    PIL.Image.fromarray(quantize(painting)).save(folder / "painting.png")
+    return folder / "photo.png", folder / "painting.png"
+
+
+def command(pictures, folder, *, resume=False):
+    return [sys.executable, "-c", PAINT, *map(str, pictures), f"{folder}{'RESUME' if resume else ''}"]
+
+
+def kill_after(arguments, steps):
+    """Start a process, kill it as soon as it has told that many events, and return whether it was still at work."""
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(steps):
+            process.stdout.readline()
+        time.sleep(random.random() * 0.05)
+        alive = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return alive
+
+
+def test_three_kills_at_random_moments_and_the_same_picture(tmp_path, pictures):
+    random.seed(os.getpid())
+    subprocess.run(command(pictures, tmp_path / "whole"), check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    assert kill_after(command(pictures, killed), random.randint(2, 7))
+    for _ in range(2):
+        assert kill_after(command(pictures, killed, resume=True), random.randint(2, 7))
+    subprocess.run(command(pictures, killed, resume=True), check=True, capture_output=True)
+    one, other = (np.asarray(PIL.Image.open(tmp_path / name / "result.png")) for name in ("whole", "killed"))
+    assert np.array_equal(one, other)
+    for snapshot in ("000005.png", "000020.png"):
+        kept = [PIL.Image.open(tmp_path / name / "snapshots" / snapshot) for name in ("whole", "killed")]
+        assert np.array_equal(*map(np.asarray, kept))
+
+
+def test_a_finished_run_is_not_painted_again(tmp_path, pictures):
+    impasto.stylize(*pictures, size=48, steps=2, levels=1, run=tmp_path / "run")
+    with pytest.raises(impasto.InputError, match="is finished"):
+        impasto.resume(tmp_path / "run")
+
+
+def test_a_stopped_run_goes_on_and_ends_like_one_that_was_not(tmp_path, pictures):
+    fields = {"size": 48, "steps": 6, "levels": 1, "init": "noise"}
+    whole = impasto.stylize(*pictures, **fields)
+    handle = None
+
+    def stop_at_3(event):
+        if isinstance(event, impasto.Step) and event.step == 3:
+            while handle is None:
+                time.sleep(0.01)
+            handle.stop()
+
+    handle = impasto.start(*pictures, run=tmp_path / "run", on_event=stop_at_3, **fields)
+    assert handle.wait().steps == 3
+    result = impasto.resume(tmp_path / "run").wait()
+    assert result.steps == 6
+    assert np.array_equal(result.pixels, whole.pixels)
+    assert result.losses["total"] == pytest.approx(whole.losses["total"])
+
+
+def test_a_run_whose_weights_changed_resumes_with_the_changed_ones(tmp_path, pictures):
+    handle = None
+
+    def steer(event):
+        if isinstance(event, impasto.Step):
+            while handle is None:
+                time.sleep(0.01)
+            if event.step == 2:
+                handle.change(style_weight=50.0)
+            if event.step == 4:
+                handle.stop()
+
+    handle = impasto.start(*pictures, run=tmp_path / "run", on_event=steer, size=48, steps=8, levels=1)
+    handle.wait()
+    assert impasto.resume(tmp_path / "run").wait().recipe.style_weight == 50.0

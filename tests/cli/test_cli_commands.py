@@ -1,0 +1,142 @@
+"""The commands beside stylize: demo, info, plates, presets, weights, runs."""
+
+import hashlib
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from impasto.images import PLATES, demo_photo, plate_path, read_metadata
+from impasto.layers import BACKBONE_LAYERS
+from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe
+
+
+def test_the_demo_paints_the_built_in_photo_and_tells_path_and_time(impasto, folder):
+    outcome = impasto("demo", "--size", 32)
+    assert (outcome.code, outcome.out) == (0, "impasto-demo.png\n"), outcome
+    assert outcome.errors[-1].startswith("impasto: painted in ")
+    inputs = read_metadata(folder / "impasto-demo.png")["inputs"]
+    assert inputs["content"][0]["sha256"] == hashlib.sha256(demo_photo().read_bytes()).hexdigest()
+    assert inputs["styles"][0]["sha256"] == hashlib.sha256(plate_path("night").read_bytes()).hexdigest()
+
+
+def test_the_demo_overwrites_its_own_picture_only(impasto, stylize, folder):
+    stylize("-o", "impasto-demo.png")
+    painted = (folder / "impasto-demo.png").read_bytes()
+    (folder / "impasto-demo-2.png").write_bytes(b"something else")
+    arguments = ["demo", "--size", 32, "--plate", "night", "--quiet"]
+    assert [impasto(*arguments).out for _ in range(2)] == ["impasto-demo-3.png\n"] * 2
+    assert (folder / "impasto-demo.png").read_bytes() == painted
+    assert (folder / "impasto-demo-2.png").read_bytes() == b"something else"
+
+
+def test_info_tells_how_a_picture_was_painted_and_what_repeats_it(stylize, impasto, folder):
+    stylize("-o", "out.jpg", "--seed", 3)
+    outcome = impasto("info", "out.jpg")
+    assert (outcome.code, outcome.err) == (0, "")
+    for name in ("photo.png", "style.jpg"):
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() in outcome.out
+    assert "seed = 3" in outcome.out
+    assert "steps 2, loss " in outcome.out
+    command = "impasto stylize photo style --size 48 --seed 3 --steps 2 --device cpu --precision fp32"
+    assert outcome.errors == []
+    assert outcome.out.splitlines()[-1].strip() == command
+
+
+def test_info_gives_the_same_as_json(stylize, impasto):
+    stylize("-o", "out.png")
+    told = json.loads(impasto("info", "out.png", "--json").out)
+    assert told == read_metadata_of("out.png") | {"command": told["command"]}
+    assert told["command"].startswith("impasto stylize photo style ")
+
+
+def read_metadata_of(name):
+    from pathlib import Path
+
+    return read_metadata(Path(name))
+
+
+def test_info_without_a_picture_tells_what_is_painted_with(impasto):
+    outcome = impasto("info")
+    assert outcome.code == 0
+    for word in (torch.__version__, *BACKBONE_LAYERS["vgg19"]):
+        assert word in outcome.out
+    told = json.loads(impasto("info", "--json").out)
+    assert told["device"] in ("cpu", "cuda", "mps")
+    assert told["precision"] in ("fp32", "bf16")
+    assert told["weights"]["sha256"] == "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+
+
+def test_plates_are_listed_by_name(impasto):
+    outcome = impasto("plates")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [line.split()[0] for line in outcome.out.splitlines()] == list(PLATES)
+
+
+def test_plates_are_exported_byte_for_byte_and_nothing_is_overwritten(impasto, folder):
+    (folder / "styles").mkdir()
+    outcome = impasto("plates", "export", "styles", "night")
+    assert (outcome.code, outcome.out) == (0, f"styles/{plate_path('night').name}\n")
+    exported = folder / outcome.out.strip()
+    assert exported.read_bytes() == plate_path("night").read_bytes()
+    assert impasto("plates", "export", "styles", "night").code == 0
+    exported.write_bytes(b"mine")
+    refused = impasto("plates", "export", "styles", "night")
+    assert (refused.code, len(refused.errors)) == (2, 1)
+    assert exported.read_bytes() == b"mine"
+
+
+def test_all_plates_are_exported_if_none_is_named(impasto, folder):
+    (folder / "styles").mkdir()
+    assert impasto("plates", "export", "styles").code == 0
+    shapes = [np.asarray(PIL.Image.open(path)).shape for path in (folder / "styles").iterdir()]
+    assert shapes == [(1024, 1024, 3)] * len(PLATES)
+
+
+def test_presets_are_listed_with_what_they_are_for(impasto):
+    assert {tuple(line.split(maxsplit=1)) for line in impasto("presets").out.splitlines()} == set(
+        PRESET_PURPOSES.items()
+    )
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_printed_as_a_recipe_that_reads_back(impasto, folder, name):
+    (folder / "recipe.toml").write_text(impasto("presets", name).out)
+    assert Recipe(**read_recipe(folder / "recipe.toml")) == PRESETS[name]
+
+
+def test_weights_tells_which_are_there(impasto, monkeypatch, folder):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(folder / "cache"))
+    outcome = impasto("weights")
+    assert outcome.code == 0
+    assert "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6" in outcome.out
+    assert "CC BY 4.0" in outcome.out
+    assert "impasto weights fetch" in outcome.out
+
+
+def test_weights_that_cannot_be_fetched_are_told_in_one_line(impasto, monkeypatch, folder):
+    def no_network(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(folder / "cache"))
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    outcome = impasto("weights", "fetch")
+    assert (outcome.code, outcome.out, len(outcome.errors)) == (2, "", 1)
+    assert "embedded weights are used" in outcome.err
+
+
+def test_a_folder_without_runs_says_how_to_keep_one(impasto):
+    outcome = impasto("runs", ".")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "--run" in outcome.err
+    assert json.loads(impasto("runs", "--json").out) == {"runs": []}
+
+
+def test_a_damaged_run_is_listed_with_what_is_wrong(impasto, folder):
+    (folder / "broken").mkdir()
+    (folder / "broken" / "run.json").write_text("{")
+    outcome = impasto("runs", ".")
+    assert outcome.code == 0
+    assert outcome.out.split()[:2] == ["broken", "damaged"]

@@ -1,0 +1,137 @@
+"""What happens when something goes wrong on the way: the last good picture is kept and the exit code is 1."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from impasto.cli.destination import Destination
+from impasto.errors import InputError
+from impasto.losses import Objective
+from impasto.painting import Painter
+
+
+@pytest.fixture
+def breaks_after(monkeypatch):
+    """Return a function that lets the steps behind the given one raise an error."""
+
+    def arrange(good: int, error: BaseException) -> None:
+        real, done = Objective.__call__, []
+
+        def call(self, picture):
+            done.append(1)
+            if len(done) > good:
+                raise error
+            return real(self, picture)
+
+        monkeypatch.setattr(Objective, "__call__", call)
+
+    return arrange
+
+
+def test_a_loss_without_a_value_keeps_the_last_good_picture(stylize, folder, monkeypatch):
+    real, done = Objective.__call__, []
+
+    def call(self, picture):
+        done.append(1)
+        return real(self, picture) * (float("nan") if len(done) > 3 else 1.0)
+
+    monkeypatch.setattr(Objective, "__call__", call)
+    (folder / "out.png").write_bytes(b"old")
+    outcome = stylize("-o", "out.png", "--steps", 200, "--quiet")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "no finite value" in outcome.errors[0]
+    assert outcome.errors[1:] == ["impasto: the last good picture was saved as out-unfinished.png"]
+    assert np.asarray(PIL.Image.open(folder / "out-unfinished.png")).shape == (36, 48, 3)
+    assert (folder / "out.png").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+    ],
+    ids=["python", "gpu", "cpu"],
+)
+def test_too_little_memory_is_told_with_what_to_do(stylize, folder, breaks_after, error):
+    breaks_after(2, error)
+    outcome = stylize("-o", "out.png", "--steps", 9, "--quiet")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "smaller --size" in outcome.errors[0]
+    assert outcome.errors[1:] == ["impasto: the last good picture was saved as out-unfinished.png"]
+    assert not (folder / "out.png").exists()
+
+
+def test_before_the_first_good_step_there_is_nothing_to_keep(stylize, folder, breaks_after):
+    breaks_after(0, MemoryError())
+    outcome = stylize("-o", "out.png", "--quiet")
+    assert (outcome.code, len(outcome.errors)) == (1, 1)
+    assert not list(folder.glob("out*"))
+
+
+def test_a_bug_is_shown_whole_with_the_request_to_report_it(stylize, breaks_after):
+    breaks_after(0, ZeroDivisionError("a mistake of ours"))
+    outcome = stylize("--quiet")
+    assert outcome.code == 1
+    assert "report" in outcome.errors[0]
+    assert "Traceback" in outcome.err
+    assert outcome.errors[-1] == "ZeroDivisionError: a mistake of ours"
+
+
+def test_a_picture_that_can_no_longer_be_written_is_kept_elsewhere(stylize, folder, monkeypatch):
+    (folder / "stick").mkdir()
+    real = Painter.paint
+
+    def paint(self):
+        yield from real(self)
+        (folder / "stick").rmdir()
+
+    monkeypatch.setattr(Painter, "paint", paint)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
+    outcome = stylize("-o", "stick/out.png", "--quiet")
+    assert (outcome.code, len(outcome.errors)) == (1, 1)
+    assert outcome.err.endswith(f"the picture is kept as {folder / 'out-unfinished.png'}\n")
+    assert np.asarray(PIL.Image.open(folder / "out-unfinished.png")).shape == (36, 48, 3)
+
+
+def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(stylize, folder):
+    (folder / "out-000001.png").mkdir()
+    outcome = stylize("-o", "out.png", "--snapshots", 1)
+    assert outcome.code == 0
+    assert any("a snapshot is missing" in line for line in outcome.errors)
+
+
+def test_a_name_that_was_free_and_is_taken_meanwhile_is_not_overwritten(stylize, folder, monkeypatch):
+    real = Destination.save
+
+    def save(self, result):
+        (folder / "photo_style.png").write_bytes(b"somebody else's")
+        return real(self, result)
+
+    monkeypatch.setattr(Destination, "save", save)
+    assert stylize().out == "photo_style-2.png\n"
+    assert (folder / "photo_style.png").read_bytes() == b"somebody else's"
+
+
+@pytest.mark.parametrize("words", [["presets", "paper"], ["--help"]], ids=" ".join)
+def test_a_reader_that_has_gone_is_no_error_to_tell(words):
+    read, write = os.pipe()
+    os.close(read)
+    program = "import sys; from impasto.cli import main; sys.exit(main())"
+    ended = subprocess.run([sys.executable, "-c", program, *words], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+def test_an_error_of_several_lines_is_told_in_one(impasto, monkeypatch):
+    def fail(*_):
+        raise InputError("first\n  second\nthird")
+
+    monkeypatch.setattr("impasto.images.read_metadata", fail)
+    assert impasto("info", "photo.png").err == "impasto: first second third\n"

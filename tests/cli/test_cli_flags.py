@@ -1,0 +1,86 @@
+"""Flags and recipes: one for every field, merged in the right order."""
+
+import shlex
+from collections import Counter
+
+import pytest
+from cyclopts import App
+
+from impasto.cli.console import STDIO
+from impasto.cli.flags import GROUPS, RecipeFlags, merge
+from impasto.cli.stylize import stylize
+from impasto.errors import InputError
+from impasto.recipe import PRESETS, Recipe
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """Return a function from the words behind `stylize photo style` to the recipe they ask for."""
+    app = App(result_action="return_value")
+
+    @app.default
+    def take(content: str, style: str, /, *, preset: str | None = None, flags: RecipeFlags | None = None) -> Recipe:
+        return merge(preset, None, None, flags)
+
+    return lambda *words: app(["photo", "style", *words], exit_on_error=False, print_error=False)
+
+
+def test_every_field_of_a_recipe_stands_under_exactly_one_heading():
+    grouped = Counter(name for names in GROUPS.values() for name in names)
+    assert grouped == Counter(list(Recipe.model_fields))
+
+
+def test_without_a_flag_the_recipe_is_the_default_one(parse):
+    assert parse() == Recipe()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_command_that_a_recipe_writes_asks_for_that_recipe(parse, preset):
+    recipe = PRESETS[preset].with_changes(snapshots=(10, 100), style_crop=(1, 2, 30, 40), upscale=True, style_size=99)
+    words = shlex.split(recipe.as_command("photo", "style"))
+    assert words[:4] == ["impasto", "stylize", "photo", "style"]
+    assert parse(*words[4:]) == recipe
+
+
+def test_lists_are_written_with_commas(parse):
+    recipe = parse("--content-layers", "relu4_2,conv3_1=0.5", "--snapshots", "100,10", "--style-crop", "0,5,20,30")
+    assert recipe.content_layers == ("conv4_2", "conv3_1=0.5")
+    assert recipe.snapshots == (10, 100)
+    assert recipe.style_crop == (0, 5, 20, 30)
+
+
+def test_what_is_written_twice_is_added_to_a_list(parse):
+    assert parse("--snapshots", "10", "--snapshots", "20,30").snapshots == (10, 20, 30)
+
+
+def test_a_switch_is_said_or_denied(parse):
+    assert parse("--upscale").upscale is True
+    assert parse("--preset", "classic", "--no-keep-best").keep_best is False
+
+
+def test_flags_go_over_a_file_and_a_file_over_a_preset(tmp_path, parse):
+    file = tmp_path / "recipe.toml"
+    file.write_text("style_weight = 7.0\nsteps = 11\n")
+    said = RecipeFlags(steps="12")
+    merged = merge("paper", file, None, said)
+    assert (merged.steps, merged.style_weight) == (12, 7.0)
+    assert merged == PRESETS["paper"].with_changes(steps=12, style_weight=7.0)
+
+
+def test_a_value_is_judged_only_when_everything_is_merged(tmp_path):
+    # Without content and style there is nothing to do, but for what the file asks.
+    file = tmp_path / "recipe.json"
+    file.write_text('{"tv_weight": 1}')
+    silent = RecipeFlags(content_weight="0", style_weight="0")
+    assert merge(None, file, None, silent).tv_weight == 1
+    with pytest.raises(InputError, match="all weights are 0"):
+        merge(None, None, None, silent)
+
+
+def test_the_flags_of_stylize_do_not_hide_those_of_a_recipe():
+    own = set(stylize.__annotations__) - {"flags", "saving", "telling", "return"}
+    assert not own & set(Recipe.model_fields)
+
+
+def test_no_word_of_a_command_line_can_be_taken_for_standard_input():
+    assert "\0" in STDIO

@@ -1,0 +1,146 @@
+"""`impasto stylize`: what it paints, where it puts it, and what it says."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from impasto.images import plate_path, quantize, read_metadata
+from impasto.recipe import PRESETS, Recipe
+
+
+def pixels(path) -> np.ndarray:
+    return np.asarray(PIL.Image.open(path))
+
+
+def test_the_path_is_all_that_standard_output_carries(stylize, folder):
+    outcome = stylize("-o", "out.png")
+    assert (outcome.code, outcome.out) == (0, "out.png\n")
+    assert pixels(folder / "out.png").shape == (36, 48, 3)
+
+
+def test_without_an_output_the_name_is_made_of_the_two_and_numbered_if_taken(stylize, folder):
+    assert [stylize("--steps", 1).out for _ in range(3)] == [
+        "photo_style.png\n",
+        "photo_style-2.png\n",
+        "photo_style-3.png\n",
+    ]
+    assert (folder / "photo_style-3.png").exists()
+
+
+def test_an_output_that_is_named_is_overwritten(stylize, folder):
+    (folder / "out.png").write_bytes(b"old")
+    stylize("-o", "out.png")
+    assert pixels(folder / "out.png").shape == (36, 48, 3)
+
+
+def test_one_line_says_that_the_result_is_smaller_than_the_photo(stylize):
+    hint = "impasto: the photo is 64 x 48, the result 48 x 36: --size photo paints it all"
+    assert hint in stylize().errors
+    assert hint not in stylize("--size", "photo").errors
+
+
+def test_quiet_says_nothing_but_the_path(stylize):
+    outcome = stylize("--quiet", "-o", "out.png")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "out.png\n", "")
+
+
+def test_json_is_one_object_with_figures_and_recipe(stylize):
+    outcome = stylize("--json", "-o", "out.png", "--seed", 7)
+    told = json.loads(outcome.out)
+    assert outcome.out.count("\n") == 1
+    assert {name: told[name] for name in ("path", "size", "steps", "reason", "seed", "device", "precision")} == {
+        "path": "out.png",
+        "size": [48, 36],
+        "steps": 2,
+        "reason": "steps",
+        "seed": 7,
+        "device": "cpu",
+        "precision": "fp32",
+    }
+    assert told["loss"] > 0
+    assert abs(told["saved_loss"] / told["loss"] - 1) < 0.1
+    assert told["seconds"] > 0
+    assert Recipe(**told["recipe"]).size == 48
+
+
+def test_presets_files_and_flags_are_merged_in_that_order(stylize, folder):
+    (folder / "mine.toml").write_text("pooling = 'max'\nsteps = 3\n")
+    told = json.loads(stylize("--preset", "paper", "--recipe", "mine.toml", "--steps", "2", "--json").out)
+    fixed = {"size": 48, "steps": 2, "pooling": "max", "device": "cpu", "precision": "fp32"}
+    assert Recipe(**told["recipe"]) == PRESETS["paper"].with_changes(**fixed)
+
+
+def test_a_painted_picture_repeats_itself_bit_for_bit(stylize, impasto, folder):
+    flags = ["--init", "noise", "--seed", 5, "--style-crop", "3,4,48,50", "--pooling", "average", "--steps", 3]
+    stylize("-o", "first.png", *flags)
+    again = impasto("stylize", "--from", "first.png", "photo.png", "style.jpg", "-o", "again.png")
+    assert again.code == 0
+    assert (folder / "again.png").read_bytes() == (folder / "first.png").read_bytes()
+    other = impasto("stylize", "--from", "first.png", "--seed", "6", "photo.png", "style.jpg", "-o", "other.png")
+    assert other.code == 0
+    assert (pixels(folder / "other.png") != pixels(folder / "first.png")).any()
+
+
+def test_a_built_in_style_goes_by_its_name_unless_a_file_has_it(stylize, folder, painting):
+    assert stylize(style="night").out == "photo_night.png\n"
+    night = read_metadata(folder / "photo_night.png")["inputs"]["styles"]
+    stylize("-o", "path.png", style=str(plate_path("night")))
+    assert read_metadata(folder / "path.png")["inputs"]["styles"] == night
+    PIL.Image.fromarray(quantize(painting)).save(folder / "night", format="PNG")
+    stylize("-o", "file.png", style="night")
+    assert read_metadata(folder / "file.png")["inputs"]["styles"] != night
+
+
+def test_snapshots_lie_beside_the_output(stylize, folder):
+    stylize("-o", "out.jpg", "--steps", 5, "--snapshots", "2,3", "--snapshot-every", 5)
+    names = sorted(path.name for path in folder.glob("out-*"))
+    assert names == ["out-000002.png", "out-000003.png", "out-000005.png"]
+    assert all(pixels(folder / name).shape == (36, 48, 3) for name in names)
+
+
+def test_sixteen_bits_are_kept_on_wish(stylize, folder):
+    stylize("-o", "out.png", "--bits", 16)
+    header = (folder / "out.png").read_bytes()[:33]
+    assert header[24] == 16, "the PNG header's bit depth"
+
+
+def test_a_lower_quality_makes_a_smaller_file(stylize, folder):
+    stylize("-o", "fine.jpg")
+    stylize("-o", "coarse.jpg", "--quality", 20)
+    assert (folder / "coarse.jpg").stat().st_size < (folder / "fine.jpg").stat().st_size
+
+
+def test_a_picture_goes_through_standard_input_and_output(start, folder, stylize):
+    small = ["--size", 48, "--steps", 2, "--device", "cpu", "--precision", "fp32"]
+    process = start("stylize", "-", "style.jpg", "-o", "-", *small, stdin=(folder / "photo.png").read_bytes())
+    out, err = process.communicate((folder / "photo.png").read_bytes(), timeout=120)
+    assert process.returncode == 0, err
+    assert out.startswith(b"\x89PNG")
+    assert out.endswith(b"IEND\xaeB`\x82")
+    (folder / "piped.png").write_bytes(out)
+    stylize("-o", "file.png")
+    assert (pixels(folder / "piped.png") == pixels(folder / "file.png")).all()
+    assert sorted(path.name for path in folder.glob("*.png")) == ["file.png", "photo.png", "piped.png"]
+
+
+def test_a_run_folder_keeps_the_run_and_its_snapshots(stylize, impasto, folder):
+    assert stylize("--run", "kept", "--snapshots", "1", "-o", "out.png").code == 0
+    assert (folder / "kept/snapshots/000001.png").exists()
+    assert not list(folder.glob("out-*"))
+    assert (pixels(folder / "kept/result.png") == pixels(folder / "out.png")).all()
+    listed = impasto("runs", ".")
+    assert listed.code == 0
+    assert listed.out.split() == ["kept", "finished", "2/2", "48", "x", "36", "loss", *listed.out.split()[7:]]
+    assert listed.out.rstrip().endswith("photo + style")
+    told = json.loads(impasto("runs", "kept", "--json").out)
+    assert told["runs"][0]["status"] == "finished"
+    again = impasto("resume", "kept")
+    assert (again.code, len(again.errors)) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["été.png", "two words.jpg", "-leading.png"])
+def test_names_may_be_unusual(stylize, folder, name):
+    assert stylize(f"--out={name}").out == f"{name}\n"
+    assert (folder / name).exists()

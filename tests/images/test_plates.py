@@ -1,0 +1,134 @@
+import importlib
+import itertools
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto.errors import InputError
+from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+def pixels(name: str) -> np.ndarray:
+    with Image.open(plate_path(name)) as picture:
+        return np.asarray(picture, dtype=np.float32) / 255
+
+
+def colors(name: str) -> np.ndarray:
+    """Share of the pixels in each of 4 x 4 x 4 boxes of colour."""
+    boxes = np.clip((pixels(name) * 4).astype(int), 0, 3) @ np.array([16, 4, 1])
+    return np.bincount(boxes.ravel(), minlength=64) / boxes.size
+
+
+def texture(name: str) -> np.ndarray:
+    """Log of the contrast of grey detail of about 2, 4, 8, 16 and 32 px, from an average pyramid."""
+    grey, bands = pixels(name).mean(axis=2), []
+    for _ in range(5):
+        half = grey.reshape(grey.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+        bands.append(float(np.log((grey - half.repeat(2, axis=0).repeat(2, axis=1)).std())))
+        grey = half
+    return np.array(bands)
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    yield importlib.import_module("plates")
+    for module in [name for name in sys.modules if name.partition(".")[0] in ("plates", "atelier")]:
+        del sys.modules[module]
+
+
+def test_there_are_at_least_six_plates():
+    assert len(PLATES) >= 6
+    assert len(set(PLATES)) == len(PLATES)
+
+
+@pytest.mark.parametrize("name", PLATES)
+def test_a_plate_is_a_small_rgb_file_of_1024_pixels(name):
+    with Image.open(plate_path(name)) as picture:
+        picture.load()
+        assert (picture.size, picture.mode) == ((1024, 1024), "RGB")
+    assert plate_path(name).stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("name", PLATES)
+def test_a_plate_has_strong_contrast_and_no_large_empty_area(name):
+    grey = pixels(name).mean(axis=2)
+    dark, light = np.percentile(grey, [2, 98])
+    assert light - dark > 0.55
+    cells = grey.reshape(16, 64, 16, 64).transpose(0, 2, 1, 3).reshape(256, -1)
+    assert np.mean(cells.std(axis=1) > 0.025) > 0.97
+
+
+def test_any_two_plates_differ_in_their_colors():
+    for a, b in itertools.combinations(PLATES, 2):
+        assert np.abs(colors(a) - colors(b)).sum() / 2 > 0.35, (a, b)
+
+
+def test_any_two_plates_differ_in_their_texture():
+    for a, b in itertools.combinations(PLATES, 2):
+        assert np.abs(texture(a) - texture(b)).max() > 0.2, (a, b)
+
+
+@pytest.mark.parametrize("name", PLATES)
+def test_a_description_is_one_short_line(name):
+    line = plate_description(name)
+    assert "\n" not in line
+    assert 20 < len(line) < 90
+
+
+@pytest.mark.parametrize("ask", [plate_path, plate_description])
+def test_an_unknown_plate_is_refused_with_the_list_of_known_ones(ask):
+    assert not is_plate("nightmare")
+    with pytest.raises(InputError, match="nightmare") as refused:
+        ask("nightmare")
+    assert all(name in str(refused.value) for name in PLATES)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["Night", "night.webp", "", "../night"])
+def test_only_the_exact_name_is_a_plate(name):
+    assert not is_plate(name)
+
+
+def test_the_package_holds_the_plates_and_nothing_else():
+    folder = plate_path(PLATES[0]).parent
+    assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.webp" for name in PLATES)
+
+
+def test_the_demo_photo_is_a_color_picture_large_enough_for_the_demo():
+    with Image.open(demo_photo()) as photo:
+        assert photo.mode == "RGB"
+        assert max(photo.size) >= 512
+
+
+def test_the_demo_photo_is_found_without_importing_scikit_image(monkeypatch):
+    for module in [name for name in sys.modules if name.partition(".")[0] == "skimage"]:
+        monkeypatch.delitem(sys.modules, module)
+    demo_photo()
+    assert "skimage" not in sys.modules
+
+
+def test_without_scikit_image_the_person_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr("impasto.images.plates.find_spec", lambda name: None if name == "skimage" else find_spec(name))
+    with pytest.raises(InputError, match=r"pip install 'impasto\[demo\]'"):
+        demo_photo()
+
+
+def test_the_tool_draws_the_plates_that_the_package_lists(tool):
+    assert tuple(tool.PLATES) == PLATES
+    assert plate_path(PLATES[0]).parent == tool.DATA
+
+
+@pytest.mark.long
+def test_the_tool_draws_the_plate_that_the_package_holds(tool):
+    drawn = tool.PLATES["woodcut"]().resize((64, 64), Image.Resampling.BOX)
+    with Image.open(plate_path("woodcut")) as stored:
+        kept = stored.resize((64, 64), Image.Resampling.BOX)
+    difference = np.asarray(drawn, dtype=np.float32) - np.asarray(kept, dtype=np.float32)
+    assert np.abs(difference).mean() < 4
