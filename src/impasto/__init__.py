@@ -10,12 +10,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from impasto.api import Result, Run, resume, start, stylize
     from impasto.errors import ImpastoError, InputError, RunError
     from impasto.events import Event, Finished, LevelStarted, Snapshot, Step
     from impasto.recipe import PRESETS, Recipe
-
-__version__ = version("impasto")
 
 __all__ = [
     "PRESETS",
@@ -46,6 +45,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: the command line's help needs no torch."""
+    if name == "__version__":
+        return version("impasto")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -35,10 +35,19 @@ def _split(value: Any) -> Any:
     return value
 
 
+def _four(value: Any) -> Any:
+    parts = _split(value)
+    if isinstance(parts, tuple) and len(parts) != 4:
+        raise InputError(_CROP)
+    return parts
+
+
+_CROP: Final = "a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1"
+
 Weight = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)]
-Box = Annotated[tuple[int, int, int, int], BeforeValidator(_split)]
+Box = Annotated[tuple[int, int, int, int], BeforeValidator(_four)]
 
 
 class Recipe(BaseModel):
@@ -139,7 +148,7 @@ class Recipe(BaseModel):
     @classmethod
     def _real_crop(cls, value: Box | None) -> Box | None:
         if value and (value[0] < 0 or value[1] < 0 or value[2] < 1 or value[3] < 1):
-            raise InputError("a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1")
+            raise InputError(_CROP)
         return value
 
     @field_validator("init")

@@ -165,6 +165,7 @@ def test_a_recipe_and_a_painted_picture_at_once(refused, folder):
         ["--style-crop", "50,50,20,20"],
         ["--snapshots", "0,5"],
         ["--init", "nowhere.png"],
+        ["--init", "-"],
         ["--weights", "nowhere.pth"],
         ["--weights", "photo.png"],
         ["--bits", "12"],
@@ -201,6 +202,7 @@ def test_two_pictures_from_standard_input(refused):
         ["demo", "--size", "4"],
         ["plates", "export", "nowhere"],
         ["plates", "export", ".", "nowhere"],
+        ["plates", "export", "-"],
         ["presets", "best"],
     ],
     ids=" ".join,
@@ -218,7 +220,6 @@ def test_a_command_that_cannot_be_done(impasto, folder, words):
     [
         ["nowhere.jpg", "style.jpg"],
         ["photo.png", "style.jpg", "--style-weight", "-1"],
-        ["photo.png", "style.jpg", "-o", "nowhere/out.png"],
     ],
     ids=" ".join,
 )

@@ -1,6 +1,7 @@
 """The commands beside stylize: demo, info, plates, presets, weights, runs."""
 
 import hashlib
+import io
 import json
 
 import numpy as np
@@ -10,10 +11,16 @@ import torch
 
 from impasto.images import PLATES, demo_photo, plate_path, read_metadata
 from impasto.layers import BACKBONE_LAYERS
-from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe
+from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
 
 
-def test_the_demo_paints_the_built_in_photo_and_tells_path_and_time(impasto, folder):
+@pytest.fixture
+def short_demo(monkeypatch):
+    """Let the demo do two steps instead of all."""
+    monkeypatch.setattr("impasto.cli.demo.resolve", lambda preset, said: resolve(preset, {"steps": 2}, said))
+
+
+def test_the_demo_paints_the_built_in_photo_and_tells_path_and_time(impasto, folder, short_demo):
     outcome = impasto("demo", "--size", 32)
     assert (outcome.code, outcome.out) == (0, "impasto-demo.png\n"), outcome
     assert outcome.errors[-1].startswith("impasto: painted in ")
@@ -22,7 +29,7 @@ def test_the_demo_paints_the_built_in_photo_and_tells_path_and_time(impasto, fol
     assert inputs["styles"][0]["sha256"] == hashlib.sha256(plate_path("night").read_bytes()).hexdigest()
 
 
-def test_the_demo_overwrites_its_own_picture_only(impasto, stylize, folder):
+def test_the_demo_overwrites_its_own_picture_only(impasto, stylize, folder, short_demo):
     stylize("-o", "impasto-demo.png")
     painted = (folder / "impasto-demo.png").read_bytes()
     (folder / "impasto-demo-2.png").write_bytes(b"something else")
@@ -45,17 +52,18 @@ def test_info_tells_how_a_picture_was_painted_and_what_repeats_it(stylize, impas
     assert outcome.out.splitlines()[-1].strip() == command
 
 
-def test_info_gives_the_same_as_json(stylize, impasto):
+def test_info_gives_the_same_as_json(stylize, impasto, folder):
     stylize("-o", "out.png")
     told = json.loads(impasto("info", "out.png", "--json").out)
-    assert told == read_metadata_of("out.png") | {"command": told["command"]}
+    assert told == read_metadata(folder / "out.png") | {"command": told["command"]}
     assert told["command"].startswith("impasto stylize photo style ")
 
 
-def read_metadata_of(name):
-    from pathlib import Path
-
-    return read_metadata(Path(name))
+def test_info_reads_a_picture_from_standard_input(stylize, impasto, folder, monkeypatch):
+    stylize("-o", "out.webp")
+    piped = io.TextIOWrapper(io.BytesIO((folder / "out.webp").read_bytes()))
+    monkeypatch.setattr("sys.stdin", piped)
+    assert impasto("info", "-").out == impasto("info", "out.webp").out
 
 
 def test_info_without_a_picture_tells_what_is_painted_with(impasto):

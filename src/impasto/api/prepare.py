@@ -80,9 +80,11 @@ def read_inputs(content: Source, styles: Source | Sequence[Source], recipe: Reci
 
 def _plate_or_file(style: Any) -> Any:
     """Return the plate's file for its name, unless a file of that name is in the current folder."""
-    if isinstance(style, str) and is_plate(style) and not Path(style).exists():
+    if not isinstance(style, str) or Path(style).exists():
+        return style
+    if is_plate(style):
         return plate_path(style)
-    return style
+    raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
 
 
 def prepare(recipe: Recipe, inputs: RunInputs) -> Job:

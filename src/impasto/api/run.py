@@ -83,6 +83,21 @@ class Run:
         return not self._go.is_set()
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the result in pixels."""
+        return self._job.size
+
+    @property
+    def photo_size(self) -> tuple[int, int]:
+        """Width and height of the upright photo in pixels."""
+        return self._job.inputs.content.width, self._job.inputs.content.height
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is embedded in pictures of this run: the recipe as it is now, weights, names and hashes of inputs."""
+        return self._job.metadata(self._recipe)
+
+    @property
     def recipe(self) -> Recipe:
         """The recipe as it is now, device and precision resolved."""
         return self._recipe
@@ -173,7 +188,7 @@ class Run:
             self._finished = event
         if self._folder is not None:
             if isinstance(event, Snapshot):
-                self._folder.save_snapshot(event.step, event.image, self._metadata())
+                self._folder.save_snapshot(event.step, event.image, self.metadata)
             self._folder.record(event)
         if self._listener is not None:
             self._listener(event)
@@ -192,9 +207,6 @@ class Run:
                 self._folder.record_change(recipe, painter.step)
                 self._save_checkpoint(painter, self._folder)
 
-    def _metadata(self) -> dict[str, Any]:
-        return self._job.metadata(self._recipe)
-
     def _make_result(self, painter: Painter) -> Result:
         finished, content = self._finished, self._job.inputs.content
         assert finished is not None
@@ -211,7 +223,7 @@ class Run:
             steps=finished.step,
             seconds=finished.seconds,
             reason=finished.reason,
-            metadata=self._metadata() | {"figures": figures},
+            metadata=self.metadata | {"figures": figures},
             exif=content.exif,
         )
 
@@ -220,7 +232,7 @@ class Run:
         try:
             image = self.image
             if image is not None:
-                folder.save_latest(quantize(self._painter.picture()), self._metadata())  # type: ignore[union-attr]
+                folder.save_latest(quantize(self._painter.picture()), self.metadata)  # type: ignore[union-attr]
             folder.fail(str(error))
         except (ImpastoError, OSError):
             pass

@@ -44,7 +44,8 @@ def say_bytes(data: bytes) -> None:
 
 def warn(text: str) -> None:
     """Write one line to standard error, however many the text has."""
-    line = " ".join(text.replace(STDIO, "-").split())
+    text = text.replace(STDIO, "-").replace(ascii(STDIO).strip("'"), "-")
+    line = " ".join(text.split())
     sys.stderr.write(f"impasto: {_printable(line, sys.stderr.encoding)}\n")
     sys.stderr.flush()
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from impasto.cli.app import make_app
 from impasto.cli.console import STDIO, warn
@@ -55,7 +55,7 @@ def _explain(error: Exception) -> int:
     elif _is_out_of_memory(error):
         warn("there is not enough memory to paint this: choose a smaller --size (or --precision bf16)")
     elif isinstance(error, OSError):
-        warn(str(error))
+        warn(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
         warn("this is a bug in impasto; please report it with what follows")
         traceback.print_exception(error)
@@ -70,6 +70,8 @@ def _text(error: Exception) -> str:
         from impasto.recipe import describe
 
         return describe(error)  # type: ignore[arg-type]
+    if isinstance(error, UnusedCliTokensError):
+        return f"there is a word too many: {' '.join(error.unused_tokens or ())}; --help shows what is expected"
     return str(error)
 
 

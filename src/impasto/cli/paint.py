@@ -12,6 +12,7 @@ from impasto.api import Result, Run
 from impasto.cli.console import say, say_json, warn
 from impasto.cli.destination import Destination
 from impasto.cli.display import Display, make_display
+from impasto.cli.entry import DONE, STOPPED
 from impasto.cli.estimate import Estimate
 from impasto.cli.options import Telling
 from impasto.cli.signals import first_signal_calls
@@ -20,7 +21,6 @@ from impasto.events import Event, Listener, Snapshot, Step
 from impasto.images import write_picture
 from impasto.painting import plan_levels
 
-_STOPPED: Final = 130
 _PATIENCE: Final = 0.1
 """Seconds after which somebody who watches looks whether the run still lives."""
 
@@ -45,7 +45,7 @@ def paint(
         result = watch.result()
         if not result.steps:
             warn("stopped before the first step; nothing was saved")
-            return _STOPPED
+            return STOPPED
         path = destination.save(result)
     stopped = result.reason == "stopped"
     if stopped or not telling.quiet:
@@ -54,7 +54,7 @@ def paint(
         say_json({"path": str(path)} | _figures(result))
     elif path is not None:
         say(str(path))
-    return _STOPPED if stopped else 0
+    return STOPPED if stopped else DONE
 
 
 class _Watch:
@@ -66,9 +66,7 @@ class _Watch:
         self._keeps_snapshots = keeps_snapshots
         self._has_begun = False
         self._is_stopping = False
-        job = run._job
-        self.size = job.size
-        self._photo = (job.inputs.content.width, job.inputs.content.height)
+        self.size = run.size
 
     def stop(self) -> None:
         """End the run after the step that is being done."""
@@ -77,8 +75,8 @@ class _Watch:
 
     def follow(self, events: "SimpleQueue[Event]", display: Display) -> None:
         """Show every event until the run has ended."""
-        if math.prod(self.size) < math.prod(self._photo):
-            photo, result = ("{} x {}".format(*size) for size in (self._photo, self.size))
+        if math.prod(self.size) < math.prod(self._run.photo_size):
+            photo, result = ("{} x {}".format(*size) for size in (self._run.photo_size, self.size))
             display.note(f"the photo is {photo}, the result {result}: --size photo paints it all")
         told = False
         while self._run.running or not events.empty():
@@ -103,14 +101,17 @@ class _Watch:
             image = self._run.image if self._has_begun else None
             if image is not None:
                 pixels = np.asarray(image)
-                kept = self._destination.keep_elsewhere(lambda path: write_picture(path, pixels))
+                kept = self._destination.keep_elsewhere(
+                    lambda path: write_picture(path, pixels, metadata=self._run.metadata)
+                )
                 if kept is not None:
                     error.add_note(f"the last good picture was saved as {kept}")
             raise
 
     def _save_snapshot(self, snapshot: Snapshot, display: Display) -> None:
         try:
-            write_picture(self._destination.beside(f"{snapshot.step:06d}"), snapshot.image)
+            path = self._destination.beside(f"{snapshot.step:06d}")
+            write_picture(path, snapshot.image, metadata=self._run.metadata)
         except InputError as error:
             # The picture itself is worth more than a snapshot of it: paint on.
             display.note(f"a snapshot is missing: {error}")

@@ -42,7 +42,6 @@ def stylize(
 
     if sum(is_stdio(word) for word in (content, style, from_ or "")) > 1:
         raise InputError("only one picture can come from standard input")
-    _check_style(style)
     standard = Path(f"{_stem(content)}_{_stem(style)}.png")
     destination = Destination(saving, standard, inputs=[Path(word) for word in (content, style) if not is_stdio(word)])
     output = None if destination.is_stdout else destination.path
@@ -53,13 +52,6 @@ def stylize(
         telling,
         folder=run,
     )
-
-
-def _check_style(style: str) -> None:
-    from impasto.images import is_plate
-
-    if not is_stdio(style) and not is_plate(style) and not Path(style).exists():
-        raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
 
 
 def _stem(word: str) -> str:

@@ -1,0 +1,44 @@
+"""Watch a run and steer it: `python examples/watch.py photo.jpg night`.
+
+The run paints in the background and tells what happens. Halfway the style is given more weight; the picture at that
+moment is kept beside the final one.
+"""
+
+import argparse
+from pathlib import Path
+from queue import SimpleQueue
+
+import impasto
+
+parser = argparse.ArgumentParser(description="Watch a run and change it on the way.")
+parser.add_argument("photo", type=Path)
+parser.add_argument("style", nargs="?", default="night", help="a picture, or the name of a built-in style")
+parser.add_argument("--size", type=int, default=384, help="long side of the result in pixels")
+parser.add_argument("--steps", type=int, default=80)
+parser.add_argument("--factor", type=float, default=3.0, help="what the style's weight is multiplied by halfway")
+parser.add_argument("--out", type=Path, default=Path("painted.png"))
+arguments = parser.parse_args()
+
+events: SimpleQueue[impasto.Event] = SimpleQueue()
+run = impasto.start(
+    arguments.photo,
+    arguments.style,
+    on_event=events.put,
+    size=arguments.size,
+    steps=arguments.steps,
+    snapshots=[arguments.steps // 2],
+)
+while True:
+    match events.get():
+        case impasto.LevelStarted(level=level, levels=levels, width=width, height=height):
+            print(f"level {level + 1} of {levels}: {width} x {height}")
+        case impasto.Step(step=step, steps=steps, loss=loss) if step % max(1, steps // 10) == 0:
+            print(f"step {step} of {steps}: loss {loss:.4g}")
+        case impasto.Snapshot(step=step):
+            run.image.save(arguments.out.with_stem(f"{arguments.out.stem}-before"))
+            run.change(style_weight=run.recipe.style_weight * arguments.factor)
+            print(f"step {step}: the style now counts {run.recipe.style_weight:g}")
+        case impasto.Finished():
+            break
+run.wait().save(arguments.out)
+print(arguments.out)

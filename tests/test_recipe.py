@@ -1,0 +1,135 @@
+"""The recipe: what it refuses, how it reads and writes, and what the presets say."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from impasto.errors import InputError
+from impasto.layers import canonical_layer
+from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
+
+recipes = st.builds(
+    Recipe,
+    size=st.integers(16, 65536) | st.just("photo"),
+    style_crop=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(1, 99), st.integers(1, 99)),
+    content_weight=st.floats(1e-6, 1e15),
+    style_layers=st.lists(
+        st.sampled_from(["conv1_1", "relu2_1=0.3", "pool3=1e-7", "conv4_4=0"]), min_size=1, unique=True
+    ),
+    snapshots=st.lists(st.integers(1, 10**6)),
+    init=st.sampled_from(["noise", "a picture.png"]),
+    seed=st.integers(0, 2**63 - 1),
+    threads=st.none() | st.integers(1, 8),
+    upscale=st.booleans(),
+)
+
+
+@given(recipe=recipes)
+def test_a_recipe_reads_back_what_it_wrote(recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recipes")
+    for name, text in (("r.toml", recipe.as_toml()), ("r.json", recipe.as_json())):
+        (folder / name).write_text(text)
+        assert resolve(None, read_recipe(folder / name)) == recipe
+
+
+@given(recipe=recipes)
+def test_the_command_of_a_recipe_states_every_difference_from_the_default(recipe):
+    words = shlex.split(recipe.as_command("a photo.jpg", "style.jpg"))
+    assert words[:4] == ["impasto", "stylize", "a photo.jpg", "style.jpg"]
+    flags, i = {}, 4
+    while i < len(words):
+        name = words[i].removeprefix("--").removeprefix("no-").replace("-", "_")
+        if words[i].startswith("--no-") or name == "upscale":
+            flags[name] = not words[i].startswith("--no-")
+            i += 1
+        else:
+            flags[name] = words[i + 1]
+            i += 2
+    assert resolve(None, flags) == recipe
+
+
+def test_the_python_call_of_a_recipe_states_its_fields():
+    assert Recipe(seed=5, pooling="max").as_python("a.jpg", "b.jpg") == (
+        "impasto.stylize('a.jpg', 'b.jpg', pooling='max', seed=5)"
+    )
+
+
+def test_later_layers_go_before_earlier_ones_and_before_the_preset():
+    merged = resolve("paper", {"steps": 7, "seed": 1}, {"seed": 2})
+    assert (merged.pooling, merged.steps, merged.seed) == ("average", 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"foo": 1}, "no field 'foo'; known are size"),
+        ({"content_weight": float("nan")}, "content_weight: .*finite"),
+        ({"style_weight": -0.1}, "style_weight: .*greater than or equal to 0"),
+        ({"content_layers": "conv6_1"}, "unknown layer 'conv6_1' of vgg19; known are conv1_1, .*pool5"),
+        ({"style_layers": "conv1_1=x"}, "weight in 'conv1_1=x'"),
+        ({"style_layers": "conv1_1=nan"}, "weight in 'conv1_1=nan'"),
+        ({"style_layers": "conv1_1,relu1_1"}, "named twice"),
+        ({"content_weight": 0, "style_weight": 0}, "all weights are 0"),
+        ({"content_layers": "", "style_weight": 0}, "all weights are 0"),
+        ({"style_crop": "1,2,3"}, "style_crop"),
+        ({"style_crop": "1,2,0,4"}, "LEFT,TOP,WIDTH,HEIGHT"),
+        ({"size": 8}, "size"),
+        ({"size": "large"}, "size"),
+        ({"steps": 0}, "steps"),
+        ({"pooling": "median"}, "'max', 'average' or 'l2'"),
+        ({"snapshots": "0,5"}, "snapshots"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_that_names_the_field(fields, message):
+    with pytest.raises(InputError, match=message) as caught:
+        resolve(None, fields)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_cannot_be_changed_after_its_creation():
+    with pytest.raises(ValidationError):
+        Recipe().steps = 3
+
+
+def test_snapshots_are_the_listed_steps_and_the_regular_ones():
+    assert sorted(Recipe(steps=10, snapshots="7,3", snapshot_every=4).snapshot_steps()) == [3, 4, 7, 8]
+
+
+def test_layers_without_a_weight_share_1_and_aliases_are_the_same_layer():
+    recipe = Recipe(style_layers="relu1_1,CONV2_1", content_layers="conv4_2=0.25")
+    assert recipe.style_layer_weights == {"conv1_1": 0.5, "conv2_1": 0.5}
+    assert recipe.content_layer_weights == {"conv4_2": 0.25}
+    assert canonical_layer("relu4_2") == canonical_layer(" conv4_2 ") == "conv4_2"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.toml", b"steps = ", "not valid TOML"),
+        ("r.json", b"{", "not valid JSON"),
+        ("r.json", b"[1]", "fields and values"),
+        ("r.toml", b"\xff\xfe\x00", "not text"),
+        ("missing.toml", None, "No such file"),
+    ],
+)
+def test_a_recipe_file_that_cannot_be_read_is_said_in_one_line(tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_recipe(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_preset_says_what_it_is_for():
+    assert set(PRESETS) == set(PRESET_PURPOSES)
+    assert PRESETS["default"] == Recipe()
+
+
+def test_the_recipe_needs_neither_torch_nor_numpy():
+    code = "import sys, impasto.recipe; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
