@@ -14,13 +14,13 @@ parser = argparse.ArgumentParser(description="Paint one photo with several stren
 parser.add_argument("photo", type=Path)
 parser.add_argument("style", nargs="?", default="night", help="a picture, or the name of a built-in style")
 parser.add_argument("--strengths", default="0.2,1,5", help="style weights, separated by commas")
-parser.add_argument("--preset", default="draft", help="what to paint them by")
 parser.add_argument("--size", type=int, default=256, help="long side of each picture in pixels")
+parser.add_argument("--steps", type=int, default=40)
 parser.add_argument("--out", type=Path, default=Path("strengths.png"))
 arguments = parser.parse_args()
 
 photo = Image.open(arguments.photo)
-recipe = impasto.PRESETS[arguments.preset].with_changes(size=arguments.size)
+recipe = impasto.PRESETS["draft"].with_changes(size=arguments.size, steps=arguments.steps)
 strengths = [float(strength) for strength in arguments.strengths.split(",")]
 painted = [impasto.stylize(photo, arguments.style, recipe, style_weight=strength).image for strength in strengths]
 

@@ -6,7 +6,9 @@ moment is kept beside the final one.
 
 import argparse
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+
+from PIL import Image
 
 import impasto
 
@@ -19,26 +21,28 @@ parser.add_argument("--factor", type=float, default=3.0, help="what the style's 
 parser.add_argument("--out", type=Path, default=Path("painted.png"))
 arguments = parser.parse_args()
 
+halfway = max(1, arguments.steps // 2)
+recipe = impasto.Recipe(size=arguments.size, steps=arguments.steps, snapshots=(halfway,))
 events: SimpleQueue[impasto.Event] = SimpleQueue()
-run = impasto.start(
-    arguments.photo,
-    arguments.style,
-    on_event=events.put,
-    size=arguments.size,
-    steps=arguments.steps,
-    snapshots=[arguments.steps // 2],
-)
-while True:
-    match events.get():
+run = impasto.start(arguments.photo, arguments.style, recipe, on_event=events.put)
+
+while run.running or not events.empty():
+    try:
+        event = events.get(timeout=0.1)
+    except Empty:
+        continue
+    match event:
         case impasto.LevelStarted(level=level, levels=levels, width=width, height=height):
             print(f"level {level + 1} of {levels}: {width} x {height}")
         case impasto.Step(step=step, steps=steps, loss=loss) if step % max(1, steps // 10) == 0:
             print(f"step {step} of {steps}: loss {loss:.4g}")
-        case impasto.Snapshot(step=step):
-            run.image.save(arguments.out.with_stem(f"{arguments.out.stem}-before"))
-            run.change(style_weight=run.recipe.style_weight * arguments.factor)
+        case impasto.Snapshot(step=step, image=image):
+            Image.fromarray(image).save(arguments.out.with_stem(f"{arguments.out.stem}-halfway"))
+            run.change(style_weight=recipe.style_weight * arguments.factor)
             print(f"step {step}: the style now counts {run.recipe.style_weight:g}")
-        case impasto.Finished():
-            break
+        case impasto.Finished(saved_loss=saved_loss):
+            print(f"done: loss {saved_loss:.4g} as saved")
+
+# Raises what went wrong, if something did.
 run.wait().save(arguments.out)
 print(arguments.out)

@@ -115,6 +115,8 @@ class Recipe(BaseModel):
     """Each level's size is that of the level before times this."""
     coarse_steps: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 2.0
     """Each coarser level gets this many times the steps of the next finer one."""
+    detail: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """How much of the photo's finer detail joins the canvas when a finer level begins; it keeps a grid away."""
     plateau: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A level ends early when 20 steps lowered its loss by less than this share; 0: never."""
 

@@ -2,10 +2,13 @@
 
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from impasto.images import resize
 from impasto.painting import plan_levels
+from impasto.painting.pyramid import carry_up
 from impasto.recipe import Recipe
 
 
@@ -46,3 +49,35 @@ def test_steps_always_sum_and_every_level_gets_one(width, height, steps, levels,
     assert min(level.steps for level in planned) >= 1
     assert (planned[-1].width, planned[-1].height) == (width, height)
     assert all(a.width <= b.width and a.height <= b.height for a, b in pairwise(planned))
+
+
+def random_picture(height, width, seed=0):
+    return np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
+
+
+def test_the_photo_itself_is_carried_up_without_a_loss():
+    # What the coarse level could not show is exactly what is given back.
+    photo = random_picture(30, 42)
+    coarse = resize(photo, 21, 15)
+    np.testing.assert_allclose(carry_up(coarse, photo, detail=1.0), photo, atol=1e-6)
+
+
+def test_without_detail_a_flat_canvas_stays_flat_at_every_ratio():
+    for size in ((15, 21), (17, 23), (40, 31)):
+        carried = carry_up(np.full((*size, 3), 0.3, dtype=np.float32), random_picture(61, 83), detail=0.0)
+        assert carried.shape == (61, 83, 3)
+        np.testing.assert_allclose(carried, 0.3, atol=1e-5)
+
+
+def test_enlarging_keeps_a_slope_where_it_is():
+    slope = np.broadcast_to((np.arange(32, dtype=np.float32) + 0.5)[None, :, None] / 32, (8, 32, 3))
+    carried = carry_up(np.ascontiguousarray(slope), random_picture(16, 64), detail=0.0)
+    expected = (np.arange(64) + 0.5) / 64
+    np.testing.assert_allclose(carried[4, 6:-6, 0], expected[6:-6], atol=1e-3)
+
+
+def test_a_carried_up_picture_is_a_picture():
+    carried = carry_up(random_picture(8, 8).round(), random_picture(16, 16, seed=1).round(), detail=1.0)
+    assert carried.min() >= 0
+    assert carried.max() <= 1
+    assert carried.dtype == np.float32

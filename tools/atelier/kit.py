@@ -81,13 +81,16 @@ def spread(points: Array, rounds: int = 12) -> Array:
     for _ in range(rounds):
         _, own = cKDTree(points).query(probe)
         count = np.bincount(own, minlength=len(points))
-        mean = np.stack([np.bincount(own, probe[:, k], len(points)) for k in (0, 1)], axis=1) / np.maximum(count, 1)[:, None]
+        mean = (
+            np.stack([np.bincount(own, probe[:, k], len(points)) for k in (0, 1)], axis=1)
+            / np.maximum(count, 1)[:, None]
+        )
         points = np.where(count[:, None] > 0, mean, points)
     return points
 
 
 def trace(angle: Array, starts: Array, lengths: Array, steps: int = 32) -> Array:
-    """Follow a field of directions (radians) from every start half its length both ways; return the paths (n, steps, 2)."""
+    """Follow a field of directions (radians) from every start half its length both ways; return the paths."""
     starts = np.asarray(starts, dtype=float)
     stride = (np.asarray(lengths) / steps)[:, None]
     halves = []
@@ -105,6 +108,36 @@ def _hats(samples: int, knots: int) -> Array:
     """Return the matrix that interpolates values at knots linearly to samples."""
     t = np.linspace(0, knots - 1, samples)[:, None]
     return np.clip(1 - np.abs(t - np.arange(knots)), 0, 1).astype(np.float32)
+
+
+class _Band:
+    """The surface that a brush sweeps: canvas points in rows along the path (`s`) and across it (`u`, -1 to 1)."""
+
+    def __init__(self, path: Any, width: float, tips: tuple[float, float]) -> None:
+        path = np.asarray(path, dtype=float) * SCALE
+        width = width * SCALE
+        run = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+        ns, nu = max(4, int(run[-1] / 0.7)), max(3, int(width / 0.7))
+        self.length: float = run[-1]
+        self.knots: int = max(4, int(width / SCALE / 1.7))
+        self.s: Array = np.linspace(0, run[-1], ns)
+        self.u: Array = np.linspace(-1, 1, nu)
+        x, y = (np.interp(self.s, run, path[:, k]) for k in (0, 1))
+        x, y = (ndimage.gaussian_filter1d(v, min(ns / 8, width * 0.4), mode="nearest") for v in (x, y))
+        dx, dy = np.gradient(x), np.gradient(y)
+        norm = np.hypot(dx, dy) + 1e-9
+        first, last = (
+            np.clip(v / (tip * width + 1e-6), 0, 1) for v, tip in zip((self.s, run[-1] - self.s), tips, strict=True)
+        )
+        self.half: Array = width / 2 * np.sqrt(1 - (1 - first) ** 2) * np.sqrt(1 - (1 - last) ** 2)
+        self.x: Array = (x[:, None] - (dy / norm * self.half)[:, None] * self.u).round().astype(int)
+        self.y: Array = (y[:, None] + (dx / norm * self.half)[:, None] * self.u).round().astype(int)
+
+    def woven(self, rng: np.random.Generator, hairs: Array | float, spread: float) -> Array:
+        """Return what the bristles carry: one value a bristle (`hairs`), changing by `spread` along the stroke."""
+        along, across = _hats(len(self.s), max(2, int(self.length / 70) + 2)), _hats(len(self.u), self.knots)
+        values = hairs + spread * rng.standard_normal((along.shape[1], self.knots))
+        return np.asarray(along @ values.astype(np.float32) @ across.T)
 
 
 class Canvas:
@@ -126,7 +159,6 @@ class Canvas:
         relief: float = 1.0,
         tips: tuple[float, float] = (0.5, 1.0),
         dry: float = 0.3,
-        opacity: float = 1.0,
     ) -> None:
         """Draw one brush stroke along a path.
 
@@ -134,46 +166,27 @@ class Canvas:
         ridges (`relief`); `tips` are the lengths in widths over which the stroke opens and closes; the last `dry` part
         of it breaks up.
         """
-        path = np.asarray(path, dtype=float) * SCALE
-        width = width * SCALE
-        run = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-        if run[-1] < 2:
+        if np.ptp(np.asarray(path), axis=0).max() * SCALE < 2:
             return
-        ns, nu = max(4, int(run[-1] / 0.7)), max(3, int(width / 0.7))
-        s = np.linspace(0, run[-1], ns)
-        x, y = np.interp(s, run, path[:, 0]), np.interp(s, run, path[:, 1])
-        x, y = (ndimage.gaussian_filter1d(v, min(ns / 8, width * 0.4), mode="nearest") for v in (x, y))
-        dx, dy = np.gradient(x), np.gradient(y)
-        norm = np.hypot(dx, dy) + 1e-9
-        opening = np.clip(s / (tips[0] * width + 1e-6), 0, 1), np.clip((run[-1] - s) / (tips[1] * width + 1e-6), 0, 1)
-        half = width / 2 * np.sqrt(1 - (1 - opening[0]) ** 2) * np.sqrt(1 - (1 - opening[1]) ** 2)
-        u = np.linspace(-1, 1, nu)
-        px = (x[:, None] - (dy / norm * half)[:, None] * u).round().astype(int)
-        py = (y[:, None] + (dx / norm * half)[:, None] * u).round().astype(int)
-
-        knots = max(4, int(width / SCALE / 1.7))
-        along, across = _hats(ns, max(2, int(run[-1] / 70) + 2)), _hats(nu, knots)
-        hairs = rng.standard_normal(knots)
-        streaks = along @ (hairs + 0.5 * rng.standard_normal((along.shape[1], knots))).astype(np.float32) @ across.T
-        inside = (px >= 0) & (px < GRID) & (py >= 0) & (py < GRID)
-        t = (s / run[-1])[:, None]
+        band = _Band(path, width, tips)
+        streaks = band.woven(rng, rng.standard_normal(band.knots), 0.5)
+        t, u = (band.s / band.length)[:, None], np.abs(band.u)
         wet = streaks * 0.5 + 0.9 - smooth(1 - dry, 1.05, t) * 1.6 if dry > 0 else np.ones_like(streaks)
-        alpha = opacity * np.clip(wet * 3, 0, 1) * np.clip((1 - np.abs(u)) * half[:, None] / 1.2, 0, 1)
-        mixed = np.broadcast_to(color, (ns, nu, 3))
+        alpha = np.clip(wet * 3, 0, 1) * np.clip((1 - u) * band.half[:, None] / 1.2, 0, 1)
+        mixed = color + (uneven * streaks)[..., None]
         if second is not None:
-            carried = smooth(0.3, 1.1, along @ rng.standard_normal((along.shape[1], knots)).astype(np.float32) @ across.T)
-            mixed = mixed + carried[..., None] * (second - color)
-        mixed = mixed + (uneven * streaks)[..., None]
-        body = 0.55 + 0.3 * np.clip(streaks, -1.5, 1.5) + 0.5 * np.exp(-(((np.abs(u) - 0.82) / 0.13) ** 2))
-        body = body + 0.35 * np.exp(-(((1 - t) * run[-1] / width / 0.25) ** 2))
+            mixed = mixed + smooth(0.3, 1.1, band.woven(rng, 0.0, 1.0))[..., None] * (second - color)
+        # Paint is pushed to both sides of the brush and heaps up where it is lifted.
+        body = 0.55 + 0.3 * np.clip(streaks, -1.5, 1.5) + 0.5 * np.exp(-(((u - 0.82) / 0.13) ** 2))
+        body = body + 0.35 * np.exp(-(((1 - t) * band.length / (width * SCALE) / 0.25) ** 2))
 
-        keep = inside & (alpha > 0.02)
-        i, j, a = py[keep], px[keep], alpha[keep].astype(np.float32)
+        keep = (band.x >= 0) & (band.x < GRID) & (band.y >= 0) & (band.y < GRID) & (alpha > 0.02)
+        i, j, a = band.y[keep], band.x[keep], alpha[keep].astype(np.float32)
         self.color[i, j] += a[:, None] * (mixed[keep] - self.color[i, j])
         self.height[i, j] += a * (0.35 * self.height[i, j] + relief * body[keep] - self.height[i, j])
 
     def lit(self, depth: float = 0.16, gloss: float = 0.12, blur: float = 0.9) -> Array:
-        """Return the colours as seen under light from the upper left; `depth` shades slopes, `gloss` lets them shine."""
+        """Return the colours under light from the upper left; `depth` shades slopes, `gloss` lets them shine."""
         thick = ndimage.gaussian_filter(self.height, blur)
         gy, gx = np.gradient(thick)
         slope = 0.8 * gx + 0.6 * gy

@@ -1,9 +1,8 @@
 """A harbour town at sunset, laid on with the palette knife: slabs of red, orange and plum with ridged edges."""
 
 import numpy as np
-from PIL import Image
-
 from atelier.kit import SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth
+from PIL import Image
 
 SKY = palette("7a1430 b3161f d93a1e f0641f f7962f fbc25a fce6b0")
 TOWN = palette("1c0a1e 3a0f2e 5f1230 8c1a2b b8321f 4a1f4f")
@@ -13,14 +12,20 @@ HORIZON = 560
 GLOW = (600, 500)
 
 
-def _slab(canvas: Canvas, middle: Array, angle: float, length: float, width: float, colors: Array, rng: np.random.Generator) -> None:
-    """Press and drag the knife once: straight, blunt at both ends, two colours half mixed, thin where paint runs out."""
+def _slab(
+    canvas: Canvas, middle: Array, angle: float, length: float, width: float, colors: Array, rng: np.random.Generator
+) -> None:
+    """Press and drag the knife once: straight, blunt, two colours half mixed, torn where paint runs out."""
     t = np.linspace(-0.5, 0.5, 9)
     bow = rng.normal(0, 0.03) * length * (4 * t * t - 0.5)
-    path = middle + np.stack([t * length * np.cos(angle) - bow * np.sin(angle), t * length * np.sin(angle) + bow * np.cos(angle)], axis=1)
+    path = middle + np.stack(
+        [t * length * np.cos(angle) - bow * np.sin(angle), t * length * np.sin(angle) + bow * np.cos(angle)], axis=1
+    )
     first, second = colors
     dry = rng.choice([0.0, 0.25, 0.6], p=(0.45, 0.3, 0.25))
-    canvas.stroke(path, width, first, rng, second=second, uneven=0.05, relief=rng.uniform(0.9, 1.9), tips=(0.04, 0.06), dry=dry)
+    canvas.stroke(
+        path, width, first, rng, second=second, uneven=0.05, relief=rng.uniform(0.9, 1.9), tips=(0.04, 0.06), dry=dry
+    )
 
 
 def _near(colors: Array, level: float, rng: np.random.Generator, spread: float = 0.12) -> Array:
@@ -42,10 +47,26 @@ def _sky(canvas: Canvas, rng: np.random.Generator) -> None:
             if p[1] < HORIZON + 10:
                 angle = float(at(lean, *p)) + rng.normal(0, 0.18)
                 scale = rng.uniform(0.6, 1.2)
-                _slab(canvas, p, angle, length * scale, width * rng.uniform(0.7, 1.2), _near(SKY, float(at(level, *p)), rng), rng)
+                _slab(
+                    canvas,
+                    p,
+                    angle,
+                    length * scale,
+                    width * rng.uniform(0.7, 1.2),
+                    _near(SKY, float(at(level, *p)), rng),
+                    rng,
+                )
     for _ in range(26):
         p = np.array(GLOW) + rng.normal(0, (46, 30)) - (0, 26)
-        _slab(canvas, p, rng.normal(-0.2, 0.3), rng.uniform(34, 90), rng.uniform(16, 34), SKY[[6, rng.integers(4, 7)]], rng)
+        _slab(
+            canvas,
+            p,
+            rng.normal(-0.2, 0.3),
+            rng.uniform(34, 90),
+            rng.uniform(16, 34),
+            SKY[[6, rng.integers(4, 7)]],
+            rng,
+        )
 
 
 def _town(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -56,14 +77,38 @@ def _town(canvas: Canvas, rng: np.random.Generator) -> None:
         wide = rng.uniform(26, 54)
         foot = HORIZON + rng.uniform(10, 44)
         level = rng.uniform(0, 1)
-        _slab(canvas, np.array([x, foot - tall / 2]), np.pi / 2 + rng.normal(0, 0.025), tall, wide, _near(TOWN, level, rng), rng)
+        _slab(
+            canvas,
+            np.array([x, foot - tall / 2]),
+            np.pi / 2 + rng.normal(0, 0.025),
+            tall,
+            wide,
+            _near(TOWN, level, rng),
+            rng,
+        )
         side = 1 if x < GLOW[0] else -1
         if rng.random() < 0.75:
             lit = _near(SKY, rng.uniform(0.35, 0.8), rng)
-            _slab(canvas, np.array([x + side * wide * 0.38, foot - tall * 0.48]), np.pi / 2, tall * 0.8, wide * 0.3, lit, rng)
+            _slab(
+                canvas,
+                np.array([x + side * wide * 0.38, foot - tall * 0.48]),
+                np.pi / 2,
+                tall * 0.8,
+                wide * 0.3,
+                lit,
+                rng,
+            )
         if rng.random() < 0.7:
             roof = _near(TOWN, rng.uniform(0.3, 0.9), rng)
-            _slab(canvas, np.array([x, foot - tall]), rng.choice([-0.5, 0.5, 0.0]) + rng.normal(0, 0.1), wide * 1.2, rng.uniform(14, 22), roof, rng)
+            _slab(
+                canvas,
+                np.array([x, foot - tall]),
+                rng.choice([-0.5, 0.5, 0.0]) + rng.normal(0, 0.1),
+                wide * 1.2,
+                rng.uniform(14, 22),
+                roof,
+                rng,
+            )
         for _ in range(int(rng.integers(1, 6))):
             p = np.array([x + rng.uniform(-0.3, 0.3) * wide, foot - rng.uniform(0.1, 0.85) * tall])
             shine = np.stack([rgb("fbd98a"), ACCENTS[rng.integers(0, len(ACCENTS))]])[rng.permutation(2)]
@@ -80,7 +125,9 @@ def _water(canvas: Canvas, rng: np.random.Generator) -> None:
                 upright = rng.random() < 0.10
                 angle = np.pi / 2 + rng.normal(0, 0.05) if upright else rng.normal(0, 0.10)
                 reach = length * rng.uniform(0.5, 1.2)
-                _slab(canvas, p, angle, reach, width * rng.uniform(0.7, 1.2), _near(WATER, float(at(level, *p)), rng), rng)
+                _slab(
+                    canvas, p, angle, reach, width * rng.uniform(0.7, 1.2), _near(WATER, float(at(level, *p)), rng), rng
+                )
     for cx, foot, tall in ((235, 742, 190), (800, 702, 150), (424, 664, 84), (880, 880, 240), (80, 890, 170)):
         _boat(canvas, cx, foot, tall, rng)
 
@@ -95,7 +142,9 @@ def _boat(canvas: Canvas, cx: float, foot: float, tall: float, rng: np.random.Ge
             long = height * tall * (1 - j / 5.2) ** 0.9
             p = np.array([cx + side * tall * (0.06 + reach * j / 5), foot - 0.03 * tall - long / 2])
             _slab(canvas, p, np.pi / 2 - side * 0.07, long, reach / 5 * tall * 1.25, colors[rng.permutation(2)], rng)
-    canvas.stroke([(cx, foot), (cx, foot - 0.5 * tall), (cx, foot - 1.08 * tall)], 5, TOWN[0], rng, tips=(0.5, 2), dry=0)
+    canvas.stroke(
+        [(cx, foot), (cx, foot - 0.5 * tall), (cx, foot - 1.08 * tall)], 5, TOWN[0], rng, tips=(0.5, 2), dry=0
+    )
     for _ in range(7):
         q = np.array([cx + rng.normal(0.06, 0.16) * tall, foot + rng.uniform(0.18, 0.75) * tall])
         colors = (light, shade, ACCENTS[rng.integers(0, 6, 2)])[rng.integers(0, 3)]

@@ -1,11 +1,10 @@
 """Two fish and a sun: stone tesserae whose rows follow the outlines, set in dark grout."""
 
 import numpy as np
+from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, smooth
 from PIL import Image
 from scipy import ndimage
 from scipy.spatial import cKDTree
-
-from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, smooth
 
 NEIGHBORS = 9
 FOREIGN = 4.0
@@ -34,7 +33,7 @@ GOLDEN = {"back": "ray", "scales": "sun", "fin": "back", "stripe": "sea2"}
 
 
 def _fish(label: Array, x: Array, y: Array, spine: Array, thick: float, stones: dict[str, str]) -> None:
-    """Write one fish into the label map; `spine` runs from the mouth to the root of the tail, `stones` renames parts."""
+    """Write one fish into the label map: `spine` from the mouth to the root of the tail, `stones` renames its parts."""
     run = np.linspace(0, 1, 400)
     k = np.linspace(0, 1, len(spine))
     line = np.stack([np.interp(run, k, spine[:, i]) for i in (0, 1)], axis=1)
@@ -47,9 +46,15 @@ def _fish(label: Array, x: Array, y: Array, spine: Array, thick: float, stones: 
     ahead = (tangent * off).sum(axis=1).reshape(x.shape)
     t = run[near].reshape(x.shape) + ahead / (np.hypot(*np.diff(line, axis=0).T).sum())
     side = side * np.sign(line[0, 0] - line[-1, 0]) * -1  # positive is the belly's side
-    half = thick * np.where(t < 0, 0, np.clip(np.sin(np.pi * np.clip(t, 0, 1) ** 0.74), 0, 1) ** 0.82 + 0.12 * smooth(0.5, 0.9, t) * (t < 1))
+    half = thick * np.where(
+        t < 0, 0, np.clip(np.sin(np.pi * np.clip(t, 0, 1) ** 0.74), 0, 1) ** 0.82 + 0.12 * smooth(0.5, 0.9, t) * (t < 1)
+    )
     tail_half = thick * (0.12 + 0.95 * np.clip((t - 0.94) / 0.26, 0, 1) ** 0.8)
-    tail = (t > 0.94) & (t < 1.26 - 0.13 * np.cos(np.clip(side / (thick + 1), -1, 1) * np.pi / 2)) & (np.abs(side) < tail_half)
+    tail = (
+        (t > 0.94)
+        & (t < 1.26 - 0.13 * np.cos(np.clip(side / (thick + 1), -1, 1) * np.pi / 2))
+        & (np.abs(side) < tail_half)
+    )
     rise = thick * 0.75 * np.clip(np.sin(np.pi * np.clip((t - 0.22) / 0.55, 0, 1)), 0, 1) ** 0.7
     fins = (t > 0.2) & (t < 0.8) & (np.abs(side) < half + np.where(side < 0, rise, 0.6 * rise * (t > 0.42)))
     body = np.abs(side) < half
@@ -106,7 +111,9 @@ def _directions(label: Array) -> Array:
     return np.arctan2(s, c) / 2
 
 
-def _nearest(points: Array, tree: cKDTree, sites: Array, frame: Array, home: Array, size: Array, label: Array) -> tuple[Array, Array]:
+def _nearest(
+    points: Array, tree: cKDTree, sites: Array, frame: Array, home: Array, size: Array, label: Array
+) -> tuple[Array, Array]:
     """Return for every point the two nearest sites in the tiles' own square metric, and the distances (n, 2)."""
     _, near = tree.query(points, k=NEIGHBORS)
     d = points[:, None] - sites[near]
@@ -118,7 +125,7 @@ def _nearest(points: Array, tree: cKDTree, sites: Array, frame: Array, home: Arr
 
 
 def _set_tiles(label: Array, angle: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Spread the sites so that their square cells fill every region evenly (Lloyd's iterations); return sites, sizes."""
+    """Spread sites until their square cells fill every region evenly (Lloyd's iterations); return sites and sizes."""
     small = np.isin(label, [NAMES.index(n) for n in ("line", "eye", "belly", "back", "scales", "fin")])
     wanted = ndimage.gaussian_filter(np.where(small, 17.0, 22.0), 8)
     line = np.arange(0, SIZE, 15.0)

@@ -1,9 +1,8 @@
 """Night over a lake: thick oil strokes that follow a flow of whirls around stars and a moon."""
 
 import numpy as np
-from PIL import Image
-
 from atelier.kit import SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth, trace
+from PIL import Image
 
 SKY = palette("0a1540 10246b 173a94 1f55b4 2f78c4 4f9bcb 86c0cf c3dccb")
 WATER = palette("081238 0c2158 11407a 17628a 2b8797")
@@ -32,7 +31,7 @@ def _sky_directions(x: Array, y: Array, wander: Array) -> Array:
 
 
 def _sky_tone(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """Return where in the sky's palette each point lies: light arms in the whirls, halos, a pale band over the hills."""
+    """Return where in the sky's palette each point lies: light arms in whirls, halos, a pale band over the hills."""
     tone = 0.30 + 0.10 * noise(rng, 170, 3) + 0.16 * smooth(480, HORIZON, y)
     for cx, cy, radius, strength in WHIRLS:
         dx, dy = x - cx, y - cy
@@ -78,12 +77,16 @@ def _paint_lights(canvas: Canvas, rng: np.random.Generator) -> None:
             color = _pick(GLOW, place, rng, 0.05)
             if place > 0.65 and rng.random() < 0.45:
                 continue
-            canvas.stroke(path, rng.uniform(12, 20), color, rng, second=_pick(GLOW, place - 0.2, rng), relief=1.5, dry=0.2)
+            canvas.stroke(
+                path, rng.uniform(12, 20), color, rng, second=_pick(GLOW, place - 0.2, rng), relief=1.5, dry=0.2
+            )
         for _ in range(int(radius / 5)):
             a, r = rng.uniform(0, 2 * np.pi), 0.36 * radius * np.sqrt(rng.random())
             p = np.array([cx + r * np.cos(a), cy + r * np.sin(a)])
             d = 9 * np.array([np.cos(a + 1.5), np.sin(a + 1.5)])
-            canvas.stroke([p - d, p, p + d], rng.uniform(13, 18), GLOW[rng.integers(0, 2 + (k == 0))], rng, relief=1.8, dry=0)
+            canvas.stroke(
+                [p - d, p, p + d], rng.uniform(13, 18), GLOW[rng.integers(0, 2 + (k == 0))], rng, relief=1.8, dry=0
+            )
 
 
 def _ridge(x: float | Array, k: int) -> float | Array:

@@ -1,13 +1,28 @@
 """A river bank at evening: pure colours set side by side as dots, in layers of three sizes."""
 
 import numpy as np
+from atelier.kit import (
+    GRID,
+    SCALE,
+    SIZE,
+    Array,
+    Canvas,
+    at,
+    finished,
+    mesh,
+    noise,
+    palette,
+    rgb,
+    scattered,
+    smooth,
+    spread,
+)
 from PIL import Image
 from scipy.spatial import Voronoi, cKDTree
 
-from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth, spread
-
 PIGMENTS = palette(
-    "f7e04b f9b233 f07c2a e0452b d8336d ec8fb0 8b4ba3 4b3f9f 2f62c0 4aa3dc 8fd0e0 2e9e8f 3f9e4a 8cc04b d4dc6a fbf3dc 1f4f52 26235f c3b1e1 fbe9a0 f7c9a8"
+    "f7e04b f9b233 f07c2a e0452b d8336d ec8fb0 8b4ba3 4b3f9f 2f62c0 4aa3dc 8fd0e0 "
+    "2e9e8f 3f9e4a 8cc04b d4dc6a fbf3dc 1f4f52 26235f c3b1e1 fbe9a0 f7c9a8"
 )
 """Pure colours of the wheel plus white, three tints and two darks; nothing is mixed on the palette."""
 
@@ -51,13 +66,17 @@ def _scene(rng: np.random.Generator) -> Array:
 
 def _trees(scene: Array, x: Array, y: Array, rng: np.random.Generator) -> None:
     ragged = 26 * noise(rng, 60, 3)
-    for cx, cy, wide, tall, foot in ((128, 290, 165, 215, 800), (915, 372, 118, 180, 790), (372, 452, 44, 58, 520)):
+    for cx, cy, wide, tall, foot in ((128, 290, 165, 215, 800), (915, 372, 118, 180, 790), (318, 452, 44, 58, 520)):
         bend = cx + 16 * np.sin(y / 90 + cx)
-        trunk = smooth(3, -3, np.abs(x - bend) - (wide / 15 + 0.02 * np.clip(y - cy, 0, None))) * smooth(foot, foot - 8, y)
+        trunk = smooth(3, -3, np.abs(x - bend) - (wide / 15 + 0.02 * np.clip(y - cy, 0, None))) * smooth(
+            foot, foot - 8, y
+        )
         trunk = trunk * smooth(cy, cy + 40, y)
         scene += trunk[..., None] * (rgb("5a3270") - scene)
         crown = smooth(4, -4, (np.hypot((x - cx) / wide, (y - cy) / tall) - 1) * wide + ragged * wide / 130)
-        light = np.clip(0.5 + (x - cx) / wide * (0.5 if cx < 640 else -0.5) - 0.25 * (y - cy) / tall + 0.2 * ragged / 26, 0, 1)
+        light = np.clip(
+            0.5 + (x - cx) / wide * (0.5 if cx < 640 else -0.5) - 0.25 * (y - cy) / tall + 0.2 * ragged / 26, 0, 1
+        )
         shade = rgb("26507a") + light[..., None] * (rgb("a8c63e") - rgb("26507a"))
         warm = smooth(0.68, 0.95, light)[..., None]
         shade = shade + warm * (rgb("f5b83d") - shade)
@@ -67,34 +86,44 @@ def _trees(scene: Array, x: Array, y: Array, rng: np.random.Generator) -> None:
 
 
 def _sail(scene: Array, x: Array, y: Array) -> None:
-    for cx, foot, tall, color in ((560, 602, 150, "fbf0dc"), (742, 540, 74, "f6cfc0"), (478, 530, 52, "fbe3c4")):
+    for cx, foot, tall, color in ((540, 628, 235, "fffaf0"), (752, 556, 112, "fdeedd"), (440, 546, 84, "fdeedd")):
         t = np.clip((foot - y) / tall, 0, 1)
         up = smooth(-2, 2, foot - y) * smooth(tall + 2, tall - 2, foot - y)
         sail = up * smooth(-2, 2, x - cx - 0.02 * tall) * smooth(2, -2, x - cx - (1 - t) ** 0.8 * 0.52 * tall)
         jib = up * smooth(2, -2, x - cx + 0.02 * tall) * smooth(-2, 2, x - cx + (0.86 - t) * 0.34 * tall)
-        hull = smooth(0.07 * tall, 0.05 * tall, np.abs(y - foot - 0.08 * tall)) * smooth(0.55 * tall, 0.5 * tall, np.abs(x - cx - 0.08 * tall))
-        for mask, tone in ((sail, rgb(color)), (jib, rgb("f3a16a")), (hull, rgb("8d2f4a"))):
+        hull = smooth(0.07 * tall, 0.05 * tall, np.abs(y - foot - 0.08 * tall)) * smooth(
+            0.55 * tall, 0.5 * tall, np.abs(x - cx - 0.08 * tall)
+        )
+        for mask, tone in ((sail, rgb(color)), (jib, rgb("f08a4a")), (hull, rgb("8a1f4a"))):
             scene += mask[..., None] * (tone - scene)
-        mirror = smooth(0, 4, y - foot - 0.16 * tall) * smooth(tall, 0, y - foot) * smooth(0.4 * tall, 0.1 * tall, np.abs(x - cx - 0.1 * tall))
+        mirror = (
+            smooth(0, 4, y - foot - 0.16 * tall)
+            * smooth(tall, 0, y - foot)
+            * smooth(0.4 * tall, 0.1 * tall, np.abs(x - cx - 0.1 * tall))
+        )
         scene += 0.45 * mirror[..., None] * (rgb(color) - scene)
 
 
 def _divided(wanted: Array, rng: np.random.Generator, looseness: float) -> Array:
-    """Return a pigment for every wanted colour: near it by chance, and sometimes its complement, as the school taught."""
+    """Return a pigment for every wanted colour: near it by chance, and sometimes its complement."""
+
     def away(colors: Array) -> Array:
         return (((colors[:, None] - PIGMENTS) * (0.9, 1.2, 0.8)) ** 2).sum(axis=-1)
 
     # Gumbel noise turns the minimum into a draw with probability exp(-away / looseness).
     chosen = np.argmin(away(wanted) / looseness + np.log(-np.log(rng.random((len(wanted), len(PIGMENTS))))), axis=1)
     counter = np.argmin(away(wanted.max(axis=1, keepdims=True) + wanted.min(axis=1, keepdims=True) - wanted), axis=1)
-    return PIGMENTS[np.where(rng.random(len(wanted)) < 0.09, counter, chosen)]
+    return PIGMENTS[np.where(rng.random(len(wanted)) < 0.07, counter, chosen)]
 
 
 def _dot(canvas: Canvas, x: float, y: float, radius: float, color: Array, rng: np.random.Generator) -> None:
     """Press one dab of paint: slightly oblong, its rim raised, its edge soft over one canvas point."""
     reach = int(np.ceil((radius * 1.3 + 1) * SCALE))
     i0, j0 = int(y * SCALE), int(x * SCALE)
-    rows, cols = slice(max(0, i0 - reach), min(GRID, i0 + reach + 1)), slice(max(0, j0 - reach), min(GRID, j0 + reach + 1))
+    rows, cols = (
+        slice(max(0, i0 - reach), min(GRID, i0 + reach + 1)),
+        slice(max(0, j0 - reach), min(GRID, j0 + reach + 1)),
+    )
     if rows.start >= rows.stop or cols.start >= cols.stop:
         return
     dy = (np.arange(rows.start, rows.stop)[:, None] + 0.5) / SCALE - y
@@ -110,20 +139,20 @@ def _dot(canvas: Canvas, x: float, y: float, radius: float, color: Array, rng: n
 
 
 def _dots(rng: np.random.Generator) -> list[tuple[Array, Array, float]]:
-    """Return the layers of dots as points, radii and looseness of colour: a ground coat, a packing, its gaps, accents."""
-    ground = scattered(rng, 11, 12)
-    large = spread(scattered(rng, 16.5, 14), 7)
+    """Return the layers of dots as points, radii and looseness: a ground coat, a packing, its gaps, accents."""
+    ground = scattered(rng, 13, 12)
+    large = spread(scattered(rng, 20, 16), 7)
     reach = cKDTree(large).query(large, k=2)[0][:, 1] / 2
     gaps = Voronoi(large).vertices
     gaps = gaps[(np.abs(gaps - SIZE / 2) < SIZE / 2 + 10).all(axis=1)]
-    room = cKDTree(large).query(gaps)[0] - 7.2
+    room = cKDTree(large).query(gaps)[0] - 8.8
     gaps, room = gaps[room > 1.6], room[room > 1.6]
     accents = large + rng.normal(0, 4.5, large.shape)
     return [
-        (ground, np.full(len(ground), 9.0), 0.012),
-        (large, np.clip(reach * 1.04, 6.0, 8.8), 0.035),
-        (gaps, np.clip(room * 1.15, 2.4, 5.5), 0.06),
-        (accents[::3], rng.uniform(2.4, 3.8, len(accents[::3])), 0.07),
+        (ground, np.full(len(ground), 11.0), 0.012),
+        (large, np.clip(reach * 1.03, 7.0, 10.8), 0.022),
+        (gaps, np.clip(room * 1.15, 2.6, 6.5), 0.06),
+        (accents[::3], rng.uniform(2.8, 4.6, len(accents[::3])), 0.07),
     ]
 
 
@@ -131,16 +160,16 @@ def draw() -> Image.Image:
     """Cover a cream ground with dabs, pack round dots over them, fill the gaps with smaller ones, set accents on top.
 
     Every dot takes one pure pigment, drawn by chance with a probability that falls with its distance from the scene's
-    colour, so that neighbours mix in the eye; one in eleven is the complement.
+    colour, so that neighbours mix in the eye; one in fourteen is the complement.
     """
     rng = np.random.default_rng(1886)
     scene = _scene(rng)
     canvas = Canvas(rgb("efe2c8"))
     for k, (points, radii, looseness) in enumerate(_dots(rng)):
         wanted = at(scene, points[:, 0], points[:, 1])
-        colors = _divided(wanted, rng, looseness) * rng.uniform(0.92, 1.07, (len(points), 1))
+        colors = _divided(wanted, rng, looseness) * rng.uniform(0.9, 1.08, (len(points), 1))
         if k == 0:
-            colors = 0.84 * (0.4 * colors + 0.6 * wanted)
+            colors = 0.74 * (0.4 * colors + 0.6 * wanted)
         for p, radius, color in zip(points, radii, colors, strict=True):
             _dot(canvas, p[0], p[1], radius, color.astype(np.float32), rng)
     return finished(canvas.lit(depth=0.10, gloss=0.08))

@@ -1,11 +1,10 @@
 """A rose window: streaked, glowing glass of strong colours held by lead cames."""
 
 import numpy as np
+from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, scattered, smooth, spread
 from PIL import Image
 from scipy import ndimage
 from scipy.spatial import cKDTree
-
-from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, scattered, smooth, spread
 
 GLASS = {
     "ruby": palette("c4122f e8303a 8f0a2c"),
@@ -52,7 +51,9 @@ def _corners(panes: Panes, x: Array, y: Array, rng: np.random.Generator) -> None
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     own = cKDTree(sites).query(points)[1].reshape(x.shape)
     everywhere = np.ones(x.shape, dtype=bool)
-    panes.cut(everywhere, own, ("cobalt", "azure", "violet", "cobalt", "emerald", "azure", "cobalt", "rose", "azure", "lime"))
+    panes.cut(
+        everywhere, own, ("cobalt", "azure", "violet", "cobalt", "emerald", "azure", "cobalt", "rose", "azure", "lime")
+    )
     for cx, cy in ((40, 40), (SIZE - 40, 40), (40, SIZE - 40), (SIZE - 40, SIZE - 40)):
         r, turn = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
         number, off = _sector(turn, 10)
@@ -72,16 +73,24 @@ def _rose(panes: Panes, r: Array, turn: Array) -> None:
     mr, mturn = np.hypot(mx, my), np.arctan2(my, mx)
     panes.cut(mr < 62, number, ("pearl", "amber"))
     leaf, loff = _sector(mturn, 6)
-    panes.cut(mr < 54 * np.clip(np.cos(np.pi * loff), 0, 1) ** 0.5 + 2, number * 6 + leaf, ("ruby", "ruby", "rose", "rose", "flame", "flame"))
+    panes.cut(
+        mr < 54 * np.clip(np.cos(np.pi * loff), 0, 1) ** 0.5 + 2,
+        number * 6 + leaf,
+        ("ruby", "ruby", "rose", "rose", "flame", "flame"),
+    )
     panes.cut(mr < 18, number, ("amber", "pearl"))
     panes.cut(r < 318, _sector(turn, 36)[0], ("flame", "pearl", "cobalt"))
     number, off = _sector(turn, 12, 0.5)
     panes.cut(r < 298, number * 2 + (off > 0), ("violet", "violet", "cobalt", "cobalt"))
     rise = np.clip((r - 128) / 160, 0, 1)
     width = 0.44 * np.clip(np.sin(np.pi * rise**0.8), 0, 1) ** 0.7
-    panes.cut((r < 290) & (r > 128) & (np.abs(off) < width), number * 2 + (rise > 0.56), ("flame", "ruby", "amber", "flame"))
+    panes.cut(
+        (r < 290) & (r > 128) & (np.abs(off) < width), number * 2 + (rise > 0.56), ("flame", "ruby", "amber", "flame")
+    )
     panes.cut((r < 262) & (r > 150) & (np.abs(off) < 0.5 * width - 0.02), number, ("amber", "pearl"))
-    panes.cut((np.hypot(r * np.cos(off * np.pi / 6) - 274, r * np.sin(off * np.pi / 6)) < 15), number, ("lime", "azure"))
+    panes.cut(
+        (np.hypot(r * np.cos(off * np.pi / 6) - 274, r * np.sin(off * np.pi / 6)) < 15), number, ("lime", "azure")
+    )
     panes.cut(r < 140, _sector(turn, 24)[0], ("azure", "cobalt"))
     number, off = _sector(turn, 12)
     panes.cut(r < 120, number, ("emerald", "lime"))

@@ -1,10 +1,9 @@
 """Anemones in watercolour: transparent washes over each other, hard and bleeding edges, blooms, grain of the paper."""
 
 import numpy as np
+from atelier.kit import GRID, SCALE, SIZE, Array, finished, mesh, noise, palette, rgb, smooth
 from PIL import Image
 from scipy.spatial import cKDTree
-
-from atelier.kit import GRID, SCALE, SIZE, Array, finished, mesh, noise, palette, rgb, smooth
 
 ROSES = palette("e0487f d42a5b f07a9a b8336a e8604f")
 VIOLETS = palette("7a55b8 5a4bb0 9a6cc9 4a62c4")
@@ -27,7 +26,7 @@ class Sheet:
         self.rng = rng
         self.density: Array = np.zeros((GRID, GRID, 3), dtype=np.float32)
         self.x, self.y = mesh()
-        self.tooth: Array = (0.6 * noise(rng, 7, 2) + 0.7 * noise(rng, 3.2)).astype(np.float32)
+        self.tooth: Array = (0.75 * noise(rng, 9, 2) + 0.6 * noise(rng, 4)).astype(np.float32)
         self.ragged: Array = 0.8 * noise(rng, 46, 4)
         self.pools: Array = noise(rng, 120, 4)
         self.wet: Array = noise(rng, 150, 2)
@@ -51,8 +50,8 @@ class Sheet:
         mix: Array | float = 0.5,
         bleed: float = 14,
         ragged: float = 3,
-        fringe: float = 0.8,
-        grain: float = 0.22,
+        fringe: float = 1.0,
+        grain: float = 0.2,
         lift: float = 0.0,
     ) -> None:
         """Lay one wash where `inside` (signed distance to the edge in pixels, positive inside) says.
@@ -71,8 +70,8 @@ class Sheet:
         body = smooth(-1, 1, edge / soft)
         pools = self.pools[pick]
         bloom = self.pools[pick[0][::-1], pick[1]] - 0.75
-        flow = 1 + 0.30 * pools - 0.34 * smooth(0, 0.25, bloom) + 0.5 * np.exp(-((bloom / 0.045) ** 2))
-        rim = fringe * (1 - wet) * (np.exp(-(((edge - 1.6) / 1.8) ** 2)) + 0.35 * np.exp(-np.clip(edge, 0, None) / 9))
+        flow = 1 + 0.30 * pools - 0.42 * smooth(0, 0.25, bloom) + 0.75 * np.exp(-((bloom / 0.06) ** 2))
+        rim = fringe * (1 - wet) * (np.exp(-(((edge - 2.4) / 2.6) ** 2)) + 0.4 * np.exp(-np.clip(edge, 0, None) / 12))
         amount = strength * body * np.clip(flow + rim, 0.1, 3) * np.clip(1 + grain * self.tooth[where], 0.2, 3)
         swallow = -np.log(np.clip(pigment, 0.02, 0.985))
         if second is not None:
@@ -86,15 +85,19 @@ def _ground(sheet: Sheet, rng: np.random.Generator) -> None:
     """Pale pools of blue, green, yellow and rose that meet, run into each other and leave some paper white."""
     everything = (slice(0, GRID), slice(0, GRID))
     for pigment, second, strength in (
-        (BLUES[2], VIOLETS[0], 0.34), (GREENS[2], GOLDS[0], 0.36), (BLUES[0], GREENS[3], 0.38), (GOLDS[2], ROSES[2], 0.3),
-        (VIOLETS[2], ROSES[2], 0.3), (GREENS[1], BLUES[1], 0.38),
+        (BLUES[2], VIOLETS[0], 0.34), (GREENS[2], GOLDS[0], 0.36), (BLUES[0], GREENS[3], 0.38),
+        (GOLDS[2], ROSES[2], 0.3), (VIOLETS[2], ROSES[2], 0.3), (GREENS[1], BLUES[1], 0.38),
     ):  # fmt: skip
         shape = noise(rng, 230, 3) * 90 - 30
-        sheet.wash(shape, everything, pigment, strength, second=second, bleed=34, ragged=5)
+        sheet.wash(shape, everything, pigment, strength, second=second, bleed=34, ragged=5, lift=0.35)
 
 
-def _petal(sheet: Sheet, center: tuple[float, float], angle: float, length: float, colors: Array, rng: np.random.Generator) -> None:
-    where = sheet.window(center[0] + 0.5 * length * np.cos(angle), center[1] + 0.5 * length * np.sin(angle), 0.78 * length + 20)
+def _petal(
+    sheet: Sheet, center: tuple[float, float], angle: float, length: float, colors: Array, rng: np.random.Generator
+) -> None:
+    where = sheet.window(
+        center[0] + 0.5 * length * np.cos(angle), center[1] + 0.5 * length * np.sin(angle), 0.78 * length + 20
+    )
     if where is None:
         return
     dx, dy = sheet.x[where] - center[0], sheet.y[where] - center[1]
@@ -107,24 +110,49 @@ def _petal(sheet: Sheet, center: tuple[float, float], angle: float, length: floa
     first, second = colors[rng.integers(0, len(colors), 2)]
     sheet.wash(inside, where, first, rng.uniform(0.55, 0.85), second=second, mix=1.15 - u, bleed=12, lift=0.72)
     inner = np.minimum(inside - 0.10 * length, (0.62 + 0.12 * np.sin(v * 26 + angle * 5) - u) * length)
-    sheet.wash(inner, where, second, rng.uniform(0.3, 0.55), second=VIOLETS[rng.integers(0, 4)], mix=0.65 - u, bleed=22, fringe=0.6)
+    sheet.wash(
+        inner,
+        where,
+        second,
+        rng.uniform(0.3, 0.55),
+        second=VIOLETS[rng.integers(0, 4)],
+        mix=0.65 - u,
+        bleed=22,
+        fringe=0.6,
+    )
     veins = np.abs(((v / (half + 0.03)) * 3.5 + 0.15 * np.sin(9 * u)) % 1 - 0.5) * (half + 0.03) * length / 3.5
-    sheet.wash(np.where(inside > 5, 1.9 - veins, -6) - 2.2 * np.clip(u - 0.55, 0, 1) * 6, where, second, 0.7, bleed=2, ragged=0.8)
+    sheet.wash(
+        np.where(inside > 5, 1.9 - veins, -6) - 2.2 * np.clip(u - 0.55, 0, 1) * 6,
+        where,
+        second,
+        0.7,
+        bleed=2,
+        ragged=0.8,
+    )
 
 
-def _flower(sheet: Sheet, x: float, y: float, radius: float, petals: int, colors: Array, rng: np.random.Generator) -> None:
+def _flower(
+    sheet: Sheet, x: float, y: float, radius: float, petals: int, colors: Array, rng: np.random.Generator
+) -> None:
     turn = rng.uniform(0, 2 * np.pi)
     for k in rng.permutation(petals):
-        _petal(sheet, (x, y), turn + 2 * np.pi * k / petals + rng.normal(0, 0.1), radius * rng.uniform(0.85, 1.08), colors, rng)
+        _petal(
+            sheet,
+            (x, y),
+            turn + 2 * np.pi * k / petals + rng.normal(0, 0.1),
+            radius * rng.uniform(0.85, 1.08),
+            colors,
+            rng,
+        )
     where = sheet.window(x, y, radius * 0.5)
     if where is None:
         return
     r = np.hypot(sheet.x[where] - x, sheet.y[where] - y)
-    sheet.wash(0.2 * radius - r, where, DARK, 1.0, second=VIOLETS[1], bleed=16, ragged=4)
-    for _ in range(46):
+    sheet.wash(0.17 * radius - r, where, VIOLETS[1], 0.9, second=ROSES[3], bleed=20, ragged=5, lift=0.6)
+    for _ in range(26):
         a, reach = rng.uniform(0, 2 * np.pi), radius * rng.normal(0.29, 0.04)
         dot = np.hypot(sheet.x[where] - x - reach * np.cos(a), sheet.y[where] - y - reach * np.sin(a))
-        sheet.wash(rng.uniform(2.2, 4.8) - dot, where, DARK, 1.1, bleed=3, ragged=1)
+        sheet.wash(rng.uniform(2.2, 4.8) - dot, where, DARK, 0.8, bleed=4, ragged=1)
 
 
 def _leaf(sheet: Sheet, path: Array, width: float, colors: Array, rng: np.random.Generator) -> None:
@@ -140,13 +168,26 @@ def _leaf(sheet: Sheet, path: Array, width: float, colors: Array, rng: np.random
     half = width / 2 * np.sin(np.pi * np.clip(t, 0.02, 0.98) ** 0.7)
     rib = np.where((t > 0.15) & (t < 0.85) & (width > 20), away - 1.3, 99)
     first, second = colors[rng.integers(0, len(colors), 2)]
-    sheet.wash(np.minimum(half - away, rib), where, first, rng.uniform(0.6, 1.1), second=second, mix=t, bleed=10, ragged=2, lift=0.55)
+    sheet.wash(
+        np.minimum(half - away, rib),
+        where,
+        first,
+        rng.uniform(0.6, 1.1),
+        second=second,
+        mix=t,
+        bleed=10,
+        ragged=2,
+        lift=0.55,
+    )
 
 
-def _leaves(sheet: Sheet, count: int, rng: np.random.Generator) -> None:
+def _leaves(sheet: Sheet, count: int, rng: np.random.Generator, *, over: bool = False) -> None:
+    """Scatter leaves; those painted `over` the flowers stay away from their middles."""
     t = np.linspace(0, 1, 300)[:, None]
     for _ in range(count):
         start, a, length = rng.uniform(-20, SIZE + 20, 2), rng.uniform(0, 2 * np.pi), rng.uniform(90, 230)
+        if over and any(np.hypot(*(start - (x, y))) < radius + 0.4 * length for x, y, radius, *_ in FLOWERS):
+            continue
         along, across = np.array([np.cos(a), np.sin(a)]), np.array([-np.sin(a), np.cos(a)])
         path = start + length * (t * along + rng.uniform(-0.35, 0.35) * np.sin(np.pi * t) * across)
         _leaf(sheet, path, rng.uniform(16, 52), GREENS if rng.random() < 0.8 else BLUES, rng)
@@ -155,13 +196,13 @@ def _leaves(sheet: Sheet, count: int, rng: np.random.Generator) -> None:
 def _splashes(sheet: Sheet, rng: np.random.Generator) -> None:
     for _ in range(240):
         x, y = rng.uniform(0, SIZE, 2)
-        radius = min(16.0, 1.6 + 2.2 * rng.pareto(1.4))
+        radius = min(10.0, 1.6 + 2.0 * rng.pareto(1.6))
         where = sheet.window(x, y, radius + 12)
         if where is None:
             continue
         r = np.hypot(sheet.x[where] - x, (sheet.y[where] - y) * rng.uniform(0.8, 1.2))
         colors = (ROSES, VIOLETS, BLUES, GREENS, GOLDS)[rng.integers(0, 5)]
-        sheet.wash(radius - r, where, colors[rng.integers(0, len(colors))], 0.9, bleed=4, ragged=0.8, fringe=1.2)
+        sheet.wash(radius - r, where, colors[rng.integers(0, len(colors))], 0.6, bleed=4, ragged=0.8, fringe=1.2)
 
 
 def draw() -> Image.Image:
@@ -175,7 +216,7 @@ def draw() -> Image.Image:
     _leaves(sheet, 60, rng)
     for x, y, radius, petals, colors in FLOWERS:
         _flower(sheet, x, y, radius, petals, colors, rng)
-    _leaves(sheet, 14, rng)
+    _leaves(sheet, 40, rng, over=True)
     _splashes(sheet, rng)
     paper = rgb("fbf7ec") * (1 + 0.022 * sheet.tooth)[..., None]
     return finished((paper * np.exp(-sheet.density)).astype(np.float32))

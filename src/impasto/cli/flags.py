@@ -24,7 +24,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Start": ("init", "noise_std", "seed"),
     "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
-    "Levels": ("levels", "level_ratio", "coarse_steps"),
+    "Levels": ("levels", "level_ratio", "coarse_steps", "detail"),
     "Network": ("backbone", "weights", "pooling", "padding"),
     "Snapshots": ("snapshots", "snapshot_every"),
     "Hardware": ("device", "precision", "threads"),

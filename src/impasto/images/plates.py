@@ -14,7 +14,7 @@ _DESCRIPTIONS: Final[dict[str, str]] = {
     "pointillism": "round dots of pure colour, large and small, a river bank at evening",
     "watercolor": "transparent washes with hard and bleeding edges, flowers in every hue",
     "stained-glass": "glowing, streaked glass in lead, a rose window of ruby, cobalt and amber",
-    "knife": "slabs laid on with the palette knife, a harbor at sunset in red, orange and plum",
+    "knife": "slabs laid on with the palette knife, a harbour at sunset in red, orange and plum",
 }
 
 PLATES: Final[tuple[str, ...]] = tuple(_DESCRIPTIONS)

@@ -13,7 +13,7 @@ from impasto.images import fit, resize
 from impasto.losses import TERMS, Objective, measure_targets
 from impasto.painting.canvas import make_canvas
 from impasto.painting.optimisers import make_optimiser
-from impasto.painting.pyramid import Level
+from impasto.painting.pyramid import Level, carry_up
 from impasto.recipe import Recipe
 
 
@@ -46,6 +46,9 @@ class Stage:
         style = resize(scene.style, *style_size(recipe, scene, level))
         if start is None:
             start = _first_picture(recipe, scene, content, style)
+        elif start.shape != content.shape:
+            photo = recolor(content, style) if recipe.init == "recolored" else content
+            start = carry_up(start, photo, detail=recipe.detail)
         device = extractor.device
         targets = measure_targets(extractor, recipe, _tensor(content, device), _tensor(style, device))
         factor = recipe.coarse_content**level.above

@@ -1,0 +1,180 @@
+"""The documents keep their word: every command and every Python block in them is run, and every link leads somewhere.
+
+The blocks of a document run in their order in one folder that holds photo.jpg and style.jpg, word for word as they
+stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a run that
+is kept in a folder is stopped after its first step, so that there is something to resume.
+"""
+
+import io
+import re
+import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import impasto.api
+from impasto.cli import main
+from impasto.images import plate_path, quantize
+from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
+PAGES = sorted(ROOT.glob("docs/**/*.md"))
+SMALL = {"size": 64, "steps": 2}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """Yield language and content of every fenced block."""
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        yield match[1], match[2]
+
+
+def commands(block: str) -> Iterator[list[str]]:
+    """Yield the words of every line, comments left out."""
+    for line in block.splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """The current folder: photo.jpg (640 x 480) and style.jpg (700 x 700), and a user's cache that is empty."""
+    generator = np.random.default_rng(5)
+    coarse = PIL.Image.fromarray(quantize(generator.random((6, 8, 3), dtype=np.float32)))
+    coarse.resize((640, 480), PIL.Image.Resampling.BICUBIC).save(tmp_path / "photo.jpg")
+    PIL.Image.open(plate_path("mosaic")).resize((700, 700)).save(tmp_path / "style.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def small_and_short(monkeypatch) -> None:
+    """Let everything that is painted be tiny; a run that is kept stops after its first step."""
+    really_start = impasto.api.start
+
+    def start(*pictures_and_recipe, on_event=None, run=None, **given):
+        begun = threading.Event()
+
+        def tell(event):
+            if on_event is not None:
+                on_event(event)
+            if run is not None and isinstance(event, impasto.Step):
+                begun.wait()
+                handle.stop()
+
+        handle = really_start(*pictures_and_recipe, on_event=tell, run=run, **{**given, **SMALL})
+        begun.set()
+        return handle
+
+    monkeypatch.setattr("impasto.api.start", start)
+    monkeypatch.setattr("impasto.api.calls.start", start)
+
+
+@pytest.fixture
+def no_network(monkeypatch) -> None:
+    """Let no address be reached."""
+
+    def refuse(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+
+
+def redirected(words: list[str], monkeypatch) -> tuple[list[str], Path | None]:
+    """Take `< FILE` and `> FILE` out of a command: standard input is read from the first, the second is returned."""
+    rest, output = [], None
+    remaining = iter(words)
+    for word in remaining:
+        if word == "<":
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(next(remaining)).read_bytes())))
+        elif word == ">":
+            output = Path(next(remaining))
+        else:
+            rest.append(word)
+    return rest, output
+
+
+def run_command(words: list[str], monkeypatch, capfdbinary) -> None:
+    """Run one line of a shell block; a line that is neither impasto's nor make's fails."""
+    if words[0] == "make":
+        assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE) for target in words[1:])
+        return
+    assert words[0] == "impasto", words
+    rest, output = redirected(words[1:], monkeypatch)
+    capfdbinary.readouterr()
+    code = main(rest)
+    said = capfdbinary.readouterr()
+    if rest == ["weights", "fetch"]:
+        assert (code, said.out, said.err.count(b"\n")) == (2, b"", 1), said
+        assert b"embedded weights are used" in said.err
+        return
+    assert code == (130 if "--run" in rest else 0), (words, said)
+    if output is not None:
+        output.write_bytes(said.out)
+
+
+@pytest.fixture
+def run_document(folder, small_and_short, no_network, monkeypatch, capfdbinary):
+    """Return a function that runs every command and every Python block of a document, in their order."""
+
+    def run(document: Path) -> None:
+        for language, block in blocks(document.read_text(encoding="utf-8")):
+            if language == "sh":
+                for words in commands(block):
+                    run_command(words, monkeypatch, capfdbinary)
+            elif language == "python":
+                exec(compile(block, str(document), "exec"), {})
+
+    return run
+
+
+def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_files_it_names(run_document, folder):
+    run_document(ROOT / "README.md")
+    made = {path.name for path in folder.iterdir()}
+    assert {"photo_style.png", "painted.png", "again.png", "big.tif", "piped.png", "mine.toml", "night.webp"} <= made
+    for run in ("runs/town", "runs/harbor"):
+        assert (folder / run / "result.png").exists()
+    sizes = {max(PIL.Image.open(path).size) for path in folder.glob("*.png")}
+    assert sizes == {SMALL["size"]}
+
+
+def test_every_command_and_every_python_block_of_the_pages_in_docs_runs(run_document):
+    for document in PAGES:
+        run_document(document)
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
+def test_every_block_of_a_document_has_a_language_that_is_run(document):
+    assert {language for language, _ in blocks(document.read_text(encoding="utf-8"))} <= {"sh", "python"}
+
+
+def test_the_table_of_presets_lists_each_with_its_purpose():
+    rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", README, flags=re.MULTILINE)
+    assert rows == [(name, PRESET_PURPOSES[name]) for name in PRESETS]
+
+
+def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
+    main(["--help"])
+    listed = re.findall(r"^│ ([a-z]+) ", capfd.readouterr().out, flags=re.MULTILINE)
+    assert listed
+    assert all(f"impasto {command}" in README or command == "demo" for command in listed)
+    main(["stylize", "--help"])
+    known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
+    assert {f"--{name.replace('_', '-')}" for name in Recipe.model_fields} <= known
+    assert set(re.findall(r"--[a-z][a-z-]*", README)) <= known
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_to_one(document):
+    links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    local = [link.partition("#")[0] for link in links if not re.match(r"https?:|mailto:|#", link)]
+    missing = [link for link in local if not (document.parent / link).exists()]
+    assert missing == []

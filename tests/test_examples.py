@@ -1,0 +1,89 @@
+"""The examples run as they stand, on small pictures."""
+
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from impasto.images import quantize, read_metadata
+from impasto.recipe import PRESETS
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, photo, painting) -> Path:
+    """The current folder, with photo.jpg (64 x 48) and style.jpg in it."""
+    PIL.Image.fromarray(quantize(photo)).save(tmp_path / "photo.jpg")
+    PIL.Image.fromarray(quantize(painting)).save(tmp_path / "style.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run_example(folder, monkeypatch, capsys):
+    """Run an example in this process and return the lines it prints."""
+
+    def run(command: str) -> list[str]:
+        name, *words = shlex.split(command)
+        monkeypatch.setattr(sys, "argv", [name, *words])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_every_example_is_run_by_a_test_of_this_file():
+    tested = Path(__file__).read_text()
+    assert all(f"{path.name} photo.jpg" in tested for path in EXAMPLES.glob("*.py"))
+
+
+def test_stylize_saves_a_picture_and_tells_the_command_that_repeats_it(run_example, folder):
+    lines = run_example("stylize.py photo.jpg style.jpg --size 48 --steps 2 --out small.png")
+    assert PIL.Image.open(folder / "small.png").size == (48, 36)
+    assert lines[0].startswith("small.png: 48 x 36, ")
+    assert "impasto stylize photo.jpg style.jpg --size 48 --steps 2" in lines[2]
+
+
+def test_strengths_lays_the_photo_and_a_picture_for_each_strength_side_by_side(run_example, folder):
+    run_example("strengths.py photo.jpg night --strengths 0.01,100 --size 48 --steps 4")
+    row = np.asarray(PIL.Image.open(folder / "strengths.png"), dtype=float)
+    assert row.shape == (36, 3 * 48, 3)
+    photo, weak, strong = np.split(row, 3, axis=1)
+    assert np.abs(strong - photo).mean() > np.abs(weak - photo).mean()
+
+
+def test_watch_changes_the_weight_halfway_and_keeps_both_pictures(run_example, folder):
+    lines = run_example("watch.py photo.jpg style.jpg --size 48 --steps 6 --factor 3 --out watched.png")
+    weight = 3 * PRESETS["default"].style_weight
+    assert f"step 3: the style now counts {weight:g}" in lines
+    assert read_metadata(folder / "watched.png")["recipe"]["style_weight"] == weight
+    before, after = (np.asarray(PIL.Image.open(folder / f"watched{tag}.png")) for tag in ("-halfway", ""))
+    assert before.shape == after.shape == (36, 48, 3)
+    assert not np.array_equal(before, after)
+
+
+def test_resume_goes_on_after_a_kill_and_ends_with_the_same_picture(folder):
+    command = "resume.py photo.jpg style.jpg {} --size 48 --steps 30"
+
+    def start(run: str) -> subprocess.Popen:
+        name, *words = shlex.split(command.format(run))
+        return subprocess.Popen([sys.executable, str(EXAMPLES / name), *words], stdout=subprocess.PIPE, text=True)
+
+    with start("runs/killed") as killed:
+        assert any(line.startswith("step 3 of 30") for line in killed.stdout)
+        killed.kill()
+    assert not (folder / "runs/killed/result.png").exists()
+    for run in ("runs/killed", "runs/undisturbed"):
+        with start(run) as process:
+            lines = process.communicate()[0].splitlines()
+        assert lines[-1] == f"{run}/result.png after 30 steps (steps)"
+    killed_picture, undisturbed = (
+        np.asarray(PIL.Image.open(folder / f"runs/{run}/result.png")) for run in ("killed", "undisturbed")
+    )
+    assert np.array_equal(killed_picture, undisturbed)

@@ -1,0 +1,86 @@
+"""The wheel holds the whole package and nothing else, and works without the repository."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from impasto.images import PLATES
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "src" / "impasto"
+
+
+def run(*words: object, cwd: Path, **environment: str) -> str:
+    """Run a program, fail if it fails, and return what it writes to standard output."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    outcome = subprocess.run(
+        [str(word) for word in words], cwd=cwd, env=inherited | environment, capture_output=True, text=True
+    )
+    assert outcome.returncode == 0, (words, outcome.stdout, outcome.stderr)
+    return outcome.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """A folder with the wheel's package alone; the libraries come from the environment of the tests."""
+    target = tmp_path_factory.mktemp("installed")
+    options = ("--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
+    run(sys.executable, "-m", "pip", "install", *options, "--target", target, wheel, cwd=target)
+    return target
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = {name for name in names if name.startswith("impasto/")}
+    files = [path for path in SOURCES.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert package == {f"impasto/{path.relative_to(SOURCES).as_posix()}" for path in files}
+    assert "impasto/py.typed" in package
+    beside = {name.partition("/")[2] for name in names - package}
+    assert beside == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/NOTICE"}
+
+
+def test_the_installed_package_is_the_one_that_is_imported_and_reads_all_plates(installed, tmp_path):
+    program = (
+        "import impasto, impasto.images as i; print(impasto.__file__);"
+        "print(*(i.read_picture(i.plate_path(name)).width for name in i.PLATES))"
+    )
+    home, widths = run(sys.executable, "-c", program, cwd=tmp_path, PYTHONPATH=str(installed)).splitlines()
+    assert Path(home) == installed / "impasto" / "__init__.py"
+    assert widths.split() == ["1024"] * len(PLATES)
+
+
+def test_the_installed_command_tells_version_and_plates(installed, wheel, tmp_path):
+    command = installed / "bin" / "impasto"
+    version = run(command, "--version", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert version == f"impasto {wheel.name.split('-')[1]}\n"
+    plates = run(command, "plates", cwd=tmp_path, PYTHONPATH=str(installed))
+    assert [line.split()[0] for line in plates.splitlines()] == list(PLATES)
+
+
+@pytest.mark.long
+def test_the_wheel_paints_in_an_empty_environment(wheel, tmp_path):
+    run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
+    programs = tmp_path / "venv" / "bin"
+    constraints = ROOT / "constraints.txt"
+    options = ("--quiet", "--disable-pip-version-check", "-c", constraints)
+    run(programs / "python", "-m", "pip", "install", *options, wheel, cwd=tmp_path)
+    run(programs / "impasto", "plates", "export", ".", "mosaic", cwd=tmp_path)
+    small = ("--size", 64, "--steps", 2, "--quiet")
+    painted = run(programs / "impasto", "stylize", "mosaic.webp", "night", *small, cwd=tmp_path)
+    assert painted == "mosaic_night.png\n"
+    assert (tmp_path / "mosaic_night.png").stat().st_size > 1000
+    told = run(programs / "impasto", "info", "mosaic_night.png", cwd=tmp_path)
+    assert "steps = 2" in told
