@@ -68,22 +68,22 @@ class Recipe(BaseModel):
     """The network that looks at the pictures."""
     weights: str = "embedded"
     """The network's weights: `embedded` (no download), `full` (what `impasto weights fetch` brought) or a file."""
-    pooling: Pooling = "l2"
+    pooling: Pooling = "average"
     """How the network halves its maps: `average` as in the paper, `max` as it was trained, or `l2`."""
     padding: Padding = "reflect"
     """What the network sees beyond the border; `zeros` (as it was trained) paints a frame."""
 
     content_layers: Names = ("conv4_2",)
     """Layers of the content loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
-    style_layers: Names = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+    style_layers: Names = ("conv1_1=0.6", "conv2_1=0.4", "conv3_1=0.3", "conv4_1=0.2")
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 1.0
+    style_weight: Weight = 150.0
     """How much the style counts (beta in the paper)."""
-    tv_weight: Weight = 0.0
+    tv_weight: Weight = 3e-4
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
-    coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.5
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     normalization: Normalization = "relative"
     """Scale of the terms: `relative` to the targets, `size_free` means, or the sums of the `paper`."""
@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     keep_best: bool = False
     """Hand back the canvas of the lowest loss on the last level instead of the last one."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 100
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 80
     """Evaluations of loss and gradient, counted over all levels."""
     levels: Annotated[int, Field(ge=1, le=10)] = 3
     """Sizes that are painted one after the other, coarse to fine; those below 64 px are left out."""
@@ -305,6 +305,8 @@ PRESETS: Final[dict[str, Recipe]] = {
     "paper": Recipe(
         pooling="average",
         padding="zeros",
+        style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+        tv_weight=0.0,
         content_weight=1.0,
         style_weight=1e3,
         normalization="paper",
