@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     keep_best: bool = False
     """Hand back the canvas of the lowest loss on the last level instead of the last one."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 80
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 64
     """Evaluations of loss and gradient, counted over all levels."""
     levels: Annotated[int, Field(ge=1, le=10)] = 3
     """Sizes that are painted one after the other, coarse to fine; those below 64 px are left out."""
