@@ -85,8 +85,8 @@ class _RootMeanSquare(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         features, pooled = ctx.saved_tensors
-        spread = F.interpolate(gradients[0] / (4 * pooled), scale_factor=2.0)
         height, width = features.shape[-2:]
-        if height % 2 or width % 2:
-            spread = F.pad(spread, (0, width % 2, 0, height % 2))
-        return spread.mul_(features)
+        odd = (0, width % 2, 0, height % 2)
+        # First x / (4 y), which is at most 1/2: a large gradient divided by a tiny y would overflow.
+        share = F.pad(F.interpolate(1 / (4 * pooled), scale_factor=2.0), odd).mul_(features)
+        return share.mul_(F.pad(F.interpolate(gradients[0], scale_factor=2.0), odd))

@@ -89,6 +89,8 @@ class Adam(_Stateful):
         self.accepted = torch.where(accept, self._trial, self.accepted)
         self.failures = torch.where(accept, 0, self.failures + 1)
         self._count = self._count + 1
+        # Squares of more than this overflow fp32, and the moments would never be finite again.
+        gradient = gradient.clamp(-1e18, 1e18)
         self._first = torch.lerp(gradient, self._first, 0.9)
         self._second = torch.lerp(gradient.square(), self._second, 0.999)
         mean = self._first / (1 - 0.9**self._count)
