@@ -13,7 +13,7 @@ import impasto
 parser = argparse.ArgumentParser(description="Paint one photo with several strengths of a style.")
 parser.add_argument("photo", type=Path)
 parser.add_argument("style", nargs="?", default="night", help="a picture, or the name of a built-in style")
-parser.add_argument("--strengths", default="0.2,1,5", help="style weights, separated by commas")
+parser.add_argument("--strengths", default="20,150,1000", help="style weights, separated by commas")
 parser.add_argument("--size", type=int, default=256, help="long side of each picture in pixels")
 parser.add_argument("--steps", type=int, default=40)
 parser.add_argument("--out", type=Path, default=Path("strengths.png"))
