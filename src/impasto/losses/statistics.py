@@ -31,7 +31,8 @@ class _SelfProduct(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (flat,) = ctx.saved_tensors
         gradient = gradients[0]
-        return (gradient + gradient.mT) @ flat
+        product: Tensor = (gradient + gradient.mT) @ flat
+        return product
 
 
 def mean_gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
