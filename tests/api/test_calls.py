@@ -174,13 +174,13 @@ def test_weights_change_mid_run_and_the_result_says_so(files):
 
     run = impasto.start(files / "photo.png", files / "painting.png", on_event=listen, **{**QUICK, "steps": 5000})
     reached.wait()
-    run.change(style_weight=1000.0)
+    run.change(style_weight=15_000.0)
     changed = len(steps)
     while len(steps) < changed + 5:
         time.sleep(0.01)
     run.stop()
     result = run.wait()
-    assert result.recipe.style_weight == 1000.0
+    assert result.recipe.style_weight == 15_000.0
     assert steps[-1].terms["style"] > 5 * steps[1].terms["style"]
     with pytest.raises(impasto.InputError, match="pooling cannot change"):
         run.change(pooling="max")
