@@ -169,8 +169,8 @@ class Recipe(BaseModel):
     def _something_to_do(self) -> "Recipe":
         content = self.content_weight * sum(self.content_layer_weights.values())
         style = self.style_weight * sum(self.style_layer_weights.values())
-        if not content and not style and not self.tv_weight:
-            raise InputError("all weights are 0: give content_weight, style_weight or tv_weight a value above 0")
+        if not content and not style:
+            raise InputError("all weights are 0: give content_weight or style_weight a value above 0")
         return self
 
     @property

@@ -90,7 +90,7 @@ def test_the_limit_for_large_pictures_can_be_changed(stylize, refused):
 
 
 def test_a_size_too_small_for_the_chosen_layers(refused, stylize):
-    assert "too small" in refused("--size", 24)
+    assert "too small" in refused("--size", 24, "--style-layers", "conv5_1")
     assert stylize("--size", 24, "--style-layers", "conv1_1,conv2_1", "--content-layers", "conv2_2").code == 0
 
 

@@ -68,13 +68,12 @@ def test_flags_go_over_a_file_and_a_file_over_a_preset(tmp_path, parse):
 
 
 def test_a_value_is_judged_only_when_everything_is_merged(tmp_path):
-    # Without content and style there is nothing to do, but for what the file asks.
+    # A file without a style weight is nothing to paint by only if the flags take the content's as well.
     file = tmp_path / "recipe.json"
-    file.write_text('{"tv_weight": 1}')
-    silent = RecipeFlags(content_weight="0", style_weight="0")
-    assert merge(None, file, None, silent).tv_weight == 1
+    file.write_text('{"style_weight": 0}')
+    assert merge(None, file, None, RecipeFlags(content_weight="2")).content_weight == 2
     with pytest.raises(InputError, match="all weights are 0"):
-        merge(None, None, None, silent)
+        merge(None, file, None, RecipeFlags(content_weight="0"))
 
 
 def test_the_flags_of_stylize_do_not_hide_those_of_a_recipe():

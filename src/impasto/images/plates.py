@@ -53,7 +53,7 @@ def demo_photo() -> Path:
     spec = find_spec("skimage")
     if spec is None or spec.origin is None:
         raise InputError("the demo's photo comes with scikit-image: pip install 'impasto[demo]'")
-    photo = Path(spec.origin).parent / "data" / "astronaut.png"
+    photo = Path(spec.origin).parent / "data" / "coffee.png"
     if not photo.is_file():
         raise InputError(f"this scikit-image lacks the demo's photo {photo.name}: pip install --upgrade scikit-image")
     return photo
