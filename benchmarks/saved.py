@@ -1,8 +1,7 @@
 """How much is lost on saving? The optimiser's loss beside that of the 8-bit picture, in the box and free, at 256 px."""
 
-from common import store
-
 import impasto
+from common import store
 from impasto.images import demo_photo
 
 STEPS = 40

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from common import OUT, store
 from jaxtyping import Float
 
 import impasto
+from common import OUT, store
 from impasto.images import contact_sheet, demo_photo, plate_path, read_picture, resize, write_picture
 
 STEPS = (10, 100, 500)

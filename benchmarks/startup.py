@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 from common import seconds, store
-
 from impasto.images import demo_photo
 
 COMMANDS = {

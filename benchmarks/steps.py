@@ -1,8 +1,8 @@
 """How long is one step (loss and gradient) at 256 and 512 px?"""
 
 import torch
-from common import seconds, store
 
+from common import seconds, store
 from impasto.backbones import Extractor, load_weights
 from impasto.images import demo_photo, plate_path, read_picture
 from impasto.losses import needed_layers

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 from atelier import knife, mosaic, night, pointillism, stained_glass, watercolor, woodcut
 from atelier.kit import save
-from PIL import Image
 
 PLATES: dict[str, Callable[[], Image.Image]] = {
     "night": night.draw,

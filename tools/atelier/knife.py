@@ -1,8 +1,9 @@
 """A harbour town at sunset, laid on with the palette knife: slabs of red, orange and plum with ridged edges."""
 
 import numpy as np
-from atelier.kit import SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth
 from PIL import Image
+
+from atelier.kit import SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth
 
 SKY = palette("7a1430 b3161f d93a1e f0641f f7962f fbc25a fce6b0")
 TOWN = palette("1c0a1e 3a0f2e 5f1230 8c1a2b b8321f 4a1f4f")

@@ -1,10 +1,11 @@
 """Two fish and a sun: stone tesserae whose rows follow the outlines, set in dark grout."""
 
 import numpy as np
-from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, smooth
 from PIL import Image
 from scipy import ndimage
 from scipy.spatial import cKDTree
+
+from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, smooth
 
 NEIGHBORS = 9
 FOREIGN = 4.0

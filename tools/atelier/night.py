@@ -1,8 +1,9 @@
 """Night over a lake: thick oil strokes that follow a flow of whirls around stars and a moon."""
 
 import numpy as np
-from atelier.kit import SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth, trace
 from PIL import Image
+
+from atelier.kit import SIZE, Array, Canvas, at, finished, mesh, noise, palette, rgb, scattered, smooth, trace
 
 SKY = palette("0a1540 10246b 173a94 1f55b4 2f78c4 4f9bcb 86c0cf c3dccb")
 WATER = palette("081238 0c2158 11407a 17628a 2b8797")

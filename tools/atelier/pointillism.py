@@ -1,6 +1,9 @@
 """A river bank at evening: pure colours set side by side as dots, in layers of three sizes."""
 
 import numpy as np
+from PIL import Image
+from scipy.spatial import Voronoi, cKDTree
+
 from atelier.kit import (
     GRID,
     SCALE,
@@ -17,8 +20,6 @@ from atelier.kit import (
     smooth,
     spread,
 )
-from PIL import Image
-from scipy.spatial import Voronoi, cKDTree
 
 PIGMENTS = palette(
     "f7e04b f9b233 f07c2a e0452b d8336d ec8fb0 8b4ba3 4b3f9f 2f62c0 4aa3dc 8fd0e0 "

@@ -1,10 +1,11 @@
 """A rose window: streaked, glowing glass of strong colours held by lead cames."""
 
 import numpy as np
-from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, scattered, smooth, spread
 from PIL import Image
 from scipy import ndimage
 from scipy.spatial import cKDTree
+
+from atelier.kit import GRID, SCALE, SIZE, Array, Canvas, finished, mesh, noise, palette, rgb, scattered, smooth, spread
 
 GLASS = {
     "ruby": palette("c4122f e8303a 8f0a2c"),

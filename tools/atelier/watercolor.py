@@ -1,9 +1,10 @@
 """Anemones in watercolour: transparent washes over each other, hard and bleeding edges, blooms, grain of the paper."""
 
 import numpy as np
-from atelier.kit import GRID, SCALE, SIZE, Array, finished, mesh, noise, palette, rgb, smooth
 from PIL import Image
 from scipy.spatial import cKDTree
+
+from atelier.kit import GRID, SCALE, SIZE, Array, finished, mesh, noise, palette, rgb, smooth
 
 ROSES = palette("e0487f d42a5b f07a9a b8336a e8604f")
 VIOLETS = palette("7a55b8 5a4bb0 9a6cc9 4a62c4")

@@ -1,9 +1,10 @@
 """A red sun over mountains and a rough sea, cut in wood: black and red ink on cream paper."""
 
 import numpy as np
-from atelier.kit import SIZE, Array, Canvas, finished, mesh, noise, rgb, smooth
 from PIL import Image
 from scipy import ndimage
+
+from atelier.kit import SIZE, Array, Canvas, finished, mesh, noise, rgb, smooth
 
 INK, PAPER, RED = rgb("000000"), rgb("ffffff"), rgb("ff0000")
 """While cutting, the blocks are told apart by pure values; `_printed` gives them their inks."""
