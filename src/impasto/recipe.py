@@ -229,8 +229,8 @@ def _layer_weight(item: str, text: str) -> float:
         weight = float(text)
     except ValueError:
         weight = math.nan
-    if not (0 <= weight < math.inf):
-        raise InputError(f"the weight in {item!r} must be a number that is 0 or more")
+    if not (0 <= weight <= 1e15):
+        raise InputError(f"the weight in {item!r} must be a number from 0 to 1e15")
     return weight
 
 
@@ -314,6 +314,7 @@ PRESETS: Final[dict[str, Recipe]] = {
         init="noise",
         steps=500,
         levels=1,
+        precision="fp32",
     ),
     "classic": Recipe(
         pooling="max",
@@ -334,6 +335,7 @@ PRESETS: Final[dict[str, Recipe]] = {
         keep_best=True,
         steps=1000,
         levels=1,
+        precision="fp32",
     ),
 }
 """The presets by name."""

@@ -1,6 +1,8 @@
 """stylize, start and resume as a person calls them."""
 
 import io
+import subprocess
+import sys
 import threading
 import time
 
@@ -154,6 +156,28 @@ def test_a_handle_pauses_resumes_and_stops(files):
     assert result.reason == "stopped"
     assert 0 < result.steps < 5000
     assert not run.running
+
+
+def test_a_run_that_was_stopped_cannot_be_held_by_a_pause(files):
+    run = impasto.start(files / "photo.png", files / "painting.png", **{**QUICK, "steps": 5000})
+    run.stop()
+    run.pause()
+    assert run.wait(60.0).reason == "stopped"
+    with pytest.raises(impasto.InputError, match="has ended"):
+        run.change(style_weight=1.0)
+
+
+def test_a_script_that_ends_before_its_run_ends_in_order(files):
+    code = "import sys, impasto; impasto.start(*sys.argv[1:], size=48, levels=1, steps=100000)"
+    words = [sys.executable, "-c", code, str(files / "photo.png"), str(files / "painting.png")]
+    assert subprocess.run(words, check=False, capture_output=True, timeout=120).returncode == 0
+
+
+def test_the_loss_of_a_kept_best_picture_is_that_of_the_picture(files):
+    fields = {**QUICK, "optimizer": "adam", "learning_rate": 200.0, "steps": 8, "keep_best": True, "init": "content"}
+    result = impasto.stylize(files / "photo.png", files / "painting.png", **fields)
+    assert result.loss == pytest.approx(min(result.losses["total"]))
+    assert result.loss < result.losses["total"][-1]
 
 
 def test_a_handle_can_be_stopped_at_any_moment_even_before_it_has_begun(files):

@@ -154,3 +154,13 @@ def test_restart_forgets_the_past_and_keeps_the_point():
     assert torch.equal(optimiser.ask(), kept)
     losses = minimise(optimiser, lambda x: 1e6 + (x**2).sum(), 5)
     assert losses[0] > 1e6
+
+
+@pytest.mark.parametrize("scale", [1e-24, 1.0, 1e24])
+def test_the_scale_of_the_loss_does_not_change_the_steps(scale):
+    def function(x):
+        return scale * (torch.linspace(1, 9, 20) * (x - 3) ** 2).mean()
+
+    optimiser = GuardedLBFGS(torch.linspace(-2, 2, 20), history=5, max_step=9.0)
+    losses = minimise(optimiser, function, 40)
+    assert losses[-1] < 1e-4 * losses[0]

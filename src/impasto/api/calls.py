@@ -37,6 +37,7 @@ def stylize(
         return handle.wait()
     except KeyboardInterrupt:
         handle.stop()
+        handle.wait()
         raise
 
 
@@ -75,8 +76,11 @@ def resume(run: str | Path, *, on_event: Listener | None = None) -> Run:
         raise InputError(f"the run in {run} is finished: its picture is {folder.path / 'result.png'}")
     folder.lock()
     try:
+        checkpoint = folder.load_checkpoint()
+        # First the log goes back to the checkpoint: a change of weights after it has not happened.
+        folder.rewind(checkpoint.scalars["step"] if checkpoint else 0)
         job = prepare(folder.recipe, folder.inputs())
     except BaseException:
         folder.close()
         raise
-    return Run(job, on_event=on_event, folder=folder)
+    return Run(job, on_event=on_event, folder=folder, checkpoint=checkpoint)

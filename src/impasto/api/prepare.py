@@ -97,6 +97,10 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     init = inputs.init.pixels if inputs.init else None
     scene = Scene(content=_no_larger(inputs.content.pixels, size), style=style, init=init)
     coarsest = plan_levels(recipe, *size)[0]
+    finest = plan_levels(recipe, *size)[-1]
+    for what, (width, height) in (("result", size), ("style image", style_size(recipe, scene, finest))):
+        if width * height > recipe.max_megapixels * 1e6:
+            raise InputError(f"a {what} of {width} x {height} px is above the limit: --max-megapixels raises it")
     layers = needed_layers(recipe)
     try:
         check_size(coarsest.width, coarsest.height, layers)

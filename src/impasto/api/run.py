@@ -1,5 +1,6 @@
 """A run in the background, and the handle by which it is watched and steered."""
 
+import atexit
 import math
 import threading
 import time
@@ -11,12 +12,12 @@ import torch
 
 from impasto.api.prepare import Job
 from impasto.api.result import Result
-from impasto.errors import ImpastoError, RunError
+from impasto.errors import ImpastoError, InputError
 from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
 from impasto.painting import Painter
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder
+from impasto.runs import Checkpoint, RunFolder
 
 _CHECKPOINT_SECONDS = 60.0
 
@@ -24,10 +25,18 @@ _CHECKPOINT_SECONDS = 60.0
 class Run:
     """A picture being painted by a thread of its own. Every method may be called from any thread at any time."""
 
-    def __init__(self, job: Job, *, on_event: Listener | None = None, folder: RunFolder | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        on_event: Listener | None = None,
+        folder: RunFolder | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
         self._job = job
         self._listener = on_event
         self._folder = folder
+        self._checkpoint = checkpoint
         self._recipe = job.recipe
         self._painter: Painter | None = None
         self._wishes: deque[Recipe] = deque()
@@ -40,13 +49,17 @@ class Run:
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="impasto", daemon=True)
+        # Torch does not bear a thread at work when the interpreter ends: a script that ends early ends its run first.
+        atexit.register(self._end)
         self._thread.start()
 
     # -- steering ------------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
-        """Wait before the next step until `resume` or `stop`."""
-        self._go.clear()
+        """Wait before the next step until `resume` or `stop`; after `stop` it does nothing."""
+        with self._lock:
+            if not self._stopped:
+                self._go.clear()
 
     def resume(self) -> None:
         """Go on after `pause`."""
@@ -54,19 +67,26 @@ class Run:
 
     def stop(self) -> None:
         """End after the step that is being done; `wait` returns what is there."""
-        self._stopped = True
-        if self._painter is not None:
-            self._painter.stop()
-        self._go.set()
+        with self._lock:
+            self._stopped = True
+            if self._painter is not None:
+                self._painter.stop()
+            self._go.set()
+
+    def _end(self) -> None:
+        self.stop()
+        self._thread.join()
 
     def change(self, **changes: Any) -> None:
         """Change weights or snapshots before the next step; the optimiser's history is dropped.
 
-        Raises InputError for a value out of bounds or a field that only a new run can take.
+        Raises InputError for a value out of bounds, a field that only a new run can take, or a run that has ended.
         """
         with self._lock:
             recipe = self._recipe.with_changes(**changes)
             Painter.check_change(self._recipe, recipe)
+            if self._finished is not None or not self._thread.is_alive():
+                raise InputError("the run has ended: its weights cannot change any more")
             self._recipe = recipe
             self._wishes.append(recipe)
 
@@ -132,6 +152,7 @@ class Run:
             if self._folder is not None:
                 self._fail(self._folder, error)
         finally:
+            atexit.unregister(self._end)
             if self._folder is not None:
                 self._folder.close()
 
@@ -139,11 +160,12 @@ class Run:
         if self._job.recipe.threads is not None:
             torch.set_num_threads(self._job.recipe.threads)
         painter = self._job.painter()
-        if self._folder is not None:
-            self._go_on(painter, self._folder)
-        self._painter = painter
-        if self._stopped:
-            painter.stop()
+        if self._folder is not None and self._checkpoint is not None:
+            self._go_on(painter, self._folder, self._checkpoint)
+        with self._lock:
+            self._painter = painter
+            if self._stopped:
+                painter.stop()
         saved = time.monotonic()
         for event in painter.paint():
             self._tell(event)
@@ -152,8 +174,10 @@ class Run:
                 if due or isinstance(event, (LevelStarted, Finished)):
                     self._save_checkpoint(painter, self._folder)
                     saved = time.monotonic()
-            self._go.wait()
-            self._grant(painter)
+            if not isinstance(event, Finished):
+                self._go.wait()
+                if self._settled(event, painter):
+                    self._grant(painter)
         self._result = self._make_result(painter)
         if self._folder is not None:
             self._folder.finish(self._result.encode(".png"), self._result.reason)
@@ -164,12 +188,8 @@ class Run:
             self._tell(event)
         folder.save_checkpoint(*painter.state())
 
-    def _go_on(self, painter: Painter, folder: RunFolder) -> None:
-        """Take up the run where its checkpoint left it, if it has one."""
-        checkpoint = folder.load_checkpoint()
-        folder.rewind(checkpoint.scalars["step"] if checkpoint else 0)
-        if checkpoint is None:
-            return
+    def _go_on(self, painter: Painter, folder: RunFolder, checkpoint: Checkpoint) -> None:
+        """Take up the run where its checkpoint left it."""
         painter.load_state(checkpoint.tensors, checkpoint.scalars)
         for line in folder.events():
             if line["type"] == "Step":
@@ -202,6 +222,8 @@ class Run:
         with self._lock:
             wishes, self._wishes = self._wishes, deque()
         for recipe in wishes:
+            for event in painter.settle():
+                self._tell(event)
             painter.change(recipe)
             if self._folder is not None:
                 self._folder.record_change(recipe, painter.step)
@@ -236,6 +258,3 @@ class Run:
             folder.fail(str(error))
         except (ImpastoError, OSError):
             pass
-
-
-__all__ = ["Run", "RunError"]

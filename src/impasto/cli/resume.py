@@ -1,11 +1,14 @@
 """`impasto resume`: goes on with a run that was kept."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from impasto.cli.options import SAVING, TELLING, Saving, Telling
+
+if TYPE_CHECKING:
+    from impasto.runs import RunFolder
 
 
 def resume(
@@ -21,6 +24,21 @@ def resume(
     from impasto.cli.paint import paint
     from impasto.runs import RunFolder
 
-    wanted = RunFolder.open(folder).output or folder / "result.png"
-    destination = Destination(saving, wanted, replaces=lambda _: True)
+    run = RunFolder.open(folder)
+    wanted = run.output or folder / "result.png"
+    destination = Destination(saving, wanted, replaces=lambda path: path.parent == folder or _is_of_run(path, run))
     return paint(lambda listener: go_on(folder, on_event=listener), destination, telling, folder=folder)
+
+
+def _is_of_run(path: Path, run: "RunFolder") -> bool:
+    """Tell whether a file is a picture of this run, and not one that was put there since."""
+    from impasto.errors import InputError
+    from impasto.images import read_metadata
+
+    try:
+        record = read_metadata(path) or {}
+    except InputError:
+        return False
+    photos = [picture.get("sha256") for picture in record.get("inputs", {}).get("content", [])]
+    same_recipe: bool = record.get("recipe") == run.recipe.model_dump(mode="json", exclude_none=True)
+    return same_recipe and run.inputs().content.sha256 in photos

@@ -9,7 +9,7 @@ from impasto.cli.console import is_stdio, source
 from impasto.cli.flags import RecipeFlags, merge
 from impasto.cli.options import OUTPUT, RECIPE, SAVING, TELLING, Saving, Telling
 from impasto.errors import InputError
-from impasto.recipe import PRESET_PURPOSES, PRESETS
+from impasto.recipe import INITS, PRESET_PURPOSES, PRESETS
 
 _PRESETS = "; ".join(f"{name}: {PRESET_PURPOSES[name]}" for name in PRESETS)
 
@@ -42,8 +42,10 @@ def stylize(
 
     if sum(is_stdio(word) for word in (content, style, from_ or "")) > 1:
         raise InputError("only one picture can come from standard input")
+    words = [word for word in (content, style) if not is_stdio(word)]
+    used = [Path(word) for word in (*words, *(() if wanted.init in INITS else (wanted.init,)))]
     standard = Path(f"{_stem(content)}_{_stem(style)}.png")
-    destination = Destination(saving, standard, inputs=[Path(word) for word in (content, style) if not is_stdio(word)])
+    destination = Destination(saving, standard, inputs=used)
     output = None if destination.is_stdout else destination.path
     photo, teacher = source(content), source(style)
     return paint(

@@ -179,9 +179,12 @@ class Painter:
 
     def _finished(self, reason: StopReason) -> Finished:
         saved = self._stage.loss_of(quantize(self.picture()).astype(np.float32) / 255.0)
+        last = self._stage.lowest_loss()
+        if last is None and self._losses:
+            last = self._losses[-1]
         return Finished(
             step=self.step,
-            loss=self._losses[-1] if self._losses else saved,
+            loss=saved if last is None else last,
             saved_loss=saved,
             seconds=time.monotonic() - self._begun,
             reason=reason,

@@ -112,7 +112,7 @@ class GuardedLBFGS(_Stateful):
 
     _STATE = (
         "accepted", "failures", "_trial", "_gradient", "_losses", "_steps", "_changes", "_rho", "_scale", "_shrink",
-        "_refusals", "_count",
+        "_unit", "_refusals", "_count",
     )  # fmt: skip
     patience = 12
 
@@ -139,6 +139,7 @@ class GuardedLBFGS(_Stateful):
         self._rho = z.new_zeros((self._history,))
         self._scale = z.new_zeros(())
         self._shrink = z.new_ones(())
+        self._unit = z.new_ones(())
         self._refusals = z.new_zeros(())
         self.failures = z.new_zeros(())
         self._count = torch.zeros((), dtype=torch.int64)
@@ -153,10 +154,14 @@ class GuardedLBFGS(_Stateful):
         first = torch.isinf(self._losses).all()
         highest = torch.where(torch.isinf(self._losses), -torch.inf, self._losses).max()
         accept = finite & (first | (loss <= highest))
+        # Steps do not depend on the scale of the loss, but squares of its gradient may overflow or vanish in fp32.
+        largest = torch.nan_to_num(gradient.abs().max()).clamp(1e-30, 1e30)
+        self._unit = torch.where(first & finite, largest, self._unit)
+        gradient = gradient / self._unit
         self._learn(accept & ~first, gradient)
         self.failures = torch.where(finite, 0, self.failures + 1)
         self._refusals = torch.where(accept, 0, self._refusals + 1)
-        self._shrink = torch.where(accept, (2 * self._shrink).clamp(max=1), self._shrink / 4)
+        self._shrink = torch.where(accept, (2 * self._shrink).clamp(max=1), (self._shrink / 4).clamp(min=1e-6))
         self._rho = torch.where(self._refusals > 1, 0, self._rho)
         self._losses = torch.where(accept, torch.cat([self._losses[1:], loss.reshape(1)]), self._losses)
         self.accepted = torch.where(accept, self._trial, self.accepted)

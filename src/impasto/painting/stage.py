@@ -1,5 +1,6 @@
 """One level while it is painted: its canvas, its objective and its optimiser."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,11 @@ class Stage:
         with torch.no_grad():
             picture = self._canvas.picture(chosen).clamp(0, 1)
         return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+
+    def lowest_loss(self) -> float | None:
+        """Return the loss of the best picture if the recipe keeps it and there is one."""
+        lowest = float(self._lowest)
+        return lowest if self._keep_best and math.isfinite(lowest) else None
 
     def loss_of(self, picture: Float[np.ndarray, "h w 3"]) -> float:
         """Return the objective of a picture of this level's size."""
