@@ -1,0 +1,56 @@
+"""The tool that lays out the README's pictures."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from impasto.images import quantize
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def hero(monkeypatch):
+    """Call tools/hero.py with the words of a command line."""
+
+    def call(*words: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["hero.py", *map(str, words)])
+        runpy.run_path(str(ROOT / "tools" / "hero.py"), run_name="__main__")
+
+    return call
+
+
+def test_the_line_holds_photo_style_and_result_in_this_order_with_white_between(hero, tmp_path):
+    colors = {"photo": (200, 30, 30), "style": (30, 160, 30), "result": (30, 30, 200)}
+    for name, color in colors.items():
+        PIL.Image.new("RGB", (60, 40), color).save(tmp_path / f"{name}.png")
+    words = ("line", tmp_path / "result.png", "--photo", tmp_path / "photo.png", "--style", tmp_path / "style.png")
+    hero(*words, "--height", 80, "--gap", 20, "--out", tmp_path / "line.webp")
+    row = np.asarray(PIL.Image.open(tmp_path / "line.webp"), dtype=int)
+    assert row.shape == (80, 3 * 120 + 2 * 20, 3)
+    for place, color in enumerate(colors.values()):
+        assert np.abs(row[40, place * 140 + 60] - color).max() < 12
+    assert row[40, [130, 270]].min() > 243
+
+
+def test_the_sheet_of_plates_is_small_enough_for_a_page(hero, tmp_path):
+    hero("plates", "--cell", 100, "--out", tmp_path / "new" / "plates.webp")
+    assert (tmp_path / "new" / "plates.webp").stat().st_size < 250_000
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_written(hero, tmp_path):
+    noise = np.random.default_rng(0).random((1200, 1200, 3), dtype=np.float32)
+    PIL.Image.fromarray(quantize(noise)).save(tmp_path / "noise.png")
+    path = tmp_path / "noise.png"
+    with pytest.raises(SystemExit, match="choose a smaller --height"):
+        hero("line", path, "--photo", path, "--style", path, "--height", 1200, "--out", tmp_path / "line.webp")
+    assert not (tmp_path / "line.webp").exists()
+
+
+@pytest.mark.parametrize("name", ["hero.webp", "plates.webp"])
+def test_the_pictures_of_the_readme_are_small(name):
+    assert (ROOT / "docs" / "pictures" / name).stat().st_size < 250_000
