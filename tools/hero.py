@@ -52,7 +52,7 @@ def save(pixels: Float[np.ndarray, "h w 3"], path: Path) -> None:
             path.write_bytes(buffer.getvalue())
             print(f"{path}, {image.width} x {image.height}, quality {quality}, {buffer.tell() // 1000} kB")
             return
-    raise SystemExit(f"{path} does not fit into {MOST_BYTES // 1000} kB: choose a smaller --height")
+    raise SystemExit(f"{path} does not fit into {MOST_BYTES // 1000} kB: choose a smaller --height or --cell")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
