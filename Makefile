@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-long check bench plates clean
+.PHONY: demo test test-long check bench quality peers plates clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/impasto demo
@@ -24,6 +25,11 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/run.py
 
+quality: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/quality.py
+
+peers: $(PEERS)/peers.stamp
+
 plates: $(VENV)/dev.stamp
 	$(BIN)/python tools/plates.py
 
@@ -39,4 +45,10 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[demo,score,heic,dev]'
+	touch $@
+
+# The programs that quality.py compares with, in an environment of their own.
+$(PEERS)/peers.stamp: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	touch $@

@@ -8,12 +8,17 @@ from pathlib import Path
 from common import RESULTS, table
 
 HERE = Path(__file__).parent
+INTRODUCTION = """# Measurements
+
+`make bench` repeats them; each table names its question and the machine. How good the pictures are beside those of
+other programs stands in [results/quality.md](results/quality.md) (`make quality`, hours).
+"""
 SCRIPTS = ("startup", "steps", "saved", "stages")
 
 
 def page() -> str:
     """Return the page with what is stored in results/."""
-    parts = ["# Measurements\n\n`make bench` repeats them; each table names its question and the machine.\n"]
+    parts = [INTRODUCTION]
     for name in SCRIPTS:
         path = RESULTS / f"{name}.json"
         if not path.exists():

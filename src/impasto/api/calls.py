@@ -9,7 +9,7 @@ from impasto.api.result import Result
 from impasto.api.run import Run
 from impasto.errors import InputError
 from impasto.events import Listener
-from impasto.recipe import Recipe, resolve
+from impasto.recipe import Recipe, check_balance, resolve
 from impasto.runs import RunFolder
 
 
@@ -56,6 +56,7 @@ def start(
     Everything that was given is read and checked before this returns. `output` is noted in the run folder as the place
     where the picture is wanted; nothing is written there by this function.
     """
+    check_balance(overrides)
     chosen = recipe.with_changes(**overrides) if isinstance(recipe, Recipe) else resolve(recipe, overrides)
     inputs = read_inputs(content, styles, chosen)
     job = prepare(chosen, inputs)

@@ -15,6 +15,7 @@ from impasto.api.result import Result
 from impasto.errors import ImpastoError, InputError
 from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
+from impasto.losses import TERMS
 from impasto.painting import Painter
 from impasto.recipe import Recipe
 from impasto.runs import Checkpoint, RunFolder
@@ -44,7 +45,7 @@ class Run:
         self._go = threading.Event()
         self._go.set()
         self._stopped = False
-        self._losses: dict[str, list[float]] = {"total": [], "content": [], "style": [], "tv": []}
+        self._losses: dict[str, list[float]] = {name: [] for name in ("total", *TERMS)}
         self._finished: Finished | None = None
         self._result: Result | None = None
         self._error: BaseException | None = None

@@ -9,20 +9,28 @@ from pydantic import SkipValidation, create_model
 
 from impasto.cli.console import is_stdio
 from impasto.errors import InputError
-from impasto.recipe import Recipe, read_recipe, resolve
+from impasto.recipe import Recipe, check_balance, read_recipe, resolve
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Picture": ("size", "upscale", "style_size", "style_crop", "max_megapixels"),
     "Balance": (
+        "strength",
         "content_weight",
         "style_weight",
         "tv_weight",
+        "anchor_weight",
         "content_layers",
+        "content_losses",
         "style_layers",
+        "style_losses",
         "coarse_content",
+        "rescue",
+        "adapt",
+        "samples",
+        "directions",
         "normalization",
     ),
-    "Start": ("init", "noise_std", "seed"),
+    "Start": ("init", "recolor", "noise_std", "seed"),
     "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
     "Levels": ("levels", "level_ratio", "coarse_steps", "detail"),
     "Network": ("backbone", "weights", "pooling", "padding"),
@@ -85,6 +93,7 @@ def merge(preset: str | None, recipe: Path | None, painted: str | None, flags: R
     elif painted is not None:
         stated = read_painted(painted)["recipe"]
     said = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
+    check_balance(said)
     return resolve(preset, stated, said)
 
 

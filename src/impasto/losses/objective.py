@@ -1,42 +1,22 @@
-"""The objective: weighted terms bound to the targets of one level."""
+"""The objective: weighted terms bound to photo and style at one size."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor
-from impasto.losses.statistics import mean_gram
-from impasto.losses.terms import content_loss, style_loss, total_variation
+from impasto.losses.layout import color_anchor_loss
+from impasto.losses.palette import Models, Term, View, content_term, style_term
+from impasto.losses.terms import total_variation
 from impasto.recipe import Recipe
 
-TERMS = ("content", "style", "tv")
+TERMS = ("content", "style", "anchor", "tv")
 """Names of the terms in the order in which an objective returns them."""
 
-
-@dataclass(frozen=True)
-class Targets:
-    """What the photo and the style image show the network at one size."""
-
-    features: dict[str, Float[Tensor, "1 _c _h _w"]]
-    grams: dict[str, Float[Tensor, "1 _c _c"]]
-
-
-def measure_targets(
-    extractor: Extractor,
-    recipe: Recipe,
-    content: Float[Tensor, "1 3 h w"],
-    style: Float[Tensor, "1 3 sh sw"],
-) -> Targets:
-    """Look at photo and style once and keep what the objective compares with. Pictures are RGB in [0, 1]."""
-    with torch.no_grad():
-        seen = extractor(content)
-        features = {name: seen[name] for name in recipe.content_layer_weights}
-        seen = extractor(style)
-        grams = {name: mean_gram(seen[name]) for name in recipe.style_layer_weights}
-    return Targets(features, grams)
+_USUAL_DISTANCE = 0.3
+"""The style loss that a recoloured photo usually starts with."""
 
 
 def needed_layers(recipe: Recipe) -> Collection[str]:
@@ -45,35 +25,74 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
 
 
 class Objective:
-    """The weighted sum of content, style and smoothness, as a function of the picture.
+    """The weighted sum of content, style, anchor and smoothness, as a function of the picture.
 
-    `content_factor` multiplies the content weight (coarse levels use it).
+    Pictures are RGB in [0, 1]. `anchor` is the picture whose large patches of colour are held to, `importance` how
+    much each place of the photo counts, and `content_factor` multiplies the content weight (coarse levels use it).
     """
 
-    def __init__(self, extractor: Extractor, recipe: Recipe, targets: Targets, *, content_factor: float = 1.0) -> None:
-        self.extractor = extractor
-        self.targets = targets
+    def __init__(
+        self,
+        extractor: Extractor,
+        recipe: Recipe,
+        *,
+        content: Float[Tensor, "1 3 h w"],
+        style: Float[Tensor, "1 3 sh sw"],
+        anchor: Float[Tensor, "1 3 h w"],
+        importance: Float[Tensor, "1 1 h w"] | None = None,
+        content_factor: float = 1.0,
+    ) -> None:
+        """Look at photo and style once and keep what the terms compare with."""
+        self._extractor = extractor
+        self._anchor = anchor
         self._content_factor = content_factor
+        # One seed for every level and every resumption: what is drawn belongs to the objective.
+        generator = torch.Generator().manual_seed(recipe.seed)
+        with torch.no_grad():
+            views = [View(picture, extractor(picture)) for picture in (content, style)]
+            models = Models(content=views[0], style=views[1], importance=importance)
+            self._content: dict[str, Term] = {
+                name: content_term(name, recipe, models, generator) for name in _present(recipe.content_loss_weights)
+            }
+            self._style: dict[str, Term] = {
+                name: style_term(name, recipe, models, generator) for name in _present(recipe.style_loss_weights)
+            }
         self.change(recipe)
 
     def change(self, recipe: Recipe) -> None:
-        """Take other weights; layers, normalization and network must be those the targets were measured with."""
-        self._recipe = recipe
-        weight = recipe.content_weight * self._content_factor
-        self._content = {name: weight * w for name, w in recipe.content_layer_weights.items() if weight * w}
-        weight = recipe.style_weight
-        self._style = {name: weight * w for name, w in recipe.style_layer_weights.items() if weight * w}
+        """Take other weights; losses, layers and network must be those the objective was made for."""
+        self._recipe = recipe.balanced()
 
-    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
-        """Return the weighted terms (content, style, tv) of a picture in [0, 1]; the loss is their sum."""
-        how = self._recipe.normalization
-        features = self.extractor(picture)
+    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "4"]:
+        """Return the weighted terms (content, style, anchor, tv) of a picture; the loss is their sum."""
+        recipe = self._recipe
+        view = View(picture, self._extractor(picture))
         zero = picture.new_zeros(())
-        content, style, tv = zero, zero, zero
-        for name, weight in self._content.items():
-            content = content + weight * content_loss(features[name], self.targets.features[name], normalization=how)
-        for name, weight in self._style.items():
-            style = style + weight * style_loss(mean_gram(features[name]), self.targets.grams[name], normalization=how)
-        if self._recipe.tv_weight:
-            tv = self._recipe.tv_weight * total_variation(picture)
-        return torch.stack([content, style, tv])
+        content, style, anchor, tv = zero, zero, zero, zero
+        if weight := recipe.content_weight * self._content_factor:
+            content = weight * self._sum(view, self._content, recipe.content_loss_weights)
+        if weight := recipe.style_weight:
+            style = weight * self._sum(view, self._style, recipe.style_loss_weights)
+        if weight := recipe.anchor_weight:
+            anchor = weight * color_anchor_loss(picture, self._anchor)
+        if weight := recipe.tv_weight:
+            tv = weight * total_variation(picture)
+        return torch.stack([content, style, anchor, tv])
+
+    def adapt(self, picture: Float[Tensor, "1 3 h w"]) -> None:
+        """Let the content count more the farther this picture, the canvas's start, is from the style.
+
+        A far style pulls harder and longer, and with one weight for all pairs costs more of the photo. The content
+        weight is multiplied by (distance / `_USUAL_DISTANCE`) ** adapt, at most by 4 and at least by 1/4.
+        """
+        with torch.no_grad():
+            view = View(picture, self._extractor(picture))
+            distance = float(self._sum(view, self._style, self._recipe.style_loss_weights))
+        self._content_factor *= min(4.0, max(0.25, (distance / _USUAL_DISTANCE) ** self._recipe.adapt))
+
+    def _sum(self, view: View, terms: dict[str, Term], weights: dict[str, float]) -> Float[Tensor, ""]:
+        return sum((weights[name] * term(view) for name, term in terms.items()), start=view.picture.new_zeros(()))
+
+
+def _present(weights: dict[str, float]) -> list[str]:
+    return [name for name, weight in weights.items() if weight]

@@ -12,7 +12,7 @@ def gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
 
     It grows with the area of the picture; `mean_gram` does not.
     """
-    product: Tensor = _SelfProduct.apply(_precise(features).flatten(2))  # type: ignore[no-untyped-call]
+    product: Tensor = _SelfProduct.apply(precise(features).flatten(2))  # type: ignore[no-untyped-call]
     return product
 
 
@@ -31,7 +31,8 @@ class _SelfProduct(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (flat,) = ctx.saved_tensors
         gradient = gradients[0]
-        product: Tensor = (gradient + gradient.mT) @ flat
+        # So written, the gradient lies in memory as the maps do (channels last): a mixed order is slow further down.
+        product: Tensor = (flat.mT @ (gradient + gradient.mT)).mT
         return product
 
 
@@ -43,6 +44,6 @@ def mean_gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
     return gram(features) / (features.shape[2] * features.shape[3])
 
 
-def _precise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+def precise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     """Return half-precision features as fp32: sums over a whole picture need it."""
     return features.float() if features.dtype.itemsize < 4 else features

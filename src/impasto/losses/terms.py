@@ -15,7 +15,7 @@ from torch import Tensor
 
 from impasto.recipe import Normalization
 
-_TINY = 1e-12
+TINY = 1e-12
 """Keeps a relative error finite for a target that is zero everywhere (a black picture's features can be)."""
 
 
@@ -32,7 +32,7 @@ def content_loss(
         return squares.sum() / 2
     if normalization == "size_free":
         return squares.mean()
-    return squares.sum() / (target.float().square().sum() + _TINY)
+    return squares.sum() / (target.float().square().sum() + TINY)
 
 
 def style_loss(
@@ -49,7 +49,7 @@ def style_loss(
         return squares.mean() / 4
     if normalization == "size_free":
         return squares.mean()
-    return squares.sum() / (target.square().sum() + _TINY)
+    return squares.sum() / (target.square().sum() + TINY)
 
 
 def total_variation(picture: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:

@@ -20,7 +20,9 @@ from impasto.painting.pyramid import plan_levels
 from impasto.painting.stage import Scene, Stage
 from impasto.recipe import Recipe
 
-CHANGEABLE = frozenset({"content_weight", "style_weight", "tv_weight", "snapshots", "snapshot_every"})
+_WEIGHTS = frozenset({"strength", "content_weight", "style_weight", "tv_weight", "anchor_weight"})
+
+CHANGEABLE = _WEIGHTS | {"snapshots", "snapshot_every"}
 """Fields of a recipe that may change while it is painted."""
 
 _PLATEAU_STEPS = 20
@@ -61,7 +63,7 @@ class Painter:
         Raises InputError if a field differs that only a new run can take.
         """
         self.check_change(self.recipe, recipe)
-        reweighted = {"content_weight", "style_weight", "tv_weight"} & set(recipe.changes_from(self.recipe))
+        reweighted = _WEIGHTS & set(recipe.changes_from(self.recipe))
         self.recipe = recipe
         self._snapshot_steps = recipe.snapshot_steps()
         if reweighted:

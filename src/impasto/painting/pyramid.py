@@ -1,5 +1,6 @@
 """The levels: the sizes that are painted one after the other, coarse to fine, and their shares of the steps."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,8 +10,11 @@ from jaxtyping import Float
 from impasto.images import fit, resize
 from impasto.recipe import Recipe
 
-SMALLEST_LEVEL = 64
+SMALLEST_LEVEL = 45
 """Long side in pixels below which a coarser level is left out: the deep layers would see a few features only."""
+
+COARSEST_LEVEL = 64
+"""Long side in pixels at which `levels = auto` begins: 8 features of conv4_1, in which large shapes become strokes."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,11 @@ class Level:
 def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
     """Return the levels from coarse to fine for a result of `width` x `height` pixels; their steps sum to `steps`.
 
-    Coarse levels are left out where they would be smaller than 64 px or get no step.
+    Coarse levels are left out where they would be smaller than 64 px or get no step. With `levels = auto` the coarsest
+    has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there sees the same layout at every size.
     """
     sizes = [(width, height)]
-    for above in range(1, recipe.levels):
+    for above in range(1, _level_count(recipe, max(width, height))):
         long_side = round(max(width, height) / recipe.level_ratio**above)
         if long_side < SMALLEST_LEVEL or min(fit(width, height, long_side)) < SMALLEST_LEVEL // 4:
             break
@@ -37,6 +42,12 @@ def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
     sizes = sizes[: recipe.steps]
     steps = _share(recipe.steps, [recipe.coarse_steps**above for above in range(len(sizes))])
     return tuple(Level(*sizes[above], steps[above], above) for above in reversed(range(len(sizes))))
+
+
+def _level_count(recipe: Recipe, long_side: int) -> int:
+    if recipe.levels != "auto":
+        return recipe.levels
+    return 1 + max(0, round(math.log(long_side / COARSEST_LEVEL, recipe.level_ratio)))
 
 
 def carry_up(

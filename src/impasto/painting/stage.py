@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor
-from impasto.control import recolor
+from impasto.control import importance, recolor
 from impasto.images import fit, resize
-from impasto.losses import TERMS, Objective, measure_targets
+from impasto.losses import TERMS, Objective
 from impasto.painting.canvas import make_canvas
 from impasto.painting.optimisers import make_optimiser
 from impasto.painting.pyramid import Level, carry_up
@@ -45,17 +45,26 @@ class Stage:
         self.level = level
         content = resize(scene.content, level.width, level.height)
         style = resize(scene.style, *style_size(recipe, scene, level))
+        recolored = recolor(content, style)
         if start is None:
-            start = _first_picture(recipe, scene, content, style)
+            start = _first_picture(recipe, scene, content, recolored, style)
         elif start.shape != content.shape:
-            photo = recolor(content, style) if recipe.init == "recolored" else content
+            photo = _blend(content, recolored, recipe) if recipe.init == "recolored" else content
             start = carry_up(start, photo, detail=recipe.detail)
         device = extractor.device
-        targets = measure_targets(extractor, recipe, _tensor(content, device), _tensor(style, device))
-        factor = recipe.coarse_content**level.above
         self._keep_best = recipe.keep_best and not level.above
         self._canvas = make_canvas(recipe.canvas)
-        self._objective = Objective(extractor, recipe, targets, content_factor=factor)
+        self._objective = Objective(
+            extractor,
+            recipe,
+            content=_tensor(content, device),
+            style=_tensor(style, device),
+            anchor=_tensor(recolored, device),
+            importance=_importance(recipe, content, device),
+            content_factor=recipe.coarse_content**level.above,
+        )
+        if recipe.adapt:
+            self._objective.adapt(_tensor(recolored, device))
         if start.shape != content.shape:
             start = resize(start, level.width, level.height)
         coordinates = self._canvas.coordinates(_tensor(start, device))
@@ -64,7 +73,7 @@ class Stage:
         self._best = coordinates
         self._lowest = coordinates.new_full((), torch.inf)
 
-    def advance(self) -> Float[Tensor, "5"]:
+    def advance(self) -> Float[Tensor, "6"]:
         """Do one evaluation of loss and gradient; return the NUMBERS, still on the device."""
         coordinates = self._optimiser.ask().detach().requires_grad_()
         terms = self._objective(self._canvas.picture(coordinates))
@@ -129,13 +138,14 @@ def _first_picture(
     recipe: Recipe,
     scene: Scene,
     content: Float[np.ndarray, "h w 3"],
+    recolored: Float[np.ndarray, "h w 3"],
     style: Float[np.ndarray, "sh sw 3"],
 ) -> Float[np.ndarray, "_h _w 3"]:
     """Return what the first level starts from; noise may leave [0, 1]."""
     if recipe.init == "content":
         return content
     if recipe.init == "recolored":
-        return recolor(content, style)
+        return _blend(content, recolored, recipe)
     if recipe.init == "noise":
         # Drawn on the processor, so that one seed means one noise on every device.
         generator = torch.Generator().manual_seed(recipe.seed)
@@ -145,6 +155,19 @@ def _first_picture(
         return _cover(style, content.shape[1], content.shape[0])
     assert scene.init is not None, "whoever makes a scene reads the file that init names"
     return scene.init
+
+
+def _blend(
+    content: Float[np.ndarray, "h w 3"], recolored: Float[np.ndarray, "h w 3"], recipe: Recipe
+) -> Float[np.ndarray, "h w 3"]:
+    """Return the photo with as much of the style's colours as the recipe says."""
+    return np.asarray(content + recipe.balanced().recolor * (recolored - content), dtype=np.float32)
+
+
+def _importance(
+    recipe: Recipe, content: Float[np.ndarray, "h w 3"], device: torch.device
+) -> Float[Tensor, "1 1 h w"] | None:
+    return torch.from_numpy(importance(content, recipe.rescue))[None, None].to(device) if recipe.rescue else None
 
 
 _MEAN_COLOR = np.array([123.68, 116.779, 103.939])

@@ -1,53 +1,38 @@
-"""The recipe: every choice of a run, with unit and bounds. Defaults are written here and nowhere else.
+"""The recipe itself: every choice of a run, with unit and bounds. Defaults are written here and nowhere else."""
 
-`Recipe()` is the preset `default`. Loading this module loads neither torch nor numpy, so that `--help` is instant.
-"""
-
-import json
-import math
 import shlex
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from impasto.errors import InputError
 from impasto.layers import canonical_layer
+from impasto.recipe.fields import (
+    CROP_FORM,
+    INITS,
+    Box,
+    CanvasKind,
+    ContentLoss,
+    DeviceName,
+    Names,
+    Normalization,
+    Numbers,
+    OptimizerName,
+    Padding,
+    Pooling,
+    Precision,
+    StyleLoss,
+    Weight,
+    canonical_items,
+    named_weights,
+    one_of,
+)
 
-Pooling = Literal["max", "average", "l2"]
-Padding = Literal["zeros", "reflect", "replicate"]
-Normalization = Literal["relative", "size_free", "paper"]
-CanvasKind = Literal["box", "free"]
-OptimizerName = Literal["lbfgs", "adam"]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["auto", "fp32", "bf16"]
-INITS: Final = ("content", "recolored", "noise", "style")
-
-
-def _split(value: Any) -> Any:
-    """Let `a,b` stand for a list, as one writes it on a command line."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, (list, tuple)):
-        return tuple(part for item in value for part in (_split(item) if isinstance(item, str) else (item,)))
-    return value
-
-
-def _four(value: Any) -> Any:
-    parts = _split(value)
-    if isinstance(parts, tuple) and len(parts) != 4:
-        raise InputError(_CROP)
-    return parts
-
-
-_CROP: Final = "a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1"
-
-Weight = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)]
-Box = Annotated[tuple[int, int, int, int], BeforeValidator(_four)]
+_MIDDLE = 50.0
+_DIAL = 2.0
+"""Power by which the dial `strength` acts: the balance of style and content is (s / (100 - s)) ** _DIAL."""
 
 
 class Recipe(BaseModel):
@@ -68,23 +53,47 @@ class Recipe(BaseModel):
     """The network that looks at the pictures."""
     weights: str = "embedded"
     """The network's weights: `embedded` (no download), `full` (what `impasto weights fetch` brought) or a file."""
-    pooling: Pooling = "average"
+    pooling: Pooling = "l2"
     """How the network halves its maps: `average` as in the paper, `max` as it was trained, or `l2`."""
     padding: Padding = "reflect"
     """What the network sees beyond the border; `zeros` (as it was trained) paints a frame."""
 
-    content_layers: Names = ("conv4_2",)
+    strength: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 50.0
+    """Balance of content and style: 0 is the photo, 50 the weights as they are, 100 the style alone."""
+    content_layers: Names = ("conv3_2=0.5", "conv4_2=1.0")
     """Layers of the content loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
-    style_layers: Names = ("conv1_1=0.6", "conv2_1=0.4", "conv3_1=0.3", "conv4_1=0.2")
+    content_losses: Names = ("features=1.0",)
+    """What the photo is compared by: `features`, `self_similarity`, `laplacian`; each may have a `=WEIGHT`."""
+    style_layers: Names = (
+        "conv1_1=0.6",
+        "conv1_2=0.6",
+        "conv2_1=0.4",
+        "conv2_2=0.6",
+        "conv3_1=0.3",
+        "conv3_3=0.3",
+        "conv4_1=0.1",
+    )
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
+    style_losses: Names = ("wasserstein=1.0",)
+    """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd (=WEIGHT)."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 150.0
+    style_weight: Weight = 250.0
     """How much the style counts (beta in the paper)."""
     tv_weight: Weight = 3e-4
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
+    anchor_weight: Weight = 0.0
+    """How much the large patches of color count: weight of a 1/16 picture's distance to the recolored photo."""
     coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.5
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
+    rescue: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
+    """How much more the content counts on edges and the main subject than elsewhere; 0: alike everywhere."""
+    adapt: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
+    """How far the content weight grows with the distance of the pair: an exponent; 0: the same for every pair."""
+    samples: Annotated[int, Field(ge=16, le=65536)] = 1024
+    """How many places nearest, relaxed_emd and self_similarity look at; memory and time grow with it."""
+    directions: Annotated[int, Field(ge=1, le=512)] = 64
+    """How many directions of feature space the sliced loss looks along, in each layer."""
     normalization: Normalization = "relative"
     """Scale of the terms: `relative` to the targets, `size_free` means, or the sums of the `paper`."""
 
@@ -100,6 +109,8 @@ class Recipe(BaseModel):
     """How many past steps L-BFGS learns the curvature from."""
     init: str = "recolored"
     """Start from `content`, `recolored` (the photo in the style's colours), `noise`, `style` or a file."""
+    recolor: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """How far `init = recolored` goes from the photo's colors (0) to the style's (1)."""
     noise_std: Annotated[float, Field(ge=0, le=128)] = 64.0
     """Standard deviation of the noise of `init = noise`, in grey levels."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -107,13 +118,13 @@ class Recipe(BaseModel):
     keep_best: bool = False
     """Hand back the canvas of the lowest loss on the last level instead of the last one."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 64
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 200
     """Evaluations of loss and gradient, counted over all levels."""
-    levels: Annotated[int, Field(ge=1, le=10)] = 3
-    """Sizes that are painted one after the other, coarse to fine; those below 64 px are left out."""
+    levels: Annotated[int, Field(ge=1, le=10)] | Literal["auto"] = "auto"
+    """Sizes that are painted one after the other, coarse to fine; `auto` begins at about 64 px whatever the size."""
     level_ratio: Annotated[float, Field(ge=1.1, le=4, allow_inf_nan=False)] = 2.0
     """Each level's size is that of the level before times this."""
-    coarse_steps: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 2.0
+    coarse_steps: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 1.5
     """Each coarser level gets this many times the steps of the next finer one."""
     detail: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """How much of the photo's finer detail joins the canvas when a finer level begins; it keeps a grid away."""
@@ -137,20 +148,23 @@ class Recipe(BaseModel):
     @field_validator("content_layers", "style_layers")
     @classmethod
     def _known_layers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        canonical: list[str] = []
-        for item in value:
-            name, equals, weight = item.partition("=")
-            canonical.append(canonical_layer(name) + (f"={_layer_weight(item, weight)!r}" if equals else ""))
-        names = [item.partition("=")[0] for item in canonical]
-        if len(set(names)) < len(names):
-            raise InputError(f"a layer is named twice in {', '.join(names)}")
-        return tuple(canonical)
+        return canonical_items(value, canonical_layer)
+
+    @field_validator("content_losses")
+    @classmethod
+    def _known_content_losses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return canonical_items(value, lambda name: one_of(name, ContentLoss, "content loss"))
+
+    @field_validator("style_losses")
+    @classmethod
+    def _known_style_losses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return canonical_items(value, lambda name: one_of(name, StyleLoss, "style loss"))
 
     @field_validator("style_crop")
     @classmethod
     def _real_crop(cls, value: Box | None) -> Box | None:
         if value and (value[0] < 0 or value[1] < 0 or value[2] < 1 or value[3] < 1):
-            raise InputError(_CROP)
+            raise InputError(CROP_FORM)
         return value
 
     @field_validator("init")
@@ -167,8 +181,8 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "Recipe":
-        content = self.content_weight * sum(self.content_layer_weights.values())
-        style = self.style_weight * sum(self.style_layer_weights.values())
+        content = self.content_weight * sum(self.content_loss_weights.values())
+        style = self.style_weight * sum(self.style_loss_weights.values()) * sum(self.style_layer_weights.values())
         if not content and not style:
             raise InputError("all weights are 0: give content_weight or style_weight a value above 0")
         return self
@@ -176,12 +190,44 @@ class Recipe(BaseModel):
     @property
     def content_layer_weights(self) -> dict[str, float]:
         """Weight of each content layer."""
-        return _layer_weights(self.content_layers)
+        return named_weights(self.content_layers)
 
     @property
     def style_layer_weights(self) -> dict[str, float]:
         """Weight of each style layer."""
-        return _layer_weights(self.style_layers)
+        return named_weights(self.style_layers)
+
+    @property
+    def content_loss_weights(self) -> dict[str, float]:
+        """Weight of each content loss; without content layers, `features` has none."""
+        weights = named_weights(self.content_losses)
+        if not sum(self.content_layer_weights.values()):
+            weights.pop("features", None)
+        return weights
+
+    @property
+    def style_loss_weights(self) -> dict[str, float]:
+        """Weight of each style loss."""
+        return named_weights(self.style_losses)
+
+    def balanced(self) -> "Recipe":
+        """Return the recipe that paints the same with a strength of 50: the dial is turned into weights.
+
+        Of content and style weight, one grows and the other shrinks to 0 at the end of the dial. Below 50 also what
+        serves the style beside its loss fades with it: the colors of the start, smoothness, the anchor.
+        """
+        if self.strength == _MIDDLE:
+            return self
+        turn = self.strength / _MIDDLE
+        fade = min(1.0, turn)
+        return self.with_changes(
+            strength=_MIDDLE,
+            content_weight=self.content_weight * (2 - turn) ** _DIAL,
+            style_weight=self.style_weight * turn**_DIAL,
+            tv_weight=self.tv_weight * fade,
+            anchor_weight=self.anchor_weight * fade,
+            recolor=self.recolor * fade,
+        )
 
     def snapshot_steps(self) -> frozenset[int]:
         """Return every step after which a snapshot is due."""
@@ -191,7 +237,7 @@ class Recipe(BaseModel):
 
     def with_changes(self, **changes: Any) -> "Recipe":
         """Return a checked copy with other values; raises InputError in one line if one does not fit."""
-        return _checked({**self.model_dump(), **changes})
+        return checked({**self.model_dump(), **changes})
 
     def as_toml(self) -> str:
         """Write the recipe as TOML; a value of None is left out."""
@@ -206,10 +252,15 @@ class Recipe(BaseModel):
         theirs = other.model_dump(mode="json")
         return {name: value for name, value in self.model_dump(mode="json").items() if value != theirs[name]}
 
+    def _stated(self) -> dict[str, Any]:
+        """Return what differs from the default, in a form that can be said in one breath ."""
+        stated = self.changes_from(Recipe())
+        return self.balanced().changes_from(Recipe()) if states_balance_twice(stated) else stated
+
     def as_command(self, content: str, *styles: str) -> str:
         """Return the command line that paints by this recipe."""
         words = ["impasto", "stylize", content, *styles]
-        for name, value in self.changes_from(Recipe()).items():
+        for name, value in self._stated().items():
             flag = name.replace("_", "-")
             if isinstance(value, bool):
                 words.append(f"--{flag}" if value else f"--no-{flag}")
@@ -220,24 +271,13 @@ class Recipe(BaseModel):
     def as_python(self, content: str, *styles: str) -> str:
         """Return the Python call that paints by this recipe."""
         arguments = [repr(content), repr(list(styles)) if len(styles) != 1 else repr(styles[0])]
-        arguments += [f"{name}={value!r}" for name, value in self.changes_from(Recipe()).items()]
+        arguments += [f"{name}={value!r}" for name, value in self._stated().items()]
         return f"impasto.stylize({', '.join(arguments)})"
 
 
-def _layer_weight(item: str, text: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = math.nan
-    if not (0 <= weight <= 1e15):
-        raise InputError(f"the weight in {item!r} must be a number from 0 to 1e15")
-    return weight
-
-
-def _layer_weights(layers: tuple[str, ...]) -> dict[str, float]:
-    share = 1 / len(layers) if layers else 0.0
-    pairs = (item.partition("=") for item in layers)
-    return {name: float(weight) if equals else share for name, equals, weight in pairs}
+def states_balance_twice(stated: Collection[str]) -> bool:
+    """Tell whether the balance of content and style is stated both as a strength and as weights."""
+    return "strength" in stated and bool({"content_weight", "style_weight"} & set(stated))
 
 
 def describe(error: ValidationError) -> str:
@@ -251,99 +291,11 @@ def describe(error: ValidationError) -> str:
     return f"{name}: {message[0].lower() + message[1:]}{given}" if name else message
 
 
-def _checked(values: dict[str, Any]) -> Recipe:
+def checked(values: dict[str, Any]) -> Recipe:
+    """Return the recipe of these values; raises InputError in one line if they do not make one."""
     try:
         return Recipe(**values)
     except ValidationError as error:
         raise InputError(describe(error)) from None
     except TypeError as error:
         raise InputError(f"not a recipe: {error}") from None
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """Read the fields that a TOML or JSON file states; they are checked when they are resolved.
-
-    Raises InputError if the file is missing or is neither TOML nor JSON.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise InputError(f"cannot read the recipe {path}: {reason}") from None
-    try:
-        fields = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        language = "JSON" if path.suffix.lower() == ".json" else "TOML"
-        raise InputError(f"the recipe {path} is not valid {language}: {error}") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"the recipe {path} must hold fields and values")
-    return fields
-
-
-def resolve(preset: str | None = None, *layers: dict[str, Any]) -> Recipe:
-    """Merge what was said, later layers over earlier ones, over a preset (`default` if None).
-
-    Raises InputError in one line for an unknown preset, an unknown field or a value out of bounds.
-    """
-    name = preset or "default"
-    if name not in PRESETS:
-        raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
-    merged: dict[str, Any] = PRESETS[name].model_dump()
-    for layer in layers:
-        merged |= layer
-    return _checked(merged)
-
-
-def _gram_layers_by_channels(*names_and_channels: tuple[str, int]) -> tuple[str, ...]:
-    share = 1 / len(names_and_channels)
-    return tuple(f"{name}={share / channels**2!r}" for name, channels in names_and_channels)
-
-
-PRESETS: Final[dict[str, Recipe]] = {
-    "default": Recipe(),
-    "draft": Recipe(size=256, steps=40, levels=2),
-    "paper": Recipe(
-        pooling="average",
-        padding="zeros",
-        style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
-        tv_weight=0.0,
-        content_weight=1.0,
-        style_weight=1e3,
-        normalization="paper",
-        canvas="free",
-        init="noise",
-        steps=500,
-        levels=1,
-        precision="fp32",
-    ),
-    "classic": Recipe(
-        pooling="max",
-        padding="zeros",
-        # The program divides Gram matrices by C*H*W and takes the mean square of their difference.
-        style_layers=_gram_layers_by_channels(
-            ("conv1_1", 64), ("conv2_1", 128), ("conv3_1", 256), ("conv4_1", 512), ("conv5_1", 512)
-        ),
-        content_weight=5.0,
-        style_weight=500.0,
-        tv_weight=100.0,
-        normalization="size_free",
-        canvas="free",
-        optimizer="adam",
-        learning_rate=10.0,
-        init="noise",
-        noise_std=0.256,
-        keep_best=True,
-        steps=1000,
-        levels=1,
-        precision="fp32",
-    ),
-}
-"""The presets by name."""
-
-PRESET_PURPOSES: Final[dict[str, str]] = {
-    "default": "the best-looking picture in about a minute at 512 px",
-    "draft": "a first impression in a few seconds",
-    "paper": "exactly the method of Gatys, Ecker and Bethge (2015), from noise, for study",
-    "classic": "the defaults of anishathalye/neural-style (2015): Adam from noise, 1,000 steps",
-}
-"""What each preset is for, in one sentence."""

@@ -1,0 +1,36 @@
+"""The recipe: every choice of a run, presets, reading and writing.
+
+`Recipe()` is the preset `default`. Loading this room loads neither torch nor numpy, so that `--help` is instant.
+"""
+
+from impasto.recipe.fields import (
+    INITS,
+    CanvasKind,
+    DeviceName,
+    Normalization,
+    OptimizerName,
+    Padding,
+    Pooling,
+    Precision,
+)
+from impasto.recipe.model import Recipe, describe
+from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
+from impasto.recipe.resolve import check_balance, read_recipe, resolve
+
+__all__ = [
+    "INITS",
+    "PRESETS",
+    "PRESET_PURPOSES",
+    "CanvasKind",
+    "DeviceName",
+    "Normalization",
+    "OptimizerName",
+    "Padding",
+    "Pooling",
+    "Precision",
+    "Recipe",
+    "check_balance",
+    "describe",
+    "read_recipe",
+    "resolve",
+]

@@ -1,0 +1,54 @@
+"""From what a person stated, in files and flags, to a recipe."""
+
+import json
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from impasto.errors import InputError
+from impasto.recipe.model import Recipe, checked, states_balance_twice
+from impasto.recipe.presets import PRESETS
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Read the fields that a TOML or JSON file states; they are checked when they are resolved.
+
+    Raises InputError if the file is missing or is neither TOML nor JSON.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise InputError(f"cannot read the recipe {path}: {reason}") from None
+    try:
+        fields = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        language = "JSON" if path.suffix.lower() == ".json" else "TOML"
+        raise InputError(f"the recipe {path} is not valid {language}: {error}") from None
+    if not isinstance(fields, dict):
+        raise InputError(f"the recipe {path} must hold fields and values")
+    return fields
+
+
+def check_balance(stated: Collection[str]) -> None:
+    """Raise InputError if a person states the strength and weights in one breath.
+
+    It would not be clear which is meant. A file may hold both, as every written recipe does: there the strength acts on the file's weights.
+    """
+    if states_balance_twice(stated):
+        raise InputError("strength and content_weight or style_weight both set the balance: state one of them")
+
+
+def resolve(preset: str | None = None, *layers: dict[str, Any]) -> Recipe:
+    """Merge what was said, later layers over earlier ones, over a preset (`default` if None).
+
+    Raises InputError in one line for an unknown preset, an unknown field or a value out of bounds.
+    """
+    name = preset or "default"
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+    merged: dict[str, Any] = PRESETS[name].model_dump()
+    for layer in layers:
+        merged |= layer
+    return checked(merged)
