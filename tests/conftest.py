@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from impasto.backbones import Extractor, Weights, load_weights
+from impasto.backbones.vgg import LAYERS
 
 
 @pytest.hookimpl(trylast=True)
@@ -36,6 +37,21 @@ def make_extractor(weights):
         return Extractor(weights, layers=layers, device=torch.device("cpu"), **options)
 
     return make
+
+
+@pytest.fixture
+def small_weights() -> Weights:
+    """A VGG-19 in float64 with random weights and three filters in every layer."""
+    chance = torch.Generator().manual_seed(1)
+    layers = {
+        name: (
+            torch.randn(3, 3, 3, 3, generator=chance, dtype=torch.float64) / 3,
+            torch.rand(3, generator=chance, dtype=torch.float64),
+        )
+        for name in LAYERS
+        if name.startswith("conv")
+    }
+    return Weights(layers=layers, mean=(0.5, 0.4, 0.3), scale=(1.0, 2.0, 3.0), name="small", sha256="")
 
 
 def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:

@@ -13,14 +13,20 @@ from impasto.errors import InputError
 from impasto.layers import canonical_layer
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
 
+
+def some(*items):
+    return st.lists(st.sampled_from(items), min_size=1, unique=True)
+
+
 recipes = st.builds(
     Recipe,
     size=st.integers(16, 65536) | st.just("photo"),
     style_crop=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(1, 99), st.integers(1, 99)),
     content_weight=st.floats(1e-6, 1e15),
-    style_layers=st.lists(
-        st.sampled_from(["conv1_1", "relu2_1=0.3", "pool3=1e-7", "conv4_4=0"]), min_size=1, unique=True
-    ),
+    style_layers=some("conv1_1", "relu2_1=0.3", "pool3=1e-7", "conv4_4=0"),
+    content_losses=some("features", "Self-Similarity=0.5", "laplacian=2"),
+    style_losses=some("gram=2", "mean-std", "relaxed_emd=1e-3", "sliced=0"),
+    levels=st.integers(1, 10) | st.just("auto"),
     snapshots=st.lists(st.integers(1, 10**6)),
     init=st.sampled_from(["noise", "a picture.png"]),
     seed=st.integers(0, 2**63 - 1),
@@ -76,6 +82,20 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"style_layers": "conv1_1,relu1_1"}, "named twice"),
         ({"content_weight": 0, "style_weight": 0}, "all weights are 0"),
         ({"content_layers": "", "style_weight": 0}, "all weights are 0"),
+        ({"content_losses": "gram"}, "unknown content loss 'gram'; known are features, self_similarity, laplacian$"),
+        ({"style_losses": "gram,features"}, "unknown style loss 'features'; known are gram, mean_std, .*relaxed_emd$"),
+        ({"style_losses": "gram=x"}, "weight in 'gram=x'"),
+        ({"style_losses": "sliced=-1"}, "weight in 'sliced=-1'"),
+        ({"content_losses": "laplacian=inf"}, "weight in 'laplacian=inf'"),
+        ({"style_losses": "relaxed-emd,relaxed_emd=2"}, "named twice"),
+        ({"style_losses": "", "content_weight": 0}, "all weights are 0"),
+        ({"style_losses": "gram=0", "content_losses": "features=0"}, "all weights are 0"),
+        ({"strength": -1}, "strength"),
+        ({"strength": 100.5}, "strength"),
+        ({"strength": float("nan")}, "strength"),
+        ({"recolor": 1.5}, "recolor"),
+        ({"samples": 15}, "samples"),
+        ({"levels": "many"}, "levels"),
         ({"style_crop": "1,2,3"}, "style_crop"),
         ({"style_crop": "1,2,0,4"}, "LEFT,TOP,WIDTH,HEIGHT"),
         ({"size": 8}, "size"),
@@ -105,6 +125,20 @@ def test_layers_without_a_weight_share_1_and_aliases_are_the_same_layer():
     assert recipe.style_layer_weights == {"conv1_1": 0.5, "conv2_1": 0.5}
     assert recipe.content_layer_weights == {"conv4_2": 0.25}
     assert canonical_layer("relu4_2") == canonical_layer(" conv4_2 ") == "conv4_2"
+
+
+def test_losses_may_be_written_with_dashes_and_capitals_and_share_1_without_a_weight():
+    recipe = Recipe(style_losses="Mean-Std, relaxed-emd", content_losses=("self-similarity=0.5", "features"))
+    assert recipe.style_losses == ("mean_std", "relaxed_emd")
+    assert recipe.style_loss_weights == {"mean_std": 0.5, "relaxed_emd": 0.5}
+    assert recipe.content_loss_weights == {"self_similarity": 0.5, "features": 0.5}
+    assert Recipe(style_losses="gram=3.0").style_loss_weights == {"gram": 3.0}
+
+
+def test_without_content_layers_features_have_no_weight_and_edges_still_have():
+    for layers in ("", "conv4_2=0"):
+        recipe = Recipe(content_layers=layers, content_losses="features=1,laplacian=2")
+        assert recipe.content_loss_weights == {"laplacian": 2.0}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ QUICK = {
     "levels": 1,
     "content_layers": "conv3_1",
     "style_layers": "conv1_1,conv2_1,conv3_1",
+    "style_losses": "gram",
+    "style_weight": 100.0,
 }
 
 
@@ -42,7 +44,11 @@ def test_the_result_tells_how_it_came_about(files):
     result = impasto.stylize(files / "photo.png", files / "painting.png", **QUICK)
     assert result.image.size == (48, 36)
     assert result.image.mode == "RGB"
-    assert [len(values) for values in result.losses.values()] == [4, 4, 4, 4]
+    assert list(result.losses) == ["total", "content", "style", "anchor", "tv"]
+    assert [len(values) for values in result.losses.values()] == [4] * 5
+    assert [sum(terms) for terms in zip(*list(result.losses.values())[1:], strict=True)] == pytest.approx(
+        result.losses["total"]
+    )
     assert result.losses["total"][-1] == pytest.approx(result.loss)
     assert (result.steps, result.reason) == (4, "steps")
     assert result.recipe.device == "cpu"

@@ -1,5 +1,6 @@
 """A run that is killed goes on from its folder and ends with the same picture, bit for bit."""
 
+import json
 import os
 import random
 import signal
@@ -13,14 +14,16 @@ import pytest
 
 import impasto
 from impasto.images import quantize
+from impasto.runs import RunFolder
 
 PAINT = """
-import sys, time, impasto
+import json, sys, time, impasto
 from impasto.api import run
 run._CHECKPOINT_SECONDS = 0.0  # a checkpoint after every step, so that a kill may fall into any of them
-photo, style, folder = sys.argv[1:]
-fields = dict(size=96, steps=24, levels=2, coarse_steps=1.0, init="noise", seed=3, snapshots="5,20",
-              content_layers="conv3_1", style_layers="conv1_1,conv2_1,conv3_1", threads=1)
+photo, style, folder, more = sys.argv[1:]
+fields = dict(size=128, steps=24, levels=2, level_ratio=2.0, coarse_steps=1.0, init="noise", seed=3, snapshots="5,20",
+              content_layers="conv3_1", style_layers="conv1_1,conv2_1,conv3_1", style_losses="gram", threads=1)
+fields |= json.loads(more)
 tell = lambda event: print(getattr(event, "step", 0), flush=True)
 (impasto.stylize(photo, style, run=folder, on_event=tell, **fields) if folder[-6:] != "RESUME"
  else impasto.resume(folder[:-6], on_event=tell).wait())
@@ -30,14 +33,15 @@ tell = lambda event: print(getattr(event, "step", 0), flush=True)
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory, photo, painting):
     folder = tmp_path_factory.mktemp("pictures")
-    large = np.asarray(PIL.Image.fromarray(quantize(photo)).resize((96, 72)))
+    large = np.asarray(PIL.Image.fromarray(quantize(photo)).resize((128, 96)))
     PIL.Image.fromarray(large).save(folder / "photo.png")
     PIL.Image.fromarray(quantize(painting)).save(folder / "painting.png")
     return folder / "photo.png", folder / "painting.png"
 
 
-def command(pictures, folder, *, resume=False):
-    return [sys.executable, "-c", PAINT, *map(str, pictures), f"{folder}{'RESUME' if resume else ''}"]
+def command(pictures, folder, more, *, resume=False):
+    words = [*map(str, pictures), f"{folder}{'RESUME' if resume else ''}", json.dumps(more)]
+    return [sys.executable, "-c", PAINT, *words]
 
 
 def kill_after(arguments, steps):
@@ -52,14 +56,29 @@ def kill_after(arguments, steps):
     return alive
 
 
-def test_three_kills_at_random_moments_and_the_same_picture(tmp_path, pictures):
+SAMPLED = {
+    "content_losses": "features=1,self_similarity=2",
+    "style_losses": "sliced=1,nearest=0.5,relaxed_emd=0.5",
+    "samples": 200,
+    "directions": 16,
+    "rescue": 2.0,
+    "adapt": 0.5,
+    "anchor_weight": 0.1,
+    "strength": 60,
+}
+
+
+@pytest.mark.parametrize("more", [{}, SAMPLED], ids=["plain", "sampled"])
+def test_three_kills_at_random_moments_and_the_same_picture(tmp_path, pictures, more):
     random.seed(os.getpid())
-    subprocess.run(command(pictures, tmp_path / "whole"), check=True, capture_output=True)
+    subprocess.run(command(pictures, tmp_path / "whole", more), check=True, capture_output=True)
+    levels = [line for line in RunFolder.open(tmp_path / "whole").events() if line["type"] == "LevelStarted"]
+    assert len(levels) == 2
     killed = tmp_path / "killed"
-    assert kill_after(command(pictures, killed), random.randint(2, 7))
+    assert kill_after(command(pictures, killed, more), random.randint(2, 7))
     for _ in range(2):
-        assert kill_after(command(pictures, killed, resume=True), random.randint(2, 7))
-    subprocess.run(command(pictures, killed, resume=True), check=True, capture_output=True)
+        assert kill_after(command(pictures, killed, more, resume=True), random.randint(2, 7))
+    subprocess.run(command(pictures, killed, more, resume=True), check=True, capture_output=True)
     one, other = (np.asarray(PIL.Image.open(tmp_path / name / "result.png")) for name in ("whole", "killed"))
     assert np.array_equal(one, other)
     for snapshot in ("000005.png", "000020.png"):
@@ -104,6 +123,32 @@ def test_a_run_whose_weights_changed_resumes_with_the_changed_ones(tmp_path, pic
             if event.step == 4:
                 handle.stop()
 
-    handle = impasto.start(*pictures, run=tmp_path / "run", on_event=steer, size=48, steps=8, levels=1)
+    fields = {"size": 48, "steps": 8, "levels": 1, "style_weight": 20.0}
+    handle = impasto.start(*pictures, run=tmp_path / "run", on_event=steer, **fields)
     handle.wait()
     assert impasto.resume(tmp_path / "run").wait().recipe.style_weight == 50.0
+
+
+def test_a_run_whose_strength_was_turned_resumes_with_the_turned_one_and_ends_alike(tmp_path, pictures):
+    fields = {"size": 48, "steps": 8, "levels": 1, "style_losses": "gram", "strength": 40.0}
+
+    def paint(stop_at=None, **more):
+        handle = None
+
+        def steer(event):
+            if isinstance(event, impasto.Step):
+                while handle is None:
+                    time.sleep(0.01)
+                if event.step == 2:
+                    handle.change(strength=85.0)
+                if event.step == stop_at:
+                    handle.stop()
+
+        handle = impasto.start(*pictures, on_event=steer, **more, **fields)
+        return handle.wait()
+
+    whole = paint()
+    assert paint(stop_at=5, run=tmp_path / "run").steps == 5
+    resumed = impasto.resume(tmp_path / "run").wait()
+    assert resumed.recipe.strength == 85.0
+    assert np.array_equal(resumed.pixels, whole.pixels)

@@ -40,21 +40,6 @@ def photos() -> list[Tensor]:
 
 
 @pytest.fixture
-def small_weights() -> Weights:
-    """A VGG-19 in float64 with random weights and three filters in every layer."""
-    chance = torch.Generator().manual_seed(1)
-    layers = {
-        name: (
-            torch.randn(3, 3, 3, 3, generator=chance, dtype=torch.float64) / 3,
-            torch.rand(3, generator=chance, dtype=torch.float64),
-        )
-        for name in LAYERS
-        if name.startswith("conv")
-    }
-    return Weights(layers=layers, mean=(0.5, 0.4, 0.3), scale=(1.0, 2.0, 3.0), name="small", sha256="")
-
-
-@pytest.fixture
 def tiny_state() -> dict[str, Tensor]:
     """A state dict with torchvision's keys and shapes, zero all over: a few kB on disk."""
     state, number = {}, 0

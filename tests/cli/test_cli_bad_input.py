@@ -109,6 +109,23 @@ def test_a_weight_that_is_negative_or_no_number(refused, flag, value):
     assert flag.removeprefix("--").replace("-", "_") in refused(flag, value)
 
 
+@pytest.mark.parametrize("weight", ["--content-weight", "--style-weight"])
+def test_a_strength_beside_a_weight_does_not_say_which_is_meant(refused, weight):
+    assert "strength and content_weight or style_weight both set the balance" in refused("--strength", 30, weight, 2)
+    assert "state one of them" in refused("--preset", "bold", weight, 2, "--strength", 50)
+
+
+@pytest.mark.parametrize("value", ["-1", "101", "nan", "much"])
+def test_a_strength_that_is_not_from_0_to_100(refused, value):
+    assert "strength" in refused("--strength", value)
+
+
+def test_an_unknown_loss_lists_the_known_ones(refused):
+    assert "known are features, self_similarity, laplacian" in refused("--content-losses", "features,gram")
+    line = refused("--style-losses", "grams=2")
+    assert all(name in line for name in ("grams", "wasserstein", "relaxed_emd"))
+
+
 @pytest.mark.parametrize("output", ["missing/out.png", "/proc/out.png", "album"])
 def test_a_place_where_nothing_can_be_written(refused, folder, output):
     (folder / "album").mkdir()

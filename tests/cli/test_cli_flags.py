@@ -42,6 +42,42 @@ def test_the_command_that_a_recipe_writes_asks_for_that_recipe(parse, preset):
     assert parse(*words[4:]) == recipe
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("strength", [0, 20.5, 100])
+def test_the_command_of_a_preset_and_a_strength_paints_by_the_balanced_recipe(parse, preset, strength):
+    recipe = PRESETS[preset].with_changes(strength=strength)
+    words = shlex.split(recipe.as_command("photo", "style"))
+    assert parse(*words[4:]).balanced() == recipe.balanced()
+
+
+@pytest.mark.parametrize("preset", ["bold", "faithful"])
+def test_a_preset_takes_a_strength(parse, preset):
+    assert parse("--preset", preset, "--strength", "30") == PRESETS[preset].with_changes(strength=30)
+
+
+@pytest.mark.parametrize("weight", ["--content-weight", "--style-weight"])
+def test_strength_and_a_weight_in_one_breath_are_refused(parse, weight):
+    with pytest.raises(InputError, match="state one of them"):
+        parse("--strength", "30", weight, "2")
+
+
+def test_a_file_with_all_fields_is_no_contradiction_and_either_may_be_said_beside_it(tmp_path):
+    recipe = Recipe(strength=30, content_weight=3, style_weight=77)
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipe.as_toml())
+    assert merge(None, file, None, None) == recipe
+    assert merge(None, file, None, RecipeFlags(content_weight="5")) == recipe.with_changes(content_weight=5)
+    assert merge(None, file, None, RecipeFlags(strength="60")) == recipe.with_changes(strength=60)
+
+
+def test_losses_are_lists_with_weights(parse):
+    recipe = parse("--style-losses", "gram=2,relaxed-emd", "--content-losses", "self-similarity=0.5")
+    assert recipe.style_losses == ("gram=2.0", "relaxed_emd")
+    assert recipe.content_losses == ("self_similarity=0.5",)
+    assert parse("--levels", "auto").levels == "auto"
+    assert parse("--levels", "3").levels == 3
+
+
 def test_lists_are_written_with_commas(parse):
     recipe = parse("--content-layers", "relu4_2,conv3_1=0.5", "--snapshots", "100,10", "--style-crop", "0,5,20,30")
     assert recipe.content_layers == ("conv4_2", "conv3_1=0.5")

@@ -18,7 +18,11 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("words", [["--help"], [], ["stylize", "--help"], ["--version"], ["presets"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], [], ["stylize", "--help"], ["score", "--help"], ["--version"], ["presets"]],
+    ids=" ".join,
+)
 def test_what_needs_no_picture_loads_neither_torch_nor_numpy(words):
     ended = subprocess.run([sys.executable, "-c", _LOADED, *words], capture_output=True, text=True, check=True)
     assert ended.stderr == "[]\n"

@@ -6,20 +6,40 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from impasto.control import recolor
 from impasto.errors import InputError, RunError
 from impasto.events import Finished, LevelStarted, Snapshot, Step
 from impasto.images import quantize
-from impasto.losses import needed_layers
+from impasto.losses import TERMS, needed_layers
 from impasto.painting import Painter, Scene
 from impasto.recipe import PRESETS, Recipe
 
 SMALL = {"content_layers": ("conv3_1",), "style_layers": ("conv1_1", "conv2_1", "conv3_1")}
 
+# What the tests below rely on, whatever the default of the day is.
+PLAIN = {
+    "content_layers": ("conv4_2",),
+    "content_losses": ("features",),
+    "style_layers": ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+    "style_losses": ("gram",),
+    "content_weight": 1.0,
+    "style_weight": 20.0,
+    "tv_weight": 0.0,
+    "coarse_content": 1.5,
+    "normalization": "relative",
+    "pooling": "l2",
+    "padding": "reflect",
+    "canvas": "box",
+    "optimizer": "lbfgs",
+    "levels": 1,
+    "steps": 6,
+}
+
 
 @pytest.fixture
 def make_painter(make_extractor, photo, painting):
     def make(size=(64, 48), content=photo, style=painting, init=None, start="recolored", **changes):
-        recipe = Recipe(**{"levels": 1, "steps": 6, "init": start, **changes})
+        recipe = Recipe(**{**PLAIN, "init": start, **changes})
         options = {"pooling": recipe.pooling, "padding": recipe.padding}
         if recipe.precision == "bf16":
             options["precision"] = "bf16"
@@ -53,10 +73,12 @@ def test_events_come_in_order_and_count_over_all_levels(make_painter):
 
 
 def test_terms_sum_to_the_loss_and_the_loss_falls(make_painter):
-    steps = [event for event in make_painter(tv_weight=1e-4, **SMALL).paint() if isinstance(event, Step)]
+    steps = [
+        event for event in make_painter(tv_weight=1e-4, anchor_weight=0.1, **SMALL).paint() if isinstance(event, Step)
+    ]
     for step in steps:
         assert step.loss == pytest.approx(sum(step.terms.values()), rel=1e-6)
-        assert set(step.terms) == {"content", "style", "tv"}
+        assert tuple(step.terms) == TERMS == ("content", "style", "anchor", "tv")
     assert steps[-1].loss < steps[0].loss
 
 
@@ -160,7 +182,8 @@ def test_a_loss_that_is_lost_stops_the_run_and_keeps_the_last_good_picture(make_
     for _ in range(4):
         next(events)
     good = painter.picture()
-    painter._stage._objective._style["conv1_1"] = float("nan")
+    objective = painter._stage._objective
+    objective._style = dict.fromkeys(objective._style, lambda view: view.picture.sum() * float("nan"))
     with pytest.raises(RunError, match="no finite value"):
         list(events)
     assert np.array_equal(painter.picture(), good)
@@ -182,12 +205,27 @@ def test_a_style_of_any_size_is_matched_at_the_canvas_size(make_painter, paintin
 weight = st.floats(0, 1e6) | st.sampled_from([0.0, 1e-6, 1e12])
 
 
+def names(*known):
+    """Draw some of the names, each with a weight of its own or without."""
+    one = st.tuples(st.sampled_from(known), st.sampled_from(["", "=1e-3", "=1", "=50"])).map("".join)
+    return st.lists(one, min_size=1, max_size=3, unique_by=lambda item: item.partition("=")[0])
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     side=st.sampled_from([43, 48, 64]),
     content_weight=weight,
     style_weight=weight,
     tv_weight=weight,
+    anchor_weight=weight,
+    strength=st.sampled_from([0.0, 50.0, 99.0]) | st.floats(0, 99),
+    content_losses=names("features", "self_similarity", "laplacian"),
+    style_losses=names("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd"),
+    rescue=st.sampled_from([0.0, 1.0, 100.0]),
+    adapt=st.sampled_from([0.0, 0.5, 2.0]),
+    samples=st.sampled_from([16, 100, 400]),
+    directions=st.sampled_from([1, 64, 512]),
+    recolor=st.floats(0, 1),
     normalization=st.sampled_from(["relative", "size_free", "paper"]),
     pooling=st.sampled_from(["max", "average", "l2"]),
     padding=st.sampled_from(["zeros", "reflect", "replicate"]),
@@ -236,3 +274,32 @@ def test_the_presets_are_those_of_the_paper_and_of_the_program():
     assert (paper.normalization, paper.canvas, paper.plateau) == ("paper", "free", 0.0)
     assert (classic.optimizer, classic.learning_rate, classic.init, classic.steps) == ("adam", 10.0, "noise", 1000)
     assert classic.style_layer_weights["conv1_1"] == pytest.approx(1 / (5 * 64**2))
+
+
+def test_the_importance_of_the_rescued_reaches_the_content(make_painter, photo):
+    # A patch on a plain ground is what a photo has to lose; the same damage elsewhere counts less.
+    plain = np.full_like(photo, 0.5)
+    plain[16:32, 8:24] = photo[16:32, 8:24]
+    settings_ = {"content": plain, "style_weight": 0.0, "start": "content", "content_layers": ("conv3_1",)}
+    gains = []
+    for left in (8, 40):
+        damaged = plain.copy()
+        damaged[20:28, left + 4 : left + 12] = 0.1
+        even, rescued = (make_painter(rescue=rescue, **settings_)._stage.loss_of(damaged) for rescue in (0.0, 10.0))
+        gains.append(rescued / even)
+    assert gains[0] > 1.5 * gains[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_start_is_recolored_as_far_as_the_recipe_says(make_painter, photo, painting, share):
+    begun = make_painter(recolor=share, style_size=64, **SMALL).picture()
+    colored = recolor(photo, painting)
+    np.testing.assert_allclose(begun, photo + share * (colored - photo), atol=1e-5)
+
+
+def test_the_anchor_holds_to_the_recolored_photo(make_painter, photo, painting):
+    weights = {"content_weight": 1e-9, "style_weight": 0.0, "anchor_weight": 1.0}
+    red = painting * np.array([1.0, 0.2, 0.1], dtype=np.float32)
+    stage = make_painter(style=red, style_size=64, **weights, **SMALL)._stage
+    assert stage.loss_of(recolor(photo, red)) < 1e-6
+    assert stage.loss_of(photo) > 1e-3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from impasto.images import resize
 from impasto.painting import plan_levels
-from impasto.painting.pyramid import carry_up
+from impasto.painting.pyramid import COARSEST_LEVEL, SMALLEST_LEVEL, carry_up
 from impasto.recipe import Recipe
 
 
@@ -24,13 +24,47 @@ def test_levels_double_from_coarse_to_fine_and_coarse_ones_get_more_steps():
     assert [level.steps for level in levels] == [39, 20, 11]
 
 
-def test_levels_below_64_pixels_are_left_out():
-    levels = plan_levels(Recipe(levels=5, steps=50), 200, 150)
-    assert [level.width for level in levels] == [100, 200]
+def test_levels_that_are_too_small_are_left_out():
+    levels = plan_levels(Recipe(levels=5, level_ratio=2, steps=50), 3 * SMALLEST_LEVEL, 2 * SMALLEST_LEVEL)
+    assert [level.width for level in levels] == [round(1.5 * SMALLEST_LEVEL), 3 * SMALLEST_LEVEL]
+    levels = plan_levels(Recipe(levels=5, level_ratio=2, steps=50), 4 * SMALLEST_LEVEL, 2 * SMALLEST_LEVEL)
+    assert [level.width for level in levels] == [SMALLEST_LEVEL, 2 * SMALLEST_LEVEL, 4 * SMALLEST_LEVEL]
+
+
+@given(long=st.integers(128, 4096), share=st.floats(0.3, 1), portrait=st.booleans())
+def test_automatic_levels_begin_near_one_size_whatever_the_format(long, share, portrait):
+    width, height = long, max(1, round(long * share))
+    levels = plan_levels(
+        Recipe(levels="auto", level_ratio=2, steps=1000), *(height, width) if portrait else (width, height)
+    )
+    sides = [max(level.width, level.height) for level in levels]
+    assert COARSEST_LEVEL / 2**0.5 - 1 <= sides[0] <= COARSEST_LEVEL * 2**0.5 + 1
+    assert all(abs(fine - 2 * coarse) <= 2 for coarse, fine in pairwise(sides))
+    assert sides[-1] == long
+    assert [level.above for level in levels] == list(range(len(levels)))[::-1]
+
+
+@given(width=st.integers(64, 4096), height=st.integers(64, 4096))
+def test_a_turned_picture_has_the_same_automatic_levels_turned(width, height):
+    recipe = Recipe(levels="auto", level_ratio=2, steps=1000)
+    turned = [(level.height, level.width, level.steps) for level in plan_levels(recipe, height, width)]
+    assert [(level.width, level.height, level.steps) for level in plan_levels(recipe, width, height)] == turned
+
+
+def test_twice_the_size_is_one_automatic_level_more():
+    recipe = Recipe(levels="auto", level_ratio=2, steps=1000)
+    counts = [len(plan_levels(recipe, side, side)) for side in (256, 512, 1024, 2048)]
+    assert [after - before for before, after in pairwise(counts)] == [1, 1, 1]
+
+
+def test_a_picture_as_small_as_the_coarsest_level_has_one():
+    for side in (16, COARSEST_LEVEL // 2, COARSEST_LEVEL):
+        (level,) = plan_levels(Recipe(levels="auto", level_ratio=2), side, side)
+        assert level.width == side
 
 
 def test_fewer_steps_than_levels_leave_coarse_levels_out():
-    levels = plan_levels(Recipe(levels=4, steps=2), 1024, 1024)
+    levels = plan_levels(Recipe(levels=4, level_ratio=2, coarse_steps=2, steps=2), 1024, 1024)
     assert [(level.width, level.steps) for level in levels] == [(512, 1), (1024, 1)]
 
 
@@ -38,7 +72,7 @@ def test_fewer_steps_than_levels_leave_coarse_levels_out():
     width=st.integers(16, 5000),
     height=st.integers(16, 5000),
     steps=st.integers(1, 3000),
-    levels=st.integers(1, 10),
+    levels=st.integers(1, 10) | st.just("auto"),
     ratio=st.floats(1.1, 4),
     coarse=st.floats(0.05, 20),
 )

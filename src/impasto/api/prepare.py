@@ -73,13 +73,16 @@ def read_inputs(content: Source, styles: Source | Sequence[Source], recipe: Reci
     several = styles if isinstance(styles, (list, tuple)) else [styles]
     if len(several) != 1:
         raise InputError(f"one style image is needed, not {len(several)}")
-    read = [read_picture(_plate_or_file(style), max_megapixels=limit) for style in several]
+    read = [read_picture(plate_or_file(style), max_megapixels=limit) for style in several]
     init = None if recipe.init in INITS else read_picture(recipe.init, max_megapixels=limit)
     return RunInputs(content=read_picture(content, max_megapixels=limit), styles=tuple(read), init=init)
 
 
-def _plate_or_file(style: Any) -> Any:
-    """Return the plate's file for its name, unless a file of that name is in the current folder."""
+def plate_or_file(style: Any) -> Any:
+    """Return the plate's file for its name, unless a file of that name is in the current folder.
+
+    Raises InputError for a string that is neither; whatever is no string is returned as it is.
+    """
     if not isinstance(style, str) or Path(style).exists():
         return style
     if is_plate(style):

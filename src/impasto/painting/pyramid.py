@@ -30,7 +30,7 @@ class Level:
 def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
     """Return the levels from coarse to fine for a result of `width` x `height` pixels; their steps sum to `steps`.
 
-    Coarse levels are left out where they would be smaller than 64 px or get no step. With `levels = auto` the coarsest
+    Coarse levels are left out where they would be smaller than 45 px or get no step. With `levels = auto` the coarsest
     has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there sees the same layout at every size.
     """
     sizes = [(width, height)]

@@ -76,7 +76,7 @@ class Recipe(BaseModel):
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     style_losses: Names = ("wasserstein=1.0",)
     """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd (=WEIGHT)."""
-    content_weight: Weight = 1.0
+    content_weight: Weight = 2.5
     """How much the photo's content counts (alpha in the paper)."""
     style_weight: Weight = 250.0
     """How much the style counts (beta in the paper)."""

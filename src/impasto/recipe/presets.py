@@ -13,9 +13,9 @@ def _gram_layers_by_channels(*names_and_channels: tuple[str, int]) -> tuple[str,
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=40),
-    "faithful": Recipe(content_weight=3.0),
-    "bold": Recipe(content_weight=0.3),
-    "photoreal": Recipe(content_weight=20.0, content_losses=("features=1.0", "laplacian=0.5")),
+    "faithful": Recipe(content_weight=12.0),
+    "bold": Recipe(content_weight=0.5),
+    "photoreal": Recipe(content_weight=60.0, content_losses=("features=1.0", "laplacian=0.2")),
     "paper": Recipe(
         pooling="average",
         content_layers=("conv4_2",),
@@ -59,7 +59,7 @@ PRESETS: Final[dict[str, Recipe]] = {
 """The presets by name."""
 
 PRESET_PURPOSES: Final[dict[str, str]] = {
-    "default": "the best-looking picture in about a minute at 512 px",
+    "default": "strokes at several sizes and the style's colours, the photo still itself: where to begin",
     "draft": "a first impression in a few seconds",
     "faithful": "keeps faces, outlines and small things of the photo; for portraits and places one should recognise",
     "bold": "more of the style: larger strokes, and things dissolve in them",

@@ -34,7 +34,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
 def check_balance(stated: Collection[str]) -> None:
     """Raise InputError if a person states the strength and weights in one breath.
 
-    It would not be clear which is meant. A file may hold both, as every written recipe does: there the strength acts on the file's weights.
+    It would not be clear which is meant. A file may hold both, as every written recipe does: there the strength acts on
+    the file's weights.
     """
     if states_balance_twice(stated):
         raise InputError("strength and content_weight or style_weight both set the balance: state one of them")

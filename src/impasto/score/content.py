@@ -1,8 +1,11 @@
-"""How much of the photo is left. Pictures are RGB in [0, 1], of one size; features are those of `networks`.
+"""How much of the photo is kept: pure functions of features or of pictures.
 
-What the style image itself scores depends on the pair: it is what a picture costs that has nothing of the photo.
+What "the style" scores was measured with the built-in plates on photos of scikit-image at 256 px: it is what a picture
+scores that has nothing of the photo.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -10,78 +13,101 @@ import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.losses.layout import self_similarity_loss
-from impasto.score.networks import Features
+from impasto.score.networks import Maps
 
-_TINY: Final = 1e-10
-_MS_SSIM_WEIGHTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_WINDOW, _SIGMA = 11, 1.5
-_GRID: Final = 24
-"""Places a side at which self-similarity is measured."""
+_WINDOW: Final = 11
+_SIGMA: Final = 1.5
+_C1: Final = 0.01**2
+_C2: Final = 0.03**2
+_SCALES: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_PLACES: Final = 1024
+"""About as many places are compared with each other by the self-similarity."""
+_LUMA: Final = (0.299, 0.587, 0.114)
 
 
-def st_lpips(result: Features, photo: Features) -> float:
-    """Return the shift-tolerant perceptual distance (Ghildyal and Liu 2022): lower is better.
+def perceptual_distance(
+    a: Sequence[Float[Tensor, "1 _c _h _w"]],
+    b: Sequence[Float[Tensor, "1 _c _h _w"]],
+    importance: Sequence[Float[Tensor, "1 _c 1 1"]],
+) -> float:
+    """Return the ST-LPIPS distance of two pictures of one size: lower is better, 0 for the same picture.
 
-    The photo itself scores 0, a style image 0.6 to 1.0.
+    Features become unit vectors at every position; the squared differences, weighted by channel, are averaged over the
+    positions and added up over the layers (Zhang et al. 2018, eq. 1; weights of Ghildyal and Liu 2022). The photo
+    scores 0, the style 0.6 to 1.0.
     """
-    distance = 0.0
-    for a, b, importance in zip(result.maps, photo.maps, result.importance, strict=True):
-        distance += float(F.conv2d((_unit(a) - _unit(b)).square(), importance).mean())
-    return distance
+    total = 0.0
+    for one, other, weight in zip(a, b, importance, strict=True):
+        difference = (_units(one) - _units(other)).square_()
+        total += F.conv2d(difference, weight).mean().item()
+    return total
 
 
-def _unit(maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
-    return maps / (maps.square().sum(dim=1, keepdim=True).sqrt() + _TINY)
+def multiscale_similarity(a: Float[Tensor, "1 3 h w"], b: Float[Tensor, "1 3 h w"]) -> float:
+    """Return MS-SSIM of the luma of two RGB pictures in [0, 1]: higher is better, 1 for the same picture.
 
-
-def ms_ssim(result: Float[Tensor, "1 3 h w"], photo: Float[Tensor, "1 3 h w"]) -> float:
-    """Return the multi-scale structural similarity (Wang, Simoncelli and Bovik 2003): higher is better.
-
-    Mean over the colour channels. The photo itself scores 1, a style image about 0.1 to 0.4. Of the five scales those
-    are left out at which the picture is smaller than the window of 11 pixels; the weights then still sum to 1.
+    Wang, Simoncelli and Bovik 2003: contrast and structure on five scales, luminance on the coarsest; a Gaussian
+    window of 11 px, sigma 1.5, wholly inside the picture. A picture too small for five scales is seen on fewer, with
+    the weights scaled to a sum of 1. A negative correlation counts as 0. The photo scores 1, the
+    style 0 to 0.12. Raises ValueError below 11 px.
     """
-    scales = 1
-    while scales < len(_MS_SSIM_WEIGHTS) and min(result.shape[2:]) // 2**scales >= _WINDOW:
-        scales += 1
-    weights = [weight / sum(_MS_SSIM_WEIGHTS[:scales]) for weight in _MS_SSIM_WEIGHTS[:scales]]
-    product = torch.ones(3, dtype=result.dtype)
-    for scale, weight in enumerate(weights):
-        luminance, structure = _similarity(result, photo)
-        factor = luminance * structure if scale == scales - 1 else structure
-        product *= factor.mean(dim=(0, 2, 3)).clamp(min=0) ** weight
-        result, photo = F.avg_pool2d(result, 2), F.avg_pool2d(photo, 2)
-    return float(product.mean())
+    weights = torch.tensor(_LUMA).view(1, 3, 1, 1)
+    x, y = F.conv2d(a, weights), F.conv2d(b, weights)
+    side = min(x.shape[-2:])
+    if side < _WINDOW:
+        raise ValueError(f"the shorter side has {side} px and the window {_WINDOW}")
+    scales = min(len(_SCALES), 1 + int(math.log2(side / _WINDOW)))
+    exponents = [weight / sum(_SCALES[:scales]) for weight in _SCALES[:scales]]
+    result = 1.0
+    for scale, exponent in enumerate(exponents):
+        full, structure = _similarity(x, y)
+        factor = full if scale == scales - 1 else structure
+        result *= max(factor, 0.0) ** exponent
+        x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
+    return result
 
 
-def _similarity(
-    a: Float[Tensor, "1 3 h w"], b: Float[Tensor, "1 3 h w"]
-) -> tuple[Float[Tensor, "1 3 _h _w"], Float[Tensor, "1 3 _h _w"]]:
-    """Return the similarity of local means, and that of local contrast and structure, where the window fits."""
-    line = torch.exp(-((torch.arange(_WINDOW, dtype=a.dtype) - _WINDOW // 2) ** 2) / (2 * _SIGMA**2))
-    window = (line[:, None] * line / line.sum() ** 2).expand(3, 1, _WINDOW, _WINDOW)
-    mean_a, mean_b = F.conv2d(a, window, groups=3), F.conv2d(b, window, groups=3)
-    variance_a = F.conv2d(a * a, window, groups=3) - mean_a**2
-    variance_b = F.conv2d(b * b, window, groups=3) - mean_b**2
-    covariance = F.conv2d(a * b, window, groups=3) - mean_a * mean_b
-    luminance = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
-    return luminance, (2 * covariance + 0.03**2) / (variance_a + variance_b + 0.03**2)
+def _similarity(x: Float[Tensor, "1 1 h w"], y: Float[Tensor, "1 1 h w"]) -> tuple[float, float]:
+    """Return the mean SSIM and the mean of its part without the luminance."""
+    line = torch.exp(-((torch.arange(_WINDOW) - _WINDOW // 2) ** 2) / (2 * _SIGMA**2))
+    line = line / line.sum()
+    moments = torch.cat([x, y, x * x, y * y, x * y])
+    moments = F.conv2d(F.conv2d(moments, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    mean_x, mean_y, xx, yy, xy = moments
+    structure = (2 * (xy - mean_x * mean_y) + _C2) / (xx - mean_x**2 + yy - mean_y**2 + _C2)
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+    return (luminance * structure).mean().item(), structure.mean().item()
 
 
-def self_similarity(result: Features, photo: Features) -> float:
-    """Return how differently the parts of the picture resemble each other (Kolkin et al. 2019): lower is better.
+def self_similarity_distance(a: Float[Tensor, "1 c h w"], b: Float[Tensor, "1 c h w"]) -> float:
+    """Return how differently two pictures are laid out: lower is better, 0 for the same layout, at most 1.
 
-    From VGG-16's fourth map at 24 x 24 places. The photo itself scores 0, a picture without any difference 1, a style
-    image about 0.3 to 0.6.
+    Cosine distances of every place to every other on a grid, each place's made a distribution (divided by their sum),
+    half the absolute difference of the distributions, averaged over the places. Colours and textures may change as
+    long as what was alike stays alike. After the content term of Kolkin et al. 2019 (STROTSS). From conv4_3 of VGG-16
+    the photo scores 0, the style 0.22 to 0.28.
     """
-    vectors = [F.adaptive_avg_pool2d(seen.maps[3], (_GRID, _GRID)).flatten(2)[0].T for seen in (result, photo)]
-    return float(self_similarity_loss(vectors[0], vectors[1]))
+    step = max(1, math.ceil(math.sqrt(a.shape[2] * a.shape[3] / _PLACES)))
+    one, other = (_distances(maps[:, :, step // 2 :: step, step // 2 :: step]) for maps in (a, b))
+    return (one - other).abs().sum(dim=0).mean().item() / 2
 
 
-def content_fidelity(result: Features, photo: Features) -> float:
-    """Return the mean cosine of deep features at the same place (StyleEval's content fidelity): higher is better.
+def _distances(maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "n n"]:
+    units = _units(maps).flatten(2)[0]
+    distances = (1 - units.T @ units).clamp_(min=0).fill_diagonal_(0)
+    return distances / distances.sum(dim=0).clamp(min=1e-8)
 
-    From VGG-16's fourth and fifth map. The photo itself scores 1, a style image about 0.2 to 0.4.
+
+def content_fidelity(a: Maps, b: Maps) -> float:
+    """Return the mean over the layers of the cosine of two pictures' features: higher is better, at most 1.
+
+    Wang et al. 2021, "Evaluate and improve the quality of neural style transfer", which takes conv4_1 and conv5_1. The
+    photo scores 1, the style 0.2 to 0.5.
     """
-    cosines = [F.cosine_similarity(result.maps[i], photo.maps[i], dim=1).mean() for i in (3, 4)]
-    return float(sum(cosines) / len(cosines))
+    cosines = [torch.cosine_similarity(a[name].flatten(), b[name].flatten(), dim=0).item() for name in a]
+    return min(1.0, sum(cosines) / len(cosines))
+
+
+def _units(maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
+    lengths: Tensor = torch.linalg.vector_norm(maps, dim=1, keepdim=True)
+    return maps / (lengths + 1e-10)

@@ -1,101 +1,77 @@
-"""The networks that judge: AlexNet and VGG-16 of shift-tolerant LPIPS, which no picture here was optimised with.
+"""What the judges see: VGG-16 and AlexNet without aliasing, which no painting optimises.
 
-Source of architecture and weights: Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", 2022. The weights
-are read from the installed package stlpips-pytorch, of which no code is used.
+Structure: Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", 2022. Wherever the original networks skip
+positions these take all of them, blur with (1, 2, 1) / 4 in both directions, and take every other one (Zhang 2019).
 """
 
-import functools
-import hashlib
-import importlib.util
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
+from collections.abc import Collection, Mapping
+from typing import Final, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.errors import InputError
+from impasto.score.weights import JudgeWeights
 
-Network = Literal["alexnet", "vgg16"]
+Maps: TypeAlias = Mapping[str, Float[Tensor, "1 _c _h _w"]]
 
-_FILES: Final = {
-    "alexnet": ("alex_shift_tolerant.pth", "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee"),
-    "vgg16": ("vgg_shift_tolerant.pth", "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250"),
-}
-_INSTALL: Final = "run `pip install 'impasto[score]'`"
-_VGG_BLOCKS: Final = ((0, 2), (6, 8), (12, 14, 16), (20, 22, 24), (28, 30, 32))
-"""Numbers of the convolutions of each block in the stored network."""
-SMALLEST: Final = 64
-"""Shorter side in pixels below which the deepest maps would be too small to be blurred."""
+SMALLEST: Final = 32
+"""Neither side of a judged picture may have fewer pixels: the deepest maps would have too few positions."""
+
+_BLUR: Final = (1 / 4, 1 / 2, 1 / 4)
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
-    """What a network sees: five maps from shallow to deep, and how much each filter counts for LPIPS."""
+def judged_layers(weights: JudgeWeights) -> tuple[str, ...]:
+    """Return the last layer of each of the five blocks, where ST-LPIPS looks.
 
-    maps: tuple[Float[Tensor, "1 _c _h _w"], ...]
-    importance: tuple[Float[Tensor, "1 _c 1 1"], ...]
-
-
-def features(network: Network, picture: Float[Tensor, "1 3 h w"]) -> Features:
-    """Return the five rectified maps that LPIPS compares; `picture` is RGB in [0, 1], both sides at least 64 px.
-
-    Raises InputError if the picture is smaller, or the weights are not installed or damaged.
+    For VGG-16 conv1_2, conv2_2, conv3_3, conv4_3, conv5_3; for AlexNet conv1_1 ... conv5_1.
     """
-    if min(picture.shape[2:]) < SMALLEST:
+    last = {name.split("_")[0]: name for name in weights.layers}
+    return tuple(last.values())
+
+
+def see(
+    weights: JudgeWeights, picture: Float[np.ndarray, "h w 3"], layers: Collection[str]
+) -> dict[str, Float[Tensor, "1 _c _h _w"]]:
+    """Return the features (after ReLU) of some layers, from the shallowest to the deepest.
+
+    The picture is sRGB in [0, 1]. Raises InputError if a side is shorter than `SMALLEST`.
+    """
+    if min(picture.shape[:2]) < SMALLEST:
         raise InputError(
-            f"a picture of {picture.shape[3]} x {picture.shape[2]} px is too small to be judged: "
-            f"both sides must have {SMALLEST} px"
+            f"a picture of {picture.shape[1]} x {picture.shape[0]} px is too small to be judged: both sides must have "
+            f"at least {SMALLEST} px"
         )
-    values = _load(network)
+    rgb = torch.from_numpy(np.ascontiguousarray(picture, dtype=np.float32)).permute(2, 0, 1)[None]
+    maps = ((2 * rgb - 1 - weights.shift) / weights.scale).contiguous(memory_format=torch.channels_last)
+    step = _vgg16_layer if weights.name == "vgg16" else _alexnet_layer
+    features: dict[str, Tensor] = {}
     with torch.no_grad():
-        x = (2 * picture - 1 - values["scaling_layer.shift"]) / values["scaling_layer.scale"]
-        maps = _alexnet(x, values) if network == "alexnet" else _vgg16(x, values)
-    return Features(maps, tuple(values[f"lin{i}.model.1.weight"] for i in range(5)))
+        for name, (kernel, bias) in weights.layers.items():
+            maps = step(name, maps, kernel, bias)
+            if name in layers:
+                features[name] = maps
+    return features
 
 
-def _alexnet(x: Tensor, values: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    first = F.relu(_halve(_convolve(x, values, "net.slice1.0", padding=2), values["net.slice1.1.filt"]))
-    pooled = _halve(F.max_pool2d(first, 3, stride=1), values["net.slice2.4.filt"])
-    second = F.relu(_convolve(pooled, values, "net.slice2.5", padding=2))
-    pooled = _halve(F.max_pool2d(second, 3, stride=1), values["net.slice3.8.filt"])
-    third = F.relu(_convolve(pooled, values, "net.slice3.9", padding=1))
-    fourth = F.relu(_convolve(third, values, "net.slice4.11", padding=1))
-    return first, second, third, fourth, F.relu(_convolve(fourth, values, "net.slice5.13", padding=1))
+def _vgg16_layer(name: str, maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    if name.endswith("_1") and name != "conv1_1":
+        maps = blur_pool(F.max_pool2d(maps, 2, stride=1))
+    return F.conv2d(maps, kernel, bias, padding=1).relu_()
 
 
-def _vgg16(x: Tensor, values: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    maps = []
-    for block, convolutions in enumerate(_VGG_BLOCKS, start=1):
-        if block > 1:
-            blur = values[f"net.slice{block}.{convolutions[0] - 1}.filt"]
-            x = _halve(F.max_pool2d(x, 2, stride=1), blur)
-        for number in convolutions:
-            x = F.relu(_convolve(x, values, f"net.slice{block}.{number}", padding=1))
-        maps.append(x)
-    return tuple(maps)
+def _alexnet_layer(name: str, maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    if name in ("conv2_1", "conv3_1"):
+        maps = blur_pool(F.max_pool2d(maps, 3, stride=1))
+    maps = F.conv2d(maps, kernel, bias, padding=1 if kernel.shape[-1] == 3 else 2)
+    return (blur_pool(maps) if name == "conv1_1" else maps).relu_()
 
 
-def _convolve(x: Tensor, values: dict[str, Tensor], name: str, *, padding: int) -> Tensor:
-    return F.conv2d(x, values[f"{name}.weight"], values[f"{name}.bias"], padding=padding)
-
-
-def _halve(x: Tensor, blur: Tensor) -> Tensor:
-    """Blur and take every second position (Zhang 2019), with two mirrored positions beyond each border."""
-    return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), blur, stride=2, groups=x.shape[1])
-
-
-@functools.lru_cache(maxsize=2)
-def _load(network: Network) -> dict[str, Tensor]:
-    found = importlib.util.find_spec("stlpips_pytorch")
-    folders = list(found.submodule_search_locations or []) if found else []
-    if not folders:
-        raise InputError(f"judging pictures needs the package stlpips-pytorch: {_INSTALL}")
-    name, digest = _FILES[network]
-    path = Path(folders[0]) / "weights" / "vST0.0" / name
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        raise InputError(f"the weights {path} are missing, damaged or of another version: {_INSTALL}")
-    values: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return values
+def blur_pool(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c (h+1)//2+1 (w+1)//2+1"]:
+    """Blur and take every other position, beginning outside: the map is first continued by two reflected positions."""
+    line = torch.tensor(_BLUR, dtype=maps.dtype, device=maps.device)
+    kernel = (line[:, None] * line).expand(maps.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(maps, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=maps.shape[1])
