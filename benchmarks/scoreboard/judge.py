@@ -9,7 +9,7 @@ from scoreboard.inputs import Pair
 from scoreboard.methods import SOURCE
 from scoreboard.store import Store, digest, source_digest
 
-ROOMS = ("score", "losses/matching.py", "images/geometry.py")
+ROOMS = ("score", "losses/matching.py", "losses/statistics.py", "images/geometry.py")
 """The parts of impasto that the scores are computed by."""
 
 

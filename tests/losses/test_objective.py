@@ -198,6 +198,35 @@ def test_the_gradient_of_the_whole_objective_agrees_with_a_finite_difference(
     assert (ahead - behind) / 2e-6 == pytest.approx((gradient * direction).sum().item(), rel=1e-3)
 
 
+@pytest.mark.parametrize("layers", ["", "conv2_1=0"])
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [("content", "self_similarity=1"), ("content", "features=1"), ("style", "relaxed_emd=1"), ("style", "gram=1")],
+)
+def test_a_loss_of_features_without_weighted_layers_costs_nothing(
+    kind, loss, layers, small_recipe, make_objective, canvas
+):
+    recipe = small_recipe(**{f"{kind}_layers": layers, f"{kind}_losses": (loss,)})
+    assert terms_of(make_objective(recipe), canvas)[kind] == 0
+
+
+@pytest.mark.parametrize(("kind", "loss"), [("content", "self_similarity=1"), ("style", "relaxed_emd=1")])
+def test_a_layer_without_weight_is_no_part_of_the_hypercolumns(kind, loss, small_recipe, make_objective, canvas):
+    alone, beside = (
+        make_objective(small_recipe(**{f"{kind}_layers": layers, f"{kind}_losses": (loss,)}))(canvas)
+        for layers in (("conv2_1=1",), ("conv2_1=1", "conv3_1=0"))
+    )
+    assert torch.equal(alone, beside)
+
+
+def test_the_most_samples_that_a_recipe_may_ask_for_are_not_too_many_for_any_loss(small_recipe, small_extractor, draw):
+    photo = draw(72, 72, 1)
+    names = {"content_losses": ("self_similarity",), "style_losses": ("nearest", "relaxed_emd")}
+    recipe = small_recipe(samples=65536, **names)
+    objective = Objective(small_extractor, recipe, content=photo, style=1 - photo, anchor=photo)
+    assert torch.isfinite(objective(draw(72, 72, 2))).all()
+
+
 @pytest.fixture
 def maps_in_memory(monkeypatch):
     """Return a function to the layers whose maps still are in memory, for every picture that was looked at."""

@@ -17,7 +17,7 @@ from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, St
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
 from impasto.painting import Painter
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, check_balance
 from impasto.runs import Checkpoint, RunFolder
 
 _CHECKPOINT_SECONDS = 60.0
@@ -83,6 +83,7 @@ class Run:
 
         Raises InputError for a value out of bounds, a field that only a new run can take, or a run that has ended.
         """
+        check_balance(changes)
         with self._lock:
             recipe = self._recipe.with_changes(**changes)
             Painter.check_change(self._recipe, recipe)

@@ -26,7 +26,8 @@ def importance(photo: Float[np.ndarray, "h w 3"], strength: float) -> Float[np.n
     colors = np.stack([_blurred(small[:, :, channel]) for channel in range(3)], axis=2)
     saliency = np.linalg.norm(colors - small.mean(axis=(0, 1)), axis=2)
     weight = 1 + strength * (_relative(edges) + _relative(saliency)) / 2
-    large = resize(np.repeat(weight[:, :, None].astype(np.float32), 3, axis=2), width, height)[:, :, 0].clip(0.05, None)
+    # Resizing is for pictures and clips to [0, 1].
+    large = resize((weight / weight.max()).astype(np.float32), width, height).clip(0.05 / weight.max(), None)
     return np.asarray(large / large.mean(), dtype=np.float32)
 
 

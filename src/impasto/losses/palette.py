@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.losses.layout import laplacian_loss, self_similarity_loss, weighted_content_loss
+from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss, weighted_content_loss
 from impasto.losses.matching import (
     histogram_loss,
     histogram_targets,
@@ -52,7 +52,7 @@ class Models:
 
 
 def content_term(name: str, recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    """Return the content loss of that name, weighted over the recipe's content layers."""
+    """Return the content loss of that name on the recipe's content layers; layer weights count for `features` alone."""
     if name == "laplacian":
         photo = models.content.picture
         return lambda view: laplacian_loss(view.picture, photo)
@@ -62,7 +62,7 @@ def content_term(name: str, recipe: Recipe, models: Models, generator: torch.Gen
 
 
 def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    """Return the style loss of that name, weighted over the recipe's style layers."""
+    """Return the style loss of that name on the recipe's style layers, weighted (all alike in `relaxed_emd`)."""
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
@@ -111,8 +111,8 @@ def _features(recipe: Recipe, models: Models) -> Term:
 
 
 def _self_similarity(recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    target, columns = _columns(models.content, tuple(recipe.content_layer_weights))
-    positions = _positions(models.content, recipe, generator)
+    target, columns = _columns(models.content, recipe.content_layer_weights)
+    positions = _positions(models.content, min(recipe.samples, MOST_VECTORS), generator)
     vectors = columns(target, positions)
     return lambda view: self_similarity_loss(columns(view.features, positions), vectors)
 
@@ -164,25 +164,26 @@ positions that the canvas has in this layer."""
 
 
 def _relaxed_emd(recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    target, columns = _columns(models.style, tuple(recipe.style_layer_weights))
-    vectors = columns(target, _positions(models.style, recipe, generator))
-    positions = _positions(models.content, recipe, generator)
+    target, columns = _columns(models.style, recipe.style_layer_weights)
+    vectors = columns(target, _positions(models.style, recipe.samples, generator))
+    positions = _positions(models.content, recipe.samples, generator)
     return lambda view: relaxed_emd_loss(columns(view.features, positions), vectors)
 
 
 # -- sampled places ----------------------------------------------------------------------------------------------------
 
 
-def _columns(view: View, layers: tuple[str, ...]) -> tuple[Maps, Callable[[Maps, Tensor], Tensor]]:
-    """Return a view's maps of some layers, and what reads any view's hypercolumns on the scale of these maps."""
+def _columns(view: View, weights: Mapping[str, float]) -> tuple[Maps, Callable[[Maps, Tensor], Tensor]]:
+    """Return a view's maps of the layers that have a weight, and what reads any view's hypercolumns on their scale."""
+    layers = [layer for layer, weight in weights.items() if weight]
     chosen = {layer: view.features[layer] for layer in layers}
     scales = layer_scales(chosen)
     return chosen, lambda maps, places: hypercolumns({layer: maps[layer] for layer in layers}, places, scales=scales)
 
 
-def _positions(view: View, recipe: Recipe, generator: torch.Generator) -> Float[Tensor, "n 2"]:
+def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
     height, width = view.picture.shape[2:]
-    return sample_positions(height, width, recipe.samples, generator).to(view.picture.device)
+    return sample_positions(height, width, samples, generator).to(view.picture.device)
 
 
 def _area(features: Float[Tensor, "1 c h w"]) -> int:

@@ -38,7 +38,8 @@ def _four(value: Any) -> Any:
 
 CROP_FORM: Final = "a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1"
 
-Weight = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+MOST_WEIGHT: Final = 1e15
+Weight = Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)]
 Box = Annotated[tuple[int, int, int, int], BeforeValidator(_four)]

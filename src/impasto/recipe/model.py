@@ -12,6 +12,7 @@ from impasto.layers import canonical_layer
 from impasto.recipe.fields import (
     CROP_FORM,
     INITS,
+    MOST_WEIGHT,
     Box,
     CanvasKind,
     ContentLoss,
@@ -76,18 +77,18 @@ class Recipe(BaseModel):
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     style_losses: Names = ("wasserstein=1.0",)
     """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd (=WEIGHT)."""
-    content_weight: Weight = 2.5
+    content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 250.0
+    style_weight: Weight = 20.0
     """How much the style counts (beta in the paper)."""
-    tv_weight: Weight = 3e-4
+    tv_weight: Weight = 2.5e-5
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
     anchor_weight: Weight = 0.0
     """How much the large patches of color count: weight of a 1/16 picture's distance to the recolored photo."""
     coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.5
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     rescue: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
-    """How much more the content counts on edges and the main subject than elsewhere; 0: alike everywhere."""
+    """How much more the `features` loss counts on edges and the main subject than elsewhere; 0: alike everywhere."""
     adapt: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
     """How far the content weight grows with the distance of the pair: an exponent; 0: the same for every pair."""
     samples: Annotated[int, Field(ge=16, le=65536)] = 1024
@@ -181,8 +182,9 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "Recipe":
-        content = self.content_weight * sum(self.content_loss_weights.values())
-        style = self.style_weight * sum(self.style_loss_weights.values()) * sum(self.style_layer_weights.values())
+        content_weight, style_weight = self._dialled()
+        content = content_weight * sum(self.content_loss_weights.values())
+        style = style_weight * sum(self.style_loss_weights.values()) * sum(self.style_layer_weights.values())
         if not content and not style:
             raise InputError("all weights are 0: give content_weight or style_weight a value above 0")
         return self
@@ -199,16 +201,16 @@ class Recipe(BaseModel):
 
     @property
     def content_loss_weights(self) -> dict[str, float]:
-        """Weight of each content loss; without content layers, `features` has none."""
+        """Weight of each content loss; without content layers only `laplacian`, which looks at pixels, has one."""
         weights = named_weights(self.content_losses)
-        if not sum(self.content_layer_weights.values()):
-            weights.pop("features", None)
-        return weights
+        if sum(self.content_layer_weights.values()):
+            return weights
+        return {name: weight for name, weight in weights.items() if name == "laplacian"}
 
     @property
     def style_loss_weights(self) -> dict[str, float]:
-        """Weight of each style loss."""
-        return named_weights(self.style_losses)
+        """Weight of each style loss; none without style layers."""
+        return named_weights(self.style_losses) if sum(self.style_layer_weights.values()) else {}
 
     def balanced(self) -> "Recipe":
         """Return the recipe that paints the same with a strength of 50: the dial is turned into weights.
@@ -218,16 +220,22 @@ class Recipe(BaseModel):
         """
         if self.strength == _MIDDLE:
             return self
-        turn = self.strength / _MIDDLE
-        fade = min(1.0, turn)
+        content_weight, style_weight = self._dialled()
+        fade = min(1.0, self.strength / _MIDDLE)
         return self.with_changes(
             strength=_MIDDLE,
-            content_weight=self.content_weight * (2 - turn) ** _DIAL,
-            style_weight=self.style_weight * turn**_DIAL,
+            content_weight=content_weight,
+            style_weight=style_weight,
             tv_weight=self.tv_weight * fade,
             anchor_weight=self.anchor_weight * fade,
             recolor=self.recolor * fade,
         )
+
+    def _dialled(self) -> tuple[float, float]:
+        """Return content and style weight as the strength turns them, inside the bounds of weights."""
+        turn = self.strength / _MIDDLE
+        dialled = self.content_weight * (2 - turn) ** _DIAL, self.style_weight * turn**_DIAL
+        return min(dialled[0], MOST_WEIGHT), min(dialled[1], MOST_WEIGHT)
 
     def snapshot_steps(self) -> frozenset[int]:
         """Return every step after which a snapshot is due."""

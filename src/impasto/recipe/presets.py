@@ -13,9 +13,9 @@ def _gram_layers_by_channels(*names_and_channels: tuple[str, int]) -> tuple[str,
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=40),
-    "faithful": Recipe(content_weight=12.0),
-    "bold": Recipe(content_weight=0.5),
-    "photoreal": Recipe(content_weight=60.0, content_losses=("features=1.0", "laplacian=0.2")),
+    "faithful": Recipe(style_weight=5.0),
+    "bold": Recipe(style_weight=200.0),
+    "photoreal": Recipe(style_weight=0.5, content_losses=("features=1.0", "laplacian=0.1")),
     "paper": Recipe(
         pooling="average",
         content_layers=("conv4_2",),
