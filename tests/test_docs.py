@@ -157,7 +157,9 @@ def test_every_block_of_a_document_has_a_language_that_is_run(document):
 
 
 def test_the_table_of_presets_lists_each_with_its_purpose():
-    rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", README.split("### Presets")[1].split("\n### ")[0], flags=re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (.+) \|$", README.split("### Presets")[1].split("\n### ")[0], flags=re.MULTILINE
+    )
     assert rows == [(name, PRESET_PURPOSES[name]) for name in PRESETS]
 
 

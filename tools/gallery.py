@@ -24,13 +24,13 @@ def shrunk(picture: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    cells = [np.ones((SIZE, SIZE, 3), dtype=np.float32)]
-    cells += [shrunk(read_picture(plate_path(name)).pixels) for name in PLATES]
+    white = np.ones((SIZE, SIZE, 3), dtype=np.float32)
+    rows = [[white, *(shrunk(read_picture(plate_path(name)).pixels) for name in PLATES)]]
     for name in PHOTOS:
         photo = shrunk(getattr(skimage.data, name)().astype(np.float32) / 255)
-        cells.append(photo)
-        cells += [impasto.stylize(photo, plate, size=SIZE).pixels for plate in PLATES]
-    save(contact_sheet(cells, columns=1 + len(PLATES), cell=SIZE), OUT)
+        rows.append([photo, *(impasto.stylize(photo, plate, size=SIZE).pixels for plate in PLATES)])
+    captions = [["", *PLATES], *([name] for name in PHOTOS)]
+    save(contact_sheet(rows, captions=captions, cell=SIZE), OUT)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ BOUNDS = {
 """Largest style distance, content distance and fault of each pair."""
 
 
+FIDELITY = 0.475
+"""Between the content fidelity of the default (0.51) and that of random weights (0.44) on astronaut x mosaic."""
+
+
 @functools.cache
 def photo(name: str) -> np.ndarray:
     image = PIL.Image.fromarray(getattr(skimage.data, name)())
@@ -78,8 +82,9 @@ def test_a_network_of_random_weights_is_found_out(monkeypatch):
         return weights
 
     monkeypatch.setattr(prepare, "load_weights", random)
-    pair = ("coffee", "night")
-    assert painted(pair).style > BOUNDS[pair][0]
+    # Random filters match textures well enough; what they do not see is what the photo shows.
+    pair = ("astronaut", "mosaic")
+    assert painted(pair).content_fidelity < FIDELITY < by_default(pair).content_fidelity
 
 
 def test_the_frame_that_zero_padding_paints_is_found_out():
