@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from impasto.errors import InputError
 from impasto.recipe import PRESETS, Recipe, check_balance, read_recipe, resolve
 
-WEIGHTS = ("content_weight", "style_weight", "tv_weight", "anchor_weight", "recolor")
-FADING = ("tv_weight", "anchor_weight", "recolor")
+WEIGHTS = ("content_weight", "style_weight", "tv_weight", "anchor_weight", "gamut_weight", "recolor")
+FADING = ("tv_weight", "anchor_weight", "gamut_weight", "recolor")
 strengths = st.floats(0, 100)
 bases = st.fixed_dictionaries(
     {
@@ -18,6 +18,7 @@ bases = st.fixed_dictionaries(
         "style_weight": st.floats(1e-3, 1e6),
         "tv_weight": st.floats(0, 1e3),
         "anchor_weight": st.floats(0, 1e3),
+        "gamut_weight": st.floats(0, 1e3),
         "recolor": st.floats(0, 1),
     }
 )

@@ -44,7 +44,7 @@ def test_the_result_tells_how_it_came_about(files):
     result = impasto.stylize(files / "photo.png", files / "painting.png", **QUICK)
     assert result.image.size == (48, 36)
     assert result.image.mode == "RGB"
-    assert list(result.losses) == ["total", "content", "style", "anchor", "tv"]
+    assert list(result.losses) == ["total", "content", "style", "anchor", "gamut", "tv"]
     assert [len(values) for values in result.losses.values()] == [4] * 5
     assert [sum(terms) for terms in zip(*list(result.losses.values())[1:], strict=True)] == pytest.approx(
         result.losses["total"]

@@ -19,6 +19,8 @@ LOOK = {
     "style_weight": 1.0,
     "tv_weight": 0.0,
     "anchor_weight": 0.0,
+    "gamut_weight": 0.0,
+    "style_margin": 0.0,
     "strength": 50.0,
     "normalization": "relative",
     "rescue": 0.0,

@@ -8,6 +8,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from impasto.backbones import Extractor
 from impasto.losses import TERMS, Objective, needed_layers, total_variation
+from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
 from impasto.losses.palette import Models, content_term, style_term
 
@@ -34,7 +35,7 @@ def test_a_recipe_needs_the_layers_of_content_and_style(small_recipe):
 def test_the_terms_are_the_weighted_losses_in_their_order(small_recipe, make_objective, look, canvas, content, style):
     recipe = small_recipe(
         content_losses=("features=0.5", "laplacian=2"), style_losses=("gram=3", "histogram=0.25"),
-        content_weight=7.0, style_weight=11.0, anchor_weight=13.0, tv_weight=0.17,
+        content_weight=7.0, style_weight=11.0, anchor_weight=13.0, gamut_weight=0.19, tv_weight=0.17,
     )  # fmt: skip
     models, chance = Models(content=look(content), style=look(style)), torch.Generator()
     view = look(canvas)
@@ -45,19 +46,29 @@ def test_the_terms_are_the_weighted_losses_in_their_order(small_recipe, make_obj
         7 * (0.5 * losses["features"] + 2 * losses["laplacian"]),
         11 * (3 * losses["gram"] + 0.25 * losses["histogram"]),
         13 * color_anchor_loss(canvas, anchor),
+        0.19 * gamut_loss(canvas, gamut_of(style)),
         0.17 * total_variation(canvas),
     ]
-    assert TERMS == ("content", "style", "anchor", "tv")
+    assert TERMS == ("content", "style", "anchor", "gamut", "tv")
     torch.testing.assert_close(make_objective(recipe, anchor=anchor)(canvas), torch.stack(expected), rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize(
     ("field", "term"),
-    [("content_weight", "content"), ("style_weight", "style"), ("anchor_weight", "anchor"), ("tv_weight", "tv")],
+    [
+        ("content_weight", "content"),
+        ("style_weight", "style"),
+        ("anchor_weight", "anchor"),
+        ("gamut_weight", "gamut"),
+        ("tv_weight", "tv"),
+    ],
 )
 def test_a_changed_weight_acts_on_its_own_term_alone(field, term, small_recipe, make_objective, canvas, style):
-    recipe = small_recipe(content_weight=2.0, style_weight=2.0, anchor_weight=2.0, tv_weight=2.0, **SAMPLED)
+    weights = {"content_weight": 2.0, "style_weight": 2.0, "anchor_weight": 2.0, "gamut_weight": 2.0, "tv_weight": 2.0}
+    recipe = small_recipe(**weights, **SAMPLED)
     objective = make_objective(recipe, anchor=style[..., :24, :1].expand(1, 3, 24, 32))
+    canvas = canvas.clone()
+    canvas[..., 3:9, 3:9] = 1
     before = terms_of(objective, canvas)
     objective.change(recipe.with_changes(**{field: 6.0}))
     after = terms_of(objective, canvas)
@@ -187,14 +198,15 @@ def test_the_gradient_of_the_whole_objective_agrees_with_a_finite_difference(
 ):
     recipe = small_recipe(
         content_losses=("features", "self_similarity", "laplacian"),
-        style_losses=("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd"),
-        tv_weight=1e-3, anchor_weight=0.5,
+        style_losses=("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd", "grain"),
+        tv_weight=1e-3, anchor_weight=0.5, gamut_weight=1e-3, style_margin=0.1,
     )  # fmt: skip
     objective = make_objective(recipe, anchor=style[..., :24, :1].expand(1, 3, 24, 32))
-    picture = canvas.clone().requires_grad_()
+    picture = 1.2 * canvas - 0.1
+    picture = picture.requires_grad_()
     (gradient,) = torch.autograd.grad(objective(picture).sum(), picture)
     direction = torch.randn(canvas.shape, generator=torch.Generator().manual_seed(7), dtype=canvas.dtype)
-    ahead, behind = (objective(canvas + sign * 1e-6 * direction).sum().item() for sign in (1, -1))
+    ahead, behind = (objective(picture.detach() + sign * 1e-6 * direction).sum().item() for sign in (1, -1))
     assert (ahead - behind) / 2e-6 == pytest.approx((gradient * direction).sum().item(), rel=1e-3)
 
 
@@ -252,9 +264,33 @@ def test_the_maps_of_the_style_and_those_that_no_content_loss_compares_are_let_g
     recipe = small_recipe(
         content_layers=("conv2_1",), content_losses=("features", "self_similarity", "laplacian"),
         style_layers=("conv1_1", "conv2_2", "conv3_1"), samples=30,
-        style_losses=("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd"),
+        style_losses=("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd", "grain"),
     )  # fmt: skip
     objective = make_objective(recipe)
     assert maps_in_memory() == [{"conv2_1"}, set()]
     objective(canvas)
     assert maps_in_memory()[2] == set()
+
+
+def test_what_lies_in_the_margin_of_the_style_teaches_nothing(small_recipe, small_extractor, canvas, content, style):
+    framed = style.clone()
+    framed[..., 0], framed[..., -1], framed[..., 0, :], framed[..., -1, :] = 0, 1, 0, 1
+
+    def loss(picture, **more):
+        names = {
+            "style_layers": ("conv1_1",),
+            "style_losses": ("gram", "wasserstein", "histogram"),
+            "gamut_weight": 1.0,
+        }
+        recipe = small_recipe(**names, **more)
+        return Objective(small_extractor, recipe, content=content, style=picture, anchor=content)(canvas)
+
+    # Of 28 x 20 px, 3 and 2 on each side; a filter of 3 x 3 carries the frame 1 px further.
+    assert torch.equal(loss(style, style_margin=0.1), loss(framed, style_margin=0.1))
+    assert not torch.allclose(loss(style, style_margin=0.0), loss(framed, style_margin=0.0), rtol=1e-3)
+
+
+def test_a_view_keeps_a_position_of_the_smallest_map(look, draw):
+    view = look(draw(9, 64, 1)).without_border(0.4)
+    assert view.picture.shape[2:] == (1, 12)
+    assert min(side for features in view.features.values() for side in features.shape[2:]) >= 1

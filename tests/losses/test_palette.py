@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
+from impasto.losses.grain import grain, grain_loss
 from impasto.losses.layout import laplacian_loss, weighted_content_loss
 from impasto.losses.matching import (
     histogram_loss,
@@ -18,12 +19,12 @@ from impasto.losses.matching import (
     sliced_wasserstein_loss,
 )
 from impasto.losses.moments import gaussian_target, mean_covariance, mean_std, mean_std_loss, wasserstein2_loss
-from impasto.losses.palette import Models, content_term, style_term
+from impasto.losses.palette import Models, View, content_term, style_term
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
 from impasto.recipe.fields import ContentLoss, StyleLoss
 
 CONTENT_LOSSES, STYLE_LOSSES = get_args(ContentLoss), get_args(StyleLoss)
-OF_ONE_LAYER = tuple(name for name in STYLE_LOSSES if name != "relaxed_emd")
+OF_ONE_LAYER = tuple(name for name in STYLE_LOSSES if name not in ("relaxed_emd", "grain"))
 DRAWN_STYLE = ("sliced", "nearest", "relaxed_emd")
 
 
@@ -108,6 +109,11 @@ def test_the_features_loss_is_the_papers_summed_over_weighted_layers(normalizati
         expected = expected + weight * scaled.get(normalization, squares.sum() / 2)
     found = bind("features", content_layers=("conv2_1=0.5", "conv3_1=2.0"), normalization=normalization)(look(canvas))
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+
+
+def test_the_grain_loss_compares_the_pictures_themselves(bind, canvas, style):
+    view = View(canvas, {})
+    assert bind("grain", style_layers=("conv1_1=7",))(view) == grain_loss(grain(canvas), grain(style))
 
 
 def test_the_laplacian_loss_compares_the_pictures_themselves(bind, look, canvas, content):

@@ -12,13 +12,14 @@ from impasto.errors import InputError
 from impasto.recipe import Recipe, check_balance, read_recipe, resolve
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "Picture": ("size", "upscale", "style_size", "style_crop", "max_megapixels"),
+    "Picture": ("size", "upscale", "style_size", "style_crop", "style_margin", "max_megapixels"),
     "Balance": (
         "strength",
         "content_weight",
         "style_weight",
         "tv_weight",
         "anchor_weight",
+        "gamut_weight",
         "content_layers",
         "content_losses",
         "style_layers",

@@ -7,12 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor
+from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
 from impasto.losses.palette import Models, Term, View, content_term, style_term
 from impasto.losses.terms import total_variation
 from impasto.recipe import Recipe
 
-TERMS = ("content", "style", "anchor", "tv")
+TERMS = ("content", "style", "anchor", "gamut", "tv")
 """Names of the terms in the order in which an objective returns them."""
 
 _USUAL_DISTANCE = 0.3
@@ -25,7 +26,7 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
 
 
 class Objective:
-    """The weighted sum of content, style, anchor and smoothness, as a function of the picture.
+    """The weighted sum of content, style, anchor, gamut and smoothness, as a function of the picture.
 
     Pictures are RGB in [0, 1]. `anchor` is the picture whose large patches of colour are held to, `importance` how
     much each place of the photo counts, and `content_factor` multiplies the content weight (coarse levels use it).
@@ -49,8 +50,12 @@ class Objective:
         # One seed for every level and every resumption: what is drawn belongs to the objective.
         generator = torch.Generator().manual_seed(recipe.seed)
         with torch.no_grad():
-            views = [View(picture, extractor(picture)) for picture in (content, style)]
-            models = Models(content=views[0], style=views[1], importance=importance)
+            models = Models(
+                content=View(content, extractor(content)),
+                style=View(style, extractor(style)).without_border(recipe.style_margin),
+                importance=importance,
+            )
+            self._gamut = gamut_of(models.style.picture)
             self._content: dict[str, Term] = {
                 name: content_term(name, recipe, models, generator) for name in _present(recipe.content_loss_weights)
             }
@@ -63,21 +68,23 @@ class Objective:
         """Take other weights; losses, layers and network must be those the objective was made for."""
         self._recipe = recipe.balanced()
 
-    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "4"]:
-        """Return the weighted terms (content, style, anchor, tv) of a picture; the loss is their sum."""
+    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "5"]:
+        """Return the weighted terms (content, style, anchor, gamut, tv) of a picture; the loss is their sum."""
         recipe = self._recipe
         view = View(picture, self._extractor(picture))
         zero = picture.new_zeros(())
-        content, style, anchor, tv = zero, zero, zero, zero
+        content, style, anchor, gamut, tv = zero, zero, zero, zero, zero
         if weight := recipe.content_weight * self._content_factor:
             content = weight * self._sum(view, self._content, recipe.content_loss_weights)
         if weight := recipe.style_weight:
             style = weight * self._sum(view, self._style, recipe.style_loss_weights)
         if weight := recipe.anchor_weight:
             anchor = weight * color_anchor_loss(picture, self._anchor)
+        if weight := recipe.gamut_weight:
+            gamut = weight * gamut_loss(picture, self._gamut)
         if weight := recipe.tv_weight:
             tv = weight * total_variation(picture)
-        return torch.stack([content, style, anchor, tv])
+        return torch.stack([content, style, anchor, gamut, tv])
 
     def adapt(self, picture: Float[Tensor, "1 3 h w"]) -> None:
         """Let the content count more the farther this picture, the canvas's start, is from the style.

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.losses.grain import grain, grain_loss
 from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss, weighted_content_loss
 from impasto.losses.matching import (
     histogram_loss,
@@ -34,6 +35,11 @@ class View:
 
     picture: Float[Tensor, "1 3 h w"]
     features: Maps
+
+    def without_border(self, share: float) -> "View":
+        """Return the view less this share of its height and width on each side; of every map one position stays."""
+        maps = {layer: _without_border(features, share) for layer, features in self.features.items()}
+        return View(_without_border(self.picture, share), maps)
 
 
 Term: TypeAlias = Callable[[View], Float[Tensor, ""]]
@@ -62,7 +68,12 @@ def content_term(name: str, recipe: Recipe, models: Models, generator: torch.Gen
 
 
 def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    """Return the style loss of that name on the recipe's style layers, weighted (all alike in `relaxed_emd`)."""
+    """Return the style loss of that name on the recipe's style layers, weighted (all alike in `relaxed_emd`).
+
+    `grain` looks at the pixels, and at no layer.
+    """
+    if name == "grain":
+        return _grain(models)
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
@@ -184,6 +195,16 @@ def _columns(view: View, weights: Mapping[str, float]) -> tuple[Maps, Callable[[
 def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
     height, width = view.picture.shape[2:]
     return sample_positions(height, width, samples, generator).to(view.picture.device)
+
+
+def _without_border(x: Float[Tensor, "1 c h w"], share: float) -> Float[Tensor, "1 c _h _w"]:
+    down, across = (min(round(share * side), (side - 1) // 2) for side in x.shape[2:])
+    return x[:, :, down : x.shape[2] - down, across : x.shape[3] - across]
+
+
+def _grain(models: Models) -> Term:
+    target = grain(models.style.picture)
+    return lambda view: grain_loss(grain(view.picture), target)
 
 
 def _area(features: Float[Tensor, "1 c h w"]) -> int:

@@ -73,7 +73,7 @@ class Stage:
         self._best = coordinates
         self._lowest = coordinates.new_full((), torch.inf)
 
-    def advance(self) -> Float[Tensor, "6"]:
+    def advance(self) -> Float[Tensor, "7"]:
         """Do one evaluation of loss and gradient; return the NUMBERS, still on the device."""
         coordinates = self._optimiser.ask().detach().requires_grad_()
         terms = self._objective(self._canvas.picture(coordinates))

@@ -32,7 +32,7 @@ from impasto.recipe.fields import (
 )
 
 _MIDDLE = 50.0
-_DIAL = 2.0
+_DIAL = 1.5
 """Power by which the dial `strength` acts: the balance of style and content is (s / (100 - s)) ** _DIAL."""
 
 
@@ -49,6 +49,8 @@ class Recipe(BaseModel):
     """Long side at which the style image is looked at, in pixels; None: that of the canvas."""
     style_crop: Box | None = None
     """Part of the style image that teaches: left, top, width, height in pixels of the upright original."""
+    style_margin: Annotated[float, Field(ge=0, le=0.4, allow_inf_nan=False)] = 0.03
+    """Share of the style image that does not teach, at each border: a frame there would be painted into the result."""
 
     backbone: Literal["vgg19"] = "vgg19"
     """The network that looks at the pictures."""
@@ -75,19 +77,21 @@ class Recipe(BaseModel):
         "conv4_1=0.1",
     )
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
-    style_losses: Names = ("wasserstein=1.0",)
-    """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd (=WEIGHT)."""
+    style_losses: Names = ("wasserstein=1.0", "grain=0.025")
+    """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 20.0
+    style_weight: Weight = 40.0
     """How much the style counts (beta in the paper)."""
-    tv_weight: Weight = 2.5e-5
+    tv_weight: Weight = 5e-5
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
     anchor_weight: Weight = 0.0
     """How much the large patches of color count: weight of a 1/16 picture's distance to the recolored photo."""
+    gamut_weight: Weight = 0.15
+    """How much burnt places count: weight of the squared grey levels by which they exceed the style's extremes."""
     coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.5
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
-    rescue: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.0
+    rescue: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 3.0
     """How much more the `features` loss counts on edges and the main subject than elsewhere; 0: alike everywhere."""
     adapt: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
     """How far the content weight grows with the distance of the pair: an exponent; 0: the same for every pair."""
@@ -184,7 +188,7 @@ class Recipe(BaseModel):
     def _something_to_do(self) -> "Recipe":
         content_weight, style_weight = self._dialled()
         content = content_weight * sum(self.content_loss_weights.values())
-        style = style_weight * sum(self.style_loss_weights.values()) * sum(self.style_layer_weights.values())
+        style = style_weight * sum(self.style_loss_weights.values())
         if not content and not style:
             raise InputError("all weights are 0: give content_weight or style_weight a value above 0")
         return self
@@ -209,14 +213,17 @@ class Recipe(BaseModel):
 
     @property
     def style_loss_weights(self) -> dict[str, float]:
-        """Weight of each style loss; none without style layers."""
-        return named_weights(self.style_losses) if sum(self.style_layer_weights.values()) else {}
+        """Weight of each style loss; without style layers only `grain`, which looks at pixels, has one."""
+        weights = named_weights(self.style_losses)
+        if sum(self.style_layer_weights.values()):
+            return weights
+        return {name: weight for name, weight in weights.items() if name == "grain"}
 
     def balanced(self) -> "Recipe":
         """Return the recipe that paints the same with a strength of 50: the dial is turned into weights.
 
         Of content and style weight, one grows and the other shrinks to 0 at the end of the dial. Below 50 also what
-        serves the style beside its loss fades with it: the colors of the start, smoothness, the anchor.
+        serves the style beside its loss fades with it: the colors of the start, smoothness, the anchor, the gamut.
         """
         if self.strength == _MIDDLE:
             return self
@@ -228,6 +235,7 @@ class Recipe(BaseModel):
             style_weight=style_weight,
             tv_weight=self.tv_weight * fade,
             anchor_weight=self.anchor_weight * fade,
+            gamut_weight=self.gamut_weight * fade,
             recolor=self.recolor * fade,
         )
 

