@@ -10,7 +10,7 @@ from impasto.errors import InputError
 if TYPE_CHECKING:
     from impasto.score import Scores
 
-_HEADLINES: Final = ("style", "content")
+_HEADLINES: Final = ("style", "content", "faults")
 _COLUMNS: Final = ("result", "photo itself", "style itself")
 
 

@@ -81,7 +81,7 @@ class Recipe(BaseModel):
     """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 40.0
+    style_weight: Weight = 25.0
     """How much the style counts (beta in the paper)."""
     tv_weight: Weight = 5e-5
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
