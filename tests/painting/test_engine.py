@@ -25,6 +25,9 @@ PLAIN = {
     "content_weight": 1.0,
     "style_weight": 20.0,
     "tv_weight": 0.0,
+    "gamut_weight": 0.0,
+    "style_margin": 0.0,
+    "rescue": 0.0,
     "coarse_content": 1.5,
     "normalization": "relative",
     "pooling": "l2",
@@ -173,6 +176,18 @@ def test_a_painter_goes_on_from_a_state_and_ends_with_the_same_picture(make_pain
     later = [event.step for event in other.paint() if isinstance(event, Step)]
     assert later == list(range(at + 1, 9))
     assert np.array_equal(whole.picture(), other.picture())
+
+
+@pytest.mark.parametrize("planned", [{"levels": 1}, {"levels": 2, "level_ratio": 1.5}], ids=["fewer", "other sizes"])
+def test_the_state_of_other_levels_is_refused_in_one_line(make_painter, planned):
+    before = make_painter(size=(128, 96), levels=2, steps=8, **SMALL)
+    for event in before.paint():
+        if isinstance(event, Step) and event.step == 2:
+            tensors, values = before.state()
+            break
+    values["level"] = 1 if planned["levels"] == 1 else 0
+    with pytest.raises(InputError, match="another version of impasto"):
+        make_painter(size=(128, 96), steps=8, **planned, **SMALL).load_state(tensors, values)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])

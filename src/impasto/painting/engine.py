@@ -17,10 +17,10 @@ from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting.ledger import Ledger
 from impasto.painting.pyramid import plan_levels
-from impasto.painting.stage import Scene, Stage
+from impasto.painting.stage import OTHER_LEVELS, Scene, Stage
 from impasto.recipe import Recipe
 
-_WEIGHTS = frozenset({"strength", "content_weight", "style_weight", "tv_weight", "anchor_weight"})
+_WEIGHTS = frozenset({"strength", "content_weight", "style_weight", "tv_weight", "anchor_weight", "gamut_weight"})
 
 CHANGEABLE = _WEIGHTS | {"snapshots", "snapshot_every"}
 """Fields of a recipe that may change while it is painted."""
@@ -96,7 +96,12 @@ class Painter:
         return self._stage.state(), values | {"losses": list(self._losses)}
 
     def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Go on from a state; recipe and scene must be those of the painter that gave it."""
+        """Go on from a state; recipe and scene must be those of the painter that gave it.
+
+        Raises InputError for the state of a version of the program that planned other levels.
+        """
+        if values["level"] >= len(self.levels):
+            raise InputError(OTHER_LEVELS)
         if values["level"] != self._index:
             self._stage = self._make_stage(values["level"], start=self._stage.picture())
         self.step, self._index, self._level_step = values["step"], values["level"], values["level_step"]

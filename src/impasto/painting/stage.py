@@ -10,12 +10,15 @@ from torch import Tensor
 
 from impasto.backbones import Extractor
 from impasto.control import importance, recolor
+from impasto.errors import InputError
 from impasto.images import fit, resize
 from impasto.losses import TERMS, Objective
 from impasto.painting.canvas import make_canvas
 from impasto.painting.optimisers import make_optimiser
 from impasto.painting.pyramid import Level, carry_up
 from impasto.recipe import Recipe
+
+OTHER_LEVELS = "the run was begun by another version of impasto, which planned other levels: start a new run"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,7 +121,9 @@ class Stage:
         return own | {f"optimiser.{name}": tensor for name, tensor in self._optimiser.state().items()}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` returned."""
+        """Take back what `state` returned; raises InputError if it is that of a canvas of another size."""
+        if state["best"].shape != self._best.shape:
+            raise InputError(OTHER_LEVELS)
         device = self._best.device
         self._best, self._lowest = state["best"].to(device), state["lowest"].to(device)
         prefix = "optimiser."
