@@ -1,4 +1,4 @@
-"""Compare strengths of a style: `python examples/strengths.py photo.jpg night --strengths 0.2,1,5`.
+"""Compare strengths of a style: `python examples/strengths.py photo.jpg night --strengths 5,25,150`.
 
 PIL images go in and come out; the pictures are laid side by side, the photo first.
 """
@@ -13,7 +13,7 @@ import impasto
 parser = argparse.ArgumentParser(description="Paint one photo with several strengths of a style.")
 parser.add_argument("photo", type=Path)
 parser.add_argument("style", nargs="?", default="night", help="a picture, or the name of a built-in style")
-parser.add_argument("--strengths", default="20,150,1000", help="style weights, separated by commas")
+parser.add_argument("--strengths", default="5,25,150", help="style weights, separated by commas")
 parser.add_argument("--size", type=int, default=256, help="long side of each picture in pixels")
 parser.add_argument("--steps", type=int, default=40)
 parser.add_argument("--out", type=Path, default=Path("strengths.png"))

@@ -25,11 +25,11 @@ def test_the_table_has_the_headlines_first_then_every_measure_with_its_direction
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    assert [line.split()[0] for line in lines[1:3]] == ["style", "content"]
-    rows = {words[0]: words[1:] for words in map(str.split, lines[3:]) if len(words) == 5}
+    assert [line.split()[0] for line in lines[1:4]] == ["style", "content", "faults"]
+    rows = {words[0]: words[1:] for words in map(str.split, lines[4:]) if len(words) == 5}
     assert list(rows) == list(MEASURES)
     assert {name for name, row in rows.items() if row[-1] == "higher"} == HIGHER_IS_BETTER
-    assert [line for line in lines[3:] if line and len(line.split()) < 5] == ["content kept", "style taken", "faults"]
+    assert [line for line in lines[4:] if line and len(line.split()) < 5] == ["content kept", "style taken", "faults"]
 
 
 def test_the_columns_are_what_the_result_the_photo_and_the_style_score(score, folder):

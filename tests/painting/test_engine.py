@@ -312,6 +312,27 @@ def test_the_start_is_recolored_as_far_as_the_recipe_says(make_painter, photo, p
     np.testing.assert_allclose(begun, photo + share * (colored - photo), atol=1e-5)
 
 
+@pytest.mark.parametrize("start", ["recolored", "style"])
+def test_a_frame_in_the_margin_of_the_style_teaches_nothing(make_painter, painting, start):
+    framed = painting.copy()
+    framed[:4], framed[-4:], framed[:, :4], framed[:, -4:] = 1, 0, 0, 1
+    height, width = painting.shape[:2]
+    settings_ = {"style_size": max(height, width), "style_losses": ("gram", "wasserstein", "grain"), "start": start}
+    settings_ |= {"gamut_weight": 1.0, "anchor_weight": 1.0, **SMALL}
+
+    def seen(style, margin, **more):
+        painter = make_painter(style=style, style_margin=margin, **settings_, **more)
+        return painter.picture(), painter._stage.loss_of(painter.picture())
+
+    margin = 4 / min(height, width)
+    (clean, loss), (cut, framed_loss) = seen(painting, margin), seen(framed, margin)
+    assert np.array_equal(clean, cut)
+    assert loss == framed_loss
+    assert seen(framed, 0.0)[1] != pytest.approx(loss, rel=1e-2)
+    # Who has chosen a part of the style image by hand gets that part.
+    assert seen(framed, margin, style_crop=(0, 0, 9, 9))[1] == seen(framed, 0.0)[1]
+
+
 def test_the_anchor_holds_to_the_recolored_photo(make_painter, photo, painting):
     weights = {"content_weight": 1e-9, "style_weight": 0.0, "anchor_weight": 1.0}
     red = painting * np.array([1.0, 0.2, 0.1], dtype=np.float32)

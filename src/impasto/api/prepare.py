@@ -17,7 +17,7 @@ from impasto.errors import InputError
 from impasto.images import crop, fit, is_plate, plate_path, read_picture, resize
 from impasto.losses import needed_layers
 from impasto.painting import Painter, Scene, plan_levels
-from impasto.painting.stage import style_size
+from impasto.painting.stage import style_margin, style_size
 from impasto.recipe import INITS, Recipe
 from impasto.runs import RunInputs
 
@@ -112,6 +112,8 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     width, height = style_size(recipe, scene, coarsest)
     # A tiny style image could be enlarged, but there is nothing in it to learn.
     width, height = min(width, style.shape[1]), min(height, style.shape[0])
+    across, down = style_margin(recipe, width, height)
+    width, height = width - 2 * across, height - 2 * down
     try:
         check_size(width, height, layers)
     except InputError as error:

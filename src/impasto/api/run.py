@@ -217,8 +217,9 @@ class Run:
 
     def _note(self, loss: float, terms: dict[str, float]) -> None:
         self._losses["total"].append(loss)
-        for name, value in terms.items():
-            self._losses[name].append(value)
+        for name in TERMS:
+            # A run that was begun before the program knew a term has none of it.
+            self._losses[name].append(terms.get(name, 0.0))
 
     def _grant(self, painter: Painter) -> None:
         with self._lock:

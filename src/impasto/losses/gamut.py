@@ -1,4 +1,4 @@
-"""How light and dark a style gets, so that a canvas gets no lighter or darker: nothing burnt, nothing blocked up."""
+"""How light and dark a style gets, and what a canvas pays for getting lighter or darker: burnt and drowned places."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ _ENDS: Final = 0.1
 """Only the lightest and the darkest tenth of the range are guarded: in between nothing is lost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gamut:
     """The darkest and the lightest places of a style, channel by channel, in [0, 1]."""
 
@@ -24,11 +24,15 @@ class Gamut:
 
 
 def gamut_of(style: Float[Tensor, "1 3 h w"]) -> Gamut:
-    """Return what one place in a hundred of a style image (RGB in [0, 1]) exceeds, but at most 0.1 and at least 0.9."""
+    """Return the extremes of each channel of a style image (RGB in [0, 1]).
+
+    One place in a hundred is darker, another one lighter. The darkest is at most 0.1 and the lightest at least 0.9.
+    """
     places = _places(style)[0].flatten(1)
     count = places.shape[1]
-    beyond = min(count - 1, round(_SHARE * count))
-    darkest, lightest = (places.kthvalue(k, dim=1).values for k in (1 + beyond, count - beyond))
+    beyond = round(_SHARE * count)
+    ordered = places.sort(dim=1).values
+    darkest, lightest = ordered[:, beyond], ordered[:, count - 1 - beyond]
     shape = (1, 3, 1, 1)
     return Gamut(darkest.clamp(max=_ENDS).reshape(shape), lightest.clamp(min=1 - _ENDS).reshape(shape))
 

@@ -1,4 +1,4 @@
-"""The grain of a style: how much neighbouring pixels differ, in lightness and in hue."""
+"""The grain of a style: how much neighbouring pixels differ, in lightness and in colour."""
 
 from typing import Final
 
@@ -6,9 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_OPPONENT: Final = ((1 / 3, 1 / 3, 1 / 3), (1 / 2, 0.0, -1 / 2), (-1 / 4, 1 / 2, -1 / 4))
-"""Lightness, red against blue, green against magenta: nearly independent in pictures, as red, green and blue are not
-(Ohta, Kanade and Sakai 1980)."""
 _FLOOR: Final = 1.0
 """In squared grey levels: below it a difference of neighbours is no grain but rounding."""
 
@@ -16,8 +13,9 @@ _FLOOR: Final = 1.0
 def grain(picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
     """Return the mean squared difference of neighbours, down plus across, of lightness and two colour differences.
 
-    `picture` is RGB, black being 0 and white 1; the result is in squared grey levels (0..255), and 0 in a direction
-    that has no neighbours.
+    Lightness (r + g + b) / 3, red against blue (r - b) / 2 and green against magenta (2 g - r - b) / 4 are nearly
+    independent in pictures, as red, green and blue are not (Ohta, Kanade and Sakai 1980). `picture` is RGB, black being
+    0 and white 1; the result is in squared grey levels (0..255). A direction without neighbours adds nothing.
     """
     down, across = picture.diff(dim=2), picture.diff(dim=3)
     return _energy(down) + _energy(across)
@@ -25,10 +23,16 @@ def grain(picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
 
 def _energy(differences: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
     flat = differences.squeeze(0).flatten(1) * 255.0
-    # Of the few products of red, green and blue follow those of any mixture of them.
     products = flat @ flat.T / max(flat.shape[1], 1)
-    mixtures = torch.tensor(_OPPONENT, dtype=flat.dtype, device=flat.device)
-    return ((mixtures @ products) * mixtures).sum(dim=1)
+    # From the products of red, green and blue follow the squares of their mixtures.
+    (rr, rg, rb), (_, gg, gb), (_, _, bb) = (row.unbind() for row in products)
+    return torch.stack(
+        [
+            (rr + gg + bb + 2 * (rg + rb + gb)) / 9,
+            (rr + bb - 2 * rb) / 4,
+            (rr + bb + 4 * gg + 2 * rb - 4 * (rg + gb)) / 16,
+        ]
+    )
 
 
 def grain_loss(found: Float[Tensor, "3"], target: Float[Tensor, "3"]) -> Float[Tensor, ""]:

@@ -52,7 +52,7 @@ class Objective:
         with torch.no_grad():
             models = Models(
                 content=View(content, extractor(content)),
-                style=View(style, extractor(style)).without_border(recipe.style_margin),
+                style=View(style, extractor(style)),
                 importance=importance,
             )
             self._gamut = gamut_of(models.style.picture)

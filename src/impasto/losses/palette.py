@@ -36,11 +36,6 @@ class View:
     picture: Float[Tensor, "1 3 h w"]
     features: Maps
 
-    def without_border(self, share: float) -> "View":
-        """Return the view less this share of its height and width on each side; of every map one position stays."""
-        maps = {layer: _without_border(features, share) for layer, features in self.features.items()}
-        return View(_without_border(self.picture, share), maps)
-
 
 Term: TypeAlias = Callable[[View], Float[Tensor, ""]]
 
@@ -181,6 +176,11 @@ def _relaxed_emd(recipe: Recipe, models: Models, generator: torch.Generator) -> 
     return lambda view: relaxed_emd_loss(columns(view.features, positions), vectors)
 
 
+def _grain(models: Models) -> Term:
+    target = grain(models.style.picture)
+    return lambda view: grain_loss(grain(view.picture), target)
+
+
 # -- sampled places ----------------------------------------------------------------------------------------------------
 
 
@@ -195,16 +195,6 @@ def _columns(view: View, weights: Mapping[str, float]) -> tuple[Maps, Callable[[
 def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
     height, width = view.picture.shape[2:]
     return sample_positions(height, width, samples, generator).to(view.picture.device)
-
-
-def _without_border(x: Float[Tensor, "1 c h w"], share: float) -> Float[Tensor, "1 c _h _w"]:
-    down, across = (min(round(share * side), (side - 1) // 2) for side in x.shape[2:])
-    return x[:, :, down : x.shape[2] - down, across : x.shape[3] - across]
-
-
-def _grain(models: Models) -> Term:
-    target = grain(models.style.picture)
-    return lambda view: grain_loss(grain(view.picture), target)
 
 
 def _area(features: Float[Tensor, "1 c h w"]) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 from impasto.backbones import Extractor
 from impasto.control import importance, recolor
 from impasto.errors import InputError
-from impasto.images import fit, resize
+from impasto.images import crop, fit, resize
 from impasto.losses import TERMS, Objective
 from impasto.painting.canvas import make_canvas
 from impasto.painting.optimisers import make_optimiser
@@ -47,7 +47,7 @@ class Stage:
         """Measure the targets at this level's size and start from `start`, or from what the recipe says."""
         self.level = level
         content = resize(scene.content, level.width, level.height)
-        style = resize(scene.style, *style_size(recipe, scene, level))
+        style = _style_at(recipe, scene, level)
         recolored = recolor(content, style)
         if start is None:
             start = _first_picture(recipe, scene, content, recolored, style)
@@ -137,6 +137,19 @@ def style_size(recipe: Recipe, scene: Scene, level: Level) -> tuple[int, int]:
     if recipe.style_size is not None:
         long_side = recipe.style_size / recipe.level_ratio**level.above
     return fit(width, height, max(1, round(long_side)))
+
+
+def style_margin(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
+    """Return how many columns and rows of a style image of this size are left out on each side."""
+    share = recipe.style_margin if recipe.style_crop is None else 0.0
+    return round(share * width), round(share * height)
+
+
+def _style_at(recipe: Recipe, scene: Scene, level: Level) -> Float[np.ndarray, "_h _w 3"]:
+    """Return what teaches at this level: the style image at its size there, less the margin."""
+    width, height = style_size(recipe, scene, level)
+    across, down = style_margin(recipe, width, height)
+    return crop(resize(scene.style, width, height), (across, down, width - 2 * across, height - 2 * down))
 
 
 def _first_picture(

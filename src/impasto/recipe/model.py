@@ -50,7 +50,7 @@ class Recipe(BaseModel):
     style_crop: Box | None = None
     """Part of the style image that teaches: left, top, width, height in pixels of the upright original."""
     style_margin: Annotated[float, Field(ge=0, le=0.4, allow_inf_nan=False)] = 0.03
-    """Share of the style image that does not teach, at each border: a frame there would be painted into the result."""
+    """Share of the style image left out on each side, where frames are; nothing is left out of a style_crop."""
 
     backbone: Literal["vgg19"] = "vgg19"
     """The network that looks at the pictures."""
@@ -78,7 +78,7 @@ class Recipe(BaseModel):
     )
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     style_losses: Names = ("wasserstein=1.0", "grain=0.025")
-    """What the style is compared by: gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain."""
+    """Style by gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain, each with its `=WEIGHT`."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
     style_weight: Weight = 25.0
@@ -88,7 +88,7 @@ class Recipe(BaseModel):
     anchor_weight: Weight = 0.0
     """How much the large patches of color count: weight of a 1/16 picture's distance to the recolored photo."""
     gamut_weight: Weight = 0.15
-    """How much burnt places count: weight of the squared grey levels by which they exceed the style's extremes."""
+    """How much burnt and drowned places count: weight of the squared grey levels beyond the style's own extremes."""
     coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.5
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     rescue: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 3.0
