@@ -25,7 +25,9 @@ recipes = st.builds(
     content_weight=st.floats(1e-6, 1e15),
     style_layers=some("conv1_1", "relu2_1=0.3", "pool3=1e-7", "conv4_4=0"),
     content_losses=some("features", "Self-Similarity=0.5", "laplacian=2"),
-    style_losses=some("gram=2", "mean-std", "relaxed_emd=1e-3", "sliced=0"),
+    style_losses=some("gram=2", "mean-std", "relaxed_emd=1e-3", "sliced=0", "grain=0.1"),
+    gamut_weight=st.floats(0, 1e3),
+    style_margin=st.floats(0, 0.4),
     levels=st.integers(1, 10) | st.just("auto"),
     snapshots=st.lists(st.integers(1, 10**6)),
     init=st.sampled_from(["noise", "a picture.png"]),
@@ -139,6 +141,12 @@ def test_without_content_layers_features_have_no_weight_and_edges_still_have():
     for layers in ("", "conv4_2=0"):
         recipe = Recipe(content_layers=layers, content_losses="features=1,laplacian=2")
         assert recipe.content_loss_weights == {"laplacian": 2.0}
+
+
+def test_without_style_layers_features_have_no_weight_and_grain_still_has():
+    for layers in ("", "conv4_2=0"):
+        recipe = Recipe(style_layers=layers, style_losses="gram=1,grain=2")
+        assert recipe.style_loss_weights == {"grain": 2.0}
 
 
 @pytest.mark.parametrize(

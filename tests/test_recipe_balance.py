@@ -62,6 +62,12 @@ def test_the_ratio_of_style_to_content_rises_on_one_side_as_it_falls_on_the_othe
     assert ratio(50 + 50 * turn) * ratio(50 - 50 * turn) == pytest.approx(ratio(50) ** 2, rel=1e-6)
 
 
+@pytest.mark.parametrize(("strength", "factor"), [(75, 3**1.5), (25, 3**-1.5), (90, 27), (60, 1.5**1.5)])
+def test_the_ratio_is_the_power_of_one_and_a_half_of_the_dials_two_parts(strength, factor):
+    recipe = Recipe(strength=strength, content_weight=2, style_weight=10).balanced()
+    assert recipe.style_weight / recipe.content_weight == pytest.approx(5 * factor)
+
+
 @given(base=bases, strength=strengths)
 def test_balancing_twice_is_balancing_once_and_touches_the_balance_alone(base, strength):
     recipe = Recipe(strength=strength, seed=7, **base)

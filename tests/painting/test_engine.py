@@ -233,9 +233,11 @@ def names(*known):
     style_weight=weight,
     tv_weight=weight,
     anchor_weight=weight,
+    gamut_weight=weight,
+    style_margin=st.sampled_from([0.0, 0.03, 0.1]),
     strength=st.sampled_from([0.0, 50.0, 99.0]) | st.floats(0, 99),
     content_losses=names("features", "self_similarity", "laplacian"),
-    style_losses=names("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd"),
+    style_losses=names("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd", "grain"),
     rescue=st.sampled_from([0.0, 1.0, 100.0]),
     adapt=st.sampled_from([0.0, 0.5, 2.0]),
     samples=st.sampled_from([16, 100, 400]),
@@ -286,6 +288,10 @@ def test_the_presets_are_those_of_the_paper_and_of_the_program():
     assert paper.style_layer_weights == dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 0.2)
     assert paper.content_layer_weights == {"conv4_2": 1.0}
     assert (paper.pooling, paper.init, paper.levels, paper.optimizer) == ("average", "noise", 1, "lbfgs")
+    for recipe in (paper, classic):
+        assert (recipe.gamut_weight, recipe.style_margin, recipe.rescue, recipe.anchor_weight) == (0, 0, 0, 0)
+        assert recipe.style_loss_weights == {"gram": 1.0}
+    assert paper.tv_weight == 0
     assert (paper.normalization, paper.canvas, paper.plateau) == ("paper", "free", 0.0)
     assert (classic.optimizer, classic.learning_rate, classic.init, classic.steps) == ("adam", 10.0, "noise", 1000)
     assert classic.style_layer_weights["conv1_1"] == pytest.approx(1 / (5 * 64**2))

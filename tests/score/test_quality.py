@@ -18,17 +18,16 @@ from impasto.score import Judge, Scores
 
 SIZE = 128
 BOUNDS = {
-    ("astronaut", "mosaic"): (0.345, 0.715, 0.01),
-    # Where this photo is black, the dark style leaves it so: 1.6 % of the area, a known weakness.
-    ("coffee", "night"): (0.352, 0.80, 0.02),
-    ("chelsea", "watercolor"): (0.273, 0.805, 0.01),
-    ("rocket", "woodcut"): (0.53, 0.72, 0.01),
+    ("astronaut", "mosaic"): (0.304, 0.741, 0.01),
+    ("coffee", "night"): (0.314, 0.835, 0.01),
+    ("chelsea", "watercolor"): (0.293, 0.805, 0.01),
+    ("rocket", "woodcut"): (0.525, 0.748, 0.01),
 }
 """Largest style distance, content distance and fault of each pair."""
 
 
-FIDELITY = 0.475
-"""Between the content fidelity of the default (0.51) and that of random weights (0.44) on astronaut x mosaic."""
+FIDELITY = 0.465
+"""Between the content fidelity of the default (0.49) and that of random weights (0.44) on astronaut x mosaic."""
 
 
 @functools.cache
@@ -70,6 +69,9 @@ def test_a_tenth_of_the_style_weight_is_found_out():
 
 
 def test_a_network_of_random_weights_is_found_out(monkeypatch):
+    pair = ("astronaut", "mosaic")
+    # First, because what the default paints is kept for the other tests.
+    fidelity = by_default(pair).content_fidelity
     prepare = importlib.import_module("impasto.api.prepare")
     real = prepare.load_weights
 
@@ -83,8 +85,7 @@ def test_a_network_of_random_weights_is_found_out(monkeypatch):
 
     monkeypatch.setattr(prepare, "load_weights", random)
     # Random filters match textures well enough; what they do not see is what the photo shows.
-    pair = ("astronaut", "mosaic")
-    assert painted(pair).content_fidelity < FIDELITY < by_default(pair).content_fidelity
+    assert painted(pair).content_fidelity < FIDELITY < fidelity
 
 
 def test_the_frame_that_zero_padding_paints_is_found_out():
