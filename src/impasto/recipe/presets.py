@@ -14,7 +14,7 @@ PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=40),
     "faithful": Recipe(style_weight=10.0),
-    "bold": Recipe(style_weight=200.0),
+    "bold": Recipe(style_weight=80.0),
     "photoreal": Recipe(
         style_weight=0.3, style_losses=("wasserstein=1.0",), content_losses=("features=1.0", "laplacian=0.3")
     ),
