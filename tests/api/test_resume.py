@@ -111,7 +111,8 @@ def test_a_stopped_run_goes_on_and_ends_like_one_that_was_not(tmp_path, pictures
     assert result.losses["total"] == pytest.approx(whole.losses["total"])
 
 
-def test_a_run_whose_weights_changed_resumes_with_the_changed_ones(tmp_path, pictures):
+def paint_with_a_change(pictures, change, *, stop_at=None, **fields):
+    """Paint, change the weights after step 2 and stop after a later one."""
     handle = None
 
     def steer(event):
@@ -119,36 +120,25 @@ def test_a_run_whose_weights_changed_resumes_with_the_changed_ones(tmp_path, pic
             while handle is None:
                 time.sleep(0.01)
             if event.step == 2:
-                handle.change(style_weight=50.0)
-            if event.step == 4:
+                handle.change(**change)
+            if event.step == stop_at:
                 handle.stop()
 
+    handle = impasto.start(*pictures, on_event=steer, **fields)
+    return handle.wait()
+
+
+def test_a_run_whose_weights_changed_resumes_with_the_changed_ones(tmp_path, pictures):
     fields = {"size": 48, "steps": 8, "levels": 1, "style_weight": 20.0}
-    handle = impasto.start(*pictures, run=tmp_path / "run", on_event=steer, **fields)
-    handle.wait()
+    paint_with_a_change(pictures, {"style_weight": 50.0}, stop_at=4, run=tmp_path / "run", **fields)
     assert impasto.resume(tmp_path / "run").wait().recipe.style_weight == 50.0
 
 
 def test_a_run_whose_strength_was_turned_resumes_with_the_turned_one_and_ends_alike(tmp_path, pictures):
     fields = {"size": 48, "steps": 8, "levels": 1, "style_losses": "gram", "strength": 40.0}
-
-    def paint(stop_at=None, **more):
-        handle = None
-
-        def steer(event):
-            if isinstance(event, impasto.Step):
-                while handle is None:
-                    time.sleep(0.01)
-                if event.step == 2:
-                    handle.change(strength=85.0)
-                if event.step == stop_at:
-                    handle.stop()
-
-        handle = impasto.start(*pictures, on_event=steer, **more, **fields)
-        return handle.wait()
-
-    whole = paint()
-    assert paint(stop_at=5, run=tmp_path / "run").steps == 5
+    turn = {"strength": 85.0}
+    whole = paint_with_a_change(pictures, turn, **fields)
+    assert paint_with_a_change(pictures, turn, stop_at=5, run=tmp_path / "run", **fields).steps == 5
     resumed = impasto.resume(tmp_path / "run").wait()
     assert resumed.recipe.strength == 85.0
     assert np.array_equal(resumed.pixels, whole.pixels)

@@ -42,7 +42,7 @@ def gamut_loss(picture: Float[Tensor, "1 3 h w"], gamut: Gamut) -> Float[Tensor,
 
     A place is the mean of 3 x 3 px. Moments of features leave the tails of the colours free: where a photo has large
     light areas and the style is ink on paper, the paper's mean is met by areas of pure white between fewer strokes.
-    0 for the style itself but for its own extremes. 6 ms at 512 px on one thread.
+    0 for the style itself but for its own extremes. 14 ms at 512 px on one thread.
     """
     places = _places(picture)
     over, under = functional.relu(places - gamut.lightest), functional.relu(gamut.darkest - places)

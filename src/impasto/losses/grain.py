@@ -40,6 +40,6 @@ def grain_loss(found: Float[Tensor, "3"], target: Float[Tensor, "3"]) -> Float[T
 
     Near the target that is the squared relative error of the root mean squares; twice as strong costs as much as half
     as strong. In the statistics of network layers the finest scale is a small part of a large sum: a smooth style could
-    be painted in coloured speckle, or a crisp one softly. 4 ms at 512 px on one thread.
+    be painted in coloured speckle, or a crisp one softly. 5 ms at 512 px on one thread.
     """
     return (((found + _FLOOR) / (target + _FLOOR)).log() / 2).square().mean()
