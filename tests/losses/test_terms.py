@@ -22,13 +22,13 @@ def test_gram_is_the_sum_of_products_over_positions():
             for y in range(4):
                 for x in range(5):
                     expected[i, j] += features[0, i, y, x] * features[0, j, y, x]
-    torch.testing.assert_close(gram(features)[0], expected)
+    torch.testing.assert_close(gram(features), expected)
 
 
 def test_gram_of_half_precision_features_is_summed_in_fp32():
     features = torch.full((1, 2, 64, 64), 1.0, dtype=torch.bfloat16)
     assert gram(features).dtype == torch.float32
-    assert gram(features)[0, 0, 1] == 4096
+    assert gram(features)[0, 1] == 4096
 
 
 def test_mean_gram_of_a_tiled_picture_is_that_of_the_tile():

@@ -1,6 +1,7 @@
 """From a picture to its features."""
 
 from collections.abc import Collection
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -33,8 +34,9 @@ def check_size(width: int, height: int, layers: Collection[str]) -> None:
 class Extractor:
     """VGG-19, frozen, as far as the deepest layer asked for.
 
-    The gradient of the features with respect to the picture is that of automatic differentiation. The picture and
-    conv1_1 are computed in fp32 even where the rest is bf16: the spacing of bf16 near white is a whole grey level.
+    The gradient of the features with respect to the picture is that of automatic differentiation. With
+    bf16 the picture, its gradient and the arithmetic of conv1_1 stay in fp32, because the spacing of bf16 near white is
+    a whole grey level; the maps, conv1_1's too, are handed on in bf16.
     Maps are channels-last in memory, which is the faster order for these convolutions.
     """
 
@@ -57,6 +59,12 @@ class Extractor:
         self.layers = tuple(name for name in LAYERS if name in wanted)
         """The layers that a call returns, from the shallowest to the deepest."""
         self._path = LAYERS[: LAYERS.index(self.layers[-1]) + 1] if wanted else ()
+        # Maps that only l2 pooling looks at, which never sends a gradient to where they are zero.
+        self._masked = {
+            before
+            for before, after in pairwise(self._path)
+            if pooling == "l2" and after.startswith("pool") and before not in wanted
+        }
         self._pooling: Pooling = pooling
         self._padding: Padding = padding
         self.device = device
@@ -75,7 +83,7 @@ class Extractor:
         """Return the features of every layer asked for, ordered from the shallowest to the deepest.
 
         The picture is RGB, sRGB-encoded, nominally in [0, 1]; values outside are allowed. Features are in the working
-        precision (conv1_1 in fp32) and must not be changed in place. Raises InputError if the picture is too small.
+        precision and must not be changed in place. Raises InputError if the picture is too small.
         """
         check_size(picture.shape[-1], picture.shape[-2], self.layers)
         # The mean goes before the padding does: beyond a border of zeros lies the mean colour, as in training.
@@ -84,9 +92,9 @@ class Extractor:
         for name in self._path:
             if name in self._parameters:
                 kernel, bias = self._parameters[name]
-                maps = convolve(maps.to(kernel.dtype), kernel, bias, self._padding)
+                maps = convolve(maps, kernel, bias, self._padding, dtype=self._dtype, masked=name in self._masked)
             else:
-                maps = pool(maps.to(self._dtype), self._pooling)
+                maps = pool(maps, self._pooling)
             if name in self.layers:
                 features[name] = maps
         return features

@@ -3,13 +3,14 @@
 Source: Simonyan and Zisserman 2014, configuration E; average pooling as in Gatys et al. 2015.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.backbones.frozen import ConvolutionReLU, FirstConvolutionReLU, RootMeanSquare
 from impasto.layers import BACKBONE_LAYERS
 from impasto.recipe import Padding, Pooling
 
@@ -26,7 +27,6 @@ root mean square of the features with l2 pooling, divided by that with max pooli
 0.63, 0.50, 0.33 without. Average pooling gives 0.81, 0.56, 0.42, 0.22 and is left so, because that is the paper's
 network; a gain of about 1.5 would undo it.
 """
-_L2_EPSILON: Final = 1e-12
 
 
 def kernel_shape(layer: str) -> tuple[int, int, int, int]:
@@ -45,48 +45,33 @@ def convolve(
     kernel: Float[Tensor, "k c 3 3"],
     bias: Float[Tensor, " k"],
     padding: Padding,
+    *,
+    dtype: torch.dtype | None = None,
+    masked: bool = False,
 ) -> Float[Tensor, "1 k h w"]:
-    """Convolve and clip at zero (ReLU); `padding` is what lies beyond the border. `reflect` needs maps of 2 x 2."""
-    if padding == "zeros":
-        response = F.conv2d(features, kernel, bias, padding=1)
+    """Convolve and clip at zero (ReLU); `padding` is what lies beyond the border. `reflect` needs maps of 2 x 2.
+
+    The result comes in `dtype` (None: the format of features and kernel). `masked` promises that only gradients will
+    come back that are zero wherever the result is. Kernel and bias get no gradient.
+    """
+    padded = F.pad(features, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
+    response: Tensor
+    if dtype is None or dtype == features.dtype:
+        response = ConvolutionReLU.apply(padded, kernel, bias, masked)  # type: ignore[no-untyped-call]
     else:
-        response = F.conv2d(F.pad(features, (1, 1, 1, 1), mode=padding), kernel, bias)
-    # In place: the convolution's gradient needs its input, never its output.
-    return response.relu_()
+        response = FirstConvolutionReLU.apply(padded, kernel, bias, dtype)  # type: ignore[no-untyped-call]
+    return response
 
 
 def pool(features: Float[Tensor, "1 c h w"], kind: Pooling) -> Float[Tensor, "1 c h//2 w//2"]:
     """Halve a map by windows of 2 x 2; an odd last row or column is left out.
 
     `max` is what the network was trained with, `average` the paper's, `l2` the root of the window's mean square times
-    `L2_GAIN`.
+    `L2_GAIN`, whose gradient is zero wherever the map is.
     """
     if kind == "max":
         return F.max_pool2d(features, 2)
     if kind == "average":
         return F.avg_pool2d(features, 2)
-    pooled: Tensor = _RootMeanSquare.apply(features)  # type: ignore[no-untyped-call]
-    return pooled * L2_GAIN
-
-
-class _RootMeanSquare(torch.autograd.Function):
-    """Root mean square of every window of 2 x 2.
-
-    The gradient of a window y with respect to its pixel x is x / (4 y): one pass over the map, where automatic
-    differentiation makes five. Epsilon keeps it finite where a whole window is zero, as ReLU often leaves it.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
-        pooled = F.avg_pool2d(features * features, 2).add_(_L2_EPSILON).sqrt_()
-        ctx.save_for_backward(features, pooled)
-        return pooled
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        features, pooled = ctx.saved_tensors
-        height, width = features.shape[-2:]
-        odd = (0, width % 2, 0, height % 2)
-        # First x / (4 y), which is at most 1/2: a large gradient divided by a tiny y would overflow.
-        share = F.pad(F.interpolate(1 / (4 * pooled), scale_factor=2.0), odd).mul_(features)
-        return share.mul_(F.pad(F.interpolate(gradients[0], scale_factor=2.0), odd))
+    pooled: Tensor = RootMeanSquare.apply(features, L2_GAIN)  # type: ignore[no-untyped-call]
+    return pooled

@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.losses.matching import faint_length, unit_vectors
-from impasto.losses.statistics import gram, precise
+from impasto.losses.products import precise
+from impasto.losses.statistics import gram
 from impasto.losses.terms import TINY
 
 MOST_VECTORS = 4096
@@ -44,7 +45,7 @@ def self_similarity_loss(vectors: Float[Tensor, "n c"], target_vectors: Float[Te
 def _shares(units: Float[Tensor, "n c"]) -> Float[Tensor, "n n"]:
     """Return the cosine distances, every column divided by its sum."""
     # The Gram matrix over places instead of filters; its gradient takes one product where u u^T takes two.
-    distances = 1 - gram(units[None, :, :, None]).squeeze(0)
+    distances = 1 - gram(units[None, :, :, None])
     return distances / (distances.sum(dim=0) + _ALIKE * len(units))
 
 

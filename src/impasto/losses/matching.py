@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from impasto.losses.derivatives import with_gradient
-from impasto.losses.statistics import precise
+from impasto.losses.products import precise
 from impasto.losses.terms import TINY
 
 SORTED_AT_ONCE = 2**22

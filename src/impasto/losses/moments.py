@@ -1,6 +1,5 @@
 """Styles as moments of features: mean and deviation of every channel, or a whole Gaussian."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.losses.derivatives import with_gradient
-from impasto.losses.statistics import precise
+from impasto.losses.products import centred, flat, pieces, quick_products, slope_product
 from impasto.losses.terms import TINY
-
-CENTRED_AT_ONCE = 2**20
-"""Numbers that are centred at a time: what fits the processor's cache is quicker, and no second map is made."""
 
 _FLOOR = 1e-4
 """What `wasserstein2_loss` adds to both covariances, as a share of the style's mean variance."""
@@ -38,22 +34,25 @@ class _MeanStd(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
-        flat = _flat(features)
-        mean = _mean(flat)
-        squares = torch.zeros_like(mean)
-        for centred in _centred(flat, mean):
-            squares += centred.square_().sum(dim=1)
-        std = (squares / flat.shape[1] + TINY).sqrt()
+        maps = flat(features)
+        shift = _near_mean(maps)
+        total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
+        for some in centred(maps, shift):
+            total += some.sum(dim=1)
+            squares += some.square_().sum(dim=1)
+        rest = total / maps.shape[1]
+        mean = shift + rest
+        std = ((squares / maps.shape[1] - rest.square()).clamp_(min=0) + TINY).sqrt()
         ctx.save_for_backward(features, mean, std)
         return mean, std
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         features, mean, std = ctx.saved_tensors
-        flat = _flat(features)
-        slope = gradients[1] / (flat.shape[1] * std)
-        shift = gradients[0] / flat.shape[1] - slope * mean
-        gradient = torch.addcmul(shift[:, None], flat, slope[:, None])
+        maps = flat(features)
+        slope = gradients[1] / (maps.shape[1] * std)
+        shift = gradients[0] / maps.shape[1] - slope * mean
+        gradient = torch.addcmul(shift[:, None], maps, slope[:, None])
         return gradient.reshape(features.shape).to(features.dtype)
 
 
@@ -91,38 +90,29 @@ class _Moments(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
-        flat = _flat(features)
-        mean = _mean(flat)
+        maps = flat(features)
+        shift = _near_mean(maps)
+        total, products = torch.zeros_like(shift), shift.new_zeros(len(shift), len(shift))
+        with quick_products(features):
+            for some in centred(maps, shift):
+                total += some.sum(dim=1)
+                products.addmm_(some, some.T)
+        rest = total / maps.shape[1]
+        mean = shift + rest
         ctx.save_for_backward(features, mean)
-        products = mean.new_zeros(len(mean), len(mean))
-        # Centred first: the difference of two large products would lose the small variances.
-        for centred in _centred(flat, mean):
-            products.addmm_(centred, centred.T)
-        return mean, products / flat.shape[1]
+        return mean, products / maps.shape[1] - rest.outer(rest)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         features, mean = ctx.saved_tensors
-        flat = _flat(precise(features))
-        slope = (gradients[1] + gradients[1].T) / flat.shape[1]
-        shift = gradients[0] / flat.shape[1] - slope @ mean
-        # In the order of the features in memory, which the layers below go on with.
-        gradient = torch.addmm(shift[:, None], slope, flat, out=torch.empty_like(flat))
-        return gradient.reshape(features.shape).to(features.dtype)
+        positions = features.shape[2] * features.shape[3]
+        slope = (gradients[1] + gradients[1].T) / positions
+        return slope_product(slope, features, mean=mean, constant=gradients[0] / positions)
 
 
-def _flat(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c n"]:
-    return features.squeeze(0).flatten(1)
-
-
-def _mean(flat: Float[Tensor, "c n"]) -> Float[Tensor, "c"]:
-    return flat.mean(dim=1, dtype=torch.float64 if flat.dtype == torch.float64 else torch.float32)
-
-
-def _centred(flat: Float[Tensor, "c n"], mean: Float[Tensor, "c"]) -> Iterator[Float[Tensor, "c _n"]]:
-    """Yield the features minus their mean, some positions at a time, in the mean's precision."""
-    for some in flat.split(max(1, CENTRED_AT_ONCE // len(mean)), dim=1):
-        yield some - mean[:, None]
+def _near_mean(maps: Float[Tensor, "c n"]) -> Float[Tensor, "c"]:
+    """Return the mean of the first positions: near enough to the mean of all that no small variance is lost."""
+    return next(pieces(maps)).mean(dim=1)
 
 
 @dataclass(frozen=True)
@@ -165,6 +155,49 @@ def wasserstein2_loss(
     return error / (target.mean.square().sum() + target.covariance.trace() + TINY)
 
 
+def gaussian_loss(features: Float[Tensor, "1 c h w"], target: GaussianTarget) -> Float[Tensor, ""]:
+    """Return `wasserstein2_loss` of the moments of a map, the cheaper way for maps with fewer positions than channels.
+
+    Of n positions at most n directions vary, so an eigendecomposition of n x n instead of c x c does: 0.2 instead of
+    25 ms on one thread for 64 positions of 512 channels. `_FLOOR` is not needed there and not added: the loss differs
+    by at most its share.
+    """
+    if features.shape[2] * features.shape[3] >= features.shape[1]:
+        return wasserstein2_loss(*mean_covariance(features), target)
+    error, slope = _few_positions(features.detach(), target)
+    return with_gradient(error, features, slope) / (target.mean.square().sum() + target.covariance.trace() + TINY)
+
+
+def _few_positions(
+    features: Float[Tensor, "1 c h w"], target: GaussianTarget
+) -> tuple[Float[Tensor, ""], Float[Tensor, "1 c h w"]]:
+    """Return |m - m_t|^2 + tr(X X^T + S - 2 (X^T S X)^1/2) and its gradient, with X = (F - m) / n^1/2.
+
+    X^T S X (n x n) has the eigenvalues of S^1/2 X X^T S^1/2 that are not zero, and the root's gradient with respect to
+    X is S X (X^T S X)^-1/2.
+    """
+    maps = _exact(flat(features))
+    if not torch.isfinite(maps).all():
+        return maps.sum().to(target.mean) * torch.nan, features * torch.nan
+    style = _exact(target.covariance)
+    count = maps.shape[1]
+    mean = maps.mean(dim=1)
+    spread = (maps - mean[:, None]) / count**0.5
+    seen = style @ spread
+    values, vectors = _eigh(spread.T @ seen)
+    # The smallest belongs to the mean, which was taken out: the root of its rounding error would be noise.
+    values, vectors = values[1:], vectors[:, 1:]
+    roots = values.clamp(min=0).sqrt()
+    bures = spread.square().sum() + style.trace() - 2 * roots.sum()
+    off = mean - _exact(target.mean)
+    # Directions that hardly vary have no root worth a slope.
+    inverse = (vectors / roots.clamp(min=target.floor)) @ vectors.T
+    slope = 2 * (spread - seen @ inverse) / count**0.5 + 2 / count * off[:, None]
+    by_position = slope.T.to(features.device, features.dtype)
+    error = off.square().sum() + bures.clamp(min=0)
+    return error.to(target.mean), by_position.contiguous().T.reshape(features.shape)
+
+
 def _bures(covariance: Float[Tensor, "c c"], target: GaussianTarget) -> tuple[Float[Tensor, ""], Float[Tensor, "c c"]]:
     """Return tr(A + B - 2 (R A R)^1/2), R R = B, and its gradient I - R (R A R)^-1/2 R, by one eigendecomposition.
 
@@ -186,8 +219,8 @@ def _bures(covariance: Float[Tensor, "c c"], target: GaussianTarget) -> tuple[Fl
     return bures.clamp(min=0).to(covariance), slope.to(covariance)
 
 
-def _exact(matrix: Float[Tensor, "c c"]) -> Float[Tensor, "c c"]:
-    """Return a matrix in float64, on the processor where its device has no such numbers."""
+def _exact(matrix: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return numbers in float64, on the processor where its device has no such numbers."""
     return matrix.detach().to("cpu" if matrix.device.type == "mps" else matrix.device, torch.float64)
 
 

@@ -19,7 +19,7 @@ from impasto.losses.matching import (
     sliced_targets,
     sliced_wasserstein_loss,
 )
-from impasto.losses.moments import gaussian_target, mean_covariance, mean_std, mean_std_loss, wasserstein2_loss
+from impasto.losses.moments import gaussian_loss, gaussian_target, mean_covariance, mean_std, mean_std_loss
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
 from impasto.losses.statistics import mean_gram
 from impasto.losses.terms import content_loss, style_loss
@@ -138,7 +138,7 @@ def _mean_std(recipe: Recipe, style: Tensor, positions: int, generator: torch.Ge
 
 def _wasserstein(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
     target = gaussian_target(*mean_covariance(style))
-    return lambda features: wasserstein2_loss(*mean_covariance(features), target)
+    return lambda features: gaussian_loss(features, target)
 
 
 def _sliced(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:

@@ -6,13 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.losses.products import self_product, slope_product
 
-def gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
+
+def gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
     """Return the Gram matrix G = F F^T, summed over the positions (Gatys et al. 2015, eq. 3), in fp32 or better.
 
     It grows with the area of the picture; `mean_gram` does not.
     """
-    product: Tensor = _SelfProduct.apply(precise(features).flatten(2))  # type: ignore[no-untyped-call]
+    product: Tensor = _SelfProduct.apply(features)  # type: ignore[no-untyped-call]
     return product
 
 
@@ -23,27 +25,19 @@ class _SelfProduct(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor) -> Tensor:
-        ctx.save_for_backward(flat)
-        return flat @ flat.mT
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        return self_product(features)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (flat,) = ctx.saved_tensors
-        gradient = gradients[0]
-        # So written, the gradient lies in memory as the maps do (channels last): a mixed order is slow further down.
-        product: Tensor = (flat.mT @ (gradient + gradient.mT)).mT
-        return product
+        (features,) = ctx.saved_tensors
+        return slope_product(gradients[0] + gradients[0].T, features)
 
 
-def mean_gram(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:
+def mean_gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
     """Return the Gram matrix divided by the number of positions: the mean of f f^T.
 
     Pictures of different sizes can be compared by it, because each is divided by its own area.
     """
     return gram(features) / (features.shape[2] * features.shape[3])
-
-
-def precise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Return half-precision features as fp32: sums over a whole picture need it."""
-    return features.float() if features.dtype.itemsize < 4 else features

@@ -36,7 +36,7 @@ def content_loss(
 
 
 def style_loss(
-    gram: Float[Tensor, "b c c"], target: Float[Tensor, "b c c"], *, normalization: Normalization
+    gram: Float[Tensor, "c c"], target: Float[Tensor, "c c"], *, normalization: Normalization
 ) -> Float[Tensor, ""]:
     """Compare the Gram matrix of one layer with the style's, both divided by their own number of positions.
 

@@ -157,7 +157,7 @@ def _traits(picture: Floats, maps: Maps, *, teaches: bool) -> _Traits:
             "vgg16": tuple(map(taken.projections, judged.values())),
             "alexnet": tuple(map(taken.projections, others.values())),
         },
-        grams={name: mean_gram(features)[0] for name, features in judged.items()},
+        grams={name: mean_gram(features) for name, features in judged.items()},
         patches=patches,
         distinct={name: taken.distinct(own) for name, own in patches.items()} if teaches else {},
         histogram=taken.histogram(picture),
