@@ -72,9 +72,10 @@ def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Gener
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
+    learn = _inner if recipe.style_margin else _whole
     losses = {
         layer: _LAYER_LOSSES[name](
-            recipe, models.style.features[layer], _area(models.content.features[layer]), generator
+            recipe, learn(models.style.features[layer]), _area(models.content.features[layer]), generator
         )
         for layer in weights
     }
@@ -124,6 +125,21 @@ def _self_similarity(recipe: Recipe, models: Models, generator: torch.Generator)
 
 
 # -- style -------------------------------------------------------------------------------------------------------------
+
+
+def _whole(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
+    return features
+
+
+def _inner(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c _h _w"]:
+    """Leave the outermost positions out, if others remain.
+
+    Where a style image is cut, strokes end and what is beyond is invented by the padding; a canvas that learns from
+    there grows a border.
+    """
+    if min(features.shape[2:]) < 6:
+        return features
+    return features[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
 
 
 def _gram(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:

@@ -81,7 +81,7 @@ class Recipe(BaseModel):
     """Style by gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain, each with its `=WEIGHT`."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 25.0
+    style_weight: Weight = 18.0
     """How much the style counts (beta in the paper)."""
     tv_weight: Weight = 5e-5
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
@@ -89,7 +89,7 @@ class Recipe(BaseModel):
     """How much the large patches of color count: weight of a 1/16 picture's distance to the recolored photo."""
     gamut_weight: Weight = 0.15
     """How much burnt and drowned places count: weight of the squared grey levels beyond the style's own extremes."""
-    coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.5
+    coarse_content: Annotated[float, Field(gt=0, le=1000)] = 1.2
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     rescue: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 3.0
     """How much more the `features` loss counts on edges and the main subject than elsewhere; 0: alike everywhere."""
@@ -123,13 +123,13 @@ class Recipe(BaseModel):
     keep_best: bool = False
     """Hand back the canvas of the lowest loss on the last level instead of the last one."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 200
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 80
     """Evaluations of loss and gradient, counted over all levels."""
     levels: Annotated[int, Field(ge=1, le=10)] | Literal["auto"] = "auto"
     """Sizes that are painted one after the other, coarse to fine; `auto` begins at about 64 px whatever the size."""
     level_ratio: Annotated[float, Field(ge=1.1, le=4, allow_inf_nan=False)] = 2.0
     """Each level's size is that of the level before times this."""
-    coarse_steps: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 1.5
+    coarse_steps: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 1.25
     """Each coarser level gets this many times the steps of the next finer one."""
     detail: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """How much of the photo's finer detail joins the canvas when a finer level begins; it keeps a grid away."""
