@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from impasto.backbones import Extractor, Weights
-from impasto.backbones.vgg import L2_GAIN, LAYERS, convolve, kernel_shape, pool
+from impasto.backbones.frozen import convolve
+from impasto.backbones.vgg import L2_GAIN, LAYERS, kernel_shape, pool
 from impasto.recipe import Padding, Pooling
 
 WINDOW = torch.tensor([[[[1.0, 2.0], [4.0, 10.0]]]])

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.losses import moments
+from impasto.losses import moments, products
 from impasto.losses.moments import gaussian_target, mean_covariance, mean_std, mean_std_loss, wasserstein2_loss
 
 
@@ -62,7 +62,7 @@ def test_a_small_variance_beside_a_large_mean_is_not_lost_in_fp32():
 def test_moments_do_not_depend_on_how_many_positions_are_centred_at_a_time(monkeypatch):
     features = random_features(3, 4, 5).requires_grad_()
     whole = [*mean_std(features), *mean_covariance(features)]
-    monkeypatch.setattr(moments, "CENTRED_AT_ONCE", 7)
+    monkeypatch.setattr(products, "NUMBERS_AT_ONCE", 7)
     for one, other in zip(whole, [*mean_std(features), *mean_covariance(features)], strict=True):
         torch.testing.assert_close(one, other)
 
@@ -84,7 +84,9 @@ def test_the_gradient_has_the_number_format_and_the_memory_order_of_the_features
     (expected,) = torch.autograd.grad(mean.sum() + spread.square().sum(), exact)
     assert gradient.dtype == dtype
     assert gradient.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(gradient.double(), expected, rtol=1e-2, atol=1e-4)
+    # In bf16 factors and result are rounded to 8 bits, and the sums are of numbers of either sign.
+    error = (gradient.double() - expected).norm() / expected.norm()
+    assert error < (1e-5 if dtype == torch.float32 else 1e-2)
 
 
 def test_mean_std_loss_is_its_formula():

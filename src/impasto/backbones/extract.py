@@ -1,6 +1,6 @@
 """From a picture to its features."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Literal
 
@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.vgg import LAYERS, convolve, pool
+from impasto.backbones.frozen import convolve
+from impasto.backbones.vgg import LAYERS, pool
 from impasto.backbones.weights import Weights
 from impasto.errors import InputError
 from impasto.layers import canonical_layer, layer_stride
@@ -79,22 +80,51 @@ class Extractor:
                 kernel, bias = (values.detach().to(device, dtype) for values in weights.layers[name])
                 self._parameters[name] = kernel.contiguous(memory_format=torch.channels_last), bias
 
-    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> dict[str, Float[Tensor, "1 _c _h _w"]]:
+    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> "Features":
         """Return the features of every layer asked for, ordered from the shallowest to the deepest.
 
         The picture is RGB, sRGB-encoded, nominally in [0, 1]; values outside are allowed. Features are in the working
         precision and must not be changed in place. Raises InputError if the picture is too small.
         """
         check_size(picture.shape[-1], picture.shape[-2], self.layers)
+        return Features(self.layers, self._walk(picture))
+
+    def _walk(self, picture: Float[Tensor, "1 3 h w"]) -> Iterator[tuple[str, Float[Tensor, "1 _c _h _w"]]]:
         # The mean goes before the padding does: beyond a border of zeros lies the mean colour, as in training.
         maps = ((picture - self._mean) * self._scale).contiguous(memory_format=torch.channels_last)
-        features: dict[str, Tensor] = {}
         for name in self._path:
             if name in self._parameters:
                 kernel, bias = self._parameters[name]
                 maps = convolve(maps, kernel, bias, self._padding, dtype=self._dtype, masked=name in self._masked)
             else:
                 maps = pool(maps, self._pooling)
-            if name in self.layers:
-                features[name] = maps
-        return features
+            yield name, maps
+
+
+class Features(Mapping[str, Tensor]):
+    """Maps by the names of their layers, each computed when it is first asked for.
+
+    Whoever asks from the shallowest to the deepest, and uses each map before asking for the next, needs less memory:
+    the gradient is then computed in the opposite order, and no layer's has to wait for that of another.
+    """
+
+    def __init__(self, layers: Collection[str], walk: Iterator[tuple[str, Tensor]]) -> None:
+        """Take the layers' names in their order and what computes one layer after the other."""
+        self._layers = layers
+        self._walk = walk
+        self._known: dict[str, Tensor] = {}
+
+    def __getitem__(self, layer: str) -> Tensor:
+        if layer not in self._layers:
+            raise KeyError(layer)
+        while layer not in self._known:
+            name, maps = next(self._walk)
+            if name in self._layers:
+                self._known[name] = maps
+        return self._known[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)

@@ -11,70 +11,100 @@ import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.recipe import Padding
+
 _STRIP: Final = 2**15
 """Pixels that the first convolution works on at a time: its fp32 map of them stays near the processor."""
 
+_EPSILON: Final = 1e-12
+"""Added to mean squares before their root is taken: a whole window is often zero, and its gradient must be finite."""
 
-class ConvolutionReLU(torch.autograd.Function):
-    """Convolve a padded map and clip at zero.
 
-    `masked` tells that every gradient that comes back is zero already where the output is (l2 pooling's is), so that
-    it need not be masked once more.
+def convolve(
+    features: Float[Tensor, "1 c h w"],
+    kernel: Float[Tensor, "k c 3 3"],
+    bias: Float[Tensor, " k"],
+    padding: Padding,
+    *,
+    dtype: torch.dtype | None = None,
+    masked: bool = False,
+) -> Float[Tensor, "1 k h w"]:
+    """Convolve and clip at zero (ReLU); `padding` is what lies beyond the border. `reflect` needs maps of 2 x 2.
+
+    The result comes in `dtype` (None: the format of features and kernel). `masked` promises that every gradient that
+    will come back is zero already wherever the result is, so that it need not be masked once more. Kernel and bias get
+    no gradient.
     """
+    response: Tensor
+    if dtype is None or dtype == features.dtype:
+        response = _ConvolutionReLU.apply(features, kernel, bias, padding, masked)  # type: ignore[no-untyped-call]
+    else:
+        response = _FirstConvolutionReLU.apply(features, kernel, bias, padding, dtype)  # type: ignore[no-untyped-call]
+    return response
+
+
+def root_mean_square(features: Float[Tensor, "1 c h w"], gain: float) -> Float[Tensor, "1 c h//2 w//2"]:
+    """Return the root mean square of every window of 2 x 2 times a gain; an odd last row or column is left out.
+
+    Its gradient is zero wherever the map is.
+    """
+    pooled: Tensor = _RootMeanSquare.apply(features, gain)  # type: ignore[no-untyped-call]
+    return pooled
+
+
+class _ConvolutionReLU(torch.autograd.Function):
+    """Pad a map, convolve it and clip at zero; `masked` as in `convolve`."""
 
     @staticmethod
-    def forward(ctx: Any, padded: Tensor, kernel: Tensor, bias: Tensor, masked: bool) -> Tensor:
-        response = F.conv2d(padded, kernel, bias).relu_()
-        ctx.masked, ctx.shape = masked, padded.shape
+    def forward(ctx: Any, features: Tensor, kernel: Tensor, bias: Tensor, padding: Padding, masked: bool) -> Tensor:
+        response = F.conv2d(pad(features, padding), kernel, bias).relu_()
+        ctx.padding, ctx.masked = padding, masked
         ctx.save_for_backward(kernel, *(() if masked else (response,)))
         return response
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         kernel, *response = ctx.saved_tensors
         gradient = gradients[0] if ctx.masked else _where_positive(gradients[0], response[0])
-        return _back_through(gradient, kernel, ctx.shape), None, None, None
+        return _fold(_back_through(gradient, kernel), ctx.padding), None, None, None, None
 
 
-class FirstConvolutionReLU(torch.autograd.Function):
-    """Convolve a padded picture in its own precision, clip at zero and hand the map on in a shorter number format.
+class _FirstConvolutionReLU(torch.autograd.Function):
+    """Pad a picture, convolve it in its own precision, clip at zero, hand the map on in a shorter number format.
 
     Strip by strip, in both directions, so that the long map never exists as a whole.
     """
 
     @staticmethod
-    def forward(ctx: Any, padded: Tensor, kernel: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-        height, width = padded.shape[2] - 2, padded.shape[3] - 2
+    def forward(
+        ctx: Any, picture: Tensor, kernel: Tensor, bias: Tensor, padding: Padding, dtype: torch.dtype
+    ) -> Tensor:
+        padded = pad(picture, padding)
+        height, width = picture.shape[2:]
         response = padded.new_empty((1, height, width, len(kernel)), dtype=dtype).permute(0, 3, 1, 2)
         for top, bottom in _strips(height, width):
             response[:, :, top:bottom] = F.conv2d(padded[:, :, top : bottom + 2], kernel, bias).relu_()
-        ctx.shape = padded.shape
+        ctx.padding = padding
         ctx.save_for_backward(kernel, response)
         return response
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         kernel, response = ctx.saved_tensors
-        picture = kernel.new_zeros(ctx.shape)
-        for top, bottom in _strips(response.shape[2], response.shape[3]):
+        height, width = response.shape[2:]
+        picture = kernel.new_zeros((1, kernel.shape[1], height + 2, width + 2))
+        for top, bottom in _strips(height, width):
             strip = _where_positive(gradients[0][:, :, top:bottom], response[:, :, top:bottom]).to(kernel.dtype)
-            shape = (*ctx.shape[:2], bottom - top + 2, ctx.shape[3])
-            picture[:, :, top : bottom + 2] += _back_through(strip, kernel, shape)
-        return picture, None, None, None
+            picture[:, :, top : bottom + 2] += _back_through(strip, kernel)
+        return _fold(picture, ctx.padding), None, None, None, None
 
 
-class RootMeanSquare(torch.autograd.Function):
-    """Root mean square of every window of 2 x 2, times a gain; an odd last row or column is left out.
-
-    The gradient of a window y = gain r with respect to its pixel x is gain x / (4 r): one pass over the map. Epsilon
-    keeps it finite where a whole window is zero, as ReLU often leaves it.
-    """
-
-    _EPSILON = 1e-12
+class _RootMeanSquare(torch.autograd.Function):
+    """The gradient of a window gain r with respect to its pixel x is gain x / (4 r): one pass over the map."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, gain: float) -> Tensor:
-        root = F.avg_pool2d(features * features, 2).add_(RootMeanSquare._EPSILON).sqrt_()
+        root = F.avg_pool2d(features * features, 2).add_(_EPSILON).sqrt_()
         ctx.gain = gain
         ctx.save_for_backward(features, root)
         return root * gain
@@ -96,20 +126,48 @@ class RootMeanSquare(torch.autograd.Function):
 
 def _windows(maps: Float[Tensor, "1 c h w"], height: int, width: int) -> Float[Tensor, "1 c {height} 2 {width} 2"]:
     """Return the windows of 2 x 2 as a view."""
-    return maps[:, :, : 2 * height, : 2 * width].unflatten(3, (width, 2)).unflatten(2, (height, 2))
+    windows: Tensor = maps[:, :, : 2 * height, : 2 * width].unflatten(3, (width, 2)).unflatten(2, (height, 2))
+    return windows
 
 
 def _where_positive(gradient: Tensor, response: Tensor) -> Tensor:
-    return torch.ops.aten.threshold_backward(gradient, response, 0)
+    masked: Tensor = torch.ops.aten.threshold_backward(gradient, response, 0)
+    return masked
 
 
-def _back_through(gradient: Tensor, kernel: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _back_through(gradient: Float[Tensor, "1 k h w"], kernel: Float[Tensor, "k c 3 3"]) -> Float[Tensor, "1 c _h _w"]:
     """Return the gradient of a convolution's padded input, whose values do not matter for it."""
-    padded = gradient.new_empty(()).expand(shape)
+    shape = (1, kernel.shape[1], gradient.shape[2] + 2, gradient.shape[3] + 2)
     result: Tensor = torch.ops.aten.convolution_backward(
-        gradient, padded, kernel, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [True, False, False]
+        gradient,
+        gradient.new_empty(()).expand(shape),
+        kernel,
+        None,
+        [1, 1],
+        [0, 0],
+        [1, 1],
+        False,
+        [0, 0],
+        1,
+        [True, False, False],
     )[0]
     return result
+
+
+def pad(maps: Float[Tensor, "1 c h w"], padding: Padding) -> Float[Tensor, "1 c h+2 w+2"]:
+    """Add a border of one position; `reflect` needs maps of 2 x 2."""
+    return F.pad(maps, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
+
+
+def _fold(padded: Float[Tensor, "1 c _h _w"], padding: Padding) -> Float[Tensor, "1 c h w"]:
+    """Return the gradient of a map from that of the padded map, which is changed in place and looked into."""
+    if padding != "zeros":
+        inward = 2 if padding == "reflect" else 1
+        for dim in (2, 3):
+            last = padded.shape[dim] - 1
+            padded.select(dim, inward).add_(padded.select(dim, 0))
+            padded.select(dim, last - inward).add_(padded.select(dim, last))
+    return padded[:, :, 1:-1, 1:-1]
 
 
 def _strips(height: int, width: int) -> list[tuple[int, int]]:

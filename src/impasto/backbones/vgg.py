@@ -1,18 +1,17 @@
-"""The structure of VGG-19 as pure functions: one convolution with its ReLU, one pooling.
+"""The structure of VGG-19 in numbers, and its poolings.
 
 Source: Simonyan and Zisserman 2014, configuration E; average pooling as in Gatys et al. 2015.
 """
 
 from typing import Final
 
-import torch
 import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.frozen import ConvolutionReLU, FirstConvolutionReLU, RootMeanSquare
+from impasto.backbones.frozen import root_mean_square
 from impasto.layers import BACKBONE_LAYERS
-from impasto.recipe import Padding, Pooling
+from impasto.recipe import Pooling
 
 LAYERS: Final = BACKBONE_LAYERS["vgg19"]
 CHANNELS: Final = (64, 128, 256, 512, 512)
@@ -40,29 +39,6 @@ def kernel_shape(layer: str) -> tuple[int, int, int, int]:
     return CHANNELS[block - 1], into, 3, 3
 
 
-def convolve(
-    features: Float[Tensor, "1 c h w"],
-    kernel: Float[Tensor, "k c 3 3"],
-    bias: Float[Tensor, " k"],
-    padding: Padding,
-    *,
-    dtype: torch.dtype | None = None,
-    masked: bool = False,
-) -> Float[Tensor, "1 k h w"]:
-    """Convolve and clip at zero (ReLU); `padding` is what lies beyond the border. `reflect` needs maps of 2 x 2.
-
-    The result comes in `dtype` (None: the format of features and kernel). `masked` promises that only gradients will
-    come back that are zero wherever the result is. Kernel and bias get no gradient.
-    """
-    padded = F.pad(features, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
-    response: Tensor
-    if dtype is None or dtype == features.dtype:
-        response = ConvolutionReLU.apply(padded, kernel, bias, masked)  # type: ignore[no-untyped-call]
-    else:
-        response = FirstConvolutionReLU.apply(padded, kernel, bias, dtype)  # type: ignore[no-untyped-call]
-    return response
-
-
 def pool(features: Float[Tensor, "1 c h w"], kind: Pooling) -> Float[Tensor, "1 c h//2 w//2"]:
     """Halve a map by windows of 2 x 2; an odd last row or column is left out.
 
@@ -73,5 +49,4 @@ def pool(features: Float[Tensor, "1 c h w"], kind: Pooling) -> Float[Tensor, "1 
         return F.max_pool2d(features, 2)
     if kind == "average":
         return F.avg_pool2d(features, 2)
-    pooled: Tensor = RootMeanSquare.apply(features, L2_GAIN)  # type: ignore[no-untyped-call]
-    return pooled
+    return root_mean_square(features, L2_GAIN)

@@ -74,10 +74,11 @@ class Objective:
         view = View(picture, self._extractor(picture))
         zero = picture.new_zeros(())
         content, style, anchor, gamut, tv = zero, zero, zero, zero, zero
-        if weight := recipe.content_weight * self._content_factor:
-            content = weight * self._sum(view, self._content, recipe.content_loss_weights)
+        # Style before content: its layers are the shallower ones, and maps are best used as they are computed.
         if weight := recipe.style_weight:
             style = weight * self._sum(view, self._style, recipe.style_loss_weights)
+        if weight := recipe.content_weight * self._content_factor:
+            content = weight * self._sum(view, self._content, recipe.content_loss_weights)
         if weight := recipe.anchor_weight:
             anchor = weight * color_anchor_loss(picture, self._anchor)
         if weight := recipe.gamut_weight:

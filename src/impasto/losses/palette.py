@@ -72,7 +72,7 @@ def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Gener
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
-    learn = _inner if recipe.style_margin else _whole
+    learn = _inner if recipe.style_margin and recipe.style_crop is None else _whole
     losses = {
         layer: _LAYER_LOSSES[name](
             recipe, learn(models.style.features[layer]), _area(models.content.features[layer]), generator
