@@ -93,3 +93,10 @@ def test_a_gradient_too_large_for_a_tiny_root_stays_finite() -> None:
     features = torch.zeros(1, 1, 2, 2, requires_grad=True)
     (slope,) = torch.autograd.grad(root_mean_square(features, 1.27), features, torch.full((1, 1, 1, 1), 1e38))
     assert torch.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_a_gradient_that_is_not_finite_is_not_hidden_by_pooling(wrong: float) -> None:
+    features = torch.rand(1, 1, 2, 2, requires_grad=True)
+    (slope,) = torch.autograd.grad(root_mean_square(features, 1.27), features, torch.full((1, 1, 1, 1), wrong))
+    assert not torch.isfinite(slope).any()

@@ -96,6 +96,16 @@ def test_the_gradient_has_the_number_format_and_the_memory_order_of_the_features
     assert error < (1e-5 if dtype == torch.float32 else 1e-2)
 
 
+def test_the_gradient_of_a_half_precision_map_that_is_constant_is_nothing():
+    features = torch.full((1, 3, 4, 4), 0.63, dtype=torch.bfloat16, requires_grad=True)
+    for loss in two_losses(random_features(3, 4, 5, dtype=torch.bfloat16)):
+        (gradient,) = torch.autograd.grad(loss(features), features)
+        # The same everywhere, as the mean pulls, and as large as in fp32.
+        exact = features.detach().float().requires_grad_()
+        (known,) = torch.autograd.grad(loss(exact), exact)
+        torch.testing.assert_close(gradient.float(), known, rtol=0.05, atol=1e-3)
+
+
 def test_mean_std_loss_is_its_formula():
     f, s = random_features(3, 4, 5, 1), random_features(3, 6, 7, 2)
     a, b = f.numpy().reshape(3, -1), s.numpy().reshape(3, -1)

@@ -115,7 +115,7 @@ def test_a_palette_that_is_moved_as_a_whole_scores_by_how_far_it_is_moved():
 
 def test_global_effects_are_the_cosines_of_gram_matrices_and_histograms():
     seen = [{"x": maps(3, 4, 5, s), "y": maps(2, 6, 3, s + 9)} for s in (1, 2)]
-    grams = tuple({name: mean_gram(m)[0] for name, m in one.items()} for one in seen)
+    grams = tuple({name: mean_gram(m) for name, m in one.items()} for one in seen)
     pictures = [noise(40, 11, 1), noise(30, 12, 2)]
 
     def cosine(u, v):

@@ -32,8 +32,8 @@ def convolve(
     """Convolve and clip at zero (ReLU); `padding` is what lies beyond the border. `reflect` needs maps of 2 x 2.
 
     The result comes in `dtype` (None: the format of features and kernel). `masked` promises that every gradient that
-    will come back is zero already wherever the result is, so that it need not be masked once more. Kernel and bias get
-    no gradient.
+    will come back is zero already wherever the result is, so that it need not be masked once more;
+    it is not looked at where `dtype` is another. Kernel and bias get no gradient.
     """
     response: Tensor
     if dtype is None or dtype == features.dtype:
@@ -113,8 +113,10 @@ class _RootMeanSquare(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         features, root = ctx.saved_tensors
         height, width = root.shape[2:]
-        # What a tiny root would blow out of range becomes the largest number there is.
-        share = (gradients[0] * (ctx.gain / 4) / root).nan_to_num_()
+        most = torch.finfo(features.dtype).max
+        share = (gradients[0] * (ctx.gain / 4) / root).clamp_(-most, most)
+        # A finite gradient stays finite, however tiny the root; one that is not must be seen further down.
+        share = torch.where(gradients[0].isfinite(), share, gradients[0])
         result = torch.empty_like(features)
         if odd := features.shape[2] % 2:
             result[:, :, -odd:] = 0

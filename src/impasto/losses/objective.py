@@ -74,7 +74,7 @@ class Objective:
         view = View(picture, self._extractor(picture))
         zero = picture.new_zeros(())
         content, style, anchor, gamut, tv = zero, zero, zero, zero, zero
-        # Style before content: its layers are the shallower ones, and maps are best used as they are computed.
+        # Style first: its layers are the shallower ones in most recipes, and maps are best used as they are computed.
         if weight := recipe.style_weight:
             style = weight * self._sum(view, self._style, recipe.style_loss_weights)
         if weight := recipe.content_weight * self._content_factor:

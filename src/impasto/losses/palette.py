@@ -132,7 +132,7 @@ def _whole(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
 
 
 def _inner(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c _h _w"]:
-    """Leave the outermost positions out, if others remain.
+    """Leave the outermost positions out of maps of 6 x 6 and more.
 
     Where a style image is cut, strokes end and what is beyond is invented by the padding; a canvas that learns from
     there grows a border.
