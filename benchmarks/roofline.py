@@ -2,7 +2,7 @@
 
 The plain Gram recipe (five Gram matrices, content on conv4_2) at one size. The bound is the time that the convolutions'
 operations take at the best rate seen in this process for their number format (of matrix products and single
-convolutions), plus that of the Gram matrices at the best rate of theirs.
+convolutions), plus that of the Gram matrices and of their gradient at the best rates of theirs.
 """
 
 import argparse
@@ -80,7 +80,6 @@ class Steps:
         self._objective = Objective(self._extractor, recipe, content=content, style=style, anchor=content)
         self._canvas = make_canvas(recipe.canvas)
         self._optimiser = make_optimiser(recipe, self._canvas.coordinates(content))
-        self._layers = [layer for layer, weight in recipe.style_layer_weights.items() if weight]
 
     def step(self) -> dict[str, float]:
         """Do one step; return the seconds of its parts."""
@@ -112,7 +111,8 @@ def main() -> None:
     weights, rows = load_weights(), []
     for size in SIZES:
         bound = 4 * CONVOLUTIONS * size**2 / max(rate["products"], rate["convolutions"])
-        bound += 4 * GRAMS * size**2 / rate["grams"]
+        # The Grams themselves in their own format, their gradient's product in that of the maps.
+        bound += 2 * GRAMS * size**2 * (1 / rate["grams"] + 1 / rate["products"])
         steps = Steps(size, weights, recipe)
         # A step of L-BFGS costs the same once its history of 10 pairs is full.
         parts = [steps.step() for _ in range(17)][12:]
@@ -120,7 +120,7 @@ def main() -> None:
         row: dict[str, Any] = {"pixels": f"{size} x {size}", "precision": recipe.precision}
         row |= {"seconds per step": whole, "bound": bound, "share of the bound, %": 100 * bound / whole}
         row |= {f"{name}, %": 100 * statistics.median(p[name] for p in parts) / whole for name in parts[0]}
-        row["Grams (forward), %"] = (
+        row["losses (forward), %"] = (
             row["forward, %"] - 100 * statistics.median(steps.network() for _ in range(3)) / whole
         )
         rows.append(row)

@@ -42,10 +42,11 @@ def page() -> str:
             if name in FIGURES:
                 FIGURES[name](found["rows"], RESULTS / f"{name}.svg")
                 parts.append(f"![{name}](results/{name}.svg)\n")
-            parts.append(f"{table(found['rows'])}\n")
-        where = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
+            where = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
+            parts.append(f"{table(found['rows'])}\n\n{where}\n")
         notes = RESULTS / f"{script}-notes.md"
-        parts.append((notes.read_text() + "\n" if notes.is_file() else "") + f"{where}\n")
+        if notes.is_file():
+            parts.append(notes.read_text())
     return "\n".join(parts)
 
 
