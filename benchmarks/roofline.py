@@ -115,7 +115,7 @@ def main() -> None:
         bound += 2 * GRAMS * size**2 * (1 / rate["grams"] + 1 / rate["products"])
         steps = Steps(size, weights, recipe)
         # A step of L-BFGS costs the same once its history of 10 pairs is full.
-        parts = [steps.step() for _ in range(17)][12:]
+        parts = [steps.step() for _ in range(16)][12:]
         whole = statistics.median(sum(part.values()) for part in parts)
         row: dict[str, Any] = {"pixels": f"{size} x {size}", "precision": recipe.precision}
         row |= {"seconds per step": whole, "bound": bound, "share of the bound, %": 100 * bound / whole}

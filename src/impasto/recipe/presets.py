@@ -14,7 +14,7 @@ PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=32),
     "faithful": Recipe(style_weight=9.0),
-    "bold": Recipe(style_weight=100.0),
+    "bold": Recipe(style_weight=200.0, steps=200),
     "photoreal": Recipe(
         style_weight=0.3, style_losses=("wasserstein=1.0",), content_losses=("features=1.0", "laplacian=0.3")
     ),
