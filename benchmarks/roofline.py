@@ -14,7 +14,7 @@ from typing import Any, Final
 import torch
 
 from common import store
-from impasto.api.hardware import resolve_hardware
+from impasto.api.hardware import keep_memory, resolve_hardware
 from impasto.backbones import Extractor, Weights, load_weights
 from impasto.images import demo_photo, plate_path, read_picture, resize
 from impasto.losses import Objective, needed_layers
@@ -104,12 +104,16 @@ class Steps:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
-    recipe = resolve_hardware(RECIPE.with_changes(precision=parser.parse_args().precision, device="cpu"))
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="sides of the square pictures in pixels")
+    options = parser.parse_args()
+    recipe = resolve_hardware(RECIPE.with_changes(precision=options.precision, device="cpu"))
+    # As the program does.
+    keep_memory()
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     rate = rates(dtype)
     print({name: f"{value / 1e9:.0f} GFLOP/s" for name, value in rate.items()})
     weights, rows = load_weights(), []
-    for size in SIZES:
+    for size in map(int, options.sizes.split(",")):
         bound = 4 * CONVOLUTIONS * size**2 / max(rate["products"], rate["convolutions"])
         # The Grams themselves in their own format, their gradient's product in that of the maps.
         bound += 2 * GRAMS * size**2 * (1 / rate["grams"] + 1 / rate["products"])

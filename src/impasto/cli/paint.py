@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from impasto.api import Result, Run
+from impasto.api import Result, Run, keep_memory
 from impasto.cli.console import say, say_json, warn
 from impasto.cli.destination import Destination
 from impasto.cli.display import Display, make_display
@@ -36,6 +36,7 @@ def paint(
     """
     if telling.json and destination.is_stdout:
         raise InputError("--json and `-o -` both need standard output: choose one of them")
+    keep_memory()
     events: SimpleQueue[Event] = SimpleQueue()
     run = begin(events.put)
     watch = _Watch(run, destination, keeps_snapshots=folder is None)

@@ -1,0 +1,27 @@
+"""What the process is told about its memory, seen from outside: in a process of its own."""
+
+import subprocess
+import sys
+
+_RESIDENT = """
+import sys, torch
+from impasto.api import keep_memory
+if sys.argv[1] == "keep":
+    keep_memory()
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+before = resident()
+maps = torch.ones(64, 2**20)
+del maps
+print(resident() - before)
+"""
+
+
+def left_over(word: str) -> int:
+    ran = subprocess.run([sys.executable, "-c", _RESIDENT, word], check=True, capture_output=True, text=True)
+    return int(ran.stdout)
+
+
+def test_what_is_freed_is_kept_for_the_next_step_if_asked_for():
+    assert left_over("keep") > 200 * 2**20
+    assert left_over("leave") < 50 * 2**20
