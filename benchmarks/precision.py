@@ -31,7 +31,7 @@ def main() -> None:
             row: dict[str, object] = {"pair": f"{name} x {plate}"}
             for precision in ("fp32", "bf16"):
                 painted = impasto.stylize(photo, path, size=_SIZE, precision=precision).pixels
-                scores = judge.score(painted.astype(np.float32) / 255)
+                scores = judge.score(painted)
                 row |= {f"style, {precision}": scores.style, f"content, {precision}": scores.content}
             rows.append(row)
     store("precision", rows)
