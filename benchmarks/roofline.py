@@ -15,10 +15,10 @@ import torch
 
 from common import store
 from impasto.api.hardware import keep_memory, resolve_hardware
-from impasto.backbones import Extractor, Weights, load_weights
+from impasto.backbones import Weights, load_weights
+from impasto.backbones.products import quick_products
 from impasto.images import demo_photo, plate_path, read_picture, resize
-from impasto.losses import Objective, needed_layers
-from impasto.losses.products import quick_products
+from impasto.losses import Objective, make_extractor
 from impasto.painting.canvas import make_canvas
 from impasto.painting.optimisers import make_optimiser
 from impasto.recipe import Recipe
@@ -75,8 +75,8 @@ class Steps:
         content, style = (
             torch.from_numpy(resize(pixels, size, size).transpose(2, 0, 1)[None].copy()) for pixels in pictures
         )
-        options: Any = {"pooling": recipe.pooling, "padding": recipe.padding, "precision": recipe.precision}
-        self._extractor = Extractor(weights, layers=needed_layers(recipe), device=torch.device("cpu"), **options)
+        precision: Any = recipe.precision
+        self._extractor = make_extractor(weights, recipe, precision=precision, device=torch.device("cpu"))
         self._objective = Objective(self._extractor, recipe, content=content, style=style, anchor=content)
         self._canvas = make_canvas(recipe.canvas)
         self._optimiser = make_optimiser(recipe, self._canvas.coordinates(content))
@@ -97,7 +97,9 @@ class Steps:
         """Return the seconds of the network's forward pass alone."""
         coordinates = self._optimiser.ask().detach().requires_grad_()
         begun = time.perf_counter()
-        dict(self._extractor(self._canvas.picture(coordinates)))
+        features = self._extractor(self._canvas.picture(coordinates))
+        for layer in self._extractor.layers:
+            features.seen(layer)
         return time.perf_counter() - begun
 
 

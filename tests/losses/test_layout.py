@@ -15,7 +15,6 @@ from impasto.losses.layout import (
     color_anchor_loss,
     laplacian_loss,
     self_similarity_loss,
-    weighted_content_loss,
 )
 
 
@@ -103,32 +102,12 @@ def test_color_anchor_loss_does_not_see_detail():
     assert color_anchor_loss(checks, torch.full_like(checks, 0.5)).item() == pytest.approx(0, abs=1e-12)
 
 
-def test_weighted_content_loss_is_its_formula():
-    f, p, w = random_map(3, 4, 5, 1), random_map(3, 4, 5, 2), random_map(1, 4, 5, 3)
-    error = torch.einsum("byx,bcyx,bcyx->", w[0], f - p, f - p)
-    expected = error / torch.einsum("byx,bcyx,bcyx->", w[0], p, p)
-    assert weighted_content_loss(f, p, w).item() == pytest.approx(expected.item())
-
-
-def test_weighted_content_loss_with_even_weights_is_the_relative_content_loss():
-    f, p = random_map(3, 4, 5, 1), random_map(3, 4, 5, 2)
-    expected = content_loss(f, p, normalization="relative").item()
-    assert weighted_content_loss(f, p, torch.ones(1, 1, 4, 5)).item() == pytest.approx(expected)
-
-
-def test_a_place_without_weight_has_no_gradient():
-    f, p, w = random_map(3, 4, 5, 1).requires_grad_(), random_map(3, 4, 5, 2), torch.ones(1, 1, 4, 5)
-    w[..., 2, 3] = 0
-    weighted_content_loss(f, p, w).backward()
-    assert torch.equal(f.grad.abs().sum(dim=1)[0] > 0, w[0, 0] > 0)
-
-
 def losses_of_a_picture(target: torch.Tensor):
     weight = torch.linspace(0.5, 1.5, target.shape[3], dtype=target.dtype).expand(1, 1, *target.shape[2:])
     return [
         lambda x: laplacian_loss(x, target, pooling=(2, 3)),
         lambda x: color_anchor_loss(x, target),
-        lambda x: weighted_content_loss(x, target, weight),
+        lambda x: content_loss(x, target, normalization="relative", weight=weight),
         lambda x: self_similarity_loss(x.squeeze(0).flatten(1).T, target.squeeze(0).flatten(1).T),
     ]
 
@@ -157,11 +136,3 @@ def test_constant_pictures_have_a_finite_loss_and_gradient(value, target):
         result.backward()
         assert torch.isfinite(result)
         assert torch.isfinite(x.grad).all()
-
-
-def test_half_precision_content_is_compared_in_fp32():
-    f, p = (random_map(3, 4, 5, seed, torch.bfloat16) for seed in (1, 2))
-    loss = weighted_content_loss(f, p, torch.ones(1, 1, 4, 5))
-    assert loss.dtype == torch.float32
-    expected = ((f.double() - p.double()) ** 2).sum() / (p.double() ** 2).sum()
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)

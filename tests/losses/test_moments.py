@@ -9,11 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.losses import moments, products
+from impasto.backbones import products
+from impasto.backbones.moments import mean_covariance
+from impasto.losses import moments
 from impasto.losses.moments import (
     gaussian_loss,
     gaussian_target,
-    mean_covariance,
     mean_std,
     mean_std_loss,
     wasserstein2_loss,

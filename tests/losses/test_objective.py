@@ -245,8 +245,8 @@ def maps_in_memory(monkeypatch):
     seen = []
     look = Extractor.__call__
 
-    def looked(extractor, picture):
-        features = look(extractor, picture)
+    def looked(extractor, picture, **options):
+        features = look(extractor, picture, **options)
         seen.append({name: StorageWeakRef(maps.untyped_storage()) for name, maps in features.items()})
         return features
 

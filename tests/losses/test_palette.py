@@ -7,8 +7,11 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
+from impasto.backbones import Features
+from impasto.backbones.moments import mean_covariance
+from impasto.losses import content_loss
 from impasto.losses.grain import grain, grain_loss
-from impasto.losses.layout import laplacian_loss, weighted_content_loss
+from impasto.losses.layout import laplacian_loss
 from impasto.losses.matching import (
     histogram_loss,
     histogram_targets,
@@ -18,9 +21,10 @@ from impasto.losses.matching import (
     sliced_targets,
     sliced_wasserstein_loss,
 )
-from impasto.losses.moments import gaussian_target, mean_covariance, mean_std, mean_std_loss, wasserstein2_loss
-from impasto.losses.palette import Models, View, content_term, style_term
+from impasto.losses.moments import gaussian_target, mean_std, mean_std_loss, wasserstein2_loss
+from impasto.losses.palette import Models, View, content_term, layers_of_moments, style_term
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
+from impasto.recipe import Recipe
 from impasto.recipe.fields import ContentLoss, StyleLoss
 
 CONTENT_LOSSES, STYLE_LOSSES = get_args(ContentLoss), get_args(StyleLoss)
@@ -111,8 +115,35 @@ def test_the_features_loss_is_the_papers_summed_over_weighted_layers(normalizati
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"conv1_1", "conv2_1"}),
+        ({"style_losses": ("gram", "mean_std", "wasserstein", "grain")}, {"conv1_1", "conv2_1"}),
+        ({"style_losses": ("gram", "nearest")}, set()),
+        ({"style_losses": ("gram", "relaxed_emd")}, set()),
+        ({"style_losses": ("gram", "sliced=0")}, {"conv1_1", "conv2_1"}),
+        ({"content_layers": ("conv2_1", "conv3_1")}, {"conv1_1"}),
+        ({"content_layers": ("conv2_1=0", "conv3_1")}, {"conv1_1", "conv2_1"}),
+    ],
+)
+def test_moments_suffice_where_no_loss_looks_at_places(changes, expected):
+    usual = {"style_layers": ("conv1_1", "conv2_1", "conv3_1=0"), "style_losses": ("gram",)}
+    recipe = Recipe(**{**usual, "content_layers": ("conv3_1",), **changes})
+    assert layers_of_moments(recipe) == expected
+
+
+@pytest.mark.parametrize("name", ["gram", "mean_std", "wasserstein"])
+def test_a_loss_of_moments_is_the_same_whether_the_map_is_kept_or_not(name, bind, look, canvas):
+    view = look(canvas)
+    term = bind(name, style_layers=("conv1_1", "conv2_1"))
+    of_moments = {layer: mean_covariance(maps) for layer, maps in view.features.items()}
+    left = View(canvas, Features(tuple(of_moments), iter(of_moments.items()), of_moments=tuple(of_moments)))
+    torch.testing.assert_close(term(left), term(view), rtol=1e-9, atol=0)
+
+
 def test_the_grain_loss_compares_the_pictures_themselves(bind, canvas, style):
-    view = View(canvas, {})
+    view = View(canvas, Features((), iter(())))
     assert bind("grain", style_layers=("conv1_1=7",))(view) == grain_loss(grain(canvas), grain(style))
 
 
@@ -229,7 +260,7 @@ def test_importance_is_averaged_to_the_size_of_every_layer(bind, look, canvas, c
     for layer, cell in (("conv2_1", 2), ("conv3_1", 4)):
         blocks = importance.reshape(1, 1, 24 // cell, cell, 32 // cell, cell).mean(dim=(3, 5))
         seen, target = look(canvas).features[layer], look(content).features[layer]
-        expected = expected + 0.5 * weighted_content_loss(seen, target, blocks)
+        expected = expected + 0.5 * content_loss(seen, target, normalization="relative", weight=blocks)
     torch.testing.assert_close(bind("features", importance=importance)(look(canvas)), expected, rtol=1e-9, atol=0)
 
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.losses import content_loss, gram, mean_gram, style_loss, total_variation
+from impasto.losses import content_loss, gram, mean_gram, style_loss, terms, total_variation
+from impasto.losses.terms import content_scale
 
 
 def random_features(channels: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -77,6 +78,8 @@ def test_paper_style_gradient_is_the_closed_form_of_equation_6():
 def test_gradients_agree_with_finite_differences(normalization):
     f, other = random_features(2, 3, 4, 1).requires_grad_(), random_features(2, 3, 4, 2)
     torch.autograd.gradcheck(lambda x: content_loss(x, other, normalization=normalization), f)
+    weight = places(3, 4)
+    torch.autograd.gradcheck(lambda x: content_loss(x, other, normalization=normalization, weight=weight), f)
     target = mean_gram(other)
     torch.autograd.gradcheck(lambda x: style_loss(mean_gram(x), target, normalization=normalization), f)
     picture = torch.rand(1, 3, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
@@ -110,6 +113,49 @@ def test_relative_terms_stay_finite_for_a_target_of_zeros():
     f, nothing = random_features(2, 3, 4), torch.zeros(1, 2, 3, 4, dtype=torch.float64)
     assert torch.isfinite(content_loss(f, nothing, normalization="relative"))
     assert torch.isfinite(style_loss(mean_gram(f), mean_gram(nothing), normalization="relative"))
+
+
+def places(height: int, width: int, seed: int = 3) -> torch.Tensor:
+    return torch.rand(1, 1, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_weighted_content_loss_is_its_formula():
+    f, p, w = random_features(3, 4, 5, 1), random_features(3, 4, 5, 2), places(4, 5)
+    error = torch.einsum("byx,bcyx,bcyx->", w[0], f - p, f - p)
+    expected = error / torch.einsum("byx,bcyx,bcyx->", w[0], p, p)
+    assert content_loss(f, p, normalization="relative", weight=w).item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("normalization", ["relative", "size_free", "paper"])
+def test_even_weights_change_nothing(normalization):
+    f, p = random_features(3, 4, 5, 1), random_features(3, 4, 5, 2)
+    ones = torch.ones(1, 1, 4, 5, dtype=torch.float64)
+    expected = content_loss(f, p, normalization=normalization)
+    torch.testing.assert_close(content_loss(f, p, normalization=normalization, weight=ones), expected)
+
+
+def test_a_place_without_weight_has_no_gradient():
+    f, p, w = random_features(3, 4, 5, 1).requires_grad_(), random_features(3, 4, 5, 2), places(4, 5)
+    w[..., 2, 3] = 0
+    content_loss(f, p, normalization="relative", weight=w).backward()
+    assert torch.equal(f.grad.abs().sum(dim=1)[0] > 0, w[0, 0] > 0)
+
+
+@pytest.mark.parametrize("weight", [None, torch.ones(1, 1, 4, 5)])
+def test_half_precision_content_is_compared_in_fp32(weight):
+    f, p = (random_features(3, 4, 5, seed).bfloat16() for seed in (1, 2))
+    loss = content_loss(f, p, normalization="relative", weight=weight)
+    assert loss.dtype == torch.float32
+    expected = ((f.double() - p.double()) ** 2).sum() / (p.double() ** 2).sum()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_known_scale_is_not_computed_again(monkeypatch):
+    f, p, w = random_features(3, 4, 5, 1), random_features(3, 4, 5, 2), places(4, 5)
+    how = {"normalization": "relative", "weight": w}
+    expected, scale = content_loss(f, p, **how), content_scale(p, **how)
+    monkeypatch.setattr(terms, "content_scale", None)
+    torch.testing.assert_close(content_loss(f, p, **how, scale=scale), expected)
 
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope_in_grey_levels():

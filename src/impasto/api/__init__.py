@@ -1,9 +1,20 @@
 """The functions that people call: they wire the rooms together and hold no mathematics."""
 
 from impasto.api.calls import resume, start, stylize
-from impasto.api.hardware import keep_memory
+from impasto.api.hardware import keep_memory, return_memory_if_scarce
 from impasto.api.prepare import Job, plate_or_file, prepare
 from impasto.api.result import Result
 from impasto.api.run import Run
 
-__all__ = ["Job", "Result", "Run", "keep_memory", "plate_or_file", "prepare", "resume", "start", "stylize"]
+__all__ = [
+    "Job",
+    "Result",
+    "Run",
+    "keep_memory",
+    "plate_or_file",
+    "prepare",
+    "resume",
+    "return_memory_if_scarce",
+    "start",
+    "stylize",
+]

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from PIL.Image import Image
 
 from impasto.api.hardware import resolve_hardware
-from impasto.backbones import Extractor, Weights, check_size, load_weights
+from impasto.backbones import Weights, check_size, load_weights
 from impasto.errors import InputError
 from impasto.images import crop, fit, is_plate, plate_path, read_picture, resize
-from impasto.losses import needed_layers
+from impasto.losses import make_extractor, needed_layers
 from impasto.painting import Painter, Scene, plan_levels
 from impasto.painting.stage import style_margin, style_size
 from impasto.recipe import INITS, Recipe
@@ -38,11 +38,9 @@ class Job:
     def painter(self) -> Painter:
         """Return the engine, ready to paint."""
         recipe = self.recipe
-        extractor = Extractor(
+        extractor = make_extractor(
             self.weights,
-            layers=needed_layers(recipe),
-            pooling=recipe.pooling,
-            padding=recipe.padding,
+            recipe,
             precision="bf16" if recipe.precision == "bf16" else "fp32",
             device=torch.device(recipe.device),
         )

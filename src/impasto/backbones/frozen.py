@@ -4,7 +4,7 @@ Automatic differentiation keeps the (padded) input of every convolution for a gr
 for. Here a convolution keeps the signs of its output, which the next step has in memory anyway.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
@@ -20,6 +20,13 @@ _EPSILON: Final = 1e-12
 """Added to mean squares before their root is taken: a whole window is often zero, and its gradient must be finite."""
 
 
+Edges: TypeAlias = tuple[bool, bool]
+"""Whether the first and the last row of a part of a map are borders of the map."""
+
+WHOLE: Final = (True, True)
+"""The edges of a map that is not in parts."""
+
+
 def convolve(
     features: Float[Tensor, "1 c h w"],
     kernel: Float[Tensor, "k c 3 3"],
@@ -28,8 +35,12 @@ def convolve(
     *,
     dtype: torch.dtype | None = None,
     masked: bool = False,
-) -> Float[Tensor, "1 k h w"]:
+    edges: Edges = WHOLE,
+) -> Float[Tensor, "1 k _h w"]:
     """Convolve and clip at zero (ReLU); `padding` is what lies beyond the border. `reflect` needs maps of 2 x 2.
+
+    `edges` tells whether the first and the last row of the map are its upper and lower border; a row that is not (of
+    a part of a map) only serves its neighbour and has no response of its own.
 
     The result comes in `dtype` (None: the format of features and kernel). `masked` promises that every gradient that
     will come back is zero already wherever the result is, so that it need not be masked once more;
@@ -37,9 +48,9 @@ def convolve(
     """
     response: Tensor
     if dtype is None or dtype == features.dtype:
-        response = _ConvolutionReLU.apply(features, kernel, bias, padding, masked)  # type: ignore[no-untyped-call]
+        response = _ConvolutionReLU.apply(features, kernel, bias, padding, edges, masked)  # type: ignore[no-untyped-call]
     else:
-        response = _FirstConvolutionReLU.apply(features, kernel, bias, padding, dtype)  # type: ignore[no-untyped-call]
+        response = _FirstConvolutionReLU.apply(features, kernel, bias, padding, edges, dtype)  # type: ignore[no-untyped-call]
     return response
 
 
@@ -56,17 +67,19 @@ class _ConvolutionReLU(torch.autograd.Function):
     """Pad a map, convolve it and clip at zero; `masked` as in `convolve`."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, kernel: Tensor, bias: Tensor, padding: Padding, masked: bool) -> Tensor:
-        response = F.conv2d(pad(features, padding), kernel, bias).relu_()
-        ctx.padding, ctx.masked = padding, masked
+    def forward(
+        ctx: Any, features: Tensor, kernel: Tensor, bias: Tensor, padding: Padding, edges: Edges, masked: bool
+    ) -> Tensor:
+        response = F.conv2d(pad(features, padding, edges), kernel, bias).relu_()
+        ctx.border, ctx.masked = (padding, edges), masked
         ctx.save_for_backward(kernel, *(() if masked else (response,)))
         return response
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         kernel, *response = ctx.saved_tensors
         gradient = gradients[0] if ctx.masked else _where_positive(gradients[0], response[0])
-        return _fold(_back_through(gradient, kernel), ctx.padding), None, None, None, None
+        return _fold(_back_through(gradient, kernel), *ctx.border), None, None, None, None, None
 
 
 class _FirstConvolutionReLU(torch.autograd.Function):
@@ -77,26 +90,32 @@ class _FirstConvolutionReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, picture: Tensor, kernel: Tensor, bias: Tensor, padding: Padding, dtype: torch.dtype
+        ctx: Any,
+        picture: Tensor,
+        kernel: Tensor,
+        bias: Tensor,
+        padding: Padding,
+        edges: Edges,
+        dtype: torch.dtype,
     ) -> Tensor:
-        padded = pad(picture, padding)
-        height, width = picture.shape[2:]
+        padded = pad(picture, padding, edges)
+        height, width = padded.shape[2] - 2, padded.shape[3] - 2
         response = padded.new_empty((1, height, width, len(kernel)), dtype=dtype).permute(0, 3, 1, 2)
         for top, bottom in _strips(height, width):
             response[:, :, top:bottom] = F.conv2d(padded[:, :, top : bottom + 2], kernel, bias).relu_()
-        ctx.padding = padding
+        ctx.border = padding, edges
         ctx.save_for_backward(kernel, response)
         return response
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         kernel, response = ctx.saved_tensors
         height, width = response.shape[2:]
         picture = kernel.new_zeros((1, kernel.shape[1], height + 2, width + 2))
         for top, bottom in _strips(height, width):
             strip = _where_positive(gradients[0][:, :, top:bottom], response[:, :, top:bottom]).to(kernel.dtype)
             picture[:, :, top : bottom + 2] += _back_through(strip, kernel)
-        return _fold(picture, ctx.padding), None, None, None, None
+        return _fold(picture, *ctx.border), None, None, None, None, None
 
 
 class _RootMeanSquare(torch.autograd.Function):
@@ -156,20 +175,23 @@ def _back_through(gradient: Float[Tensor, "1 k h w"], kernel: Float[Tensor, "k c
     return result
 
 
-def pad(maps: Float[Tensor, "1 c h w"], padding: Padding) -> Float[Tensor, "1 c h+2 w+2"]:
+def pad(maps: Float[Tensor, "1 c h w"], padding: Padding, edges: Edges = WHOLE) -> Float[Tensor, "1 c _h w+2"]:
     """Add a border of one position; `reflect` needs maps of 2 x 2."""
-    return F.pad(maps, (1, 1, 1, 1), mode="constant" if padding == "zeros" else padding)
+    return F.pad(maps, (1, 1, *map(int, edges)), mode="constant" if padding == "zeros" else padding)
 
 
-def _fold(padded: Float[Tensor, "1 c _h _w"], padding: Padding) -> Float[Tensor, "1 c h w"]:
+def _fold(padded: Float[Tensor, "1 c _h _w"], padding: Padding, edges: Edges) -> Float[Tensor, "1 c h w"]:
     """Return the gradient of a map from that of the padded map, which is changed in place and looked into."""
+    first, last = map(int, edges)
     if padding != "zeros":
         inward = 2 if padding == "reflect" else 1
-        for dim in (2, 3):
-            last = padded.shape[dim] - 1
-            padded.select(dim, inward).add_(padded.select(dim, 0))
-            padded.select(dim, last - inward).add_(padded.select(dim, last))
-    return padded[:, :, 1:-1, 1:-1]
+        for dim, (before, after) in ((2, (first, last)), (3, (1, 1))):
+            end = padded.shape[dim] - 1
+            if before:
+                padded.select(dim, inward).add_(padded.select(dim, 0))
+            if after:
+                padded.select(dim, end - inward).add_(padded.select(dim, end))
+    return padded[:, :, first : padded.shape[2] - last, 1:-1]
 
 
 def _strips(height: int, width: int) -> list[tuple[int, int]]:

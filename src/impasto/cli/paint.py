@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from impasto.api import Result, Run, keep_memory
+from impasto.api import Result, Run, keep_memory, return_memory_if_scarce
 from impasto.cli.console import say, say_json, warn
 from impasto.cli.destination import Destination
 from impasto.cli.display import Display, make_display
@@ -39,6 +39,7 @@ def paint(
     keep_memory()
     events: SimpleQueue[Event] = SimpleQueue()
     run = begin(events.put)
+    return_memory_if_scarce(math.prod(run.size))
     watch = _Watch(run, destination, keeps_snapshots=folder is None)
     with first_signal_calls(watch.stop):
         with make_display(Estimate(plan_levels(run.recipe, *watch.size)), quiet=telling.quiet) as display:

@@ -1,6 +1,6 @@
 """What is minimised: statistics of feature maps, terms as pure functions, and the objective that weighs them."""
 
-from impasto.losses.objective import TERMS, Objective, needed_layers
+from impasto.losses.objective import TERMS, Objective, make_extractor, needed_layers
 from impasto.losses.statistics import gram, mean_gram
 from impasto.losses.terms import content_loss, style_loss, total_variation
 
@@ -9,6 +9,7 @@ __all__ = [
     "Objective",
     "content_loss",
     "gram",
+    "make_extractor",
     "mean_gram",
     "needed_layers",
     "style_loss",

@@ -6,9 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.losses.matching import faint_length, unit_vectors
-from impasto.losses.products import precise
 from impasto.losses.statistics import gram
-from impasto.losses.terms import TINY
 
 MOST_VECTORS = 4096
 """More vectors than this are refused by `self_similarity_loss`, whose memory grows with their square."""
@@ -74,19 +72,6 @@ def color_anchor_loss(picture: Float[Tensor, "1 3 h w"], target: Float[Tensor, "
     """
     factor = max(1, min(16, min(picture.shape[2:]) // 4))
     return (_shrink(picture, factor) - _shrink(target.detach(), factor)).square().mean() / _EVEN_VARIANCE
-
-
-def weighted_content_loss(
-    features: Float[Tensor, "1 c h w"], target: Float[Tensor, "1 c h w"], weight: Float[Tensor, "1 1 h w"]
-) -> Float[Tensor, ""]:
-    """Compare features with the photo's where it matters: sum w (F - P)^2 / sum w P^2.
-
-    `weight` says how much each place counts, at least 0, about 1 on average; with 1 everywhere this is the relative
-    `content_loss` (Gatys et al. 2015, eq. 1). 13 ms at conv4_2 of a 512 px picture on one thread.
-    """
-    target = precise(target.detach())
-    squares = (precise(features) - target).square()
-    return (weight * squares).sum() / ((weight * target.square()).sum() + TINY)
 
 
 def _shrink(picture: Float[Tensor, "1 3 h w"], factor: int) -> Float[Tensor, "1 3 _h _w"]:

@@ -5,8 +5,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from impasto.backbones.products import precise
 from impasto.losses.derivatives import with_gradient
-from impasto.losses.products import precise
 from impasto.losses.terms import TINY
 
 SORTED_AT_ONCE = 2**22

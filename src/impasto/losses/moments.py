@@ -7,21 +7,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.backbones.moments import Moments, mean_covariance
+from impasto.backbones.products import centred, flat, pieces, rounded_mean
 from impasto.losses.derivatives import with_gradient
-from impasto.losses.products import centred, flat, pieces, quick_products, rounded_mean, slope_product
 from impasto.losses.terms import TINY
 
 _FLOOR = 1e-4
 """What `wasserstein2_loss` adds to both covariances, as a share of the style's mean variance."""
 
 
-def mean_std(features: Float[Tensor, "1 c h w"]) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
+def mean_std(features: Float[Tensor, "1 c h w"] | Moments) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
     """Return the mean and the standard deviation of every channel over the positions, in fp32 or better.
 
     The gradient of the deviation of a channel that is constant is 0, where that of a bare root would be infinite.
     About 8 operations for each of the n c features, gradient included: 38 ms at conv1_1 and 1 ms at conv4_1 of a
-    512 px picture on one thread. Keeps only the features themselves.
+    512 px picture on one thread. Keeps only the features themselves. Of moments the deviation is the root of the
+    covariance's diagonal.
     """
+    if isinstance(features, Moments):
+        return features.mean, (features.covariance.diagonal().clamp(min=0) + TINY).sqrt()
     mean, std = _MeanStd.apply(features)  # type: ignore[no-untyped-call]
     return mean, std
 
@@ -35,7 +39,7 @@ class _MeanStd(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
         maps = flat(features)
-        shift = _near_mean(maps)
+        shift = next(pieces(maps)).mean(dim=1)
         total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
         for some in centred(maps, shift):
             total += some.sum(dim=1)
@@ -70,50 +74,6 @@ def mean_std_loss(
     """
     error = (mean - target_mean).square().sum() + (std - target_std).square().sum()
     return error / (target_mean.square().sum() + target_std.square().sum() + TINY)
-
-
-def mean_covariance(features: Float[Tensor, "1 c h w"]) -> tuple[Float[Tensor, "c"], Float[Tensor, "c c"]]:
-    """Return the mean of the features and their covariance, both over the positions, in fp32 or better.
-
-    Twice n c^2 multiplications, gradient included: 83 ms at conv1_1 (n = 262144 positions, c = 64 channels) and 42 ms
-    at conv4_1 (4096, 512) of a 512 px picture on one thread in fp32, 33 and 16 ms for bf16 features. Keeps only the
-    features themselves.
-    """
-    mean, covariance = _Moments.apply(features)  # type: ignore[no-untyped-call]
-    return mean, covariance
-
-
-class _Moments(torch.autograd.Function):
-    """Mean m and covariance C = (F - m)(F - m)^T / n; the gradient is (D + D^T)(F - m) / n + d / n, in one product.
-
-    Only the features themselves are kept, in the precision in which they came.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
-        maps = flat(features)
-        shift = _near_mean(maps)
-        total, products = torch.zeros_like(shift), shift.new_zeros(len(shift), len(shift))
-        with quick_products(features):
-            for some in centred(maps, shift):
-                total += some.sum(dim=1)
-                products.addmm_(some, some.T)
-        rest = total / maps.shape[1]
-        mean = shift + rest
-        ctx.save_for_backward(features, mean)
-        return mean, products / maps.shape[1] - rest.outer(rest)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        features, mean = ctx.saved_tensors
-        positions = features.shape[2] * features.shape[3]
-        slope = (gradients[1] + gradients[1].T) / positions
-        return slope_product(slope, features, mean=mean, constant=gradients[0] / positions)
-
-
-def _near_mean(maps: Float[Tensor, "c n"]) -> Float[Tensor, "c"]:
-    """Return the mean of the first positions: near enough to the mean of all that no small variance is lost."""
-    return next(pieces(maps)).mean(dim=1)
 
 
 @dataclass(frozen=True)
@@ -156,14 +116,14 @@ def wasserstein2_loss(
     return error / (target.mean.square().sum() + target.covariance.trace() + TINY)
 
 
-def gaussian_loss(features: Float[Tensor, "1 c h w"], target: GaussianTarget) -> Float[Tensor, ""]:
-    """Return `wasserstein2_loss` of the moments of a map, the cheaper way for maps with fewer positions than channels.
+def gaussian_loss(features: Float[Tensor, "1 c h w"] | Moments, target: GaussianTarget) -> Float[Tensor, ""]:
+    """Return `wasserstein2_loss` of moments or of a map's, the cheaper way for maps with fewer positions than channels.
 
     Of n positions at most n directions vary, so an eigendecomposition of n x n instead of c x c does: 0.2 instead of
     25 ms on one thread for 64 positions of 512 channels. `_FLOOR` is not needed there and not added, which changes
     the loss by one or two per cent.
     """
-    if features.shape[2] * features.shape[3] >= features.shape[1]:
+    if isinstance(features, Moments) or features.shape[2] * features.shape[3] >= features.shape[1]:
         return wasserstein2_loss(*mean_covariance(features), target)
     error, slope = _few_positions(features.detach(), target)
     return with_gradient(error, features, slope) / (target.mean.square().sum() + target.covariance.trace() + TINY)

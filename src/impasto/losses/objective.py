@@ -1,15 +1,16 @@
 """The objective: weighted terms bound to photo and style at one size."""
 
 from collections.abc import Collection
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Extractor
+from impasto.backbones import Extractor, Weights
 from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
-from impasto.losses.palette import Models, Term, View, content_term, style_term
+from impasto.losses.palette import Models, Term, View, content_term, layers_of_moments, style_term, untaught_border
 from impasto.losses.terms import total_variation
 from impasto.recipe import Recipe
 
@@ -23,6 +24,21 @@ _USUAL_DISTANCE = 0.3
 def needed_layers(recipe: Recipe) -> Collection[str]:
     """Return the layers that a recipe's terms look at."""
     return {**recipe.content_layer_weights, **recipe.style_layer_weights}
+
+
+def make_extractor(
+    weights: Weights, recipe: Recipe, *, precision: Literal["fp32", "bf16"], device: torch.device
+) -> Extractor:
+    """Return the network as a recipe's terms need it."""
+    return Extractor(
+        weights,
+        layers=needed_layers(recipe),
+        of_moments=layers_of_moments(recipe),
+        pooling=recipe.pooling,
+        padding=recipe.padding,
+        precision=precision,
+        device=device,
+    )
 
 
 class Objective:
@@ -52,7 +68,7 @@ class Objective:
         with torch.no_grad():
             models = Models(
                 content=View(content, extractor(content)),
-                style=View(style, extractor(style)),
+                style=View(style, extractor(style, border=untaught_border(recipe))),
                 importance=importance,
             )
             self._gamut = gamut_of(models.style.picture)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.backbones import Features
+from impasto.backbones.moments import Moments, mean_covariance
+from impasto.layers import layer_stride
 from impasto.losses.grain import grain, grain_loss
-from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss, weighted_content_loss
+from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss
 from impasto.losses.matching import (
     histogram_loss,
     histogram_targets,
@@ -19,14 +22,15 @@ from impasto.losses.matching import (
     sliced_targets,
     sliced_wasserstein_loss,
 )
-from impasto.losses.moments import gaussian_loss, gaussian_target, mean_covariance, mean_std, mean_std_loss
+from impasto.losses.moments import gaussian_loss, gaussian_target, mean_std, mean_std_loss
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
 from impasto.losses.statistics import mean_gram
-from impasto.losses.terms import content_loss, style_loss
+from impasto.losses.terms import content_loss, content_scale, style_loss
 from impasto.recipe import Recipe
 
 Maps: TypeAlias = Mapping[str, Float[Tensor, "1 _c _h _w"]]
-LayerLoss: TypeAlias = Callable[[Float[Tensor, "1 c h w"]], Float[Tensor, ""]]
+MapLoss: TypeAlias = Callable[[Float[Tensor, "1 c h w"]], Float[Tensor, ""]]
+MomentLoss: TypeAlias = Callable[[Float[Tensor, "1 c h w"] | Moments], Float[Tensor, ""]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class View:
     """A picture, RGB in [0, 1], and what the network sees in it."""
 
     picture: Float[Tensor, "1 3 h w"]
-    features: Maps
+    features: Features
 
 
 Term: TypeAlias = Callable[[View], Float[Tensor, ""]]
@@ -72,16 +76,29 @@ def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Gener
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
-    learn = _inner if recipe.style_margin and recipe.style_crop is None else _whole
-    losses = {
-        layer: _LAYER_LOSSES[name](
-            recipe, learn(models.style.features[layer]), _area(models.content.features[layer]), generator
+    if name in _MOMENT_LOSSES:
+        by_moments = {layer: _MOMENT_LOSSES[name](recipe, _taught(recipe, models, layer)) for layer in weights}
+        return lambda view: _sum(
+            view, {layer: weight * by_moments[layer](view.features.seen(layer)) for layer, weight in weights.items()}
         )
-        for layer in weights
-    }
+    losses = {}
+    for layer in weights:
+        maps, positions = _inner(models.style.features[layer], recipe), _area(models.content.picture, layer)
+        losses[layer] = _MAP_LOSSES[name](recipe, maps, positions, generator)
     return lambda view: _sum(
         view, {layer: weight * losses[layer](view.features[layer]) for layer, weight in weights.items()}
     )
+
+
+def layers_of_moments(recipe: Recipe) -> frozenset[str]:
+    """Return the layers in which all that a recipe's terms look at is mean and covariance."""
+    if not set(_weighted(recipe.style_loss_weights)) <= {*_MOMENT_LOSSES, "grain"}:
+        return frozenset()
+    return frozenset(_weighted(recipe.style_layer_weights)) - frozenset(_weighted(recipe.content_layer_weights))
+
+
+def _weighted(weights: Mapping[str, float]) -> list[str]:
+    return [name for name, weight in weights.items() if weight]
 
 
 def _sum(view: View, parts: Mapping[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
@@ -94,27 +111,25 @@ def _sum(view: View, parts: Mapping[str, Float[Tensor, ""]]) -> Float[Tensor, ""
 def _features(recipe: Recipe, models: Models) -> Term:
     weights = {layer: weight for layer, weight in recipe.content_layer_weights.items() if weight}
     targets = {layer: models.content.features[layer] for layer in weights}
-    maps = (
+    places = (
         {}
-        if models.importance is None
+        if models.importance is None or recipe.normalization != "relative"
         else {
             layer: torch.nn.functional.adaptive_avg_pool2d(models.importance, (target.shape[2], target.shape[3]))
             for layer, target in targets.items()
         }
     )
 
-    def term(view: View) -> Float[Tensor, ""]:
-        parts = {}
-        for layer, weight in weights.items():
-            features, target = view.features[layer], targets[layer]
-            if layer in maps and recipe.normalization == "relative":
-                loss = weighted_content_loss(features, target, maps[layer])
-            else:
-                loss = content_loss(features, target, normalization=recipe.normalization)
-            parts[layer] = weight * loss
-        return _sum(view, parts)
+    how: Any = {"normalization": recipe.normalization}
+    scales = {
+        layer: content_scale(target, weight=places.get(layer), **how).detach() for layer, target in targets.items()
+    }
 
-    return term
+    def compare(view: View, layer: str) -> Float[Tensor, ""]:
+        maps, weight = view.features[layer], places.get(layer)
+        return content_loss(maps, targets[layer], weight=weight, scale=scales[layer], **how)
+
+    return lambda view: _sum(view, {layer: weight * compare(view, layer) for layer, weight in weights.items()})
 
 
 def _self_similarity(recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
@@ -127,61 +142,73 @@ def _self_similarity(recipe: Recipe, models: Models, generator: torch.Generator)
 # -- style -------------------------------------------------------------------------------------------------------------
 
 
-def _whole(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
-    return features
-
-
-def _inner(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c _h _w"]:
-    """Leave the outermost positions out of maps of 6 x 6 and more.
+def untaught_border(recipe: Recipe) -> int:
+    """Return how many outermost positions of the style's maps do not teach.
 
     Where a style image is cut, strokes end and what is beyond is invented by the padding; a canvas that learns from
     there grows a border.
     """
-    if min(features.shape[2:]) < 6:
+    return 1 if recipe.style_margin and recipe.style_crop is None else 0
+
+
+def _inner(features: Float[Tensor, "1 c h w"], recipe: Recipe) -> Float[Tensor, "1 c _h _w"]:
+    """Leave the border that does not teach out of maps of 6 x 6 and more."""
+    border = untaught_border(recipe)
+    if not border or min(features.shape[2:]) < 6:
         return features
-    return features[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
+    return features[:, :, border:-border, border:-border].contiguous(memory_format=torch.channels_last)
 
 
-def _gram(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
+def _taught(recipe: Recipe, models: Models, layer: str) -> Tensor | Moments:
+    """Return what a layer teaches: a map, or moments that leave the border out already."""
+    seen = models.style.features.seen(layer)
+    return seen if isinstance(seen, Moments) else _inner(seen, recipe)
+
+
+def _gram(recipe: Recipe, style: Tensor | Moments) -> MomentLoss:
     target = mean_gram(style)
     return lambda features: style_loss(mean_gram(features), target, normalization=recipe.normalization)
 
 
-def _mean_std(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
+def _mean_std(recipe: Recipe, style: Tensor | Moments) -> MomentLoss:
     target = mean_std(style)
     return lambda features: mean_std_loss(*mean_std(features), *target)
 
 
-def _wasserstein(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
+def _wasserstein(recipe: Recipe, style: Tensor | Moments) -> MomentLoss:
     target = gaussian_target(*mean_covariance(style))
     return lambda features: gaussian_loss(features, target)
 
 
-def _sliced(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
+def _sliced(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> MapLoss:
     directions = random_directions(style.shape[1], recipe.directions, generator).to(style.device)
     target = sliced_targets(style, directions, positions=positions)
     return lambda features: sliced_wasserstein_loss(features, target, directions)
 
 
-def _histogram(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
+def _histogram(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> MapLoss:
     target = histogram_targets(style, positions=positions)
     return lambda features: histogram_loss(features, target)
 
 
-def _nearest(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> LayerLoss:
+def _nearest(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> MapLoss:
     vectors = sample_vectors(style, recipe.samples, generator)
     return lambda features: nearest_neighbor_loss(features, vectors)
 
 
-_LAYER_LOSSES: Final[dict[str, Callable[[Recipe, Tensor, int, torch.Generator], LayerLoss]]] = {
+_MOMENT_LOSSES: Final[dict[str, Callable[[Recipe, Tensor | Moments], MomentLoss]]] = {
     "gram": _gram,
     "mean_std": _mean_std,
     "wasserstein": _wasserstein,
+}
+"""Style losses of one layer that look at its mean and covariance; each takes the recipe and the style's."""
+
+_MAP_LOSSES: Final[dict[str, Callable[[Recipe, Tensor, int, torch.Generator], MapLoss]]] = {
     "sliced": _sliced,
     "histogram": _histogram,
     "nearest": _nearest,
 }
-"""Style losses that look at one layer at a time; each takes the recipe, the style's features, and the number of
+"""Style losses that look at every position of a layer; each takes the recipe, the style's features, and the number of
 positions that the canvas has in this layer."""
 
 
@@ -213,5 +240,7 @@ def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Te
     return sample_positions(height, width, samples, generator).to(view.picture.device)
 
 
-def _area(features: Float[Tensor, "1 c h w"]) -> int:
-    return features.shape[2] * features.shape[3]
+def _area(picture: Float[Tensor, "1 3 h w"], layer: str) -> int:
+    """Return how many positions the layer's map of a picture has."""
+    stride = layer_stride(layer)
+    return (picture.shape[2] // stride) * (picture.shape[3] // stride)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.losses.products import precise
+from impasto.backbones.products import precise
 
 
 def sample_positions(h: int, w: int, count: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.losses.products import self_product, slope_product
+from impasto.backbones.moments import Moments
+from impasto.backbones.products import self_product, slope_product
 
 
 def gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
@@ -35,9 +36,12 @@ class _SelfProduct(torch.autograd.Function):
         return slope_product(gradients[0] + gradients[0].T, features)
 
 
-def mean_gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
+def mean_gram(features: Float[Tensor, "1 c h w"] | Moments) -> Float[Tensor, "c c"]:
     """Return the Gram matrix divided by the number of positions: the mean of f f^T.
 
-    Pictures of different sizes can be compared by it, because each is divided by its own area.
+    Pictures of different sizes can be compared by it, because each is divided by its own area. Of moments it
+    is the covariance plus m m^T.
     """
+    if isinstance(features, Moments):
+        return features.covariance + features.mean.outer(features.mean)
     return gram(features) / (features.shape[2] * features.shape[3])

@@ -13,6 +13,8 @@ Each takes a `normalization`:
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.backbones.products import precise
+from impasto.losses.squares import squared_error, squared_sum
 from impasto.recipe import Normalization
 
 TINY = 1e-12
@@ -20,19 +22,34 @@ TINY = 1e-12
 
 
 def content_loss(
-    features: Float[Tensor, "b c h w"], target: Float[Tensor, "b c h w"], *, normalization: Normalization
+    features: Float[Tensor, "b c h w"],
+    target: Float[Tensor, "b c h w"],
+    *,
+    normalization: Normalization,
+    weight: Float[Tensor, "1 1 h w"] | None = None,
+    scale: Float[Tensor, ""] | None = None,
 ) -> Float[Tensor, ""]:
     """Compare features with the photo's.
 
     `paper`: 1/2 sum (F - P)^2 (Gatys et al. 2015, eq. 1); `size_free`: mean (F - P)^2;
-    `relative`: sum (F - P)^2 / sum P^2.
+    `relative`: sum (F - P)^2 / sum P^2. `weight` says how much each place counts in these sums, at least 0, about 1 on
+    average; `scale` is the target's `content_scale`, for those who know it already. Target and weight get no gradient.
     """
-    squares = (features.float() - target.float() if features.dtype.itemsize < 4 else features - target).square()
-    if normalization == "paper":
-        return squares.sum() / 2
-    if normalization == "size_free":
-        return squares.mean()
-    return squares.sum() / (target.float().square().sum() + TINY)
+    if scale is None:
+        scale = content_scale(target, normalization=normalization, weight=weight)
+    return squared_error(features, target, weight) / scale
+
+
+def content_scale(
+    target: Float[Tensor, "b c h w"],
+    *,
+    normalization: Normalization,
+    weight: Float[Tensor, "1 1 h w"] | None = None,
+) -> Float[Tensor, ""]:
+    """Return what `content_loss` divides the squared error by."""
+    if normalization == "relative":
+        return squared_sum(target, weight) + TINY
+    return precise(target.new_tensor(2.0 if normalization == "paper" else target.numel()))
 
 
 def style_loss(

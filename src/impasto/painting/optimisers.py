@@ -122,9 +122,18 @@ class GuardedLBFGS(_Stateful):
     _LEAST_CURVATURE = 1e-3
     """Least cosine between step and change of gradient that counts as curvature; half precision's noise is below."""
 
-    def __init__(self, start: Float[Tensor, "*shape"], *, history: int, max_step: float) -> None:
+    def __init__(
+        self,
+        start: Float[Tensor, "*shape"],
+        *,
+        history: int,
+        max_step: float,
+        history_dtype: torch.dtype | None = None,
+    ) -> None:
+        """Begin at `start`. Pairs are kept in `history_dtype` (None: that of `start`), all else in that of `start`."""
         self.accepted = start
         self._history = history
+        self._history_dtype = history_dtype or start.dtype
         self._max_step = max_step
         self.restart()
 
@@ -134,8 +143,8 @@ class GuardedLBFGS(_Stateful):
         self._trial = z
         self._gradient = torch.zeros_like(z)
         self._losses = z.new_full((self._WINDOW,), torch.inf)
-        self._steps = z.new_zeros((self._history, z.numel()))
-        self._changes = z.new_zeros((self._history, z.numel()))
+        self._steps = z.new_zeros((self._history, z.numel()), dtype=self._history_dtype)
+        self._changes = torch.zeros_like(self._steps)
         self._rho = z.new_zeros((self._history,))
         self._scale = z.new_zeros(())
         self._shrink = z.new_ones(())
@@ -171,8 +180,9 @@ class GuardedLBFGS(_Stateful):
 
     def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
         """Put the last step and its change of gradient into the history, or an inert pair if it teaches nothing."""
-        step = (self._trial - self.accepted).flatten()
-        change = (gradient - self._gradient).flatten()
+        # What the history keeps is what the curvature is taken of, however short its number format.
+        step = self._rounded(self._trial - self.accepted)
+        change = self._rounded(gradient - self._gradient)
         curvature = step @ change
         usable = usable & (curvature > self._LEAST_CURVATURE * step.norm() * change.norm())
         slot = int(self._count) % len(self._rho)
@@ -182,23 +192,25 @@ class GuardedLBFGS(_Stateful):
         self._scale = torch.where(usable, curvature / (change @ change), self._scale)
         self._count = self._count + 1
 
+    def _rounded(self, vector: Float[Tensor, "*shape"]) -> Float[Tensor, "n"]:
+        return vector.flatten().to(self._history_dtype).to(vector.dtype)
+
     def _direction(self) -> Float[Tensor, "n"]:
         """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
         gradient = self._gradient.flatten()
-        plain = -gradient * (self._FIRST_STEP / _rms(gradient))
         newest = int(self._count) - 1
         order = [(newest - i) % len(self._rho) for i in range(min(len(self._rho), int(self._count)))]
-        q = gradient
+        q = gradient.clone()
         alphas = []
         for i in order:
-            alphas.append(self._rho[i] * (self._steps[i] @ q))
-            q = q - alphas[-1] * self._changes[i]
+            alphas.append(self._rho[i] * (self._steps[i].to(q.dtype) @ q))
+            q.addcmul_(self._changes[i].to(q.dtype), alphas[-1], value=-1)
         known = (self._rho > 0).any()
-        q = q * torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
+        q *= torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
         for i, alpha in zip(reversed(order), reversed(alphas), strict=True):
-            q = q + (alpha - self._rho[i] * (self._changes[i] @ q)) * self._steps[i]
+            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * (self._changes[i].to(q.dtype) @ q))
         descends = q @ gradient > 1e-6 * q.norm() * gradient.norm()
-        return torch.where(descends, -q, plain)
+        return torch.where(descends, -q, -gradient * (self._FIRST_STEP / _rms(gradient)))
 
     def _bounded(self, direction: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
         return direction * ((self._max_step / _rms(direction)).clamp(max=1) * self._shrink)
@@ -212,4 +224,6 @@ def make_optimiser(recipe: Recipe, start: Float[Tensor, "*shape"]) -> Optimiser:
     """Return the recipe's optimiser, to begin at `start` (coordinates of a canvas)."""
     if recipe.optimizer == "adam":
         return Adam(start, learning_rate=recipe.learning_rate)
-    return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step)
+    # Gradients that come through a network in bf16 have no more digits than that; the history takes half the memory.
+    history_dtype = torch.bfloat16 if recipe.precision == "bf16" else None
+    return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step, history_dtype=history_dtype)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.losses import products
-from impasto.losses.products import centred, pieces, quick_products, self_product, slope_product
+from impasto.backbones import products
+from impasto.backbones.products import centred, pieces, quick_products, self_product, slope_product
 
 
 def maps(channels: int, height: int, width: int, seed: int, dtype: torch.dtype) -> torch.Tensor:
