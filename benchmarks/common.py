@@ -20,7 +20,7 @@ def machine() -> dict[str, Any]:
     """Say what the figures were measured on."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
-        "processor": platform.machine(),
+        "processor": _processor(),
         "vector_unit": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
@@ -29,6 +29,17 @@ def machine() -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def _processor() -> str:
+    """Return the processor's name where Linux tells it, with what computes bf16, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    units = [unit for unit in ("avx512_bf16", "amx_bf16") if unit in told.get("flags", "").split()]
+    return " ".join([told.get("model name", platform.machine()), *units])
 
 
 def seconds(work: Callable[[], Any], *, repeats: int) -> dict[str, float]:

