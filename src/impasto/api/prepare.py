@@ -13,6 +13,7 @@ from PIL.Image import Image
 
 from impasto.api.hardware import resolve_hardware
 from impasto.backbones import Weights, check_size, load_weights
+from impasto.control import color_inputs
 from impasto.errors import InputError
 from impasto.images import crop, fit, is_plate, plate_path, read_picture, resize
 from impasto.losses import make_extractor, needed_layers
@@ -96,7 +97,9 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     if recipe.style_crop is not None:
         style = crop(style, recipe.style_crop)
     init = inputs.init.pixels if inputs.init else None
-    scene = Scene(content=_no_larger(inputs.content.pixels, size), style=style, init=init)
+    photo = _no_larger(inputs.content.pixels, size)
+    content, style = color_inputs(recipe, photo, style)
+    scene = Scene(content=content, style=style, init=init, photo=photo)
     coarsest = plan_levels(recipe, *size)[0]
     finest = plan_levels(recipe, *size)[-1]
     for what, (width, height) in (("result", size), ("style image", style_size(recipe, scene, finest))):

@@ -21,7 +21,8 @@ class Result:
 
     `pixels` is the picture, RGB in [0, 1], as it was optimised; `alpha` the photo's transparency at the same size.
     `losses` holds, step by step, the objective (`total`) and its weighted terms (`content`, `style`, `tv`).
-    `loss` is the objective of the picture handed back, `saved_loss` that of its 8-bit version, which is what is saved.
+    `loss` is the objective of the picture handed back, `saved_loss` that of its 8-bit version, which is what is saved;
+    both as it was painted, before the photo's colours are put back where the recipe asks for that.
     `seconds` is the time spent painting; `reason` is `steps`, `plateau` or `stopped`.
     """
 

@@ -2,5 +2,6 @@
 
 from impasto.control.color import recolor
 from impasto.control.importance import importance
+from impasto.control.modes import chroma_share, color_inputs, finish_colors
 
-__all__ = ["importance", "recolor"]
+__all__ = ["chroma_share", "color_inputs", "finish_colors", "importance", "recolor"]

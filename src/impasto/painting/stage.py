@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor
-from impasto.control import importance, recolor
+from impasto.control import chroma_share, finish_colors, importance, recolor
 from impasto.errors import InputError
 from impasto.images import crop, fit, resize
 from impasto.losses import TERMS, Objective
@@ -23,11 +23,15 @@ OTHER_LEVELS = "the run was begun by another version of impasto, which planned o
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What is to be painted, in RGB, [0, 1]: photo, style and, if the canvas starts from a file, that picture."""
+    """What is to be painted, in RGB, [0, 1]: photo, style and, if the canvas starts from a file, that picture.
+
+    `photo` is the photo in its own colours where `content` has none; None: `content` is.
+    """
 
     content: Float[np.ndarray, "h w 3"]
     style: Float[np.ndarray, "sh sw 3"]
     init: Float[np.ndarray, "ih iw 3"] | None = None
+    photo: Float[np.ndarray, "h w 3"] | None = None
 
 
 class Stage:
@@ -46,6 +50,8 @@ class Stage:
     ) -> None:
         """Measure the targets at this level's size and start from `start`, or from what the recipe says."""
         self.level = level
+        self._recipe = recipe
+        self._scene = scene
         content = resize(scene.content, level.width, level.height)
         style = _style_at(recipe, scene, level)
         recolored = recolor(content, style)
@@ -56,7 +62,7 @@ class Stage:
             start = carry_up(start, photo, detail=recipe.detail)
         device = extractor.device
         self._keep_best = recipe.keep_best and not level.above
-        self._canvas = make_canvas(recipe.canvas)
+        self._canvas = make_canvas(recipe.canvas, grey=recipe.color == "luminance")
         self._objective = Objective(
             extractor,
             recipe,
@@ -97,13 +103,21 @@ class Stage:
         self._lowest = torch.full_like(self._lowest, torch.inf)
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the last accepted picture (the best one if the recipe keeps the best), clipped to [0, 1]."""
+        """Return the last accepted picture (the best one if the recipe keeps the best), clipped, in painted colours."""
         chosen = self._optimiser.accepted
         if self._keep_best:
             chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
         with torch.no_grad():
             picture = self._canvas.picture(chosen).clamp(0, 1)
         return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+
+    def finished(self) -> Float[np.ndarray, "h w 3"]:
+        """Return the picture in the colours that the recipe asks for."""
+        picture = self.picture()
+        if not chroma_share(self._recipe):
+            return picture
+        photo = self._scene.content if self._scene.photo is None else self._scene.photo
+        return finish_colors(self._recipe, picture, resize(photo, self.level.width, self.level.height))
 
     def lowest_loss(self) -> float | None:
         """Return the loss of the best picture if the recipe keeps it and there is one."""
