@@ -1,7 +1,7 @@
 """Does bf16 paint the same picture as fp32, as the judges see it?
 
 Four pairs by `default` at 256 px, once in each number format; style and content are impasto's scores. The third run, in
-fp32 with a style weight one per cent larger, tells how far two runs part for no reason at all. fp32 runs on any machine;
+fp32 with a style weight one per cent larger, tells how far two runs part for no reason at all. fp32 runs everywhere;
 bf16 is slow where the processor only emulates it.
 """
 

@@ -5,9 +5,11 @@ import PIL.Image
 import pytest
 
 import impasto
+from impasto.api.prepare import prepare, read_inputs
 from impasto.control.lightness import to_oklab
 from impasto.errors import InputError
 from impasto.images import quantize
+from impasto.recipe import Recipe
 
 SMALL = {"size": 48, "steps": 3, "precision": "fp32", "device": "cpu"}
 
@@ -89,3 +91,34 @@ def test_recolor_keeps_size_and_transparency(photo):
 def test_recolor_refuses_a_strength_out_of_bounds(photo, strength):
     with pytest.raises(InputError, match="from 0 to 100"):
         impasto.recolor(photo, "night", color_strength=strength)
+
+
+def test_recolor_refuses_a_map_it_does_not_know(photo):
+    with pytest.raises(InputError, match="transport, cholesky, histogram"):
+        impasto.recolor.__wrapped__(photo, "night", color_map="rainbow")
+
+
+def test_a_frame_that_does_not_teach_has_no_say_in_colours(photo, painting):
+    framed = np.pad(painting, ((4, 4), (4, 4), (0, 0)), constant_values=1.0)
+    share = 4 / framed.shape[0]
+    told = {"style_margin": share, "style_size": max(framed.shape[:2])}
+    plain = {"style_margin": 0.0, "style_size": max(painting.shape[:2])}
+    for color in ("match", "luminance"):
+        framed_job, plain_job = (
+            prepare(recipe, read_inputs(photo, style, recipe))
+            for style, recipe in (
+                (framed, Recipe(size=48, color=color, **told)),
+                (painting, Recipe(size=48, color=color, **plain)),
+            )
+        )
+        inner = framed_job.scene.style[4:-4, 4:-4]
+        np.testing.assert_allclose(inner, plain_job.scene.style, atol=2 / 255)
+
+
+def test_in_luminance_a_canvas_starts_as_light_as_the_file_it_starts_from(photo, painting, tmp_path):
+    green = np.zeros((48, 64, 3), dtype=np.float32)
+    green[..., 1] = 1.0
+    PIL.Image.fromarray(quantize(green)).save(tmp_path / "green.png")
+    recipe = Recipe(size=48, color="luminance", init=str(tmp_path / "green.png"))
+    scene = prepare(recipe, read_inputs(photo, painting, recipe)).scene
+    np.testing.assert_allclose(to_oklab(scene.init)[..., 0], to_oklab(green)[..., 0], atol=1e-3)

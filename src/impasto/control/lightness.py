@@ -87,7 +87,7 @@ def lightness_only(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h 
 def match_lightness(
     style: Float[np.ndarray, "sh sw 3"], photo: Float[np.ndarray, "h w 3"]
 ) -> Float[np.ndarray, "sh sw 3"]:
-    """Return the style in grey with the mean and deviation of the photo's lightness (Hertzmann et al. 2001).
+    """Return the style in grey with the mean and deviation of the photo's lightness (Hertzmann et al. 2001), clipped.
 
     So a light photo is not painted dark because the style is; source for this use: Gatys et al. 2017, section 5.1.
     """

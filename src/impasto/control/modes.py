@@ -9,15 +9,27 @@ from impasto.recipe import Recipe
 
 
 def color_inputs(
-    recipe: Recipe, photo: Float[np.ndarray, "h w 3"], style: Float[np.ndarray, "sh sw 3"]
+    recipe: Recipe,
+    photo: Float[np.ndarray, "h w 3"],
+    style: Float[np.ndarray, "sh sw 3"],
+    *,
+    margin: tuple[int, int] = (0, 0),
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "sh sw 3"]]:
-    """Return photo and style as the network is to see them, RGB in [0, 1]."""
+    """Return photo and style as the network is to see them, RGB in [0, 1].
+
+    `margin` are columns and rows on each side of the style that do not teach: their colours do not count, and there
+    stands what is next to them.
+    """
+    if recipe.color in ("style", "photo"):
+        return photo, style
+    across, down = margin
+    inner = style[down : style.shape[0] - down, across : style.shape[1] - across]
     if recipe.color == "match":
-        moved = recolor(style, photo, recipe.color_map)
-        return photo, np.asarray(style + recipe.color_strength / 100 * (moved - style), dtype=np.float32)
-    if recipe.color == "luminance":
-        return lightness_only(photo), match_lightness(style, photo)
-    return photo, style
+        moved = recolor(inner, photo, recipe.color_map)
+        changed = np.asarray(inner + recipe.color_strength / 100 * (moved - inner), dtype=np.float32)
+    else:
+        changed, photo = match_lightness(inner, photo), lightness_only(photo)
+    return photo, np.pad(changed, ((down, down), (across, across), (0, 0)), mode="edge")
 
 
 def finish_colors(

@@ -69,7 +69,7 @@ class Stage:
             content=_tensor(content, device),
             style=_tensor(style, device),
             anchor=_tensor(recolored, device),
-            importance=_importance(recipe, content, device),
+            importance=_importance(recipe, self._photo(), device),
             content_factor=recipe.coarse_content**level.above,
         )
         if recipe.adapt:
@@ -116,8 +116,12 @@ class Stage:
         picture = self.picture()
         if not chroma_share(self._recipe):
             return picture
+        return finish_colors(self._recipe, picture, self._photo())
+
+    def _photo(self) -> Float[np.ndarray, "h w 3"]:
+        """Return the photo in its own colours at this level's size."""
         photo = self._scene.content if self._scene.photo is None else self._scene.photo
-        return finish_colors(self._recipe, picture, resize(photo, self.level.width, self.level.height))
+        return resize(photo, self.level.width, self.level.height)
 
     def lowest_loss(self) -> float | None:
         """Return the loss of the best picture if the recipe keeps it and there is one."""
@@ -144,9 +148,12 @@ class Stage:
         self._optimiser.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
 
-def style_size(recipe: Recipe, scene: Scene, level: Level) -> tuple[int, int]:
-    """Return the size at which a level looks at the style: its long side is the canvas's, or shrinks alike."""
-    height, width = scene.style.shape[:2]
+def style_size(recipe: Recipe, shape: tuple[int, ...], level: Level) -> tuple[int, int]:
+    """Return width and height at which a level looks at a style of a shape (height, width).
+
+    Its long side is the canvas's, or shrinks alike.
+    """
+    height, width = shape
     long_side: float = max(level.width, level.height)
     if recipe.style_size is not None:
         long_side = recipe.style_size / recipe.level_ratio**level.above
@@ -161,7 +168,7 @@ def style_margin(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 
 def _style_at(recipe: Recipe, scene: Scene, level: Level) -> Float[np.ndarray, "_h _w 3"]:
     """Return what teaches at this level: the style image at its size there, less the margin."""
-    width, height = style_size(recipe, scene, level)
+    width, height = style_size(recipe, scene.style.shape[:2], level)
     across, down = style_margin(recipe, width, height)
     return crop(resize(scene.style, width, height), (across, down, width - 2 * across, height - 2 * down))
 

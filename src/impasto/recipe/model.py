@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     color: ColorMode = "style"
     """Colors of the `style`; the `photo`'s put back; a style given the photo's (`match`); only `luminance` painted."""
     color_strength: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 100.0
-    """How far `color` goes; 0 is the photo's colors for `style`, the style's for `photo` and `match`, grey."""
+    """How far `color` goes; at 0 `style` has the photo's colors, `photo` and `match` the style's, `luminance` none."""
     color_map: ColorMap = "transport"
     """How colors are given by `match`: two linear maps, or every channel's `histogram`."""
 
