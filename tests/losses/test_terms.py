@@ -150,6 +150,12 @@ def test_half_precision_content_is_compared_in_fp32(weight):
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_mean_of_many_half_precision_numbers_is_divided_by_their_exact_count():
+    f, p = (random_features(3, 33, 50, seed).bfloat16() for seed in (1, 2))
+    expected = (f.double() - p.double()).square().mean()
+    assert content_loss(f, p, normalization="size_free").item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_a_known_scale_is_not_computed_again(monkeypatch):
     f, p, w = random_features(3, 4, 5, 1), random_features(3, 4, 5, 2), places(4, 5)
     how = {"normalization": "relative", "weight": w}

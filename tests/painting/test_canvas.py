@@ -52,3 +52,12 @@ def test_inside_the_box_the_gradient_agrees_with_finite_differences():
     canvas = make_canvas("box")
     inside = canvas.coordinates(random_picture().double() * 0.9 + 0.05).requires_grad_()
     torch.autograd.gradcheck(lambda z: canvas.picture(z).square().sum(), inside)
+
+
+@pytest.mark.parametrize("kind", ["box", "free"])
+def test_a_grey_canvas_has_one_number_for_a_pixel_and_paints_grey(kind):
+    canvas, picture = make_canvas(kind, grey=True), random_picture()
+    coordinates = canvas.coordinates(picture)
+    assert coordinates.shape == (1, 1, 5, 7)
+    shown = canvas.picture(coordinates)
+    torch.testing.assert_close(shown, picture.mean(dim=1, keepdim=True).expand(1, 3, 5, 7), atol=2e-6, rtol=0)

@@ -59,6 +59,42 @@ def test_lbfgs_is_as_quick_as_torch_with_a_line_search():
     assert ours[-1] < 10 * function(x).item() + 1e-9
 
 
+def short(start, dtype=torch.bfloat16):
+    return GuardedLBFGS(start.clone(), history=10, max_step=32.0, history_dtype=dtype)
+
+
+def test_pairs_in_bf16_take_half_the_memory_and_solve_nearly_as_quickly():
+    start, scales = torch.ones(50) * 10, torch.logspace(0, 3, 50)
+    optimisers = [short(start), short(start, None)]
+    losses = [minimise(optimiser, lambda x: (scales * x**2).sum(), 100) for optimiser in optimisers]
+    assert losses[0][-1] < 1e-4 * losses[0][0]
+    sizes = [sum(optimiser.state()[name].nbytes for name in ("_steps", "_changes")) for optimiser in optimisers]
+    assert 2 * sizes[0] == sizes[1]
+
+
+def test_pairs_in_bf16_go_on_from_a_state_as_if_nothing_had_happened():
+    start, scales = torch.linspace(-5, 5, 30), torch.logspace(0, 2, 30)
+    one, other = short(start), short(start)
+
+    def function(x):
+        return (scales * x**2).sum()
+
+    minimise(one, function, 15)
+    other.load_state({name: tensor.clone() for name, tensor in one.state().items()})
+    assert minimise(one, function, 10) == minimise(other, function, 10)
+
+
+def test_a_state_with_longer_pairs_is_rounded_and_its_curvatures_with_it():
+    start, scales = torch.linspace(-5, 5, 30), torch.logspace(0, 2, 30)
+    long, rounded = short(start, None), short(start)
+    minimise(long, lambda x: (scales * x**2).sum(), 15)
+    rounded.load_state(long.state())
+    steps, changes, rho = (rounded.state()[name].float() for name in ("_steps", "_changes", "_rho"))
+    torch.testing.assert_close(rho, 1 / (steps * changes).sum(dim=1), rtol=1e-5, atol=0)
+    losses = minimise(rounded, lambda x: (scales * x**2).sum(), 60)
+    assert losses[-1] < 1e-3 * losses[0]
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), noise=st.floats(0, 0.5), log_scale=st.floats(-4, 6))
 def test_lbfgs_never_ends_above_its_start_however_rough_the_function_and_noisy_the_gradient(seed, noise, log_scale):

@@ -3,16 +3,19 @@
 from impasto.api.calls import resume, start, stylize
 from impasto.api.hardware import keep_memory, return_memory_if_scarce
 from impasto.api.prepare import Job, plate_or_file, prepare
+from impasto.api.recolored import Recolored, recolor
 from impasto.api.result import Result
 from impasto.api.run import Run
 
 __all__ = [
     "Job",
+    "Recolored",
     "Result",
     "Run",
     "keep_memory",
     "plate_or_file",
     "prepare",
+    "recolor",
     "resume",
     "return_memory_if_scarce",
     "start",

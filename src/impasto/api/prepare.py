@@ -13,6 +13,7 @@ from PIL.Image import Image
 
 from impasto.api.hardware import resolve_hardware
 from impasto.backbones import Weights, check_size, load_weights
+from impasto.control import color_inputs, lightness_only
 from impasto.errors import InputError
 from impasto.images import crop, fit, is_plate, plate_path, read_picture, resize
 from impasto.losses import make_extractor, needed_layers
@@ -95,11 +96,36 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     style = inputs.styles[0].pixels
     if recipe.style_crop is not None:
         style = crop(style, recipe.style_crop)
+    _check_sizes(recipe, size, style)
+    return Job(
+        recipe=recipe,
+        inputs=inputs,
+        size=size,
+        weights=load_weights(recipe.weights),
+        scene=_scene(recipe, size, inputs, style),
+    )
+
+
+def _scene(recipe: Recipe, size: tuple[int, int], inputs: RunInputs, style: Float[np.ndarray, "sh sw 3"]) -> Scene:
+    """Give photo, style and the picture that the canvas starts from the colours that the recipe asks for."""
+    photo = _no_larger(inputs.content.pixels, size)
     init = inputs.init.pixels if inputs.init else None
-    scene = Scene(content=_no_larger(inputs.content.pixels, size), style=style, init=init)
+    if recipe.color in ("match", "luminance"):
+        # Colours are counted where they are looked at: a large scan would take seconds and gigabytes.
+        width, height = style_size(recipe, style.shape[:2], plan_levels(recipe, *size)[-1])
+        style = _no_larger(style, (min(width, style.shape[1]), min(height, style.shape[0])))
+        if recipe.color == "luminance" and init is not None:
+            init = lightness_only(init)
+    margin = style_margin(recipe, style.shape[1], style.shape[0])
+    content, style = color_inputs(recipe, photo, style, margin=margin)
+    return Scene(content=content, style=style, init=init, photo=photo)
+
+
+def _check_sizes(recipe: Recipe, size: tuple[int, int], style: Float[np.ndarray, "sh sw 3"]) -> None:
+    """Raise InputError in one line if something is too large or too small to be painted."""
     coarsest = plan_levels(recipe, *size)[0]
     finest = plan_levels(recipe, *size)[-1]
-    for what, (width, height) in (("result", size), ("style image", style_size(recipe, scene, finest))):
+    for what, (width, height) in (("result", size), ("style image", style_size(recipe, style.shape[:2], finest))):
         if width * height > recipe.max_megapixels * 1e6:
             raise InputError(f"a {what} of {width} x {height} px is above the limit: --max-megapixels raises it")
     layers = needed_layers(recipe)
@@ -107,7 +133,7 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
         check_size(coarsest.width, coarsest.height, layers)
     except InputError as error:
         raise InputError(f"the picture is too small at {coarsest.width} x {coarsest.height} px: {error}") from None
-    width, height = style_size(recipe, scene, coarsest)
+    width, height = style_size(recipe, style.shape[:2], coarsest)
     # A tiny style image could be enlarged, but there is nothing in it to learn.
     width, height = min(width, style.shape[1]), min(height, style.shape[0])
     across, down = style_margin(recipe, width, height)
@@ -116,7 +142,6 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
         check_size(width, height, layers)
     except InputError as error:
         raise InputError(f"the style image is too small at {width} x {height} px: {error}") from None
-    return Job(recipe=recipe, inputs=inputs, size=size, weights=load_weights(recipe.weights), scene=scene)
 
 
 def result_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:

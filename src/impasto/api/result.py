@@ -19,9 +19,11 @@ from impasto.recipe import Recipe
 class Result:
     """What a run hands back.
 
-    `pixels` is the picture, RGB in [0, 1], as it was optimised; `alpha` the photo's transparency at the same size.
+    `pixels` is the picture, RGB in [0, 1], in the colours that the recipe asks for; `alpha` the photo's transparency at
+    the same size.
     `losses` holds, step by step, the objective (`total`) and its weighted terms (`content`, `style`, `tv`).
-    `loss` is the objective of the picture handed back, `saved_loss` that of its 8-bit version, which is what is saved.
+    `loss` is the objective of the picture as it was painted, `saved_loss` that of its 8-bit version; that is what is
+    saved, unless the recipe asks for the photo's colours, which are put back afterwards.
     `seconds` is the time spent painting; `reason` is `steps`, `plateau` or `stopped`.
     """
 

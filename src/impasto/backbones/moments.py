@@ -41,6 +41,7 @@ class _Moments(torch.autograd.Function):
         return mean, covariance
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         features, mean = ctx.saved_tensors
         return moments_slope(features, mean, Moments(*gradients), features.shape[2] * features.shape[3])

@@ -80,6 +80,7 @@ class _Streamed(torch.autograd.Function):
         return pooled, *(number for moments in found for number in moments)
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         picture, *means = ctx.saved_tensors
         block: FirstBlock = ctx.block

@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "directions",
         "normalization",
     ),
+    "Color": ("color", "color_strength", "color_map"),
     "Start": ("init", "recolor", "noise_std", "seed"),
     "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
     "Levels": ("levels", "level_ratio", "coarse_steps", "detail"),

@@ -39,7 +39,7 @@ def paint(
     keep_memory()
     events: SimpleQueue[Event] = SimpleQueue()
     run = begin(events.put)
-    return_memory_if_scarce(math.prod(run.size))
+    return_memory_if_scarce(math.prod(run.size), precision=run.recipe.precision)
     watch = _Watch(run, destination, keeps_snapshots=folder is None)
     with first_signal_calls(watch.stop):
         with make_display(Estimate(plan_levels(run.recipe, *watch.size)), quiet=telling.quiet) as display:

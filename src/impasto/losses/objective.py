@@ -23,7 +23,8 @@ _USUAL_DISTANCE = 0.3
 
 def needed_layers(recipe: Recipe) -> Collection[str]:
     """Return the layers that a recipe's terms look at."""
-    return {**recipe.content_layer_weights, **recipe.style_layer_weights}
+    weights = [*recipe.content_layer_weights.items(), *recipe.style_layer_weights.items()]
+    return dict.fromkeys(layer for layer, weight in weights if weight)
 
 
 def make_extractor(

@@ -49,7 +49,7 @@ def content_scale(
     """Return what `content_loss` divides the squared error by."""
     if normalization == "relative":
         return squared_sum(target, weight) + TINY
-    return precise(target.new_tensor(2.0 if normalization == "paper" else target.numel()))
+    return precise(target.new_zeros(())).new_tensor(2.0 if normalization == "paper" else float(target.numel()))
 
 
 def style_loss(

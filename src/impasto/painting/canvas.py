@@ -17,11 +17,11 @@ from impasto.recipe import CanvasKind
 class Canvas(Protocol):
     """A way to write a picture as unconstrained coordinates, and back."""
 
-    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 _c h w"]:
         """Return the coordinates at which the canvas shows this picture (RGB in [0, 1])."""
         ...
 
-    def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+    def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
         """Return the picture, differentiable; only `free` leaves [0, 1]."""
         ...
 
@@ -73,6 +73,23 @@ class _ClipPassingGradient(torch.autograd.Function):
         return gradients[0]
 
 
-def make_canvas(kind: CanvasKind) -> Canvas:
-    """Return the canvas of that name."""
-    return BoxCanvas() if kind == "box" else FreeCanvas()
+class GreyCanvas:
+    """Lightness alone is optimised: one number for a pixel, the same for red, green and blue."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        """Write the grey levels as another canvas writes colours."""
+        self._canvas = canvas
+
+    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 1 h w"]:
+        """Return the coordinates of the mean of the channels."""
+        return self._canvas.coordinates(picture.mean(dim=1, keepdim=True).expand_as(picture))[:, :1]
+
+    def picture(self, coordinates: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return a grey picture."""
+        return self._canvas.picture(coordinates.expand(-1, 3, -1, -1))
+
+
+def make_canvas(kind: CanvasKind, *, grey: bool = False) -> Canvas:
+    """Return the canvas of that name, for lightness alone if `grey`."""
+    canvas: Canvas = BoxCanvas() if kind == "box" else FreeCanvas()
+    return GreyCanvas(canvas) if grey else canvas

@@ -83,8 +83,11 @@ class Painter:
         return self._owes_snapshot
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture as it is now, in [0, 1], at the size of the current level; from any thread."""
-        return self._stage.picture()
+        """Return the picture as it is now, in [0, 1], at the size of the current level; from any thread.
+
+        It has the colours that the recipe asks for.
+        """
+        return self._stage.finished()
 
     def settle(self) -> list[Step]:
         """Return the events of steps that are done but not told yet (a GPU's numbers come late)."""
@@ -185,7 +188,7 @@ class Painter:
         return losses[-1] > losses[0] * (1 - self.recipe.plateau)
 
     def _finished(self, reason: StopReason) -> Finished:
-        saved = self._stage.loss_of(quantize(self.picture()).astype(np.float32) / 255.0)
+        saved = self._stage.loss_of(quantize(self._stage.picture()).astype(np.float32) / 255.0)
         last = self._stage.lowest_loss()
         if last is None and self._losses:
             last = self._losses[-1]

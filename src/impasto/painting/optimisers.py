@@ -115,6 +115,15 @@ class GuardedLBFGS(_Stateful):
         "_unit", "_refusals", "_count",
     )  # fmt: skip
     patience = 12
+    _rho: Float[Tensor, "history"]
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take the tensors back; pairs that were kept in another number format are rounded to this one."""
+        super().load_state(state)
+        if state["_steps"].dtype != self._steps.dtype:
+            curvatures = (self._steps.to(self._rho.dtype) * self._changes.to(self._rho.dtype)).sum(dim=1)
+            usable = (self._rho > 0) & (curvatures > 0)
+            self._rho = torch.where(usable, 1 / curvatures, 0)
 
     _WINDOW = 5
     _FIRST_STEP = 2.0

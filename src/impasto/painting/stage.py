@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor
-from impasto.control import importance, recolor
+from impasto.control import chroma_share, finish_colors, importance, recolor
 from impasto.errors import InputError
 from impasto.images import crop, fit, resize
 from impasto.losses import TERMS, Objective
@@ -23,11 +23,15 @@ OTHER_LEVELS = "the run was begun by another version of impasto, which planned o
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What is to be painted, in RGB, [0, 1]: photo, style and, if the canvas starts from a file, that picture."""
+    """What is to be painted, in RGB, [0, 1]: photo, style and, if the canvas starts from a file, that picture.
+
+    `photo` is the photo in its own colours where `content` has none; None: `content` is.
+    """
 
     content: Float[np.ndarray, "h w 3"]
     style: Float[np.ndarray, "sh sw 3"]
     init: Float[np.ndarray, "ih iw 3"] | None = None
+    photo: Float[np.ndarray, "h w 3"] | None = None
 
 
 class Stage:
@@ -46,6 +50,8 @@ class Stage:
     ) -> None:
         """Measure the targets at this level's size and start from `start`, or from what the recipe says."""
         self.level = level
+        self._recipe = recipe
+        self._scene = scene
         content = resize(scene.content, level.width, level.height)
         style = _style_at(recipe, scene, level)
         recolored = recolor(content, style)
@@ -56,14 +62,14 @@ class Stage:
             start = carry_up(start, photo, detail=recipe.detail)
         device = extractor.device
         self._keep_best = recipe.keep_best and not level.above
-        self._canvas = make_canvas(recipe.canvas)
+        self._canvas = make_canvas(recipe.canvas, grey=recipe.color == "luminance")
         self._objective = Objective(
             extractor,
             recipe,
             content=_tensor(content, device),
             style=_tensor(style, device),
             anchor=_tensor(recolored, device),
-            importance=_importance(recipe, content, device),
+            importance=_importance(recipe, self._photo(), device),
             content_factor=recipe.coarse_content**level.above,
         )
         if recipe.adapt:
@@ -97,13 +103,25 @@ class Stage:
         self._lowest = torch.full_like(self._lowest, torch.inf)
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the last accepted picture (the best one if the recipe keeps the best), clipped to [0, 1]."""
+        """Return the last accepted picture (the best one if the recipe keeps the best), clipped, in painted colours."""
         chosen = self._optimiser.accepted
         if self._keep_best:
             chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
         with torch.no_grad():
             picture = self._canvas.picture(chosen).clamp(0, 1)
         return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+
+    def finished(self) -> Float[np.ndarray, "h w 3"]:
+        """Return the picture in the colours that the recipe asks for."""
+        picture = self.picture()
+        if not chroma_share(self._recipe):
+            return picture
+        return finish_colors(self._recipe, picture, self._photo())
+
+    def _photo(self) -> Float[np.ndarray, "h w 3"]:
+        """Return the photo in its own colours at this level's size."""
+        photo = self._scene.content if self._scene.photo is None else self._scene.photo
+        return resize(photo, self.level.width, self.level.height)
 
     def lowest_loss(self) -> float | None:
         """Return the loss of the best picture if the recipe keeps it and there is one."""
@@ -130,9 +148,12 @@ class Stage:
         self._optimiser.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
 
-def style_size(recipe: Recipe, scene: Scene, level: Level) -> tuple[int, int]:
-    """Return the size at which a level looks at the style: its long side is the canvas's, or shrinks alike."""
-    height, width = scene.style.shape[:2]
+def style_size(recipe: Recipe, shape: tuple[int, ...], level: Level) -> tuple[int, int]:
+    """Return width and height at which a level looks at a style of a shape (height, width).
+
+    Its long side is the canvas's, or shrinks alike.
+    """
+    height, width = shape
     long_side: float = max(level.width, level.height)
     if recipe.style_size is not None:
         long_side = recipe.style_size / recipe.level_ratio**level.above
@@ -147,7 +168,7 @@ def style_margin(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 
 def _style_at(recipe: Recipe, scene: Scene, level: Level) -> Float[np.ndarray, "_h _w 3"]:
     """Return what teaches at this level: the style image at its size there, less the margin."""
-    width, height = style_size(recipe, scene, level)
+    width, height = style_size(recipe, scene.style.shape[:2], level)
     across, down = style_margin(recipe, width, height)
     return crop(resize(scene.style, width, height), (across, down, width - 2 * across, height - 2 * down))
 

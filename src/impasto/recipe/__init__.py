@@ -6,6 +6,8 @@
 from impasto.recipe.fields import (
     INITS,
     CanvasKind,
+    ColorMap,
+    ColorMode,
     DeviceName,
     Normalization,
     OptimizerName,
@@ -22,6 +24,8 @@ __all__ = [
     "PRESETS",
     "PRESET_PURPOSES",
     "CanvasKind",
+    "ColorMap",
+    "ColorMode",
     "DeviceName",
     "Normalization",
     "OptimizerName",

@@ -15,6 +15,8 @@ from impasto.recipe.fields import (
     MOST_WEIGHT,
     Box,
     CanvasKind,
+    ColorMap,
+    ColorMode,
     ContentLoss,
     DeviceName,
     Names,
@@ -101,6 +103,13 @@ class Recipe(BaseModel):
     """How many directions of feature space the sliced loss looks along, in each layer."""
     normalization: Normalization = "relative"
     """Scale of the terms: `relative` to the targets, `size_free` means, or the sums of the `paper`."""
+
+    color: ColorMode = "style"
+    """Colors of the `style`; the `photo`'s put back; a style given the photo's (`match`); only `luminance` painted."""
+    color_strength: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 100.0
+    """How far `color` goes; at 0 `style` has the photo's colors, `photo` and `match` the style's, `luminance` none."""
+    color_map: ColorMap = "transport"
+    """How colors are given by `match`: two linear maps, or every channel's `histogram`."""
 
     canvas: CanvasKind = "box"
     """`box` keeps every pixel a colour while it is optimised; `free` lets them leave the range (clipped on saving)."""

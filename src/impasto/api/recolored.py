@@ -1,0 +1,56 @@
+"""Colours alone: a photo in the colours of a picture, without a network."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from impasto.api.prepare import Source, plate_or_file
+from impasto.control import recolor as move_colors
+from impasto.errors import InputError
+from impasto.images import encode_picture, read_picture, write_picture
+from impasto.recipe import ColorMap
+from impasto.recipe.fields import one_of
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recolored:
+    """A photo in other colours: `pixels` is RGB in [0, 1], `alpha` its transparency."""
+
+    pixels: Float[np.ndarray, "h w 3"] = field(repr=False)
+    alpha: Float[np.ndarray, "h w"] | None = field(default=None, repr=False)
+    exif: bytes | None = field(default=None, repr=False)
+
+    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
+        """Write PNG, JPEG, WebP or TIFF by the extension, whole or not at all.
+
+        `bits` = 16 works for PNG and TIFF; `quality` (1..100) for JPEG and WebP. Raises InputError if the folder cannot
+        be written or the extension is unknown.
+        """
+        path = Path(path)
+        write_picture(path, self.pixels, alpha=self.alpha, exif=self.exif, bits=bits, quality=quality)
+        return path
+
+    def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
+        """Return the bytes that `save` would write to a file with this extension (`.png`)."""
+        return encode_picture(self.pixels, suffix, alpha=self.alpha, exif=self.exif, bits=bits, quality=quality)
+
+
+def recolor(
+    photo: Source, style: Source, *, color_map: ColorMap = "transport", color_strength: float = 100.0
+) -> Recolored:
+    """Give a photo the colours of a picture, at its own size and without strokes.
+
+    `photo` and `style` are those of `stylize`. `color_map` is how colours move: `transport` (a linear map, the one that
+    moves them least), `cholesky` (another one) or `histogram` (channel by channel); `color_strength`, 0 to 100, is how
+    far. Raises InputError if something given cannot be used.
+    """
+    color_map = one_of(color_map, ColorMap, "color map")  # type: ignore[assignment]
+    if not 0 <= color_strength <= 100:
+        raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
+    picture, teacher = read_picture(photo), read_picture(plate_or_file(style))
+    moved = move_colors(picture.pixels, teacher.pixels, color_map)
+    pixels = np.asarray(picture.pixels + color_strength / 100 * (moved - picture.pixels), dtype=np.float32)
+    return Recolored(pixels=pixels, alpha=picture.alpha, exif=picture.exif)

@@ -1,0 +1,99 @@
+"""Lightness and chroma of colours in a space in which equal steps look equal: OKLab (B. Ottosson, 2020)."""
+
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+
+_TO_CONES: Final = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+"""From linear sRGB to the responses of three kinds of cones."""
+
+_TO_LAB: Final = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+"""From the cube roots of those responses to lightness and two opponent colours."""
+
+_HALVINGS: Final = 12
+"""Bisections by which the largest chroma inside the gamut is found: to one part in 4096."""
+
+
+def to_oklab(picture: Float[np.ndarray, "*places 3"]) -> Float[np.ndarray, "*places 3"]:
+    """Return lightness (0 black, 1 white) and two opponent colours of sRGB-encoded colours in [0, 1], in float64."""
+    encoded = picture.astype(np.float64)
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clip(0.04045) + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T)
+
+
+def to_srgb(lab: Float[np.ndarray, "*places 3"]) -> Float[np.ndarray, "*places 3"]:
+    """Return the sRGB-encoded colours; those that no screen can show lie outside [0, 1]."""
+    linear = (lab @ np.linalg.inv(_TO_LAB).T) ** 3 @ np.linalg.inv(_TO_CONES).T
+    return np.asarray(
+        np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clip(0.0031308) ** (1 / 2.4) - 0.055)
+    )
+
+
+def in_gamut(lab: Float[np.ndarray, "*places 3"]) -> Float[np.ndarray, "*places 3"]:
+    """Return sRGB-encoded colours in [0, 1] of the same lightness and hue; what cannot be shown loses chroma."""
+    flat = lab.reshape(-1, 3) * 1.0
+    flat[:, 0] = flat[:, 0].clip(0, 1)
+    colors = to_srgb(flat)
+    beyond = ~_shown(colors)
+    if beyond.any():
+        hues = flat[beyond]
+        least, most = np.zeros(len(hues)), np.ones(len(hues))
+        for _ in range(_HALVINGS):
+            middle = (least + most) / 2
+            fits = _shown(to_srgb(_with_chroma(hues, middle)))
+            least, most = np.where(fits, middle, least), np.where(fits, most, middle)
+        colors[beyond] = to_srgb(_with_chroma(hues, least))
+    return np.asarray(colors.clip(0, 1).reshape(lab.shape), dtype=np.float32)
+
+
+def _shown(colors: Float[np.ndarray, "n 3"]) -> "np.ndarray":
+    # White itself is off by rounding, and half a grey level of sixteen bits is nothing.
+    return np.asarray((colors > -1e-5).all(axis=1) & (colors < 1 + 1e-5).all(axis=1))
+
+
+def _with_chroma(lab: Float[np.ndarray, "n 3"], share: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 3"]:
+    return np.asarray(lab * np.stack([np.ones_like(share), share, share], axis=1))
+
+
+def take_chroma(
+    painted: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "h w 3"], share: float = 1.0
+) -> Float[np.ndarray, "h w 3"]:
+    """Keep the painted lightness and take `share` (0..1) of the way to the photo's chroma; RGB in [0, 1]."""
+    lab, own = to_oklab(painted), to_oklab(photo)
+    lab[..., 1:] += share * (own[..., 1:] - lab[..., 1:])
+    return in_gamut(lab)
+
+
+def lightness_only(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """Return the grey picture of the same lightness, RGB in [0, 1]."""
+    lab = to_oklab(picture)
+    lab[..., 1:] = 0
+    return in_gamut(lab)
+
+
+def match_lightness(
+    style: Float[np.ndarray, "sh sw 3"], photo: Float[np.ndarray, "h w 3"]
+) -> Float[np.ndarray, "sh sw 3"]:
+    """Return the style in grey with the mean and deviation of the photo's lightness (Hertzmann et al. 2001), clipped.
+
+    So a light photo is not painted dark because the style is; source for this use: Gatys et al. 2017, section 5.1.
+    """
+    lab, own = to_oklab(style), to_oklab(photo)[..., 0]
+    light = lab[..., 0]
+    spread = own.std() / max(float(light.std()), 1e-3)
+    lab[..., 0] = (light - light.mean()) * spread + own.mean()
+    lab[..., 1:] = 0
+    return in_gamut(lab)
