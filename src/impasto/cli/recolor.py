@@ -23,7 +23,7 @@ def recolor(
     color_strength: Annotated[float, Parameter(help="How far colors move, 0 to 100.")] = 100.0,
     saving: Saving = SAVING,
 ) -> None:
-    """Give a photo the colors of a picture, at the photo's own size and at once."""
+    """Give a photo the colors of a picture, at the photo's own size and without strokes."""
     if is_stdio(photo) and is_stdio(style):
         raise InputError("only one picture can come from standard input")
 
