@@ -23,7 +23,8 @@ _STEPS = {"kept": 13, "given back": 3}
 def measure(size: int, freed: str) -> dict[str, Any]:
     """Paint a square of this side; return the peak of the process and the median seconds of a later step."""
     from impasto.api import hardware
-    from impasto.api.prepare import prepare, read_inputs
+    from impasto.api.inputs import read_inputs
+    from impasto.api.prepare import prepare
     from impasto.events import Step
     from impasto.images import demo_photo, plate_path, read_picture, resize
     from impasto.recipe import Recipe

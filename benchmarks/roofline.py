@@ -18,7 +18,7 @@ from impasto.api.hardware import keep_memory, resolve_hardware
 from impasto.backbones import Weights, load_weights
 from impasto.backbones.products import quick_products
 from impasto.images import demo_photo, plate_path, read_picture, resize
-from impasto.losses import Objective, make_extractor
+from impasto.losses import Lesson, Objective, View, make_extractor
 from impasto.painting.canvas import make_canvas
 from impasto.painting.optimisers import make_optimiser
 from impasto.recipe import Recipe
@@ -77,7 +77,8 @@ class Steps:
         )
         precision: Any = recipe.precision
         self._extractor = make_extractor(weights, recipe, precision=precision, device=torch.device("cpu"))
-        self._objective = Objective(self._extractor, recipe, content=content, style=style, anchor=content)
+        lessons = [Lesson.of(View(style, self._extractor(style)))]
+        self._objective = Objective(self._extractor, recipe, content=content, lessons=lessons, anchor=content)
         self._canvas = make_canvas(recipe.canvas)
         self._optimiser = make_optimiser(recipe, self._canvas.coordinates(content))
 

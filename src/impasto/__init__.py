@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from impasto.api import Recolored, Result, Run, recolor, resume, start, stylize
+    from impasto.api import Recolored, Region, Result, Run, Style, recolor, resume, start, stylize
     from impasto.errors import ImpastoError, InputError, RunError
-    from impasto.events import Event, Finished, LevelStarted, Snapshot, Step
+    from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step
     from impasto.recipe import PRESETS, Recipe
 
 __all__ = [
@@ -23,13 +23,16 @@ __all__ = [
     "ImpastoError",
     "InputError",
     "LevelStarted",
+    "Notice",
     "Recipe",
     "Recolored",
+    "Region",
     "Result",
     "Run",
     "RunError",
     "Snapshot",
     "Step",
+    "Style",
     "__version__",
     "recolor",
     "resume",
@@ -38,9 +41,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "impasto.api": ("Recolored", "Result", "Run", "recolor", "resume", "start", "stylize"),
+    "impasto.api": ("Recolored", "Region", "Result", "Run", "Style", "recolor", "resume", "start", "stylize"),
     "impasto.errors": ("ImpastoError", "InputError", "RunError"),
-    "impasto.events": ("Event", "Finished", "LevelStarted", "Snapshot", "Step"),
+    "impasto.events": ("Event", "Finished", "LevelStarted", "Notice", "Snapshot", "Step"),
     "impasto.recipe": ("PRESETS", "Recipe"),
 }
 

@@ -49,6 +49,14 @@ class Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something that the person should know, in one line; the run goes on. `step` is the number of steps done."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """The run is over.
 
@@ -62,5 +70,5 @@ class Finished:
     reason: StopReason
 
 
-Event: TypeAlias = LevelStarted | Step | Snapshot | Finished
+Event: TypeAlias = LevelStarted | Step | Snapshot | Notice | Finished
 Listener: TypeAlias = Callable[[Event], Any]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from impasto.backbones import Extractor, Weights
-from impasto.losses.palette import View
+from impasto.losses import View
 from impasto.recipe import Recipe
 
 LOOK = {

@@ -10,7 +10,9 @@ from impasto.backbones import Extractor
 from impasto.losses import TERMS, Objective, needed_layers, total_variation
 from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
-from impasto.losses.palette import Models, content_term, style_term
+from impasto.losses.lessons import Lesson, View
+from impasto.losses.palette import content_term, style_term
+from impasto.losses.parts import Models
 
 SAMPLED = {"style_losses": ("sliced=1", "nearest=1", "relaxed_emd=1"), "content_losses": ("self_similarity=1",)}
 
@@ -18,7 +20,8 @@ SAMPLED = {"style_losses": ("sliced=1", "nearest=1", "relaxed_emd=1"), "content_
 @pytest.fixture
 def make_objective(small_extractor, content, style):
     def make(recipe, *, extractor=small_extractor, anchor=content, **more) -> Objective:
-        return Objective(extractor, recipe, content=content, style=style, anchor=anchor, **more)
+        lessons = [Lesson.of(View(style, extractor(style)))]
+        return Objective(extractor, recipe, content=content, lessons=lessons, anchor=anchor, **more)
 
     return make
 
@@ -37,7 +40,7 @@ def test_the_terms_are_the_weighted_losses_in_their_order(small_recipe, make_obj
         content_losses=("features=0.5", "laplacian=2"), style_losses=("gram=3", "histogram=0.25"),
         content_weight=7.0, style_weight=11.0, anchor_weight=13.0, gamut_weight=0.19, tv_weight=0.17,
     )  # fmt: skip
-    models, chance = Models(content=look(content), style=look(style)), torch.Generator()
+    models, chance = Models(content=look(content), lessons=(Lesson.of(look(style)),)), torch.Generator()
     view = look(canvas)
     losses = {name: content_term(name, recipe, models, chance)(view) for name in ("features", "laplacian")}
     losses |= {name: style_term(name, recipe, models, chance)(view) for name in ("gram", "histogram")}
@@ -235,7 +238,8 @@ def test_the_most_samples_that_a_recipe_may_ask_for_are_not_too_many_for_any_los
     photo = draw(72, 72, 1)
     names = {"content_losses": ("self_similarity",), "style_losses": ("nearest", "relaxed_emd")}
     recipe = small_recipe(samples=65536, **names)
-    objective = Objective(small_extractor, recipe, content=photo, style=1 - photo, anchor=photo)
+    lessons = [Lesson.of(View(1 - photo, small_extractor(1 - photo)))]
+    objective = Objective(small_extractor, recipe, content=photo, lessons=lessons, anchor=photo)
     assert torch.isfinite(objective(draw(72, 72, 2))).all()
 
 
@@ -267,6 +271,6 @@ def test_the_maps_of_the_style_and_those_that_no_content_loss_compares_are_let_g
         style_losses=("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd", "grain"),
     )  # fmt: skip
     objective = make_objective(recipe)
-    assert maps_in_memory() == [{"conv2_1"}, set()]
+    assert maps_in_memory() == [set(), {"conv2_1"}]
     objective(canvas)
     assert maps_in_memory()[2] == set()

@@ -12,6 +12,7 @@ from impasto.backbones.moments import mean_covariance
 from impasto.losses import content_loss
 from impasto.losses.grain import grain, grain_loss
 from impasto.losses.layout import laplacian_loss
+from impasto.losses.lessons import Lesson, View
 from impasto.losses.matching import (
     histogram_loss,
     histogram_targets,
@@ -22,7 +23,8 @@ from impasto.losses.matching import (
     sliced_wasserstein_loss,
 )
 from impasto.losses.moments import gaussian_target, mean_std, mean_std_loss, wasserstein2_loss
-from impasto.losses.palette import Models, View, content_term, layers_of_moments, style_term
+from impasto.losses.palette import content_term, layers_of_moments, style_term
+from impasto.losses.parts import Models
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
 from impasto.recipe import Recipe
 from impasto.recipe.fields import ContentLoss, StyleLoss
@@ -41,7 +43,7 @@ def bind(small_recipe, look, content, style):
     """Return a function from a loss's name and changes of the recipe to the loss, bound to photo and style."""
 
     def make(name, *, seed=3, importance=None, photo=content, painting=style, **changes):
-        models = Models(content=look(photo), style=look(painting), importance=importance)
+        models = Models(content=look(photo), lessons=(Lesson.of(look(painting)),), importance=importance)
         make_term = content_term if name in CONTENT_LOSSES else style_term
         return make_term(name, small_recipe(**changes), models, chance(seed))
 

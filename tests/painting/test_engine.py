@@ -47,7 +47,8 @@ def make_painter(make_extractor, photo, painting):
         if recipe.precision == "bf16":
             options["precision"] = "bf16"
         extractor = make_extractor(needed_layers(recipe), **options)
-        return Painter(recipe, Scene(content=content, style=style, init=init), extractor, size=size)
+        margin = 0.0 if recipe.style_crop else recipe.style_margin
+        return Painter(recipe, Scene.of(content, style, init=init, margin=margin), extractor, size=size)
 
     return make
 

@@ -94,7 +94,7 @@ def test_a_strength_acts_on_the_weights_of_a_recipe_or_preset_that_is_given(phot
 
 def test_the_strength_may_be_turned_while_it_paints(make_extractor, photo, painting):
     recipe = Recipe(**TINY)
-    scene = Scene(content=photo, style=painting)
+    scene = Scene.of(photo, painting, margin=recipe.style_margin)
 
     def painter(by):
         extractor = make_extractor(("conv1_1", "conv2_1", "conv3_1"), pooling=by.pooling, padding=by.padding)

@@ -2,7 +2,8 @@
 
 from impasto.api.calls import resume, start, stylize
 from impasto.api.hardware import keep_memory, return_memory_if_scarce
-from impasto.api.prepare import Job, plate_or_file, prepare
+from impasto.api.inputs import Region, Style, plate_or_file
+from impasto.api.prepare import Job, prepare
 from impasto.api.recolored import Recolored, recolor
 from impasto.api.result import Result
 from impasto.api.run import Run
@@ -10,8 +11,10 @@ from impasto.api.run import Run
 __all__ = [
     "Job",
     "Recolored",
+    "Region",
     "Result",
     "Run",
+    "Style",
     "keep_memory",
     "plate_or_file",
     "prepare",

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from impasto.api.prepare import Source, prepare, read_inputs
+from impasto.api.inputs import Region, Source, StyleSource, read_inputs, region_texts
+from impasto.api.prepare import prepare
 from impasto.api.result import Result
 from impasto.api.run import Run
 from impasto.errors import InputError
@@ -15,9 +16,10 @@ from impasto.runs import RunFolder
 
 def stylize(
     content: Source,
-    styles: Source | Sequence[Source],
+    styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe | str | None = None,
     *,
+    regions: Sequence[str | Region] | None = None,
     on_event: Listener | None = None,
     run: str | Path | None = None,
     **overrides: Any,
@@ -25,14 +27,17 @@ def stylize(
     """Paint a photo in a style and wait for the picture.
 
     `content` and `styles` are paths, bytes of a file, PIL images or arrays (h x w x 3 or 4, uint8 or float in [0, 1]);
-    a style may also be the name of a built-in plate. `recipe` is a Recipe or the name of a preset (`default` if None);
+    a style may also be the name of a built-in plate, and where only a part of it is to teach a `Style`. Several styles
+    are mixed (`style_mix`). `regions` say where another style holds or the photo stays: `Region`s, or texts such as
+    `sky.png=night` and `face.png=keep`; None: the recipe's. With regions there may be no style at all (`[]`): what they
+    leave keeps the photo. `recipe` is a Recipe or the name of a preset (`default` if None);
     `overrides` are fields of the recipe. `on_event` is called with every event, in the thread that paints. `run` names
     a folder to keep the run in, so that it can be resumed.
 
     Raises InputError if something given cannot be used, RunError if the run fails; both say so in one line.
     Source: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style", 2015.
     """
-    handle = start(content, styles, recipe, on_event=on_event, run=run, **overrides)
+    handle = start(content, styles, recipe, regions=regions, on_event=on_event, run=run, **overrides)
     try:
         return handle.wait()
     except KeyboardInterrupt:
@@ -43,9 +48,10 @@ def stylize(
 
 def start(
     content: Source,
-    styles: Source | Sequence[Source],
+    styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe | str | None = None,
     *,
+    regions: Sequence[str | Region] | None = None,
     on_event: Listener | None = None,
     run: str | Path | None = None,
     output: str | Path | None = None,
@@ -58,7 +64,9 @@ def start(
     """
     check_balance(overrides)
     chosen = recipe.with_changes(**overrides) if isinstance(recipe, Recipe) else resolve(recipe, overrides)
-    inputs = read_inputs(content, styles, chosen)
+    if regions is not None:
+        chosen = chosen.with_changes(regions=region_texts(regions))
+    inputs = read_inputs(content, styles, chosen, regions)
     job = prepare(chosen, inputs)
     folder = None
     if run is not None:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from impasto.api.prepare import Source, plate_or_file
+from impasto.api.inputs import Source, plate_or_file
 from impasto.control import recolor as move_colors
 from impasto.errors import InputError
 from impasto.images import encode_picture, read_picture, write_picture

@@ -1,9 +1,10 @@
 """Where a picture goes: a file, a numbered file in the current folder, or standard output."""
 
 import itertools
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
 from impasto.images import check_destination, encode_picture
 from impasto.images.formats import output_format
+from impasto.recipe import INITS, Recipe
 
 
 class Destination:
@@ -84,6 +86,14 @@ class Destination:
         suffix = ".png" if self.is_stdout else self.path.suffix
         # Whatever else cannot be encoded is found by encoding one pixel.
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
+
+
+def files_of(recipe: Recipe, words: Sequence[str]) -> list[Path]:
+    """Return the files that are painted from, which no result may overwrite."""
+    named = [*(word for word in words if not is_stdio(word)), *(() if recipe.init in INITS else (recipe.init,))]
+    for text in (*named[1:], *recipe.regions):
+        named += [part for part in re.split("[=@]", text) if part]
+    return [Path(name) for name in named]
 
 
 def free_name(path: Path, replaces: Callable[[Path], bool] = lambda _: False) -> Path:

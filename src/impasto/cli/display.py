@@ -9,7 +9,7 @@ from rich.text import Text
 
 from impasto.cli.console import warn
 from impasto.cli.estimate import Estimate, clock
-from impasto.events import Event, LevelStarted, Step
+from impasto.events import Event, LevelStarted, Notice, Step
 
 
 def make_display(estimate: Estimate, *, quiet: bool) -> "Display":
@@ -58,6 +58,8 @@ class PlainDisplay(Display):
             if tenths > self._tenths:
                 self._tenths = tenths
                 self.note(", ".join(_step(event, self._estimate)))
+        elif isinstance(event, Notice):
+            self.note(event.text)
 
     def note(self, text: str) -> None:
         """Say one thing that is good to know."""
@@ -96,6 +98,8 @@ class LiveDisplay(Display):
         elif isinstance(event, Step):
             self._estimate.step_done(event)
             self._step = "   ".join(_step(event, self._estimate))
+        elif isinstance(event, Notice):
+            self.note(event.text)
 
     def note(self, text: str) -> None:
         """Say one thing that is good to know."""

@@ -2,7 +2,7 @@
 
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
 
 from cyclopts import Group, Parameter
 from pydantic import SkipValidation, create_model
@@ -12,7 +12,8 @@ from impasto.errors import InputError
 from impasto.recipe import Recipe, check_balance, read_recipe, resolve
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "Picture": ("size", "upscale", "style_size", "style_crop", "style_margin", "max_megapixels"),
+    "Picture": ("size", "upscale", "max_megapixels"),
+    "Style": ("style_mix", "style_scale", "style_rotation", "style_size", "style_crop", "style_margin", "regions"),
     "Balance": (
         "strength",
         "content_weight",
@@ -42,13 +43,21 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 """Under which heading of the help a flag stands."""
 
 
+_SAID_OTHERWISE: Final[dict[str, dict[str, Any]]] = {
+    "regions": {"name": "--region", "metavar": "MASK=STYLE"},
+    "style_crop": {"metavar": "LEFT,TOP,WIDTH,HEIGHT"},
+}
+"""Flags that are not called, or not written, as their field alone would have it."""
+
+
 def _flag(name: str, field: Any) -> tuple[Any, Any]:
     """Return the field as cyclopts is to see it: under its heading, one word a value, checked later."""
     titles = [title for title, names in GROUPS.items() if name in names] or ["Other"]
     group = Group(titles[0], sort_key=[*GROUPS, "Other"].index(titles[0]))
     flag = copy(field)
     # `Recipe` itself checks the values, merged over the preset and the file: then there is one message for each.
-    flag.metadata = [*field.metadata, SkipValidation(), Parameter(group=group, **_as_one_word(field))]  # type: ignore[type-arg]
+    said = _as_one_word(field) | _SAID_OTHERWISE.get(name, {})
+    flag.metadata = [*field.metadata, SkipValidation(), Parameter(group=group, **said)]  # type: ignore[type-arg]
     return field.annotation, flag
 
 
@@ -57,11 +66,14 @@ def _as_one_word(field: Any) -> dict[str, Any]:
     items = _item_types(field.annotation)
     if not items:
         return {}
-    kinds = ["..." if item is ... else getattr(item, "__name__", "int").upper() for item in items]
+    types = [get_args(item)[0] if get_origin(item) is Annotated else item for item in items]
+    kinds = ["..." if kind is ... else getattr(kind, "__name__", "").upper() for kind in types]
     shown = ",".join(map(str, field.default or ()))
     return {
         "n_tokens": 1,
         "negative": "",
+        # A number below zero is no option.
+        "allow_leading_hyphen": float in types,
         "metavar": ",".join(kinds),
         "show_default": (lambda _: shown) if shown else False,
     }

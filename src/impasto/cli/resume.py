@@ -32,6 +32,7 @@ def resume(
 
 def _is_of_run(path: Path, run: "RunFolder") -> bool:
     """Tell whether a file is a picture of this run, and not one that was put there since."""
+    from impasto.api.prepare import portable_recipe
     from impasto.errors import InputError
     from impasto.images import read_metadata
 
@@ -40,5 +41,5 @@ def _is_of_run(path: Path, run: "RunFolder") -> bool:
     except InputError:
         return False
     photos = [picture.get("sha256") for picture in record.get("inputs", {}).get("content", [])]
-    same_recipe: bool = record.get("recipe") == run.recipe.model_dump(mode="json", exclude_none=True)
+    same_recipe: bool = record.get("recipe") == portable_recipe(run.recipe)
     return same_recipe and run.inputs().content.sha256 in photos

@@ -9,16 +9,21 @@ from impasto.cli.console import is_stdio, source
 from impasto.cli.flags import RecipeFlags, merge
 from impasto.cli.options import OUTPUT, RECIPE, SAVING, TELLING, Saving, Telling
 from impasto.errors import InputError
-from impasto.recipe import INITS, PRESET_PURPOSES, PRESETS
+from impasto.recipe import PRESET_PURPOSES, PRESETS, read_style
 
 _PRESETS = "; ".join(f"{name}: {PRESET_PURPOSES[name]}" for name in PRESETS)
 
 
 def stylize(
     content: Annotated[str, Parameter(help="The photo; `-` reads it from standard input.")],
-    style: Annotated[str, Parameter(help="The picture to learn from, or the name of a built-in style (see plates).")],
     /,
-    *,
+    *styles: Annotated[
+        str,
+        Parameter(
+            help="The picture to learn from, or the name of a built-in style (see plates); several are mixed. "
+            "`STYLE@MASK`: only what is white in the mask teaches."
+        ),
+    ],
     preset: Annotated[
         str | None, Parameter(help=f"What to begin with. {_PRESETS}.", group=RECIPE, choices=tuple(PRESETS))
     ] = None,
@@ -29,6 +34,10 @@ def stylize(
     run: Annotated[
         Path | None, Parameter(help="A new folder to keep the run in, so that it can be resumed.", group=OUTPUT)
     ] = None,
+    style_mix_steps: Annotated[
+        int | None,
+        Parameter(help="Paint so many mixes, from the first style alone to the second, and a sheet.", group=OUTPUT),
+    ] = None,
     saving: Saving = SAVING,
     telling: Telling = TELLING,
     flags: RecipeFlags | None = None,
@@ -37,19 +46,23 @@ def stylize(
     wanted = merge(preset, recipe, from_, flags)
 
     from impasto.api import start
-    from impasto.cli.destination import Destination
+    from impasto.cli.destination import Destination, files_of
     from impasto.cli.paint import paint
+    from impasto.cli.sweep import sweep
 
-    if sum(is_stdio(word) for word in (content, style, from_ or "")) > 1:
+    words = (content, *styles)
+    if sum(map(is_stdio, (*words, from_ or ""))) > 1:
         raise InputError("only one picture can come from standard input")
-    words = [word for word in (content, style) if not is_stdio(word)]
-    used = [Path(word) for word in (*words, *(() if wanted.init in INITS else (wanted.init,)))]
-    standard = Path(f"{_stem(content)}_{_stem(style)}.png")
-    destination = Destination(saving, standard, inputs=used)
+    standard = Path("_".join(map(_stem, words)) + ".png")
+    if style_mix_steps is not None:
+        if run is not None or len(styles) != 2 or any(map(is_stdio, words)):
+            raise InputError("--style-mix-steps mixes two styles from files, and keeps no --run")
+        return sweep(wanted, content, styles, style_mix_steps, standard, saving, telling)
+    destination = Destination(saving, standard, inputs=files_of(wanted, words))
     output = None if destination.is_stdout else destination.path
-    photo, teacher = source(content), source(style)
+    photo, teachers = source(content), [source(style) for style in styles]
     return paint(
-        lambda listener: start(photo, teacher, wanted, on_event=listener, run=run, output=output),
+        lambda listener: start(photo, teachers, wanted, on_event=listener, run=run, output=output),
         destination,
         telling,
         folder=run,
@@ -57,4 +70,4 @@ def stylize(
 
 
 def _stem(word: str) -> str:
-    return "stdin" if is_stdio(word) else Path(word).stem
+    return "stdin" if is_stdio(word) else Path(read_style(word)[0]).stem

@@ -1,8 +1,23 @@
 """What the artist decides before the network sees anything."""
 
-from impasto.control.color import recolor
+from impasto.control.color import Colors, colors_of, mixed_colors, recolor
 from impasto.control.importance import importance
 from impasto.control.lightness import lightness_only
-from impasto.control.modes import chroma_share, color_inputs, finish_colors
+from impasto.control.masks import mask_of, resize_mask, share_out
+from impasto.control.modes import chroma_share, finish_colors, painted_photo, teaching_style
 
-__all__ = ["chroma_share", "color_inputs", "finish_colors", "importance", "lightness_only", "recolor"]
+__all__ = [
+    "Colors",
+    "chroma_share",
+    "colors_of",
+    "finish_colors",
+    "importance",
+    "lightness_only",
+    "mask_of",
+    "mixed_colors",
+    "painted_photo",
+    "recolor",
+    "resize_mask",
+    "share_out",
+    "teaching_style",
+]

@@ -69,11 +69,16 @@ def _with_chroma(lab: Float[np.ndarray, "n 3"], share: Float[np.ndarray, "n"]) -
 
 
 def take_chroma(
-    painted: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "h w 3"], share: float = 1.0
+    painted: Float[np.ndarray, "h w 3"],
+    photo: Float[np.ndarray, "h w 3"],
+    share: float | Float[np.ndarray, "h w"] = 1.0,
 ) -> Float[np.ndarray, "h w 3"]:
-    """Keep the painted lightness and take `share` (0..1) of the way to the photo's chroma; RGB in [0, 1]."""
+    """Keep the painted lightness and take `share` (0..1) of the way to the photo's chroma; RGB in [0, 1].
+
+    The share may differ from place to place.
+    """
     lab, own = to_oklab(painted), to_oklab(photo)
-    lab[..., 1:] += share * (own[..., 1:] - lab[..., 1:])
+    lab[..., 1:] += np.asarray(share)[..., None] * (own[..., 1:] - lab[..., 1:])
     return in_gamut(lab)
 
 
@@ -85,15 +90,28 @@ def lightness_only(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h 
 
 
 def match_lightness(
-    style: Float[np.ndarray, "sh sw 3"], photo: Float[np.ndarray, "h w 3"]
+    style: Float[np.ndarray, "sh sw 3"],
+    photo: Float[np.ndarray, "h w 3"],
+    *,
+    where: Float[np.ndarray, "h w"] | None = None,
+    mask: Float[np.ndarray, "sh sw"] | None = None,
 ) -> Float[np.ndarray, "sh sw 3"]:
     """Return the style in grey with the mean and deviation of the photo's lightness (Hertzmann et al. 2001), clipped.
 
     So a light photo is not painted dark because the style is; source for this use: Gatys et al. 2017, section 5.1.
+    `where` and `mask` tell how much each place of the photo and of the style counts.
     """
-    lab, own = to_oklab(style), to_oklab(photo)[..., 0]
+    lab = to_oklab(style)
     light = lab[..., 0]
-    spread = own.std() / max(float(light.std()), 1e-3)
-    lab[..., 0] = (light - light.mean()) * spread + own.mean()
+    mean, deviation = _mean_deviation(to_oklab(photo)[..., 0], where)
+    style_mean, style_deviation = _mean_deviation(light, mask)
+    lab[..., 0] = (light - style_mean) * (deviation / max(style_deviation, 1e-3)) + mean
     lab[..., 1:] = 0
     return in_gamut(lab)
+
+
+def _mean_deviation(values: Float[np.ndarray, "h w"], weights: Float[np.ndarray, "h w"] | None) -> tuple[float, float]:
+    if weights is None:
+        return float(values.mean()), float(values.std())
+    mean = float(np.average(values, weights=weights))
+    return mean, float(np.average((values - mean) ** 2, weights=weights)) ** 0.5

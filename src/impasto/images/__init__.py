@@ -3,7 +3,7 @@
 A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1].
 """
 
-from impasto.images.geometry import crop, fit, resize
+from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.metadata import read_metadata
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_path
 from impasto.images.read import Picture, read_picture
@@ -26,5 +26,6 @@ __all__ = [
     "read_metadata",
     "read_picture",
     "resize",
+    "rotate",
     "write_picture",
 ]

@@ -1,5 +1,7 @@
 """Styles as what is found in the features: sorted projections, or nearest neighbours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -43,6 +45,11 @@ def sliced_targets(
 def histogram_targets(style_features: Float[Tensor, "1 c h w"], *, positions: int) -> Float[Tensor, "c {positions}"]:
     """Return the style's values in every channel, sorted, as `positions` quantiles (those of the canvas)."""
     return _quantiles(style_features, None, positions)
+
+
+def mixed_targets(several: Sequence[Float[Tensor, "k _n"]]) -> Float[Tensor, "k n"]:
+    """Return the quantiles of several styles together: of each as many as is its share."""
+    return several[0] if len(several) == 1 else _sort(torch.cat(list(several), dim=1))
 
 
 def sliced_wasserstein_loss(

@@ -1,5 +1,7 @@
 """Styles as moments of features: mean and deviation of every channel, or a whole Gaussian."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,23 +118,33 @@ def wasserstein2_loss(
     return error / (target.mean.square().sum() + target.covariance.trace() + TINY)
 
 
-def gaussian_loss(features: Float[Tensor, "1 c h w"] | Moments, target: GaussianTarget) -> Float[Tensor, ""]:
+def gaussian_loss(
+    features: Float[Tensor, "1 c h w"] | Moments, target: GaussianTarget, weights: Float[Tensor, "n"] | None = None
+) -> Float[Tensor, ""]:
     """Return `wasserstein2_loss` of moments or of a map's, the cheaper way for maps with fewer positions than channels.
 
-    Of n positions at most n directions vary, so an eigendecomposition of n x n instead of c x c does: 0.2 instead of
-    25 ms on one thread for 64 positions of 512 channels. `_FLOOR` is not needed there and not added, which changes
-    the loss by one or two per cent.
+    `weights`, which sum to 1, tell how much each position of such a small map counts. Of n positions at most n
+    directions vary, so an eigendecomposition of n x n instead of c x c does: 0.2 instead of 25 ms on one thread for 64
+    positions of 512 channels. `_FLOOR` is not needed there and not added, which changes the loss by one or two per
+    cent.
     """
-    if isinstance(features, Moments) or features.shape[2] * features.shape[3] >= features.shape[1]:
+    if isinstance(features, Moments) or not has_few_positions(features):
         return wasserstein2_loss(*mean_covariance(features), target)
-    error, slope = _few_positions(features.detach(), target)
+    count = features.shape[2] * features.shape[3]
+    shares = torch.full((count,), 1 / count, dtype=torch.float64) if weights is None else weights
+    error, slope = _few_positions(features.detach(), target, shares)
     return with_gradient(error, features, slope) / (target.mean.square().sum() + target.covariance.trace() + TINY)
 
 
+def has_few_positions(features: Float[Tensor, "1 c h w"]) -> bool:
+    """Tell whether a map has fewer positions than channels."""
+    return features.shape[2] * features.shape[3] < features.shape[1]
+
+
 def _few_positions(
-    features: Float[Tensor, "1 c h w"], target: GaussianTarget
+    features: Float[Tensor, "1 c h w"], target: GaussianTarget, weights: Float[Tensor, "n"]
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "1 c h w"]]:
-    """Return |m - m_t|^2 + tr(X X^T + S - 2 (X^T S X)^1/2) and its gradient, with X = (F - m) / n^1/2.
+    """Return |m - m_t|^2 + tr(X X^T + S - 2 (X^T S X)^1/2) and its gradient, with X = (F - m) p^1/2, sum p = 1.
 
     X^T S X (n x n) has the eigenvalues of S^1/2 X X^T S^1/2 that are not zero, and the root's gradient with respect to
     X is S X (X^T S X)^-1/2.
@@ -141,9 +153,9 @@ def _few_positions(
     if not torch.isfinite(maps).all():
         return maps.sum().to(target.mean) * torch.nan, features * torch.nan
     style = _exact(target.covariance)
-    count = maps.shape[1]
-    mean = maps.mean(dim=1)
-    spread = (maps - mean[:, None]) / count**0.5
+    shares = _exact(weights).to(maps.device)
+    mean = maps @ shares
+    spread = (maps - mean[:, None]) * shares.sqrt()
     seen = style @ spread
     values, vectors = _eigh(spread.T @ seen)
     # The smallest belongs to the mean, which was taken out: the root of its rounding error would be noise.
@@ -153,7 +165,7 @@ def _few_positions(
     off = mean - _exact(target.mean)
     # Directions that hardly vary have no root worth a slope.
     inverse = (vectors / roots.clamp(min=target.floor)) @ vectors.T
-    slope = 2 * (spread - seen @ inverse) / count**0.5 + 2 / count * off[:, None]
+    slope = 2 * (spread - seen @ inverse) * shares.sqrt() + 2 * shares * off[:, None]
     by_position = slope.T.to(features.device, features.dtype)
     error = off.square().sum() + bures.clamp(min=0)
     return error.to(target.mean), by_position.contiguous().T.reshape(features.shape)
@@ -198,3 +210,25 @@ def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tenso
     finally:
         torch.set_num_threads(threads)
     return values, vectors
+
+
+def together(tasks: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
+    """Return what some tasks return that spend their time in decompositions.
+
+    Each runs on one thread, as many at once as torch has: one decomposition alone leaves the others idle (see `_eigh`).
+    """
+    threads, wants_gradient = torch.get_num_threads(), torch.is_grad_enabled()
+    if len(tasks) == 1 or threads == 1:
+        return [task() for task in tasks]
+
+    def run(task: Callable[[], Tensor]) -> Tensor:
+        with torch.set_grad_enabled(wants_gradient):
+            return task()
+
+    try:
+        # Of the maths libraries some keep one number for the process, some one for each thread.
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(run, tasks))
+    finally:
+        torch.set_num_threads(threads)

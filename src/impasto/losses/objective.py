@@ -1,6 +1,6 @@
 """The objective: weighted terms bound to photo and style at one size."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import torch
@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor, Weights
-from impasto.losses.gamut import gamut_loss, gamut_of
+from impasto.losses.gamut import gamut_loss
 from impasto.losses.layout import color_anchor_loss
-from impasto.losses.palette import Models, Term, View, content_term, layers_of_moments, style_term, untaught_border
+from impasto.losses.lessons import Lesson, View
+from impasto.losses.palette import Models, Term, content_term, gamut, layers_of_moments, style_term, too_small
 from impasto.losses.terms import total_variation
 from impasto.recipe import Recipe
 
@@ -28,13 +29,18 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
 
 
 def make_extractor(
-    weights: Weights, recipe: Recipe, *, precision: Literal["fp32", "bf16"], device: torch.device
+    weights: Weights,
+    recipe: Recipe,
+    *,
+    precision: Literal["fp32", "bf16"],
+    device: torch.device,
+    masked: bool = False,
 ) -> Extractor:
-    """Return the network as a recipe's terms need it."""
+    """Return the network as a recipe's terms need it; `masked`: places count differently, so every map is wanted."""
     return Extractor(
         weights,
         layers=needed_layers(recipe),
-        of_moments=layers_of_moments(recipe),
+        of_moments=() if masked else layers_of_moments(recipe),
         pooling=recipe.pooling,
         padding=recipe.padding,
         precision=precision,
@@ -45,7 +51,8 @@ def make_extractor(
 class Objective:
     """The weighted sum of content, style, anchor, gamut and smoothness, as a function of the picture.
 
-    Pictures are RGB in [0, 1]. `anchor` is the picture whose large patches of colour are held to, `importance` how
+    Pictures are RGB in [0, 1]. `lessons` are what the canvas is to learn: one for all of it, or one for each part,
+    which has a `where` then. `anchor` is the picture whose large patches of colour are held to, `importance` how
     much each place of the photo counts, and `content_factor` multiplies the content weight (coarse levels use it).
     """
 
@@ -55,7 +62,7 @@ class Objective:
         recipe: Recipe,
         *,
         content: Float[Tensor, "1 3 h w"],
-        style: Float[Tensor, "1 3 sh sw"],
+        lessons: Sequence[Lesson],
         anchor: Float[Tensor, "1 3 h w"],
         importance: Float[Tensor, "1 1 h w"] | None = None,
         content_factor: float = 1.0,
@@ -67,12 +74,10 @@ class Objective:
         # One seed for every level and every resumption: what is drawn belongs to the objective.
         generator = torch.Generator().manual_seed(recipe.seed)
         with torch.no_grad():
-            models = Models(
-                content=View(content, extractor(content)),
-                style=View(style, extractor(style, border=untaught_border(recipe))),
-                importance=importance,
-            )
-            self._gamut = gamut_of(models.style.picture)
+            models = Models(content=View(content, extractor(content)), lessons=tuple(lessons), importance=importance)
+            self.too_small = too_small(recipe, models)
+            """The lessons, by their numbers, whose part is too small for some layers, and these layers."""
+            self._gamut = gamut(models)
             self._content: dict[str, Term] = {
                 name: content_term(name, recipe, models, generator) for name in _present(recipe.content_loss_weights)
             }

@@ -1,59 +1,25 @@
 """The losses by the names that a recipe gives them, each bound to what it compares with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Features
-from impasto.backbones.moments import Moments, mean_covariance
-from impasto.layers import layer_stride
+from impasto.losses.gamut import Gamut, regional_gamut
 from impasto.losses.grain import grain, grain_loss
+from impasto.losses.layer_losses import MOMENT_LOSSES
 from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss
-from impasto.losses.matching import (
-    histogram_loss,
-    histogram_targets,
-    nearest_neighbor_loss,
-    random_directions,
-    relaxed_emd_loss,
-    sliced_targets,
-    sliced_wasserstein_loss,
-)
-from impasto.losses.moments import gaussian_loss, gaussian_target, mean_std, mean_std_loss
-from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
-from impasto.losses.statistics import mean_gram
-from impasto.losses.terms import content_loss, content_scale, style_loss
+from impasto.losses.lessons import Lesson, View, sum_of
+from impasto.losses.matching import relaxed_emd_loss
+from impasto.losses.parts import Models, layer_loss, parts_in
+from impasto.losses.regions import FEWEST
+from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
+from impasto.losses.terms import content_loss, content_scale
 from impasto.recipe import Recipe
 
-Maps: TypeAlias = Mapping[str, Float[Tensor, "1 _c _h _w"]]
-MapLoss: TypeAlias = Callable[[Float[Tensor, "1 c h w"]], Float[Tensor, ""]]
-MomentLoss: TypeAlias = Callable[[Float[Tensor, "1 c h w"] | Moments], Float[Tensor, ""]]
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """A picture, RGB in [0, 1], and what the network sees in it."""
-
-    picture: Float[Tensor, "1 3 h w"]
-    features: Features
-
-
 Term: TypeAlias = Callable[[View], Float[Tensor, ""]]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Models:
-    """What a canvas is compared with at one size: photo and style image.
-
-    `importance` tells how much each place of the photo counts, about 1 on average; None: all alike.
-    """
-
-    content: View
-    style: View
-    importance: Float[Tensor, "1 1 h w"] | None = None
 
 
 def content_term(name: str, recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
@@ -69,30 +35,33 @@ def content_term(name: str, recipe: Recipe, models: Models, generator: torch.Gen
 def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
     """Return the style loss of that name on the recipe's style layers, weighted (all alike in `relaxed_emd`).
 
-    `grain` looks at the pixels, and at no layer.
+    `grain` looks at the pixels, and at no layer. Where several parts of the canvas learn different things, each has a
+    loss of its own, which counts by its share of the canvas.
     """
     if name == "grain":
         return _grain(models)
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
-    if name in _MOMENT_LOSSES:
-        by_moments = {layer: _MOMENT_LOSSES[name](recipe, _taught(recipe, models, layer)) for layer in weights}
-        return lambda view: _sum(
-            view, {layer: weight * by_moments[layer](view.features.seen(layer)) for layer, weight in weights.items()}
-        )
-    losses = {}
-    for layer in weights:
-        maps, positions = _inner(models.style.features[layer], recipe), _area(models.content.picture, layer)
-        losses[layer] = _MAP_LOSSES[name](recipe, maps, positions, generator)
+    losses = {layer: layer_loss(name, recipe, models, layer, generator) for layer in weights}
     return lambda view: _sum(
-        view, {layer: weight * losses[layer](view.features[layer]) for layer, weight in weights.items()}
+        view, {layer: weight * losses[layer](view.features.seen(layer)) for layer, weight in weights.items()}
     )
+
+
+def too_small(recipe: Recipe, models: Models) -> list[tuple[int, tuple[str, ...]]]:
+    """Return the lessons, by their numbers, whose part is too small for some layers, and these layers."""
+    missing = []
+    for number in range(len(models.lessons)):
+        layers = [layer for layer in _weighted(recipe.style_layer_weights) if number not in parts_in(models, layer)]
+        if layers:
+            missing.append((number, tuple(layers)))
+    return missing
 
 
 def layers_of_moments(recipe: Recipe) -> frozenset[str]:
     """Return the layers in which all that a recipe's terms look at is mean and covariance."""
-    if not set(_weighted(recipe.style_loss_weights)) <= {*_MOMENT_LOSSES, "grain"}:
+    if not set(_weighted(recipe.style_loss_weights)) <= {*MOMENT_LOSSES, "grain"}:
         return frozenset()
     return frozenset(_weighted(recipe.style_layer_weights)) - frozenset(_weighted(recipe.content_layer_weights))
 
@@ -133,114 +102,74 @@ def _features(recipe: Recipe, models: Models) -> Term:
 
 
 def _self_similarity(recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    target, columns = _columns(models.content, recipe.content_layer_weights)
+    layers = _weighted(recipe.content_layer_weights)
+    scales = layer_scales({layer: models.content.features[layer] for layer in layers})
     positions = _positions(models.content, min(recipe.samples, MOST_VECTORS), generator)
-    vectors = columns(target, positions)
-    return lambda view: self_similarity_loss(columns(view.features, positions), vectors)
+    vectors = _columns(models.content, layers, scales, positions)
+    return lambda view: self_similarity_loss(_columns(view, layers, scales, positions), vectors)
 
 
 # -- style -------------------------------------------------------------------------------------------------------------
 
 
-def untaught_border(recipe: Recipe) -> int:
-    """Return how many outermost positions of the style's maps do not teach.
-
-    Where a style image is cut, strokes end and what is beyond is invented by the padding; a canvas that learns from
-    there grows a border.
-    """
-    return 1 if recipe.style_margin and recipe.style_crop is None else 0
-
-
-def _inner(features: Float[Tensor, "1 c h w"], recipe: Recipe) -> Float[Tensor, "1 c _h _w"]:
-    """Leave the border that does not teach out of maps of 6 x 6 and more."""
-    border = untaught_border(recipe)
-    if not border or min(features.shape[2:]) < 6:
-        return features
-    return features[:, :, border:-border, border:-border].contiguous(memory_format=torch.channels_last)
-
-
-def _taught(recipe: Recipe, models: Models, layer: str) -> Tensor | Moments:
-    """Return what a layer teaches: a map, or moments that leave the border out already."""
-    seen = models.style.features.seen(layer)
-    return seen if isinstance(seen, Moments) else _inner(seen, recipe)
-
-
-def _gram(recipe: Recipe, style: Tensor | Moments) -> MomentLoss:
-    target = mean_gram(style)
-    return lambda features: style_loss(mean_gram(features), target, normalization=recipe.normalization)
-
-
-def _mean_std(recipe: Recipe, style: Tensor | Moments) -> MomentLoss:
-    target = mean_std(style)
-    return lambda features: mean_std_loss(*mean_std(features), *target)
-
-
-def _wasserstein(recipe: Recipe, style: Tensor | Moments) -> MomentLoss:
-    target = gaussian_target(*mean_covariance(style))
-    return lambda features: gaussian_loss(features, target)
-
-
-def _sliced(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> MapLoss:
-    directions = random_directions(style.shape[1], recipe.directions, generator).to(style.device)
-    target = sliced_targets(style, directions, positions=positions)
-    return lambda features: sliced_wasserstein_loss(features, target, directions)
-
-
-def _histogram(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> MapLoss:
-    target = histogram_targets(style, positions=positions)
-    return lambda features: histogram_loss(features, target)
-
-
-def _nearest(recipe: Recipe, style: Tensor, positions: int, generator: torch.Generator) -> MapLoss:
-    vectors = sample_vectors(style, recipe.samples, generator)
-    return lambda features: nearest_neighbor_loss(features, vectors)
-
-
-_MOMENT_LOSSES: Final[dict[str, Callable[[Recipe, Tensor | Moments], MomentLoss]]] = {
-    "gram": _gram,
-    "mean_std": _mean_std,
-    "wasserstein": _wasserstein,
-}
-"""Style losses of one layer that look at its mean and covariance; each takes the recipe and the style's."""
-
-_MAP_LOSSES: Final[dict[str, Callable[[Recipe, Tensor, int, torch.Generator], MapLoss]]] = {
-    "sliced": _sliced,
-    "histogram": _histogram,
-    "nearest": _nearest,
-}
-"""Style losses that look at every position of a layer; each takes the recipe, the style's features, and the number of
-positions that the canvas has in this layer."""
-
-
 def _relaxed_emd(recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
-    target, columns = _columns(models.style, recipe.style_layer_weights)
-    vectors = columns(target, _positions(models.style, recipe.samples, generator))
-    positions = _positions(models.content, recipe.samples, generator)
-    return lambda view: relaxed_emd_loss(columns(view.features, positions), vectors)
+    layers = _weighted(recipe.style_layer_weights)
+    parts = []
+    for lesson in models.lessons:
+        scales = _scales(lesson, layers)
+        taught = [
+            _columns(teacher.view, layers, scales, teacher.teaches(_positions(teacher.view, count, generator)))
+            for teacher, count in lesson.split(recipe.samples)
+        ]
+        positions = lesson.learns(_positions(models.content, recipe.samples, generator))
+        if len(positions) >= min(FEWEST, recipe.samples):
+            parts.append((lesson.weight, scales, positions, torch.cat(taught)))
+
+    def compare(view: View) -> Float[Tensor, ""]:
+        losses = (
+            weight * relaxed_emd_loss(_columns(view, layers, scales, positions), vectors)
+            for weight, scales, positions, vectors in parts
+        )
+        return sum(losses, start=view.picture.new_zeros(()))
+
+    return compare
 
 
 def _grain(models: Models) -> Term:
-    target = grain(models.style.picture)
-    return lambda view: grain_loss(grain(view.picture), target)
+    parts = [(lesson.weight, lesson.where, lesson.grain()) for lesson in models.lessons]
+    return lambda view: sum_of(
+        weight * grain_loss(grain(view.picture, where), target) for weight, where, target in parts
+    )
+
+
+def gamut(models: Models) -> Gamut:
+    """Return how light and dark each part of the canvas may get."""
+    if models.lessons[0].where is None:
+        return models.lessons[0].gamut()
+    return regional_gamut([(lesson.gamut(), lesson.where) for lesson in models.lessons if lesson.where is not None])
 
 
 # -- sampled places ----------------------------------------------------------------------------------------------------
 
 
-def _columns(view: View, weights: Mapping[str, float]) -> tuple[Maps, Callable[[Maps, Tensor], Tensor]]:
-    """Return a view's maps of the layers that have a weight, and what reads any view's hypercolumns on their scale."""
-    layers = [layer for layer, weight in weights.items() if weight]
-    chosen = {layer: view.features[layer] for layer in layers}
-    scales = layer_scales(chosen)
-    return chosen, lambda maps, places: hypercolumns({layer: maps[layer] for layer in layers}, places, scales=scales)
+def _columns(
+    view: View, layers: list[str], scales: Mapping[str, float], places: Float[Tensor, "n 2"]
+) -> Float[Tensor, "n c"]:
+    """Return a view's hypercolumns at some places, its maps read from the shallowest to the deepest."""
+    return hypercolumns({layer: view.features[layer] for layer in layers}, places, scales=scales)
+
+
+def _scales(lesson: Lesson, layers: list[str]) -> dict[str, float]:
+    """Return the scales of hypercolumns at which all teachers together have a mean squared length of 1."""
+    several = [
+        (layer_scales({layer: teacher.view.features[layer] for layer in layers}), teacher.share)
+        for teacher in lesson.teachers
+    ]
+    if len(several) == 1:
+        return several[0][0]
+    return {layer: sum(share / scales[layer] ** 2 for scales, share in several) ** -0.5 for layer in layers}
 
 
 def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
     height, width = view.picture.shape[2:]
     return sample_positions(height, width, samples, generator).to(view.picture.device)
-
-
-def _area(picture: Float[Tensor, "1 3 h w"], layer: str) -> int:
-    """Return how many positions the layer's map of a picture has."""
-    stride = layer_stride(layer)
-    return (picture.shape[2] // stride) * (picture.shape[3] // stride)

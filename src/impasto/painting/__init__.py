@@ -2,6 +2,6 @@
 
 from impasto.painting.engine import CHANGEABLE, Painter
 from impasto.painting.pyramid import Level, plan_levels
-from impasto.painting.stage import Scene
+from impasto.painting.scene import Area, Scene, StyleImage
 
-__all__ = ["CHANGEABLE", "Level", "Painter", "Scene", "plan_levels"]
+__all__ = ["CHANGEABLE", "Area", "Level", "Painter", "Scene", "StyleImage", "plan_levels"]

@@ -89,6 +89,24 @@ class GreyCanvas:
         return self._canvas.picture(coordinates.expand(-1, 3, -1, -1))
 
 
+class KeepingCanvas:
+    """Shows the photo where it is kept, whatever the coordinates there are; what is shown is what is optimised."""
+
+    def __init__(self, canvas: Canvas, photo: Float[Tensor, "1 3 h w"], kept: Float[Tensor, "1 1 h w"]) -> None:
+        """Lay the photo over another canvas: 1 is where it covers it, 0 where it does not."""
+        self._canvas = canvas
+        self._free = 1 - kept
+        self._photo = photo * kept
+
+    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 _c h w"]:
+        """Return the coordinates of the canvas below."""
+        return self._canvas.coordinates(picture)
+
+    def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the picture with the photo over it."""
+        return self._canvas.picture(coordinates) * self._free + self._photo
+
+
 def make_canvas(kind: CanvasKind, *, grey: bool = False) -> Canvas:
     """Return the canvas of that name, for lightness alone if `grey`."""
     canvas: Canvas = BoxCanvas() if kind == "box" else FreeCanvas()

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from impasto.backbones import Extractor
 from impasto.errors import InputError, RunError
-from impasto.events import Event, Finished, LevelStarted, Snapshot, Step, StopReason
+from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting.ledger import Ledger
 from impasto.painting.pyramid import plan_levels
-from impasto.painting.stage import OTHER_LEVELS, Scene, Stage
+from impasto.painting.scene import Scene
+from impasto.painting.stage import OTHER_LEVELS, Stage
 from impasto.recipe import Recipe
 
 _WEIGHTS = frozenset({"strength", "content_weight", "style_weight", "tv_weight", "anchor_weight", "gamut_weight"})
@@ -127,6 +128,9 @@ class Painter:
                 step=self.step,
                 steps=self.recipe.steps,
             )
+            if not level.above:
+                # On coarser levels small parts lack their deep layers as a matter of course.
+                yield from (Notice(step=self.step, text=text) for text in self._stage.notices)
             reason = yield from self._paint_level()
             if reason == "stopped" or self._index + 1 == len(self.levels):
                 break

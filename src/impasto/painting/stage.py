@@ -1,7 +1,6 @@
 """One level while it is painted: its canvas, its objective and its optimiser."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,29 +8,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Extractor
-from impasto.control import chroma_share, finish_colors, importance, recolor
+from impasto.control import finish_colors, importance
 from impasto.errors import InputError
-from impasto.images import crop, fit, resize
-from impasto.losses import TERMS, Objective
-from impasto.painting.canvas import make_canvas
+from impasto.images import resize
+from impasto.losses import TERMS, Lesson, Objective, Teacher, View
+from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.optimisers import make_optimiser
 from impasto.painting.pyramid import Level, carry_up
+from impasto.painting.scene import Area, LevelView, Scene, StyleImage
 from impasto.recipe import Recipe
 
 OTHER_LEVELS = "the run was begun by another version of impasto, which planned other levels: start a new run"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
-    """What is to be painted, in RGB, [0, 1]: photo, style and, if the canvas starts from a file, that picture.
-
-    `photo` is the photo in its own colours where `content` has none; None: `content` is.
-    """
-
-    content: Float[np.ndarray, "h w 3"]
-    style: Float[np.ndarray, "sh sw 3"]
-    init: Float[np.ndarray, "ih iw 3"] | None = None
-    photo: Float[np.ndarray, "h w 3"] | None = None
 
 
 class Stage:
@@ -51,30 +38,27 @@ class Stage:
         """Measure the targets at this level's size and start from `start`, or from what the recipe says."""
         self.level = level
         self._recipe = recipe
-        self._scene = scene
-        content = resize(scene.content, level.width, level.height)
-        style = _style_at(recipe, scene, level)
-        recolored = recolor(content, style)
+        view = self._view = LevelView.of(scene, recipe, level)
         if start is None:
-            start = _first_picture(recipe, scene, content, recolored, style)
-        elif start.shape != content.shape:
-            photo = _blend(content, recolored, recipe) if recipe.init == "recolored" else content
+            start = _first_picture(recipe, view, scene.init)
+        elif start.shape != view.content.shape:
+            photo = _blend(view, recipe) if recipe.init == "recolored" else view.content
             start = carry_up(start, photo, detail=recipe.detail)
         device = extractor.device
         self._keep_best = recipe.keep_best and not level.above
-        self._canvas = make_canvas(recipe.canvas, grey=recipe.color == "luminance")
+        self._canvas = _make_canvas(recipe, view, device)
         self._objective = Objective(
             extractor,
             recipe,
-            content=_tensor(content, device),
-            style=_tensor(style, device),
-            anchor=_tensor(recolored, device),
-            importance=_importance(recipe, self._photo(), device),
+            content=_tensor(view.content, device),
+            lessons=[_lesson(area, extractor) for area in view.areas],
+            anchor=_tensor(view.recolored, device),
+            importance=_importance(recipe, view.photo, device),
             content_factor=recipe.coarse_content**level.above,
         )
         if recipe.adapt:
-            self._objective.adapt(_tensor(recolored, device))
-        if start.shape != content.shape:
+            self._objective.adapt(_tensor(view.recolored, device))
+        if start.shape != view.content.shape:
             start = resize(start, level.width, level.height)
         coordinates = self._canvas.coordinates(_tensor(start, device))
         self._optimiser = make_optimiser(recipe, coordinates)
@@ -113,15 +97,15 @@ class Stage:
 
     def finished(self) -> Float[np.ndarray, "h w 3"]:
         """Return the picture in the colours that the recipe asks for."""
-        picture = self.picture()
-        if not chroma_share(self._recipe):
-            return picture
-        return finish_colors(self._recipe, picture, self._photo())
+        return finish_colors(self._recipe, self.picture(), self._view.photo, kept=self._view.kept)
 
-    def _photo(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the photo in its own colours at this level's size."""
-        photo = self._scene.content if self._scene.photo is None else self._scene.photo
-        return resize(photo, self.level.width, self.level.height)
+    @property
+    def notices(self) -> list[str]:
+        """What the person should know about this level, in one line each."""
+        return [
+            f"{self._view.areas[number].name} is too small for {', '.join(layers)}: it learns from the other layers"
+            for number, layers in self._objective.too_small
+        ]
 
     def lowest_loss(self) -> float | None:
         """Return the loss of the best picture if the recipe keeps it and there is one."""
@@ -148,59 +132,51 @@ class Stage:
         self._optimiser.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
 
-def style_size(recipe: Recipe, shape: tuple[int, ...], level: Level) -> tuple[int, int]:
-    """Return width and height at which a level looks at a style of a shape (height, width).
-
-    Its long side is the canvas's, or shrinks alike.
-    """
-    height, width = shape
-    long_side: float = max(level.width, level.height)
-    if recipe.style_size is not None:
-        long_side = recipe.style_size / recipe.level_ratio**level.above
-    return fit(width, height, max(1, round(long_side)))
+def _make_canvas(recipe: Recipe, view: LevelView, device: torch.device) -> Canvas:
+    canvas = make_canvas(recipe.canvas, grey=recipe.color == "luminance")
+    if view.kept is None:
+        return canvas
+    return KeepingCanvas(canvas, _tensor(view.content, device), _mask_tensor(view.kept, device))
 
 
-def style_margin(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
-    """Return how many columns and rows of a style image of this size are left out on each side."""
-    share = recipe.style_margin if recipe.style_crop is None else 0.0
-    return round(share * width), round(share * height)
+def _lesson(area: Area, extractor: Extractor) -> Lesson:
+    """Let the network look at the style images of an area."""
+    where = None if area.where is None else _mask_tensor(area.where, extractor.device)
+    return Lesson(teachers=tuple(_teacher(style, extractor) for style in area.styles), where=where)
 
 
-def _style_at(recipe: Recipe, scene: Scene, level: Level) -> Float[np.ndarray, "_h _w 3"]:
-    """Return what teaches at this level: the style image at its size there, less the margin."""
-    width, height = style_size(recipe, scene.style.shape[:2], level)
-    across, down = style_margin(recipe, width, height)
-    return crop(resize(scene.style, width, height), (across, down, width - 2 * across, height - 2 * down))
+def _teacher(style: StyleImage, extractor: Extractor) -> Teacher:
+    picture = _tensor(style.pixels, extractor.device)
+    border = 1 if style.margin else 0
+    with torch.no_grad():
+        features = extractor(picture, border=border)
+    mask = None if style.mask is None else _mask_tensor(style.mask, extractor.device)
+    return Teacher(view=View(picture, features), share=style.share, mask=mask, border=border)
 
 
 def _first_picture(
-    recipe: Recipe,
-    scene: Scene,
-    content: Float[np.ndarray, "h w 3"],
-    recolored: Float[np.ndarray, "h w 3"],
-    style: Float[np.ndarray, "sh sw 3"],
+    recipe: Recipe, view: LevelView, init: Float[np.ndarray, "ih iw 3"] | None
 ) -> Float[np.ndarray, "_h _w 3"]:
     """Return what the first level starts from; noise may leave [0, 1]."""
     if recipe.init == "content":
-        return content
+        return view.content
     if recipe.init == "recolored":
-        return _blend(content, recolored, recipe)
+        return _blend(view, recipe)
     if recipe.init == "noise":
         # Drawn on the processor, so that one seed means one noise on every device.
         generator = torch.Generator().manual_seed(recipe.seed)
-        noise = torch.randn(content.shape, generator=generator).numpy() * recipe.noise_std
+        noise = torch.randn(view.content.shape, generator=generator).numpy() * recipe.noise_std
         return np.asarray((_MEAN_COLOR + noise) / 255.0, dtype=np.float32)
     if recipe.init == "style":
-        return _cover(style, content.shape[1], content.shape[0])
-    assert scene.init is not None, "whoever makes a scene reads the file that init names"
-    return scene.init
+        return view.covered()
+    assert init is not None, "whoever makes a scene reads the file that init names"
+    return init
 
 
-def _blend(
-    content: Float[np.ndarray, "h w 3"], recolored: Float[np.ndarray, "h w 3"], recipe: Recipe
-) -> Float[np.ndarray, "h w 3"]:
+def _blend(view: LevelView, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
     """Return the photo with as much of the style's colours as the recipe says."""
-    return np.asarray(content + recipe.balanced().recolor * (recolored - content), dtype=np.float32)
+    moved = view.recolored - view.content
+    return np.asarray(view.content + recipe.balanced().recolor * moved, dtype=np.float32)
 
 
 def _importance(
@@ -213,13 +189,9 @@ _MEAN_COLOR = np.array([123.68, 116.779, 103.939])
 """Mean colour of ImageNet in grey levels: what the network takes for zero."""
 
 
-def _cover(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Float[np.ndarray, "_h _w 3"]:
-    """Resize a picture so that it covers width x height, and cut the middle out."""
-    scale = max(width / picture.shape[1], height / picture.shape[0])
-    large = resize(picture, max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
-    top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
-    return large[top : top + height, left : left + width]
-
-
 def _tensor(picture: Float[np.ndarray, "h w 3"], device: torch.device) -> Float[Tensor, "1 3 h w"]:
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(device)
+
+
+def _mask_tensor(mask: Float[np.ndarray, "h w"], device: torch.device) -> Float[Tensor, "1 1 h w"]:
+    return torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[None, None].to(device)

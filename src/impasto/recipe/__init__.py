@@ -17,10 +17,12 @@ from impasto.recipe.fields import (
 )
 from impasto.recipe.model import Recipe, describe
 from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
+from impasto.recipe.regions import KEEP, read_region, read_style
 from impasto.recipe.resolve import check_balance, read_recipe, resolve
 
 __all__ = [
     "INITS",
+    "KEEP",
     "PRESETS",
     "PRESET_PURPOSES",
     "CanvasKind",
@@ -36,5 +38,7 @@ __all__ = [
     "check_balance",
     "describe",
     "read_recipe",
+    "read_region",
+    "read_style",
     "resolve",
 ]

@@ -31,20 +31,65 @@ def _split(value: Any) -> Any:
     return value
 
 
-def _four(value: Any) -> Any:
-    parts = _split(value)
-    if isinstance(parts, tuple) and len(parts) != 4:
+def _listed(value: Any) -> Any:
+    """Let one region stand without a list around it; names of files may hold commas."""
+    return (value,) if isinstance(value, str) else value
+
+
+CROP_FORM: Final = (
+    "a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1, or `full`; "
+    "those of several styles stand between slashes"
+)
+_FULL: Final = "full"
+"""How a style is written that is not cropped, beside others that are."""
+
+
+def _boxes(value: Any) -> Any:
+    """Let `10,20,300,200/full` stand for the crops of two styles, and four numbers alone for one crop."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split("/")]
+    if not isinstance(value, (list, tuple)):
         raise InputError(CROP_FORM)
-    return parts
+    if len(value) == 1 and isinstance(value[0], str) and "/" in value[0]:
+        return _boxes(value[0])
+    if value and all(isinstance(item, int) for item in value):
+        value = [value]
+    return tuple(_box(item) for item in value)
 
 
-CROP_FORM: Final = "a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1"
+def _box(value: Any) -> tuple[int, ...]:
+    """Read one crop; nothing for a style that is not cropped."""
+    if value in (_FULL, None):
+        return ()
+    parts = _split(value)
+    try:
+        numbers = tuple(int(part) for part in parts)
+    except (TypeError, ValueError):
+        raise InputError(CROP_FORM) from None
+    if numbers and (len(numbers) != 4 or min(numbers[:2]) < 0 or min(numbers[2:]) < 1):
+        raise InputError(CROP_FORM)
+    return numbers
+
+
+def written(value: Any) -> str:
+    """Write a field's value as the command line takes it."""
+    if not isinstance(value, (list, tuple)):
+        return str(value)
+    if any(isinstance(item, (list, tuple)) for item in value):
+        return "/".join(written(item) or _FULL for item in value)
+    return ",".join(map(str, value))
+
 
 MOST_WEIGHT: Final = 1e15
 Weight = Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Numbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)]
-Box = Annotated[tuple[int, int, int, int], BeforeValidator(_four)]
+Floats = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_split)]
+Scales = Annotated[tuple[Annotated[float, Field(ge=0.05, le=20)], ...], BeforeValidator(_split)]
+Boxes = Annotated[tuple[tuple[int, ...], ...], BeforeValidator(_boxes)]
+Regions = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 def canonical_items(items: tuple[str, ...], canonical: Callable[[str], str]) -> tuple[str, ...]:

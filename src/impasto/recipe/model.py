@@ -1,24 +1,21 @@
 """The recipe itself: every choice of a run, with unit and bounds. Defaults are written here and nowhere else."""
 
-import shlex
-from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from impasto.errors import InputError
 from impasto.layers import canonical_layer
 from impasto.recipe.fields import (
-    CROP_FORM,
     INITS,
     MOST_WEIGHT,
-    Box,
+    Boxes,
     CanvasKind,
     ColorMap,
     ColorMode,
     ContentLoss,
     DeviceName,
+    Floats,
     Names,
     Normalization,
     Numbers,
@@ -26,19 +23,23 @@ from impasto.recipe.fields import (
     Padding,
     Pooling,
     Precision,
+    Regions,
+    Scales,
     StyleLoss,
     Weight,
     canonical_items,
     named_weights,
     one_of,
 )
+from impasto.recipe.regions import read_region
+from impasto.recipe.writing import Written
 
 _MIDDLE = 50.0
 _DIAL = 1.5
 """Power by which the dial `strength` acts: the balance of style and content is (s / (100 - s)) ** _DIAL."""
 
 
-class Recipe(BaseModel):
+class Recipe(Written):
     """Every choice of a run; frozen, checked on creation. Unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
@@ -49,8 +50,14 @@ class Recipe(BaseModel):
     """Allow a result larger than the photo."""
     style_size: Annotated[int, Field(ge=16, le=65536)] | None = None
     """Long side at which the style image is looked at, in pixels; None: that of the canvas."""
-    style_crop: Box | None = None
-    """Part of the style image that teaches: left, top, width, height in pixels of the upright original."""
+    style_mix: Floats = ()
+    """How much each of several styles counts, such as `70,30`; none: all alike."""
+    style_scale: Scales = ()
+    """Size of the strokes, for each style or one for all: 2 shows the style image at twice its size; none: 1."""
+    style_rotation: Floats = ()
+    """Degrees by which the style image is turned to the left, for each style or one for all."""
+    style_crop: Boxes = ()
+    """Part of the style image that teaches, LEFT,TOP,WIDTH,HEIGHT in its upright pixels; `/` parts several styles'."""
     style_margin: Annotated[float, Field(ge=0, le=0.4, allow_inf_nan=False)] = 0.03
     """Share of the style image left out on each side, where frames are; nothing is left out of a style_crop."""
 
@@ -103,6 +110,9 @@ class Recipe(BaseModel):
     """How many directions of feature space the sliced loss looks along, in each layer."""
     normalization: Normalization = "relative"
     """Scale of the terms: `relative` to the targets, `size_free` means, or the sums of the `paper`."""
+
+    regions: Regions = ()
+    """`MASK=STYLE` or `MASK=keep`, several: where the mask is white, another style holds, or the photo stays."""
 
     color: ColorMode = "style"
     """Colors of the `style`; the `photo`'s put back; a style given the photo's (`match`); only `luminance` painted."""
@@ -174,11 +184,18 @@ class Recipe(BaseModel):
     def _known_style_losses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return canonical_items(value, lambda name: one_of(name, StyleLoss, "style loss"))
 
-    @field_validator("style_crop")
+    @field_validator("style_mix")
     @classmethod
-    def _real_crop(cls, value: Box | None) -> Box | None:
-        if value and (value[0] < 0 or value[1] < 0 or value[2] < 1 or value[3] < 1):
-            raise InputError(CROP_FORM)
+    def _shares(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if value and (min(value) < 0 or not sum(value)):
+            raise InputError("the shares of a mix are numbers from 0 on, not all of them 0: --style-mix 70,30")
+        return value
+
+    @field_validator("regions")
+    @classmethod
+    def _readable_regions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            read_region(text)
         return value
 
     @field_validator("init")
@@ -263,46 +280,6 @@ class Recipe(BaseModel):
     def with_changes(self, **changes: Any) -> "Recipe":
         """Return a checked copy with other values; raises InputError in one line if one does not fit."""
         return checked({**self.model_dump(), **changes})
-
-    def as_toml(self) -> str:
-        """Write the recipe as TOML; a value of None is left out."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
-
-    def as_json(self) -> str:
-        """Write the recipe as one JSON object."""
-        return self.model_dump_json(exclude_none=True)
-
-    def changes_from(self, other: "Recipe") -> dict[str, Any]:
-        """Return the fields in which this recipe differs from the other, with this one's values."""
-        theirs = other.model_dump(mode="json")
-        return {name: value for name, value in self.model_dump(mode="json").items() if value != theirs[name]}
-
-    def _stated(self) -> dict[str, Any]:
-        """Return what differs from the default, in a form that can be said in one breath ."""
-        stated = self.changes_from(Recipe())
-        return self.balanced().changes_from(Recipe()) if states_balance_twice(stated) else stated
-
-    def as_command(self, content: str, *styles: str) -> str:
-        """Return the command line that paints by this recipe."""
-        words = ["impasto", "stylize", content, *styles]
-        for name, value in self._stated().items():
-            flag = name.replace("_", "-")
-            if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            elif value is not None:
-                words += [f"--{flag}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
-        return shlex.join(words)
-
-    def as_python(self, content: str, *styles: str) -> str:
-        """Return the Python call that paints by this recipe."""
-        arguments = [repr(content), repr(list(styles)) if len(styles) != 1 else repr(styles[0])]
-        arguments += [f"{name}={value!r}" for name, value in self._stated().items()]
-        return f"impasto.stylize({', '.join(arguments)})"
-
-
-def states_balance_twice(stated: Collection[str]) -> bool:
-    """Tell whether the balance of content and style is stated both as a strength and as weights."""
-    return "strength" in stated and bool({"content_weight", "style_weight"} & set(stated))
 
 
 def describe(error: ValidationError) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
-from impasto.recipe.model import Recipe, checked, states_balance_twice
+from impasto.recipe.model import Recipe, checked
 from impasto.recipe.presets import PRESETS
+from impasto.recipe.writing import states_balance_twice
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

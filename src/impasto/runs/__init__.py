@@ -2,7 +2,7 @@
 
 from impasto.runs.checkpoint import Checkpoint
 from impasto.runs.folder import RunFolder, Status
-from impasto.runs.header import RunInputs
+from impasto.runs.header import RegionInputs, RunInputs
 from impasto.runs.listing import RunSummary, list_runs
 
-__all__ = ["Checkpoint", "RunFolder", "RunInputs", "RunSummary", "Status", "list_runs"]
+__all__ = ["Checkpoint", "RegionInputs", "RunFolder", "RunInputs", "RunSummary", "Status", "list_runs"]

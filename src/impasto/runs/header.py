@@ -19,13 +19,27 @@ HEADER: Final = "run.json"
 INPUTS: Final = "inputs"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RegionInputs:
+    """The pictures of a region: its mask, its style (None: the photo stays) and which part of that teaches."""
+
+    mask: Picture
+    style: Picture | None = None
+    style_mask: Picture | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class RunInputs:
-    """The pictures a run begins with; `init` is the picture that the canvas starts from, if it is a file."""
+    """The pictures a run begins with; `init` is the picture that the canvas starts from, if it is a file.
+
+    `style_masks` has one entry for each style, or none at all.
+    """
 
     content: Picture
     styles: tuple[Picture, ...]
     init: Picture | None = None
+    style_masks: tuple[Picture | None, ...] = ()
+    regions: tuple[RegionInputs, ...] = ()
 
 
 class _Part(BaseModel):
@@ -41,12 +55,22 @@ class KeptInput(_Part):
     name: str
 
 
+class KeptRegion(_Part):
+    """The copies of a region's pictures."""
+
+    mask: KeptInput
+    style: KeptInput | None
+    style_mask: KeptInput | None
+
+
 class KeptInputs(_Part):
     """The copies of all inputs."""
 
     content: KeptInput
     styles: tuple[KeptInput, ...]
     init: KeptInput | None
+    style_masks: tuple[KeptInput | None, ...] = ()
+    regions: tuple[KeptRegion, ...] = ()
 
 
 class Header(_Part):
@@ -112,10 +136,24 @@ def keep_inputs(folder: Path, inputs: RunInputs) -> KeptInputs:
         atomic_write(folder / file, picture.encoded)
         return KeptInput(file=file, sha256=picture.sha256, name=picture.name)
 
+    def keep_if_there(picture: Picture | None, stem: str) -> KeptInput | None:
+        return None if picture is None else keep(picture, stem)
+
     return KeptInputs(
         content=keep(inputs.content, "content"),
         styles=tuple(keep(style, f"style-{number}") for number, style in enumerate(inputs.styles, start=1)),
-        init=keep(inputs.init, "init") if inputs.init else None,
+        init=keep_if_there(inputs.init, "init"),
+        style_masks=tuple(
+            keep_if_there(mask, f"style-{number}-mask") for number, mask in enumerate(inputs.style_masks, start=1)
+        ),
+        regions=tuple(
+            KeptRegion(
+                mask=keep(region.mask, f"region-{number}-mask"),
+                style=keep_if_there(region.style, f"region-{number}-style"),
+                style_mask=keep_if_there(region.style_mask, f"region-{number}-style-mask"),
+            )
+            for number, region in enumerate(inputs.regions, start=1)
+        ),
     )
 
 
@@ -133,10 +171,22 @@ def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Run
             raise InputError(f"{path} has changed since the run began: put the first one back or start a new run")
         return dataclasses.replace(read_picture(path, max_megapixels=max_megapixels), name=item.name)
 
+    def read_if_there(item: KeptInput | None) -> Picture | None:
+        return None if item is None else read(item)
+
     return RunInputs(
         content=read(kept.content),
         styles=tuple(map(read, kept.styles)),
-        init=read(kept.init) if kept.init else None,
+        init=read_if_there(kept.init),
+        style_masks=tuple(map(read_if_there, kept.style_masks)),
+        regions=tuple(
+            RegionInputs(
+                mask=read(region.mask),
+                style=read_if_there(region.style),
+                style_mask=read_if_there(region.style_mask),
+            )
+            for region in kept.regions
+        ),
     )
 
 

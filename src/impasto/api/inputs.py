@@ -1,0 +1,118 @@
+"""Reading what a person gave: the photo, style images, regions, and the picture that the canvas starts from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from PIL.Image import Image
+
+from impasto.errors import InputError
+from impasto.images import Picture, is_plate, plate_path, read_picture
+from impasto.recipe import INITS, KEEP, Recipe, read_region, read_style
+from impasto.runs import RegionInputs, RunInputs
+
+Source: TypeAlias = str | Path | bytes | Image | np.ndarray
+"""A picture: a path, the bytes of a file, a PIL image, or an array h x w (x 3 or 4), uint8 or float in [0, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """A style image of which a part teaches: where its mask is white; None: all of it."""
+
+    picture: Source
+    mask: Source | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the photo, where its mask is white, and the style that holds there; `keep`: the photo stays."""
+
+    mask: Source
+    style: Source | Style
+
+
+StyleSource: TypeAlias = Source | Style
+
+
+def read_inputs(
+    content: Source,
+    styles: StyleSource | Sequence[StyleSource],
+    recipe: Recipe,
+    regions: Sequence[str | Region] | None = None,
+) -> RunInputs:
+    """Read the pictures; the name of a plate stands for its file. Raises InputError for what cannot be used.
+
+    `regions` are those of the recipe if None.
+    """
+    limit = recipe.max_megapixels
+    several = [_style(style) for style in (styles if isinstance(styles, (list, tuple)) else [styles])]
+    parts = [_region(region) for region in (recipe.regions if regions is None else regions)]
+    if not several and not parts:
+        raise InputError("a style is needed: a picture to learn from, or the name of a built-in style")
+    photo = read_picture(content, max_megapixels=limit)
+    read = [_read_style(style, limit) for style in several]
+    return RunInputs(
+        content=photo,
+        styles=tuple(picture for picture, _ in read),
+        style_masks=tuple(mask for _, mask in read),
+        regions=tuple(_read_region(region, limit) for region in parts),
+        init=None if recipe.init in INITS else read_picture(recipe.init, max_megapixels=limit),
+    )
+
+
+def region_texts(regions: Sequence[str | Region]) -> tuple[str, ...]:
+    """Return regions as a recipe holds them; pictures that are no files are called by their numbers."""
+    return tuple(
+        region
+        if isinstance(region, str)
+        else f"{_called(region.mask, f'mask {number}')}={_called(_style(region.style).picture, f'style {number}')}"
+        for number, region in enumerate(regions, start=1)
+    )
+
+
+def plate_or_file(style: Any) -> Any:
+    """Return the plate's file for its name, unless a file of that name is in the current folder.
+
+    Raises InputError for a string that is neither; whatever is no string is returned as it is.
+    """
+    if not isinstance(style, str) or Path(style).exists():
+        return style
+    if is_plate(style):
+        return plate_path(style)
+    raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
+
+
+def _style(given: StyleSource) -> Style:
+    """Take `starry.jpg@stars.png` apart, unless a file has that very name."""
+    if isinstance(given, Style):
+        return given
+    if isinstance(given, str) and not Path(given).exists():
+        return Style(*read_style(given))
+    return Style(given)
+
+
+def _region(given: str | Region) -> Region:
+    if isinstance(given, Region):
+        return given
+    mask, style, style_mask = read_region(given)
+    return Region(mask, KEEP if style == KEEP else Style(style, style_mask))
+
+
+def _read_style(style: Style, limit: float) -> tuple[Picture, Picture | None]:
+    picture = read_picture(plate_or_file(style.picture), max_megapixels=limit)
+    return picture, None if style.mask is None else read_picture(style.mask, max_megapixels=limit)
+
+
+def _read_region(region: Region, limit: float) -> RegionInputs:
+    mask = read_picture(region.mask, max_megapixels=limit)
+    if isinstance(region.style, str) and region.style == KEEP:
+        return RegionInputs(mask=mask)
+    style, style_mask = _read_style(_style(region.style), limit)
+    return RegionInputs(mask=mask, style=style, style_mask=style_mask)
+
+
+def _called(source: Source, otherwise: str) -> str:
+    name = source if isinstance(source, str) else Path(source).name if isinstance(source, Path) else otherwise
+    return name.replace("=", "-")

@@ -1,0 +1,63 @@
+"""How a recipe is written: as a file, as the fields that differ, as a command, as a Python call."""
+
+import shlex
+from collections.abc import Collection
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel
+
+from impasto.recipe.fields import written
+
+
+class Written(BaseModel):
+    """What a recipe can be written as."""
+
+    def balanced(self) -> "Written":
+        """Return the recipe that paints the same with a strength of 50."""
+        raise NotImplementedError
+
+    def as_toml(self) -> str:
+        """Write the recipe as TOML; a value of None is left out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def as_json(self) -> str:
+        """Write the recipe as one JSON object."""
+        return self.model_dump_json(exclude_none=True)
+
+    def changes_from(self, other: "Written") -> dict[str, Any]:
+        """Return the fields in which this recipe differs from the other, with this one's values."""
+        theirs = other.model_dump(mode="json")
+        return {name: value for name, value in self.model_dump(mode="json").items() if value != theirs[name]}
+
+    def _stated(self) -> dict[str, Any]:
+        """Return what differs from the default, in a form that can be said in one breath."""
+        standard = type(self)()
+        stated = self.changes_from(standard)
+        return self.balanced().changes_from(standard) if states_balance_twice(stated) else stated
+
+    def as_command(self, content: str, *styles: str) -> str:
+        """Return the command line that paints by this recipe."""
+        words = ["impasto", "stylize", content, *styles]
+        for name, value in self._stated().items():
+            flag = name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{flag}" if value else f"--no-{flag}")
+            elif name == "regions":
+                words += [word for region in value for word in ("--region", region)]
+            elif value is not None:
+                # With an equals sign, a number below zero is not taken for an option.
+                text = written(value)
+                words += [f"--{flag}={text}"] if text.startswith("-") else [f"--{flag}", text]
+        return shlex.join(words)
+
+    def as_python(self, content: str, *styles: str) -> str:
+        """Return the Python call that paints by this recipe."""
+        arguments = [repr(content), repr(list(styles)) if len(styles) != 1 else repr(styles[0])]
+        arguments += [f"{name}={value!r}" for name, value in self._stated().items()]
+        return f"impasto.stylize({', '.join(arguments)})"
+
+
+def states_balance_twice(stated: Collection[str]) -> bool:
+    """Tell whether the balance of content and style is stated both as a strength and as weights."""
+    return "strength" in stated and bool({"content_weight", "style_weight"} & set(stated))
