@@ -21,6 +21,7 @@ import impasto.api
 from impasto.cli import main
 from impasto.images import plate_path, quantize
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe
+from impasto.recipe.writing import flag_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
@@ -173,7 +174,7 @@ def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
     for command in ("stylize", "score"):
         main([command, "--help"])
     known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
-    assert {f"--{name.replace('_', '-')}" for name in Recipe.model_fields} <= known
+    assert set(map(flag_of, Recipe.model_fields)) <= known
     assert set(re.findall(r"--[a-z][a-z-]*", README)) <= known
 
 

@@ -11,22 +11,31 @@ from pydantic import ValidationError
 
 from impasto.errors import InputError
 from impasto.layers import canonical_layer
-from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
+from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, read_region, read_style, resolve
 
 
 def some(*items):
     return st.lists(st.sampled_from(items), min_size=1, unique=True)
 
 
+boxes = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(1, 99), st.integers(1, 99))
+files = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=8).map(
+    lambda name: f"{name.replace('=', '-').replace('@', '-')}.png"
+)
+regions = st.builds("{}={}".format, files, files | st.just("keep") | st.builds("{}@{}".format, files, files))
 recipes = st.builds(
     Recipe,
     size=st.integers(16, 65536) | st.just("photo"),
-    style_crop=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(1, 99), st.integers(1, 99)),
+    style_mix=st.lists(st.floats(0, 1e6), max_size=3).filter(lambda shares: not shares or sum(shares) > 0),
+    style_scale=st.lists(st.floats(0.05, 20), max_size=3),
+    style_rotation=st.lists(st.floats(-720, 720), max_size=3),
+    style_crop=st.none() | boxes | st.lists(st.just("full") | boxes, min_size=1, max_size=3),
     content_weight=st.floats(1e-6, 1e15),
     style_layers=some("conv1_1", "relu2_1=0.3", "pool3=1e-7", "conv4_4=0"),
     content_losses=some("features", "Self-Similarity=0.5", "laplacian=2"),
     style_losses=some("gram=2", "mean-std", "relaxed_emd=1e-3", "sliced=0", "grain=0.1"),
     gamut_weight=st.floats(0, 1e3),
+    regions=st.lists(regions, max_size=3),
     style_margin=st.floats(0, 0.4),
     levels=st.integers(1, 10) | st.just("auto"),
     snapshots=st.lists(st.integers(1, 10**6)),
@@ -51,14 +60,36 @@ def test_the_command_of_a_recipe_states_every_difference_from_the_default(recipe
     assert words[:4] == ["impasto", "stylize", "a photo.jpg", "style.jpg"]
     flags, i = {}, 4
     while i < len(words):
-        name = words[i].removeprefix("--").removeprefix("no-").replace("-", "_")
-        if words[i].startswith("--no-") or name == "upscale":
-            flags[name] = not words[i].startswith("--no-")
-            i += 1
+        word, equals, value = words[i].partition("=")
+        name = word.removeprefix("--").removeprefix("no-").replace("-", "_")
+        i += 1
+        if word.startswith("--no-") or name == "upscale":
+            flags[name] = not word.startswith("--no-")
+            continue
+        if not equals:
+            value, i = words[i], i + 1
+        if name == "region":
+            flags.setdefault("regions", []).append(value)
         else:
-            flags[name] = words[i + 1]
-            i += 2
+            flags[name] = value
     assert resolve(None, flags) == recipe
+
+
+def test_one_crop_is_four_numbers_and_several_stand_between_slashes():
+    for one in ((1, 2, 3, 4), [1, 2, 3, 4], "1,2,3,4", " 1, 2,3,4", [(1, 2, 3, 4)], ["1,2,3,4"]):
+        assert Recipe(style_crop=one).style_crop == ((1, 2, 3, 4),)
+    for none in (None, (), []):
+        assert Recipe(style_crop=none).style_crop == ()
+    for several in ("1,2,3,4/full", "1,2,3,4 / full", ["1,2,3,4/full"], ["1,2,3,4", "full"], [(1, 2, 3, 4), None]):
+        assert Recipe(style_crop=several).style_crop == ((1, 2, 3, 4), ())
+
+
+def test_a_region_is_a_mask_a_style_and_perhaps_the_styles_own_mask():
+    assert read_region(" sky.png = night ") == ("sky.png", "night", None)
+    assert read_region("a/b.png=c d.jpg@e@f.png") == ("a/b.png", "c d.jpg@e", "f.png")
+    assert read_region("m.png=a=b.jpg") == ("m.png", "a=b.jpg", None)
+    assert read_style("someone@home.jpg@") == ("someone@home.jpg@", None)
+    assert Recipe(regions="a, b.png=night").regions == ("a, b.png=night",)
 
 
 def test_the_python_call_of_a_recipe_states_its_fields():
@@ -100,6 +131,24 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"levels": "many"}, "levels"),
         ({"style_crop": "1,2,3"}, "style_crop"),
         ({"style_crop": "1,2,0,4"}, "LEFT,TOP,WIDTH,HEIGHT"),
+        ({"style_crop": "1,2,3,4/5,6"}, "LEFT,TOP,WIDTH,HEIGHT"),
+        ({"style_crop": "1,2,3,4/all"}, "LEFT,TOP,WIDTH,HEIGHT"),
+        ({"style_crop": 7}, "LEFT,TOP,WIDTH,HEIGHT"),
+        ({"style_crop": "-1,2,3,4"}, "LEFT,TOP,WIDTH,HEIGHT"),
+        ({"style_mix": "0,0"}, "not all of them 0"),
+        ({"style_mix": "70,-30"}, "from 0 on"),
+        ({"style_mix": "70,x"}, "style_mix"),
+        ({"style_mix": "nan,1"}, "style_mix"),
+        ({"style_mix": "inf,1"}, "style_mix"),
+        ({"style_scale": "0"}, "style_scale"),
+        ({"style_scale": "1,21"}, "style_scale"),
+        ({"style_scale": "nan"}, "style_scale"),
+        ({"style_rotation": "north"}, "style_rotation"),
+        ({"style_rotation": "inf"}, "style_rotation"),
+        ({"regions": "sky.png"}, "MASK=STYLE, MASK=STYLE@STYLEMASK or MASK=keep, not 'sky.png'"),
+        ({"regions": "=night"}, "MASK=STYLE"),
+        ({"regions": ["sky.png=night", "sea.png="]}, "MASK=STYLE"),
+        ({"regions": "face.png=keep@mask.png"}, "no style to mask"),
         ({"size": 8}, "size"),
         ({"size": "large"}, "size"),
         ({"steps": 0}, "steps"),

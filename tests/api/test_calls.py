@@ -134,9 +134,28 @@ def test_what_cannot_be_used_is_said_in_one_line(files, changes, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_second_style_is_refused_rather_than_ignored(files):
-    with pytest.raises(impasto.InputError, match="one style image"):
-        impasto.stylize(files / "photo.png", [files / "painting.png"] * 2, **QUICK)
+def test_a_style_beside_itself_teaches_what_it_teaches_alone(files):
+    style = files / "painting.png"
+    alone, twice = (impasto.stylize(files / "photo.png", styles, **QUICK) for styles in (style, [style, style]))
+    assert twice.losses["total"][0] == pytest.approx(alone.losses["total"][0], rel=1e-4)
+    assert np.abs(twice.pixels - alone.pixels).mean() < 1 / 255
+
+
+def test_several_styles_are_mixed_as_the_recipe_says(files, photo, painting):
+    other = (painting * [1.0, 0.3, 0.1]).astype(np.float32)
+    pictures = [
+        impasto.stylize(photo, [painting, other], style_mix=mix, **QUICK).pixels
+        for mix in ((100, 0), (50, 50), (), (0, 100))
+    ]
+    np.testing.assert_array_equal(pictures[1], pictures[2])
+    first, half, _, second = (picture.mean(axis=(0, 1)) for picture in pictures)
+    np.testing.assert_allclose(half, (first + second) / 2, atol=0.05)
+    assert np.abs(first - second).max() > 0.1
+
+
+def test_without_any_style_and_region_one_is_asked_for(files):
+    with pytest.raises(impasto.InputError, match="a style is needed"):
+        impasto.stylize(files / "photo.png", [], **QUICK)
 
 
 def test_a_handle_pauses_resumes_and_stops(files):

@@ -82,7 +82,53 @@ def test_lists_are_written_with_commas(parse):
     recipe = parse("--content-layers", "relu4_2,conv3_1=0.5", "--snapshots", "100,10", "--style-crop", "0,5,20,30")
     assert recipe.content_layers == ("conv4_2", "conv3_1=0.5")
     assert recipe.snapshots == (10, 100)
-    assert recipe.style_crop == (0, 5, 20, 30)
+    assert recipe.style_crop == ((0, 5, 20, 30),)
+
+
+def test_crops_of_several_styles_stand_between_slashes(parse):
+    assert parse("--style-crop", "0,5,20,30/full").style_crop == ((0, 5, 20, 30), ())
+    assert parse("--style-crop", "full/1,2,3,4/full").style_crop == ((), (1, 2, 3, 4), ())
+
+
+def test_shares_scales_and_turns_of_several_styles_are_lists(parse):
+    recipe = parse("--style-mix", "70,30", "--style-scale", "1.5,0.5", "--style-rotation", "90,-12.5")
+    assert recipe.style_mix == (70.0, 30.0)
+    assert recipe.style_scale == (1.5, 0.5)
+    assert recipe.style_rotation == (90.0, -12.5)
+
+
+@pytest.mark.parametrize("words", [["--style-rotation=-30"], ["--style-rotation", "-30"]], ids=" ".join)
+def test_a_turn_to_the_right_is_no_option(parse, words):
+    assert parse(*words).style_rotation == (-30.0,)
+    assert parse(*words, "--steps", "7").steps == 7
+
+
+def test_a_region_is_said_once_for_each_and_its_files_may_hold_commas_and_spaces(parse):
+    recipe = parse("--region", "sky, blue.png=night", "--region", "face.png=keep")
+    assert recipe.regions == ("sky, blue.png=night", "face.png=keep")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"style_mix": (70, 30.5)},
+        {"style_scale": (0.5, 2)},
+        {"style_rotation": (-12.5, 90)},
+        {"style_rotation": (90, -12.5)},
+        {"style_rotation": (-1e-7,)},
+        {"style_crop": ((0, 5, 20, 30), ())},
+        {"style_crop": ((), (0, 5, 20, 30))},
+        {"style_crop": ((), ())},
+        {"regions": ("a sky.png=night", "it's, mine.png=my style.jpg@stars.png", "face.png=keep")},
+        {"regions": ("-mask.png=night",)},
+        {"style_mix": (0, 1), "style_rotation": (-3, -4), "regions": ("m.png=keep",)},
+    ],
+    ids=str,
+)
+def test_the_command_says_what_styles_and_regions_a_recipe_has(parse, fields):
+    recipe = Recipe(**fields)
+    words = shlex.split(recipe.as_command("photo", "style"))
+    assert parse(*words[4:]) == recipe
 
 
 def test_what_is_written_twice_is_added_to_a_list(parse):

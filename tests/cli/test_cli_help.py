@@ -8,6 +8,7 @@ import pytest
 from impasto import __version__
 from impasto.cli.app import COMMANDS
 from impasto.recipe import PRESET_PURPOSES, Recipe
+from impasto.recipe.writing import flag_of
 
 _LOADED = """
 import sys
@@ -47,7 +48,7 @@ def test_every_command_has_a_help_of_its_own(impasto, command):
 def test_the_help_of_stylize_tells_every_choice_of_a_recipe_and_what_each_preset_is_for(impasto):
     text = " ".join(impasto("stylize", "--help").out.replace("│", " ").split())
     for name, field in Recipe.model_fields.items():
-        assert f"--{name.replace('_', '-')} " in text
+        assert f"{flag_of(name)} " in text
         assert field.description is not None
         assert field.description in text
     for name, purpose in PRESET_PURPOSES.items():

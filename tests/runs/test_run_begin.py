@@ -37,6 +37,8 @@ def test_a_new_run_keeps_the_inputs_byte_for_byte_beside_run_json(
             "content": {"file": "inputs/content.jpg", "sha256": inputs.content.sha256, "name": "harbour"},
             "styles": [{"file": "inputs/style-1.png", "sha256": inputs.styles[0].sha256, "name": "waves"}],
             "init": None,
+            "style_masks": [],
+            "regions": [],
         },
         "output": os.path.join(os.getcwd(), "out.png"),
         "command": "impasto stylize",
