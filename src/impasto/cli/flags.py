@@ -10,6 +10,7 @@ from pydantic import SkipValidation, create_model
 from impasto.cli.console import is_stdio
 from impasto.errors import InputError
 from impasto.recipe import Recipe, check_balance, read_recipe, resolve
+from impasto.recipe.writing import flag_of
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Picture": ("size", "upscale", "max_megapixels"),
@@ -44,8 +45,8 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 
 
 _SAID_OTHERWISE: Final[dict[str, dict[str, Any]]] = {
-    "regions": {"name": "--region", "metavar": "MASK=STYLE"},
-    "style_crop": {"metavar": "LEFT,TOP,WIDTH,HEIGHT"},
+    "regions": {"name": flag_of("regions"), "metavar": "MASK=STYLE"},
+    "style_crop": {"metavar": "X,Y,W,H/..."},
 }
 """Flags that are not called, or not written, as their field alone would have it."""
 

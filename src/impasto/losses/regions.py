@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones.moments import Moments
-from impasto.backbones.products import flat, precise, quick_products, rounded_mean
+from impasto.backbones.products import NUMBERS_AT_ONCE, flat, pieces, quick_products, rounded_mean
 
 FEWEST: Final = 8.0
 """Positions of a layer that a part must have, so that their statistics mean anything."""
 
-_BLOCK: Final = 2**18
-"""Numbers of a map that are worked on at a time: in a block as small as that there is hardly ever more than one part,
-and where there is only one a mask costs nothing."""
+_WHOLLY: Final = 0.999
+"""Share from which on a position belongs to a part wholly; one of less than the rest to 1 does not belong to it."""
 
 
 def bring_to(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh lw"]) -> Float[Tensor, "k 1 lh lw"]:
@@ -37,12 +36,13 @@ def inside(maps: Float[Tensor, "1 c h w"], mask: Float[Tensor, "1 1 h w"]) -> Fl
     return maps.flatten(2)[:, :, there.nonzero()[:, 0]].unsqueeze(3)
 
 
-class _Block(NamedTuple):
-    """Some positions, and the parts they belong to: alike (then `even` is their weight) or each by its own weight."""
+class Part(NamedTuple):
+    """The positions of a part: those that belong to it wholly, each of weight `even`, and those at its soft border."""
 
-    positions: slice
-    parts: tuple[int, ...]
-    even: float | None
+    whole: Int[Tensor, "n"]
+    even: float
+    border: Int[Tensor, "m"]
+    weights: Float[Tensor, "m"]
 
 
 class Places:
@@ -50,26 +50,18 @@ class Places:
 
     def __init__(self, masks: Float[Tensor, "k n"]) -> None:
         """Take the masks at the layer, one row for each part, none of them empty."""
-        self.counts = masks.sum(dim=1)
-        """How many positions each part has, those that belong to it partly counted by their share."""
-        self.weights = (masks / self.counts[:, None]).contiguous()
+        shares = torch.where(masks >= _WHOLLY, 1.0, torch.where(masks <= 1 - _WHOLLY, 0.0, masks))
+        # A mask may be so faint everywhere that nothing would be left of it.
+        shares = torch.where(shares.sum(dim=1, keepdim=True) > 0, shares, masks)
+        self.weights = (shares / shares.sum(dim=1, keepdim=True)).contiguous()
         """The weights of the positions, which sum to 1 for each part."""
-        self._blocks: dict[int, tuple[_Block, ...]] = {}
+        self.parts = tuple(map(self._part, shares, self.weights))
+        """The positions of every part. A part costs only where it is, and a weight only at its border."""
 
-    def blocks(self, size: int) -> tuple[_Block, ...]:
-        """Return the positions in blocks of a size, those left out that belong to no part."""
-        if size not in self._blocks:
-            starts = range(0, self.weights.shape[1], size)
-            found = (self._block(slice(start, start + size)) for start in starts)
-            self._blocks[size] = tuple(block for block in found if block.parts)
-        return self._blocks[size]
-
-    def _block(self, positions: slice) -> _Block:
-        some = self.weights[:, positions]
-        low, high = some.amin(dim=1).tolist(), some.amax(dim=1).tolist()
-        parts = tuple(k for k, most in enumerate(high) if most > 0)
-        even = low[parts[0]] if len(parts) == 1 and low[parts[0]] == high[parts[0]] else None
-        return _Block(positions, parts, even)
+    def _part(self, shares: Float[Tensor, "n"], weights: Float[Tensor, "n"]) -> Part:
+        whole = (shares >= _WHOLLY).nonzero()[:, 0]
+        border = ((shares > 0) & (shares < _WHOLLY)).nonzero()[:, 0]
+        return Part(whole, 1 / float(shares.sum()), border, weights[border])
 
 
 def regional_moments(features: Float[Tensor, "1 c h w"], places: Places) -> list[Moments]:
@@ -86,57 +78,61 @@ def regional_moments(features: Float[Tensor, "1 c h w"], places: Places) -> list
 class _RegionalMoments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, places: Places) -> tuple[Tensor, ...]:
-        maps = flat(features)
-        channels, count = len(maps), len(places.weights)
+        rows = flat(features).T
         # Of large numbers' products only the rounding would be left where a channel hardly varies.
-        shift = precise(maps[:, : max(1, _BLOCK // channels)]).mean(dim=1)
-        totals = shift.new_zeros(count, channels)
-        products = shift.new_zeros(count, channels, channels)
+        shift = next(pieces(rows.T)).mean(dim=1)
+        found = []
         with quick_products(features):
-            for block in places.blocks(_size(channels)):
-                some = maps[:, block.positions].to(shift.dtype, copy=True).sub_(shift[:, None])
-                for part in block.parts:
-                    _add(totals[part], products[part], some, places.weights[part, block.positions], block.even)
-        means = shift + totals
-        covariances = products - totals[:, :, None] * totals[:, None, :]
+            for part in places.parts:
+                total, products = _sums(rows, part, shift)
+                found += [shift + total, products - total.outer(total)]
         ctx.places = places
-        ctx.save_for_backward(features, means)
-        return tuple(number for part in range(count) for number in (means[part], covariances[part]))
+        ctx.save_for_backward(features, *found[::2])
+        return tuple(found)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        features, means = ctx.saved_tensors
-        maps = flat(features)
+        features, *means = ctx.saved_tensors
+        rows = flat(features).T
+        result = torch.zeros_like(rows, memory_format=torch.contiguous_format)
         slopes = [
-            _Slope.of(mean, gradients[2 * part], gradients[2 * part + 1], features.dtype)
-            for part, mean in enumerate(means)
+            _Slope.of(mean, gradients[2 * number], gradients[2 * number + 1], features.dtype)
+            for number, mean in enumerate(means)
         ]
-        by_position = maps.new_zeros((maps.shape[1], len(maps)))
-        for block in ctx.places.blocks(_size(len(maps))):
-            some, own = maps[:, block.positions], by_position[block.positions]
-            for part in block.parts:
-                pull = slopes[part].at(some)
-                if block.even is not None:
-                    torch.mul(pull, block.even, out=own)
-                else:
-                    own.addcmul_(pull, ctx.places.weights[part, block.positions, None].to(pull.dtype))
-        return by_position.T.reshape(features.shape), None
+        for part, slope in zip(ctx.places.parts, slopes, strict=True):
+            even = slope.times(part.even)
+            for some in _some(part.whole, rows.shape[1]):
+                result.index_copy_(0, some, even.at(rows.index_select(0, some)))
+        for part, slope in zip(ctx.places.parts, slopes, strict=True):
+            for some, weights in zip(*(_some(t, rows.shape[1]) for t in (part.border, part.weights)), strict=True):
+                pull = slope.at(rows.index_select(0, some))
+                result.index_add_(0, some, pull.mul_(weights[:, None].to(pull.dtype)))
+        return result.T.reshape(features.shape), None
 
 
-def _size(channels: int) -> int:
-    return max(1, _BLOCK // channels)
+def _some(positions: Tensor, channels: int) -> tuple[Tensor, ...]:
+    """Return positions, or their weights, some at a time."""
+    return positions.split(max(1, NUMBERS_AT_ONCE // channels)) if len(positions) else ()
 
 
-def _add(total: Tensor, products: Tensor, some: Tensor, weights: Tensor, even: float | None) -> None:
-    """Add some positions, already less the shift, to the sums of a part."""
-    if even is not None:
-        total.add_(some.sum(dim=1), alpha=even)
-        products.addmm_(some, some.T, alpha=even)
-    else:
-        weighted = some * weights.to(some.dtype)
-        total += weighted.sum(dim=1)
-        products.addmm_(weighted, some.T)
+def _sums(
+    rows: Float[Tensor, "n c"], part: Part, shift: Float[Tensor, "c"]
+) -> tuple[Float[Tensor, "c"], Float[Tensor, "c c"]]:
+    """Return sum p (f - s) and sum p (f - s)(f - s)^T over the positions of a part."""
+    total, products = torch.zeros_like(shift), shift.new_zeros(len(shift), len(shift))
+    for positions in _some(part.whole, len(shift)):
+        some = rows.index_select(0, positions).to(shift.dtype).sub_(shift)
+        total += some.sum(dim=0)
+        products.addmm_(some.T, some)
+    total *= part.even
+    products *= part.even
+    for positions, weights in zip(*(_some(t, len(shift)) for t in (part.border, part.weights)), strict=True):
+        some = rows.index_select(0, positions).to(shift.dtype).sub_(shift)
+        weighted = some * weights[:, None].to(shift.dtype)
+        total += weighted.sum(dim=0)
+        products.addmm_(weighted.T, some)
+    return total, products
 
 
 class _Slope(NamedTuple):
@@ -148,14 +144,16 @@ class _Slope(NamedTuple):
 
     @classmethod
     def of(cls, mean: Tensor, slope_of_mean: Tensor, slope: Tensor, dtype: torch.dtype) -> "_Slope":
-        # The weights of a part are small numbers and its slopes large ones: both stay inside the range of bf16.
         linear = (slope + slope.T).to(dtype)
         near, rest = rounded_mean(mean, dtype)
         shift = (slope_of_mean - linear.to(slope.dtype) @ rest).to(dtype)
         return cls(linear, near, shift)
 
-    def at(self, some: Float[Tensor, "c n"]) -> Float[Tensor, "n c"]:
-        return torch.addmm(self.shift, (some - self.near[:, None]).T, self.linear.T)
+    def times(self, weight: float) -> "_Slope":
+        return _Slope(self.linear * weight, self.near, self.shift * weight)
+
+    def at(self, some: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
+        return torch.addmm(self.shift, some - self.near, self.linear.T)
 
 
 def parts_at(where: Sequence[Float[Tensor, "1 1 h w"]], maps: Float[Tensor, "1 c lh lw"]) -> Float[Tensor, "k n"]:

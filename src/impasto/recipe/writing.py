@@ -40,15 +40,13 @@ class Written(BaseModel):
         """Return the command line that paints by this recipe."""
         words = ["impasto", "stylize", content, *styles]
         for name, value in self._stated().items():
-            flag = name.replace("_", "-")
+            flag = flag_of(name)
             if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            elif name == "regions":
-                words += [word for region in value for word in ("--region", region)]
+                words.append(flag if value else f"--no-{flag.removeprefix('--')}")
             elif value is not None:
                 # With an equals sign, a number below zero is not taken for an option.
-                text = written(value)
-                words += [f"--{flag}={text}"] if text.startswith("-") else [f"--{flag}", text]
+                for text in value if name == "regions" else [written(value)]:
+                    words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
         return shlex.join(words)
 
     def as_python(self, content: str, *styles: str) -> str:
@@ -56,6 +54,15 @@ class Written(BaseModel):
         arguments = [repr(content), repr(list(styles)) if len(styles) != 1 else repr(styles[0])]
         arguments += [f"{name}={value!r}" for name, value in self._stated().items()]
         return f"impasto.stylize({', '.join(arguments)})"
+
+
+def flag_of(field: str) -> str:
+    """Return the option of the command line that sets a field; that of `regions`, said once for each, is singular.
+
+    >>> flag_of("style_mix"), flag_of("regions")
+    ('--style-mix', '--region')
+    """
+    return "--region" if field == "regions" else f"--{field.replace('_', '-')}"
 
 
 def states_balance_twice(stated: Collection[str]) -> bool:
