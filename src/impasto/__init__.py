@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from impasto.api import Recolored, Result, Run, recolor, resume, start, stylize
+    from impasto.api import Mask, Recolored, Result, Run, recolor, resume, start, stylize, subject_mask
     from impasto.errors import ImpastoError, InputError, RunError
     from impasto.events import Event, Finished, LevelStarted, Snapshot, Step
     from impasto.recipe import PRESETS, Recipe
@@ -23,6 +23,7 @@ __all__ = [
     "ImpastoError",
     "InputError",
     "LevelStarted",
+    "Mask",
     "Recipe",
     "Recolored",
     "Result",
@@ -35,10 +36,11 @@ __all__ = [
     "resume",
     "start",
     "stylize",
+    "subject_mask",
 ]
 
 _HOMES = {
-    "impasto.api": ("Recolored", "Result", "Run", "recolor", "resume", "start", "stylize"),
+    "impasto.api": ("Mask", "Recolored", "Result", "Run", "recolor", "resume", "start", "stylize", "subject_mask"),
     "impasto.errors": ("ImpastoError", "InputError", "RunError"),
     "impasto.events": ("Event", "Finished", "LevelStarted", "Snapshot", "Step"),
     "impasto.recipe": ("PRESETS", "Recipe"),

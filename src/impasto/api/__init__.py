@@ -2,6 +2,7 @@
 
 from impasto.api.calls import resume, start, stylize
 from impasto.api.hardware import keep_memory, return_memory_if_scarce
+from impasto.api.masked import Mask, subject_mask
 from impasto.api.prepare import Job, plate_or_file, prepare
 from impasto.api.recolored import Recolored, recolor
 from impasto.api.result import Result
@@ -9,6 +10,7 @@ from impasto.api.run import Run
 
 __all__ = [
     "Job",
+    "Mask",
     "Recolored",
     "Result",
     "Run",
@@ -20,4 +22,5 @@ __all__ = [
     "return_memory_if_scarce",
     "start",
     "stylize",
+    "subject_mask",
 ]

@@ -18,7 +18,7 @@ _PATCHES: Final = 400
 """Patches of similar pixels that the photo is divided into, about."""
 _COMPACT: Final = 15.0
 """Difference of colour that weighs as much as the width of a patch: more makes patches rounder."""
-_TEXTURE: Final = 6.0
+_TEXTURE: Final = 12.0
 """Difference of colour that weighs as much as a texture whose lightness changes by 1 more from pixel to pixel."""
 _ALIKE: Final = 5.0
 """Length of a way through colours, in CIELAB, that still joins two patches (standard deviation of a Gaussian)."""
@@ -60,7 +60,7 @@ def foreground(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_height 
 
 
 def _divide(lab: Float[np.ndarray, "h w 3"]) -> Int[np.ndarray, "h w"]:
-    """Number patches of pixels that are alike and near each other: k-means from a grid (SLIC, Achanta et al. 2012)."""
+    """Return the number of the patch that a pixel is in: pixels alike and near (k-means as SLIC, Achanta et al. 2012)."""
     import cv2
 
     height, width = lab.shape[:2]
@@ -76,11 +76,14 @@ def _divide(lab: Float[np.ndarray, "h w 3"]) -> Int[np.ndarray, "h w"]:
 
 
 def _texture(lightness: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """Mean steepness of lightness around each pixel; tells what is in focus from what is blurred."""
+    """Mean steepness of lightness around each pixel: more in what is in focus than in what is blurred.
+
+    The least of 3 x 3 pixels counts, so that a single edge is no texture.
+    """
     import cv2
 
-    steepness = np.hypot(*np.gradient(cv2.GaussianBlur(lightness, (0, 0), 0.7)))
-    return np.asarray(cv2.GaussianBlur(steepness.clip(0, 12), (0, 0), 4.0))
+    steepness = np.hypot(*np.gradient(cv2.GaussianBlur(lightness, (0, 0), 0.7))).clip(0, 12)
+    return np.asarray(cv2.GaussianBlur(cv2.erode(steepness, np.ones((3, 3))), (0, 0), 4.0))
 
 
 def _describe(labels: Int[np.ndarray, "h w"], features: Float[np.ndarray, "h w 4"]) -> Patches:

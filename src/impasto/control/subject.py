@@ -17,8 +17,10 @@ _SIZE: Final = 400
 """Long side, in pixels, at which the outline is cut."""
 _THINNEST: Final = 1 / 40
 """The least that the short side of a photo may be of the long one."""
-_LEAST: Final = 0.25
-"""A place that is less surely foreground than this does not make a subject, if there is no surer one."""
+_LEAST: Final = 0.6
+"""If no place of a photo is more surely foreground than this, it has no subject."""
+_SMALLEST: Final = 0.002
+"""A subject is at least this share of the photo, and so is the background."""
 _CRUMB: Final = 0.03
 """Parts smaller than this share of the largest one are left out."""
 _SOFT: Final = 6
@@ -41,7 +43,7 @@ def subject_mask(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     small = resize(photo, *fit(width, height, _SIZE))
     sureness = resize((sureness / sureness.max()).astype(np.float32), small.shape[1], small.shape[0])
     inside = _without_crumbs(_cut(small, sureness))
-    if not inside.any() or inside.all():
+    if not _SMALLEST <= inside.mean() <= 1 - _SMALLEST:
         raise InputError(_NOTHING)
     return _softened(photo, small, inside)
 
@@ -75,7 +77,7 @@ def _cut(photo: Float[np.ndarray, "h w 3"], sureness: Float[np.ndarray, "h w"]) 
     """
     cv2 = _opencv()
     threshold = cv2.threshold(quantize(sureness), 0, 255, cv2.THRESH_OTSU)[0] / 255
-    surely = cv2.erode((sureness > (1 + threshold) / 2).astype(np.uint8), np.ones((3, 3)), borderValue=1)
+    surely = cv2.erode((sureness > 0.3 * threshold + 0.7).astype(np.uint8), np.ones((3, 3)), borderValue=1)
     labels = np.where(sureness > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[sureness < threshold / 2] = cv2.GC_BGD
     labels[surely > 0] = cv2.GC_FGD
@@ -111,15 +113,17 @@ def _softened(
     def mean(values: np.ndarray) -> np.ndarray:
         return np.asarray(cv2.blur(values, (2 * _SOFT + 1, 2 * _SOFT + 1)))
 
-    height, width = photo.shape[:2]
+    def large(values: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.resize(mean(values), photo.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+
     mask = inside.astype(np.float32)
     color, level = mean(small), mean(mask)
     products = mean((small[..., :, None] * small[..., None, :]).reshape(*mask.shape, 9)).reshape(*mask.shape, 3, 3)
     spread = products - color[..., :, None] * color[..., None, :] + 1e-3 * np.eye(3, dtype=np.float32)
     shared = mean(small * mask[..., None]) - color * level[..., None]
     slope = np.linalg.solve(spread, shared[..., None])[..., 0]
-    plane = np.dstack([slope, level - (slope * color).sum(axis=2)]).astype(np.float32)
-    plane = cv2.resize(mean(plane), (width, height), interpolation=cv2.INTER_LINEAR)
-    soft = (plane[..., :3] * photo).sum(axis=2) + plane[..., 3]
+    soft = large(level - (slope * color).sum(axis=2))
+    for channel in range(3):
+        soft += large(slope[..., channel]) * photo[..., channel]
     # Steeper than it is found, so that patterns inside the subject leave no trace.
     return np.asarray((1.5 * (soft - 0.5) + 0.5).clip(0, 1), dtype=np.float32)
