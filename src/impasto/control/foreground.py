@@ -60,7 +60,7 @@ def foreground(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_height 
 
 
 def _divide(lab: Float[np.ndarray, "h w 3"]) -> Int[np.ndarray, "h w"]:
-    """Return the number of the patch that a pixel is in: pixels alike and near (k-means as SLIC, Achanta et al. 2012)."""
+    """Return for each pixel the number of its patch: k-means of colour and place (SLIC, Achanta et al. 2012)."""
     import cv2
 
     height, width = lab.shape[:2]
