@@ -13,6 +13,7 @@ AutomaticMask = Literal["foreground", "background"]
 AUTOMATIC: Final[tuple[str, ...]] = get_args(AutomaticMask)
 """The words that stand for a mask that nobody has drawn."""
 
+_NOTHING: Final = "no subject stands out from the background of this photo: draw a mask, white where the subject is"
 _SIZE: Final = 400
 """Long side, in pixels, at which the outline is cut."""
 _THINNEST: Final = 1 / 40
@@ -57,9 +58,6 @@ def automatic_mask(name: str, photo: Float[np.ndarray, "h w 3"]) -> Float[np.nda
         raise InputError(f"unknown mask {name!r}; those that impasto finds itself are {', '.join(AUTOMATIC)}")
     mask = subject_mask(photo)
     return mask if name == "foreground" else 1 - mask
-
-
-_NOTHING: Final = "no subject stands out from the background of this photo: draw a mask, white where the subject is"
 
 
 def _opencv() -> Any:
