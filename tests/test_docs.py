@@ -143,10 +143,11 @@ def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_
     assert {"photo_style.png", "painted.png", "again.png", "big.tif", "piped.png", "mine.toml", "night.webp"} <= made
     for run in ("runs/town", "runs/harbor"):
         assert (folder / run / "result.png").exists()
-    # Colours alone are moved at the photo's own size.
-    painted = [path for path in folder.glob("*.png") if not path.stem.endswith("_colors")]
+    # Colours alone are moved, and masks are made, at the photo's own size.
+    painted = [path for path in folder.glob("*.png") if not path.stem.endswith(("_colors", "_mask"))]
     assert {max(PIL.Image.open(path).size) for path in painted} == {SMALL["size"]}
-    assert PIL.Image.open(folder / "photo_style_colors.png").size == PIL.Image.open(folder / "photo.jpg").size
+    for name in ("photo_style_colors.png", "photo_mask.png"):
+        assert PIL.Image.open(folder / name).size == PIL.Image.open(folder / "photo.jpg").size
 
 
 def test_every_command_and_every_python_block_of_the_pages_in_docs_runs(run_document):

@@ -1,6 +1,6 @@
 """Paint the pictures of docs/controls.md: what the artist's controls do.
 
-`python tools/controls.py` (some minutes on two cores) writes docs/pictures/colors.webp.
+`python tools/controls.py` (some minutes on two cores) writes docs/pictures/colors.webp and masks.webp.
 """
 
 from pathlib import Path
@@ -35,5 +35,16 @@ def colors() -> None:
     save(contact_sheet(rows, captions=[[name, plate, *modes] for name, plate in PAIRS], cell=SIZE), OUT / "colors.webp")
 
 
+def masks() -> None:
+    """Photo, mask and what the mask cuts out, a row for every photo."""
+    rows = []
+    for name in ("coffee", "astronaut", "chelsea"):
+        photo = getattr(skimage.data, name)().astype(np.float32) / 255
+        mask = impasto.subject_mask(photo).pixels[..., None]
+        rows.append([photo, mask.repeat(3, axis=2), photo * mask + 1 - mask])
+    save(contact_sheet(rows, cell=SIZE), OUT / "masks.webp")
+
+
 if __name__ == "__main__":
     colors()
+    masks()

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from impasto.api import Recolored, Region, Result, Run, Style, recolor, resume, start, stylize
+    from impasto.api import (
+        Mask,
+        Recolored,
+        Region,
+        Result,
+        Run,
+        Style,
+        recolor,
+        resume,
+        start,
+        stylize,
+        subject_mask,
+    )
     from impasto.errors import ImpastoError, InputError, RunError
     from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step
     from impasto.recipe import PRESETS, Recipe
@@ -23,6 +35,7 @@ __all__ = [
     "ImpastoError",
     "InputError",
     "LevelStarted",
+    "Mask",
     "Notice",
     "Recipe",
     "Recolored",
@@ -38,10 +51,23 @@ __all__ = [
     "resume",
     "start",
     "stylize",
+    "subject_mask",
 ]
 
 _HOMES = {
-    "impasto.api": ("Recolored", "Region", "Result", "Run", "Style", "recolor", "resume", "start", "stylize"),
+    "impasto.api": (
+        "Mask",
+        "Recolored",
+        "Region",
+        "Result",
+        "Run",
+        "Style",
+        "recolor",
+        "resume",
+        "start",
+        "stylize",
+        "subject_mask",
+    ),
     "impasto.errors": ("ImpastoError", "InputError", "RunError"),
     "impasto.events": ("Event", "Finished", "LevelStarted", "Notice", "Snapshot", "Step"),
     "impasto.recipe": ("PRESETS", "Recipe"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.control import recolor
+from impasto.control import Colors, colors_of, mixed_colors, recolor
 from impasto.recipe import ColorMap
 
 
@@ -73,3 +73,81 @@ def test_the_map_is_the_one_that_moves_colours_least():
     linear, *_ = np.linalg.lstsq(before - before.mean(axis=0), after - after.mean(axis=0), rcond=None)
     np.testing.assert_allclose(linear, linear.T, atol=1e-2)
     assert np.linalg.eigvalsh((linear + linear.T) / 2).min() > 0
+
+
+@pytest.mark.parametrize("how", get_args(ColorMap))
+def test_a_weight_of_2_counts_as_a_colour_that_is_there_twice(how):
+    photo, style = soft_picture(1, 12), soft_picture(2, 10)
+    weights = np.random.default_rng(4).integers(0, 4, size=100).astype(np.float32)
+    weighted = Colors(style.reshape(-1, 3), weights)
+    repeated = style.reshape(-1, 3).repeat(weights.astype(int), axis=0)[None]
+    # Ranks of repeated pixels go up in small steps where one weighted pixel has one rank.
+    atol = 3e-2 if how == "histogram" else 1e-5
+    np.testing.assert_allclose(recolor(photo, weighted, how), recolor(photo, repeated, how), atol=atol)
+
+
+@pytest.mark.parametrize("how", get_args(ColorMap))
+def test_a_place_of_the_photo_with_a_weight_of_2_counts_twice(how):
+    photo, style = soft_picture(1, 12), soft_picture(2, 20)
+    weights = np.random.default_rng(4).integers(1, 4, size=144)
+    rows = photo.reshape(-1, 3)
+    found = recolor(photo, style, how, where=weights.reshape(12, 12).astype(np.float32)).reshape(-1, 3)
+    expected = recolor(rows.repeat(weights, axis=0)[None], style, how)[0]
+    np.testing.assert_allclose(found.repeat(weights, axis=0), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", get_args(ColorMap))
+def test_what_does_not_count_has_no_say_and_moves_along(how):
+    photo, style = soft_picture(1, 16), soft_picture(2, 16)
+    where = np.zeros((16, 16), dtype=np.float32)
+    where[:, :9] = 1
+    spoiled = photo.copy()
+    spoiled[:, 9:] = 0.9
+    plain = recolor(np.ascontiguousarray(photo[:, :9]), style, how)
+    for picture in (photo, spoiled):
+        np.testing.assert_allclose(recolor(picture, style, how, where=where)[:, :9], plain, atol=1e-5)
+    assert np.isfinite(recolor(spoiled, style, how, where=where)).all()
+
+
+@pytest.mark.parametrize("how", get_args(ColorMap))
+def test_weights_of_1_are_no_weights(how):
+    photo, style = soft_picture(1, 16), soft_picture(2, 17)
+    plain = recolor(photo, style, how)
+    ones = np.ones((16, 16), dtype=np.float32)
+    np.testing.assert_allclose(recolor(photo, style, how, where=ones), plain, atol=1e-5)
+    weighted = colors_of(style, np.full((17, 17), 0.3, dtype=np.float32))
+    np.testing.assert_allclose(recolor(photo, weighted, how), plain, atol=1e-5)
+    np.testing.assert_allclose(recolor(photo, colors_of(style), how), plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", get_args(ColorMap))
+def test_two_equally_large_pictures_in_equal_shares_are_as_one(how):
+    photo, first, second = soft_picture(1, 16), soft_picture(2, 12), soft_picture(3, 12) * 0.8
+    mixed = mixed_colors([colors_of(first), colors_of(second)], [0.5, 0.5])
+    together = np.concatenate([first, second])
+    np.testing.assert_allclose(recolor(photo, mixed, how), recolor(photo, together, how), atol=1e-5)
+
+
+def test_a_share_does_not_grow_with_the_size_of_the_picture_or_of_its_mask():
+    dark, light = np.full((30, 30, 3), 0.2, dtype=np.float32), np.full((5, 5, 3), 0.8, dtype=np.float32)
+    masked = colors_of(dark, np.eye(30, dtype=np.float32) * 0.1)
+    for first in (colors_of(dark), masked):
+        mixed = mixed_colors([first, colors_of(light)], [0.75, 0.25])
+        assert mixed.weights.sum() == pytest.approx(1)
+        assert mixed.weights @ mixed.pixels[:, 0] == pytest.approx(0.35)
+
+
+def test_one_picture_alone_is_mixed_with_nothing():
+    colors = colors_of(soft_picture(1))
+    assert mixed_colors([colors], [1.0]) is colors
+
+
+@pytest.mark.parametrize("how", get_args(ColorMap))
+def test_a_part_of_one_pixel_or_of_one_colour_stays_finite(how):
+    photo, style = soft_picture(1, 8), soft_picture(2, 8)
+    one = np.zeros((8, 8), dtype=np.float32)
+    one[3, 4] = 0.01
+    for found in (recolor(photo, style, how, where=one), recolor(photo, colors_of(style, one), how)):
+        assert np.isfinite(found).all()
+        assert found.min() >= 0
+        assert found.max() <= 1

@@ -82,3 +82,34 @@ def test_pictures_of_one_colour_stay_finite():
     for one, other in ((flat, random_picture(1, 4)), (random_picture(1, 4), flat), (flat, flat), (flat * 0, flat)):
         for picture in (match_lightness(one, other), take_chroma(one, other)):
             assert np.isfinite(picture).all()
+
+
+def test_the_chroma_of_the_photo_may_be_taken_place_by_place():
+    painted, photo = (0.3 + 0.4 * random_picture(1)).astype(np.float32), random_picture(2)
+    share = np.zeros((16, 16), dtype=np.float32)
+    share[:, 8:], share[:8, 8:] = 1, 0.3
+    found = take_chroma(painted, photo, share)
+    for value in (0.0, 0.3, 1.0):
+        everywhere = take_chroma(painted, photo, value)
+        np.testing.assert_allclose(found[share == np.float32(value)], everywhere[share == np.float32(value)], atol=1e-5)
+
+
+def test_a_place_that_is_the_photo_and_takes_all_of_its_chroma_is_the_photo():
+    photo = random_picture(3)
+    np.testing.assert_allclose(take_chroma(photo, photo, np.ones((16, 16), dtype=np.float32)), photo, atol=1e-5)
+
+
+def test_lightness_is_matched_part_by_part():
+    style, photo = random_picture(1), (0.4 + 0.2 * random_picture(2)).astype(np.float32)
+    where, mask = np.zeros((16, 16), dtype=np.float32), np.zeros((16, 16), dtype=np.float32)
+    where[:, :5], mask[:7] = 1, 1
+    found = match_lightness(style, photo, where=where, mask=mask)
+    light, own = to_oklab(found)[:7, :, 0], to_oklab(photo)[:, :5, 0]
+    assert light.mean() == pytest.approx(own.mean(), abs=1e-3)
+    assert light.std() == pytest.approx(own.std(), rel=1e-2)
+    spoiled = photo.copy()
+    spoiled[:, 5:] = 1
+    np.testing.assert_array_equal(match_lightness(style, spoiled, where=where, mask=mask), found)
+    ones = np.ones((16, 16), dtype=np.float32)
+    plain = match_lightness(style, photo)
+    np.testing.assert_allclose(match_lightness(style, photo, where=ones, mask=ones), plain, atol=1e-6)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import InputError
-from impasto.images import crop, fit, resize
+from impasto.images import crop, fit, resize, rotate
 
 sides = st.integers(1, 40_000)
 
@@ -82,3 +82,94 @@ def test_a_crop_is_left_top_width_height():
 def test_a_crop_that_leaves_the_picture_is_refused(box):
     with pytest.raises(InputError, match="picture of 6 x 5"):
         crop(np.zeros((5, 6, 3), np.float32), box)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+@pytest.mark.parametrize("turns", [-5, -4, -1, 0, 1, 2, 3, 6])
+def test_quarter_turns_go_to_the_left_and_lose_nothing(shape, turns):
+    values = np.random.default_rng(0).random(shape).astype(np.float32)
+    turned = rotate(values, 90.0 * turns)
+    np.testing.assert_array_equal(turned, np.rot90(values, turns % 4))
+    assert turned.dtype == np.float32
+    assert turned.flags.c_contiguous
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    degrees=st.floats(-400, 400) | st.sampled_from([1e-9, -1e-9, 45.0, 89.999, 0.1]),
+    height=st.integers(2, 90),
+    width=st.integers(2, 90),
+    is_mask=st.booleans(),
+)
+def test_no_corner_of_a_turned_picture_is_black(degrees, height, width, is_mask):
+    shape = (height, width) if is_mask else (height, width, 3)
+    turned = rotate(np.full(shape, 0.8, dtype=np.float32), degrees)
+    assert turned.ndim == len(shape)
+    assert min(turned.shape[:2]) >= 1
+    assert np.abs(turned - 0.8).max() < 1e-5
+
+
+def _smooth(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[0:height, 0:width]
+    return (0.5 + 0.4 * np.sin(x / 9) * np.cos(y / 7 + 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("degrees", [3.0, -30.0, 45.0, 77.7, 91.0, 150.0, -200.0])
+def test_turned_there_and_back_the_middle_is_as_it_was(degrees):
+    values = _smooth(160, 200)
+    back = rotate(rotate(values, degrees), -degrees)
+    tall, wide = back.shape
+    # The cut-out of the cut-out has the same middle to half a pixel either way.
+    best = min(
+        np.abs(back[tall // 2 - 12 : tall // 2 + 12, wide // 2 - 12 : wide // 2 + 12]
+               - values[80 + dy - 12 : 80 + dy + 12, 100 + dx - 12 : 100 + dx + 12]).mean()
+        for dy in (-1, 0, 1) for dx in (-1, 0, 1)
+    )  # fmt: skip
+    assert best < 0.03
+
+
+def test_a_turn_is_to_the_left_by_as_many_degrees():
+    # A ramp that rises to the right rises, turned by 30 degrees to the left, to the right and upwards.
+    ramp = np.tile(np.linspace(0, 1, 201, dtype=np.float32), (201, 1))
+    turned = rotate(ramp, 30.0)
+    across, down = np.gradient(turned, axis=1)[20:-20, 20:-20].mean(), np.gradient(turned, axis=0)[20:-20, 20:-20].mean()
+    assert np.degrees(np.arctan2(-down, across)) == pytest.approx(30, abs=0.5)
+    assert np.hypot(across, down) == pytest.approx(1 / 200, rel=0.01)
+
+
+@pytest.mark.parametrize(("width", "height"), [(400, 300), (300, 400), (500, 100), (100, 500), (256, 256)])
+@pytest.mark.parametrize("degrees", [2.0, 20.0, 45.0, 60.0, 88.0])
+def test_what_is_cut_out_is_the_largest_upright_rectangle_inside(width, height, degrees):
+    tall, wide = rotate(np.zeros((height, width), dtype=np.float32), degrees).shape
+    angle = np.radians(degrees)
+
+    def fits(w, h):
+        # The corners of the cut-out, turned back, lie inside the picture.
+        xs = abs(w / 2 * np.cos(angle)) + abs(h / 2 * np.sin(angle))
+        ys = abs(w / 2 * np.sin(angle)) + abs(h / 2 * np.cos(angle))
+        return xs <= width / 2 + 1e-9 and ys <= height / 2 + 1e-9
+
+    assert fits(wide, tall)
+    # By trying: for every width the largest height that fits.
+    sine, cosine = np.sin(angle), np.cos(angle)
+    widths = np.arange(1, width + height)
+    heights = np.minimum((width - widths * cosine) / sine, (height - widths * sine) / cosine)
+    largest = (widths * heights.clip(0)).max()
+    assert (wide + 3) * (tall + 3) >= largest
+
+
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_the_smallest_pictures_can_be_turned(side):
+    for shape in ((side, side), (side, 50), (50, side)):
+        turned = rotate(np.full(shape, 0.3, dtype=np.float32), 33.0)
+        assert min(turned.shape) >= 1
+        assert np.isfinite(turned).all()
+
+
+def test_a_turned_mask_stays_between_0_and_1():
+    mask = np.zeros((40, 60), dtype=np.float32)
+    mask[10:30, 20:40] = 1
+    for degrees in (10.0, 45.0, -70.0):
+        turned = rotate(mask, degrees)
+        assert turned.min() >= 0
+        assert turned.max() <= 1

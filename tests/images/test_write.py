@@ -100,6 +100,16 @@ def test_the_result_is_tagged_srgb_in_less_than_a_kilobyte(suffix, bits):
     assert np.abs(np.asarray(ImageCms.profileToProfile(picture, ours, theirs)).astype(int) - values).max() <= 1
 
 
+@pytest.mark.parametrize("suffix", KINDS)
+def test_one_channel_makes_a_grey_picture_that_other_programs_and_this_one_read(suffix):
+    ramp = np.linspace(0, 1, 40 * 64, dtype=np.float32).reshape(40, 64)
+    data = encode_picture(ramp[..., None], suffix, quality=100)
+    image = opened(data)
+    assert image.mode == ("RGB" if suffix == ".webp" else "L")
+    np.testing.assert_allclose(np.asarray(image.convert("L")) / 255, ramp, atol=1.5 / 255)
+    np.testing.assert_allclose(read_picture(data).pixels, np.repeat(ramp[..., None], 3, axis=2), atol=1.5 / 255)
+
+
 def test_jpeg_lays_transparency_on_white():
     values, alpha = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
     alpha[:16], alpha[16:24] = 1, 0.5

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL.Image import Image
 
+from impasto.control import AUTOMATIC, automatic_mask
 from impasto.errors import InputError
 from impasto.images import Picture, is_plate, plate_path, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, read_region, read_style
@@ -27,7 +28,10 @@ class Style:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A part of the photo, where its mask is white, and the style that holds there; `keep`: the photo stays."""
+    """A part of the photo, where its mask is white, and the style that holds there; `keep`: the photo stays.
+
+    `foreground` and `background` in place of a mask are found by impasto itself (extra `masks`).
+    """
 
     mask: Source
     style: Source | Style
@@ -57,7 +61,7 @@ def read_inputs(
         content=photo,
         styles=tuple(picture for picture, _ in read),
         style_masks=tuple(mask for _, mask in read),
-        regions=tuple(_read_region(region, limit) for region in parts),
+        regions=tuple(_read_region(region, photo, limit) for region in parts),
         init=None if recipe.init in INITS else read_picture(recipe.init, max_megapixels=limit),
     )
 
@@ -105,12 +109,19 @@ def _read_style(style: Style, limit: float) -> tuple[Picture, Picture | None]:
     return picture, None if style.mask is None else read_picture(style.mask, max_megapixels=limit)
 
 
-def _read_region(region: Region, limit: float) -> RegionInputs:
-    mask = read_picture(region.mask, max_megapixels=limit)
+def _read_region(region: Region, photo: Picture, limit: float) -> RegionInputs:
+    mask = read_picture(_mask(region.mask, photo), max_megapixels=limit)
     if isinstance(region.style, str) and region.style == KEEP:
         return RegionInputs(mask=mask)
     style, style_mask = _read_style(_style(region.style), limit)
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
+
+
+def _mask(given: Source, photo: Picture) -> Source:
+    """Return the mask that impasto finds itself for one of its names, unless a file of that name is there."""
+    if isinstance(given, str) and given in AUTOMATIC and not Path(given).exists():
+        return automatic_mask(given, photo.pixels)
+    return given
 
 
 def _called(source: Source, otherwise: str) -> str:

@@ -8,6 +8,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture."),
     "demo": ("demo:demo", "Paint a built-in photo in a built-in style."),
     "recolor": ("recolor:recolor", "Give a photo the colors of a picture, without strokes."),
+    "mask": ("mask:mask", "Find the main subject of a photo and write a mask of it."),
     "plates": ("plates:plates", "List the built-in styles; export them as files."),
     "presets": ("presets:presets", "List the presets; print one as a recipe (TOML)."),
     "info": ("info:info", "Tell how a picture was painted; without a file, tell what impasto paints with here."),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from impasto.api import Recolored, Result
+from impasto.api import Mask, Recolored, Result
 from impasto.cli.console import is_stdio, say_bytes
 from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
@@ -43,7 +43,7 @@ class Destination:
         self.path = Path(saving.out) if saving.out and self._is_named else self._choose()
         self._check(inputs)
 
-    def save(self, result: Result | Recolored) -> Path | None:
+    def save(self, result: Result | Recolored | Mask) -> Path | None:
         """Write the picture and return where it is, or None if it went to standard output.
 
         Raises RunError if that has become impossible; the picture is kept elsewhere then.

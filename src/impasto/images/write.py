@@ -40,7 +40,7 @@ def quantize(pixels: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]
 
 
 def encode_picture(
-    pixels: Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"],
+    pixels: Float[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"],
     suffix: str,
     *,
     alpha: Float[np.ndarray, "h w"] | UInt8[np.ndarray, "h w"] | None = None,
@@ -51,10 +51,10 @@ def encode_picture(
 ) -> bytes:
     """Return the bytes of a picture file of the kind that `suffix` (".png", ".jpg"...) names.
 
-    `pixels` and `alpha` are floats, clipped to [0, 1], or uint8. `exif` is a block as `Picture.exif` holds it,
-    `metadata` a JSON object that `read_metadata` gives back. `bits` counts for PNG and TIFF; JPEG and WebP have 8.
-    `quality` is that of JPEG and WebP, 1 to 100; WebP of quality 100 is lossless. JPEG cannot be transparent: the
-    picture is laid on white.
+    `pixels` are RGB or, with one channel, grey; they and `alpha` are floats, clipped to [0, 1], or uint8. `exif` is a
+    block as `Picture.exif` holds it, `metadata` a JSON object that `read_metadata` gives back. `bits` counts for PNG
+    and TIFF; JPEG and WebP have 8. `quality` is that of JPEG and WebP, 1 to 100; WebP of quality 100 is lossless. JPEG
+    cannot be transparent: the picture is laid on white.
 
     Raises InputError for an unknown suffix, NaN, a side or a record too long for the format.
     """
@@ -77,7 +77,7 @@ def encode_picture(
 
 def write_picture(
     path: Path,
-    pixels: Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"],
+    pixels: Float[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"],
     *,
     alpha: Float[np.ndarray, "h w"] | UInt8[np.ndarray, "h w"] | None = None,
     exif: bytes | None = None,
@@ -122,7 +122,11 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
     image = pyvips.Image.new_from_memory(
         np.ascontiguousarray(values), width, height, bands, "ushort" if wide else "uchar"
     )
-    image = image.copy(interpretation="rgb16" if wide else "srgb", xres=_PIXELS_PER_MM, yres=_PIXELS_PER_MM)
+    # A grey picture holds values to be taken as they are: no profile, except in WebP, which has no grey.
+    is_grey = bands < 3
+    space = {False: ("srgb", "rgb16"), True: ("b-w", "grey16")}[is_grey][wide]
+    profile = {"profile": "srgb"} if not is_grey or kind == "webp" else {}
+    image = image.copy(interpretation=space, xres=_PIXELS_PER_MM, yres=_PIXELS_PER_MM)
     if packet is not None and kind != "png":
         image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
     options: dict[OutputFormat, dict[str, Any]] = {
@@ -132,7 +136,7 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
         "tiff": {"compression": "deflate", "predictor": "horizontal"},
     }
     try:
-        data: bytes = getattr(image, f"{kind}save_buffer")(profile="srgb", keep="icc|xmp", **options[kind])
+        data: bytes = getattr(image, f"{kind}save_buffer")(keep="icc|xmp", **profile, **options[kind])
     except pyvips.Error as error:
         raise InputError(f"the picture cannot be written as {kind.upper()}: {' '.join(str(error).split())}") from None
     if packet is not None and kind == "png":
