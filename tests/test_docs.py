@@ -1,6 +1,6 @@
 """The documents keep their word: every command and every Python block in them is run, and every link leads somewhere.
 
-The blocks of a document run in their order in one folder that holds photo.jpg and style.jpg, word for word as they
+The blocks of a document run in their order in one folder that holds photo.jpg, style.jpg and two masks, word for word as they
 stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a run that
 is kept in a folder is stopped after its first step, so that there is something to resume.
 """
@@ -46,11 +46,13 @@ def commands(block: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """The current folder: photo.jpg (640 x 480) and style.jpg (700 x 700), and a user's cache that is empty."""
+    """The current folder: photo.jpg (640 x 480), style.jpg (700 x 700), two masks, and a user's cache that is empty."""
     generator = np.random.default_rng(5)
     coarse = PIL.Image.fromarray(quantize(generator.random((6, 8, 3), dtype=np.float32)))
     coarse.resize((640, 480), PIL.Image.Resampling.BICUBIC).save(tmp_path / "photo.jpg")
     PIL.Image.open(plate_path("mosaic")).resize((700, 700)).save(tmp_path / "style.jpg")
+    PIL.Image.linear_gradient("L").rotate(180).save(tmp_path / "sky.png")
+    PIL.Image.radial_gradient("L").save(tmp_path / "stars.png")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
     return tmp_path
@@ -144,7 +146,8 @@ def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_
     for run in ("runs/town", "runs/harbor"):
         assert (folder / run / "result.png").exists()
     # Colours alone are moved, and masks are made, at the photo's own size.
-    painted = [path for path in folder.glob("*.png") if not path.stem.endswith(("_colors", "_mask"))]
+    others = ("_colors", "_mask", "sky", "stars")
+    painted = [path for path in folder.glob("*.png") if not path.stem.endswith(others)]
     assert {max(PIL.Image.open(path).size) for path in painted} == {SMALL["size"]}
     for name in ("photo_style_colors.png", "photo_mask.png"):
         assert PIL.Image.open(folder / name).size == PIL.Image.open(folder / "photo.jpg").size

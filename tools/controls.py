@@ -1,8 +1,10 @@
 """Paint the pictures of docs/controls.md: what the artist's controls do.
 
-`python tools/controls.py` (some minutes on two cores) writes docs/pictures/colors.webp and masks.webp.
+`python tools/controls.py [mixes|regions|colors|masks]` (some minutes on two cores) writes docs/pictures/mixes.webp,
+regions.webp, colors.webp and masks.webp, or one of them.
 """
 
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +17,8 @@ from impasto.images import contact_sheet, fit, plate_path, read_picture, resize
 from impasto.recipe import ColorMode
 
 SIZE = 320
+HORIZON, SOFT = 0.72, 0.15
+"""Where the sky of the rocket's photo ends, and how wide the border of its mask is, as shares of the height."""
 PAIRS = (("coffee", "night"), ("chelsea", "mosaic"))
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 
@@ -22,6 +26,28 @@ OUT = Path(__file__).parents[1] / "docs" / "pictures"
 def shrunk(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     return resize(picture, *fit(width, height, SIZE))
+
+
+def mixes() -> None:
+    """One photo in five mixes of two styles."""
+    photo = shrunk(skimage.data.astronaut().astype(np.float32) / 255)
+    plates, shares = ["night", "mosaic"], ((100, 0), (75, 25), (50, 50), (25, 75), (0, 100))
+    painted = [impasto.stylize(photo, plates, size=SIZE, style_mix=mix).pixels for mix in shares]
+    captions = [f"{first} : {second}" for first, second in shares]
+    save(contact_sheet([painted], captions=[captions], cell=SIZE), OUT / "mixes.webp")
+
+
+def regions() -> None:
+    """Sky and ground in two styles along a soft border, and the sky alone painted."""
+    photo = shrunk(skimage.data.rocket().astype(np.float32) / 255)
+    height, width = photo.shape[:2]
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None].repeat(width, axis=1)
+    sky = ((HORIZON - down) / SOFT + 0.5).clip(0, 1)
+    both = impasto.stylize(photo, "knife", size=SIZE, regions=[impasto.Region(sky, "night")])
+    alone = impasto.stylize(photo, [], size=SIZE, regions=[impasto.Region(sky, "night")])
+    row = [photo, sky[:, :, None].repeat(3, axis=2), both.pixels, alone.pixels]
+    captions = ["photo", "mask", "night above, knife below", "night above, kept below"]
+    save(contact_sheet([row], captions=[captions], cell=SIZE), OUT / "regions.webp")
 
 
 def colors() -> None:
@@ -45,6 +71,8 @@ def masks() -> None:
     save(contact_sheet(rows, cell=SIZE), OUT / "masks.webp")
 
 
+PICTURES = {picture.__name__: picture for picture in (mixes, regions, colors, masks)}
+
 if __name__ == "__main__":
-    colors()
-    masks()
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()
