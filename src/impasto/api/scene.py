@@ -22,6 +22,7 @@ def make_scene(recipe: Recipe, size: tuple[int, int], inputs: RunInputs) -> Scen
     photo = no_larger(inputs.content.pixels, size)
     styles = _style_images(recipe, inputs)
     areas = _areas(recipe, size, inputs, styles)
+    _check_masks(recipe, size, areas)
     init = inputs.init.pixels if inputs.init else None
     if recipe.color == "luminance" and init is not None:
         init = lightness_only(init)
@@ -88,6 +89,20 @@ def _style_image(
     if teaches is not None and teaches.sum() < _LEAST:
         raise InputError(f"nothing of the style {picture.name} is left to learn from: its mask is black there")
     return StyleImage(pixels=pixels, share=share, mask=teaches, scale=scale, margin=0.0 if box else recipe.style_margin)
+
+
+def _check_masks(recipe: Recipe, size: tuple[int, int], areas: Sequence[Area]) -> None:
+    """Raise InputError if the mask of a style is black at some level, where the margin is left out."""
+    levels = plan_levels(recipe, *size)
+    for style in (style for area in areas for style in area.styles if style.mask is not None):
+        own = style.pixels.shape[1], style.pixels.shape[0]
+        for width, height in (own, *(style.size(recipe, level) for level in levels)):
+            mask = style.mask_at(width, height)
+            if mask is not None and not mask.any():
+                raise InputError(
+                    f"the mask of a style leaves nothing to learn from at {width} x {height} px without the margin: "
+                    "let more of it be white, or set --style-margin 0"
+                )
 
 
 def _shares(recipe: Recipe, count: int) -> list[float]:

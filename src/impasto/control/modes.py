@@ -53,7 +53,8 @@ def finish_colors(
     Where the photo is `kept` (1) it has all of its own.
     """
     share = chroma_share(recipe)
-    if not share:
+    is_grey = recipe.color == "luminance" and kept is not None
+    if not share and not is_grey:
         return painted
     return take_chroma(painted, photo, share if kept is None else share + (1 - share) * kept)
 

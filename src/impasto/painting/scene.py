@@ -44,15 +44,22 @@ class StyleImage:
     def at(self, recipe: Recipe, level: Level) -> "StyleImage":
         """Return what teaches at a level: the image at its size there, less its margin."""
         width, height = self.size(recipe, level)
-        across, down = self.border(width, height)
-        box = across, down, width - 2 * across, height - 2 * down
         return StyleImage(
-            pixels=crop(resize(self.pixels, width, height), box),
+            pixels=self._inner(resize(self.pixels, width, height)),
             share=self.share,
-            mask=None if self.mask is None else crop(resize_mask(self.mask, width, height), box),
+            mask=self.mask_at(width, height),
             scale=self.scale,
             margin=self.margin,
         )
+
+    def mask_at(self, width: int, height: int) -> Float[np.ndarray, "_h _w"] | None:
+        """Return which part teaches at a size, less the margin."""
+        return None if self.mask is None else self._inner(resize_mask(self.mask, width, height))
+
+    def _inner(self, picture: Float[np.ndarray, "h w *c"]) -> Float[np.ndarray, "_h _w *c"]:
+        height, width = picture.shape[:2]
+        across, down = self.border(width, height)
+        return crop(picture, (across, down, width - 2 * across, height - 2 * down))
 
     @property
     def colors(self) -> Colors:
@@ -141,6 +148,8 @@ class LevelView:
         result = np.zeros_like(self.content) if self.kept is None else self.content * self.kept[:, :, None]
         for area in self.areas:
             assert area.where is not None
+            if not area.where.any():
+                continue  # of a small region nothing may be left at a coarse level
             result = result + recolor(self.content, _colors(area), where=area.where) * area.where[:, :, None]
         return np.asarray(result.clip(0, 1), dtype=np.float32)
 

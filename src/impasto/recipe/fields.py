@@ -23,12 +23,12 @@ INITS: Final = ("content", "recolored", "noise", "style")
 
 
 def _split(value: Any) -> Any:
-    """Let `a,b` stand for a list, as one writes it on a command line."""
+    """Let `a,b` stand for a list, as one writes it on a command line, and a number for a list of one."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if isinstance(value, (list, tuple)):
         return tuple(part for item in value for part in (_split(item) if isinstance(item, str) else (item,)))
-    return value
+    return (value,) if isinstance(value, (int, float)) else value
 
 
 def _listed(value: Any) -> Any:

@@ -1,0 +1,457 @@
+"""Pictures of several styles and regions, painted with the real network at small sizes."""
+
+import dataclasses
+from typing import get_args
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import impasto
+from impasto.api import Region, Style, run
+from impasto.api.inputs import read_inputs, region_texts
+from impasto.api.prepare import prepare
+from impasto.control import recolor
+from impasto.errors import InputError
+from impasto.events import LevelStarted, Notice, Step
+from impasto.images import fit, quantize, resize
+from impasto.painting import Scene, StyleImage, plan_levels
+from impasto.painting.pyramid import Level
+from impasto.painting.scene import Area, LevelView
+from impasto.recipe import CanvasKind, ColorMode, Recipe
+from tests.conftest import waves
+
+QUICK = {
+    "size": "photo",
+    "steps": 3,
+    "levels": 1,
+    "content_layers": "conv3_1",
+    "style_layers": "conv1_1,conv2_1,conv3_1",
+    "style_losses": "wasserstein=1,grain=0.025",
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+def box(top: int, bottom: int, left: int, right: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
+    """Return a mask of the photo's size that is white in a box."""
+    mask = np.zeros((*size, 3), dtype=np.uint8)
+    mask[top:bottom, left:right] = 255
+    return mask
+
+
+LEFT, RIGHT = box(0, 48, 0, 32), box(0, 48, 32, 64)
+
+
+@pytest.fixture(scope="module")
+def exact(photo):
+    """The photo as a file holds it."""
+    return (quantize(photo) / 255).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def red(painting):
+    return (painting * [1.0, 0.2, 0.1]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def blue(painting):
+    return (painting[::-1] * [0.1, 0.3, 1.0]).astype(np.float32)
+
+
+def job(photo, styles, regions=(), **changes):
+    """Return everything read, resolved and checked, as a call would paint it."""
+    recipe = Recipe(**{**QUICK, **changes}, regions=region_texts(regions))
+    return prepare(recipe, read_inputs(photo, styles, recipe, regions))
+
+
+def paint(photo, styles, regions=None, **changes):
+    return impasto.stylize(photo, styles, regions=regions, **{**QUICK, **changes})
+
+
+# -- what is kept ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", get_args(ColorMode))
+@pytest.mark.parametrize("canvas", get_args(CanvasKind))
+@pytest.mark.parametrize("strength", [100.0, 30.0, 0.0])
+def test_what_is_kept_is_the_photo_to_the_last_bit_and_the_rest_is_painted(exact, red, color, canvas, strength):
+    kept = box(10, 40, 8, 30)
+    result = paint(exact, red, [Region(kept, "keep")], color=color, canvas=canvas, color_strength=strength)
+    assert result.pixels.min() >= 0
+    assert result.pixels.max() <= 1
+    saved, own = np.asarray(result.image).astype(int), quantize(exact).astype(int)
+    white = kept[..., 0] > 0
+    np.testing.assert_array_equal(saved[white], own[white])
+    assert np.abs(saved[~white] - own[~white]).mean() > 3
+
+
+@pytest.mark.parametrize("size", [40, 96])
+def test_what_is_kept_is_the_resized_photo_at_other_sizes_and_over_several_levels(exact, red, size):
+    result = paint(exact, red, [Region(RIGHT, "keep")], size=size, upscale=True, levels=2, steps=4)
+    height, width = result.pixels.shape[:2]
+    own = quantize(resize(exact, width, height))
+    # A pixel or two beside the mask's edge are mixed.
+    np.testing.assert_array_equal(np.asarray(result.image)[:, width // 2 + 2 :], own[:, width // 2 + 2 :])
+    assert np.abs(np.asarray(result.image)[:, : width // 2] - own[:, : width // 2].astype(int)).mean() > 3
+
+
+def test_without_a_main_style_what_the_regions_leave_keeps_the_photo(exact, red):
+    result = paint(exact, [], [Region(LEFT, red)])
+    np.testing.assert_array_equal(np.asarray(result.image)[:, 32:], quantize(exact)[:, 32:])
+    assert np.abs(result.pixels[:, :32] - exact[:, :32]).mean() > 0.02
+
+
+@pytest.mark.parametrize("canvas", get_args(CanvasKind))
+def test_where_a_mask_is_grey_the_photo_shows_through_by_as_much(exact, red, canvas):
+    grey = np.full((48, 64, 3), 128, dtype=np.uint8)
+    pixels = paint(exact, red, [Region(grey, "keep")], canvas=canvas, content_weight=0.01).pixels
+    share = 128 / 255
+    # Whatever is painted is a colour: the photo's part cannot go, and no more than the rest can come.
+    if canvas == "box":
+        assert (pixels >= share * exact - 1e-5).all()
+        assert (pixels <= share * exact + 1 - share + 1e-5).all()
+    assert np.abs(pixels - exact).mean() > 0.02
+
+
+def test_an_alpha_channel_tells_where_a_mask_is_white(exact, red):
+    white = np.full((48, 64, 4), 255, dtype=np.uint8)
+    white[:, :32, 3] = 0
+    found, expected = (paint(exact, red, [Region(mask, "keep")]).pixels for mask in (white, RIGHT))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_mask_of_another_size_is_stretched_to_the_photo(exact, red):
+    large = np.repeat(np.repeat(RIGHT, 3, axis=0), 2, axis=1)
+    result = paint(exact, red, [Region(large, "keep")])
+    np.testing.assert_array_equal(np.asarray(result.image)[:, 33:], quantize(exact)[:, 33:])
+    assert np.abs(result.pixels[:, :31] - exact[:, :31]).mean() > 0.02
+
+
+# -- regions -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_region_that_is_everywhere_paints_like_the_style_alone(exact, painting):
+    everywhere = np.full((48, 64, 3), 255, dtype=np.uint8)
+    plain, region = paint(exact, painting), paint(exact, [], [Region(everywhere, painting)])
+    for name in ("total", "content", "style", "gamut"):
+        assert region.losses[name][0] == pytest.approx(plain.losses[name][0], rel=1e-3, abs=1e-6), name
+    assert np.abs(region.pixels - plain.pixels).mean() < 2 / 255
+
+
+def test_two_regions_of_one_style_start_and_paint_nearly_like_the_style_alone_if_the_photo_is_alike(painting):
+    # Both halves of the photo are the same, so that their colours are moved alike.
+    half = waves(48, 32, seed=1)
+    photo = np.concatenate([half, half[:, ::-1]], axis=1)
+    plain = paint(photo, painting)
+    regions = paint(photo, [], [Region(LEFT, painting), Region(RIGHT, painting)])
+    assert np.abs(regions.pixels - plain.pixels).mean() < 0.03
+
+
+def test_every_region_starts_in_the_colours_of_its_own_style(exact, red, blue):
+    scene = job(exact, [], [Region(LEFT, red), Region(RIGHT, blue)], style_margin=0.0).painter()
+    start = scene.picture()
+    for columns, style in ((slice(0, 32), red), (slice(32, 64), blue)):
+        at_size = resize(style, *fit(56, 64, 64))
+        own = recolor(np.ascontiguousarray(exact[:, columns]), at_size)
+        np.testing.assert_allclose(start[:, columns], own, atol=1e-4)
+        np.testing.assert_allclose(start[:, columns].mean(axis=(0, 1)), style.mean(axis=(0, 1)), atol=0.03)
+
+
+def test_every_region_is_painted_in_its_own_style_and_the_rest_in_the_main_one(exact, red, blue):
+    green = (red[..., [1, 0, 2]]).copy()
+    regions = [Region(box(0, 48, 0, 20), red), Region(box(0, 48, 20, 40), blue)]
+    result = paint(exact, green, regions, content_weight=0.1)
+    means = [result.pixels[:, part].mean(axis=(0, 1)) for part in (slice(0, 20), slice(20, 40), slice(40, 64))]
+    assert [int(mean.argmax()) for mean in means] == [0, 2, 1]
+
+
+def test_with_the_style_as_a_start_each_region_is_covered_by_its_own(exact, red, blue):
+    start = job(exact, [red], [Region(LEFT, "keep"), Region(box(0, 24, 32, 64), blue)], init="style").painter().picture()
+    np.testing.assert_allclose(start[:, :32], exact[:, :32], atol=1e-6)
+    assert start[:24, 32:].mean(axis=(0, 1)).argmax() == 2
+    assert start[24:, 32:].mean(axis=(0, 1)).argmax() == 0
+
+
+def small_region(layers="conv1_1,conv2_1,conv3_1,conv4_1"):
+    return {"style_layers": layers, "size": 128, "upscale": True, "levels": 2, "steps": 4}
+
+
+def test_a_region_too_small_for_deep_layers_is_told_once_on_the_finest_level(exact, red, tmp_path):
+    mask = tmp_path / "spot.png"
+    PIL.Image.fromarray(box(20, 28, 20, 28)).save(mask)
+    events = []
+    impasto.stylize(exact, red, regions=[f"{mask}=night"], on_event=events.append, **{**QUICK, **small_region()})
+    told = [number for number, event in enumerate(events) if isinstance(event, Notice)]
+    assert len(told) == 1
+    notice = events[told[0]]
+    assert str(mask) in notice.text
+    assert "conv4_1" in notice.text
+    assert "conv1_1" not in notice.text
+    assert "\n" not in notice.text
+    begun = [number for number, event in enumerate(events) if isinstance(event, LevelStarted)]
+    first_step = next(n for n, event in enumerate(events) if n > begun[-1] and isinstance(event, Step))
+    assert begun[-1] < told[0] < first_step
+    assert notice.step == events[begun[-1]].step
+
+
+def test_regions_that_are_large_enough_are_no_news(exact, red, blue):
+    events = []
+    impasto.stylize(exact, red, regions=[Region(LEFT, blue)], on_event=events.append, **QUICK)
+    assert not [event for event in events if isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize("color", ["match", "luminance"])
+def test_the_colours_a_style_is_given_are_those_of_its_own_region(exact, red, color):
+    two_tone = exact * 0.3
+    two_tone[:, 32:] = 0.6 + 0.4 * exact[:, 32:]
+    scene = job(two_tone, [], [Region(LEFT, red), Region(RIGHT, red)], color=color).scene
+    for area, columns in zip(scene.areas, (slice(0, 32), slice(32, 64)), strict=True):
+        taught, own = area.styles[0].pixels, two_tone[:, columns]
+        assert taught.mean() == pytest.approx(own.mean(), abs=0.06)
+
+
+def test_a_place_where_three_masks_overlap_is_shared_and_nothing_leaves_the_range(exact, red, blue, painting):
+    soft = np.linspace(0, 200, 64)[None, :, None].repeat(48, axis=0).repeat(3, axis=2).astype(np.uint8)
+    regions = [Region(soft, red), Region(np.ascontiguousarray(soft[:, ::-1]), blue), Region(box(10, 30, 5, 60), "keep")]
+    areas = job(exact, painting, regions[:2] + [Region(box(0, 20, 0, 64), painting)]).scene.areas
+    total = np.sum([area.where for area in areas], axis=0)
+    np.testing.assert_allclose(total, 1, atol=3 / 255)
+    for canvas in get_args(CanvasKind):
+        pixels = paint(exact, painting, regions, canvas=canvas).pixels
+        assert np.isfinite(pixels).all()
+        assert pixels.min() >= 0
+        assert pixels.max() <= 1
+
+
+@pytest.mark.parametrize("side", [1, 4])
+def test_a_region_of_which_a_coarse_level_sees_nothing_does_no_harm(side, red, blue):
+    photo, where = waves(256, 256, seed=4), np.zeros((256, 256), dtype=np.float32)
+    where[100 : 100 + side, 100 : 100 + side] = 1
+    areas = (
+        Area(styles=(StyleImage(pixels=blue),), where=where, name="a dot"),
+        Area(styles=(StyleImage(pixels=red),), where=1 - where),
+    )
+    scene = Scene(content=photo, areas=areas)
+    for long_side in (4, 16, 64, 256):
+        view = LevelView.of(scene, Recipe(), Level(width=long_side, height=long_side, steps=1, above=3))
+        assert np.isfinite(view.recolored).all()
+        assert np.isfinite(view.covered()).all()
+        plain = LevelView.of(Scene(content=photo, areas=(Area(styles=areas[1].styles),)), Recipe(), Level(
+            width=long_side, height=long_side, steps=1, above=3))  # fmt: skip
+        away = np.ones((long_side, long_side), dtype=bool)
+        dot = slice(int(100 * long_side / 256) - 1, int((100 + side) * long_side / 256) + 2)
+        away[max(dot.start, 0) : dot.stop, max(dot.start, 0) : dot.stop] = False
+        np.testing.assert_allclose(view.recolored[away], plain.recolored[away], atol=0.03)
+
+
+# -- styles ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_style_of_which_all_counts_paints_bit_for_bit_like_it_alone(exact, red, blue):
+    alone, mixed = paint(exact, red), paint(exact, [red, blue], style_mix=(100, 0))
+    np.testing.assert_array_equal(mixed.pixels, alone.pixels)
+    second, last = paint(exact, blue), paint(exact, [red, blue, red], style_mix=(0, 3, 0))
+    np.testing.assert_array_equal(last.pixels, second.pixels)
+
+
+def test_the_more_a_style_counts_the_more_the_picture_has_of_it(exact, red, blue):
+    means = [
+        paint(exact, [red, blue], style_mix=(100 - second, second)).pixels.mean(axis=(0, 1))
+        for second in (0, 25, 50, 75, 100)
+    ]
+    assert (np.diff([mean[2] for mean in means]) > 0).all()
+    assert (np.diff([mean[0] for mean in means]) < 0).all()
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["maps", "streamed moments"])
+def test_several_styles_are_mixed_alike_whether_their_maps_are_kept_or_not(exact, red, blue, large, monkeypatch):
+    layers = {"style_layers": "conv1_1,conv1_2,conv2_1", "steps": 1}
+    expected = paint(exact, [red, blue], style_mix=(30, 70), **layers)
+    monkeypatch.setattr("impasto.backbones.extract.LARGE", 1 if large else 10**9)
+    found = paint(exact, [red, blue], style_mix=(30, 70), **layers)
+    assert found.losses["style"][0] == pytest.approx(expected.losses["style"][0], rel=1e-3)
+    regions = paint(exact, [red, blue], [Region(LEFT, red)], style_mix=(30, 70), **layers)
+    assert np.isfinite(regions.pixels).all()
+
+
+def styles_of(made) -> list[StyleImage]:
+    return [style for area in made.scene.areas for style in area.styles]
+
+
+def at_finest(made) -> list[np.ndarray]:
+    level = plan_levels(made.recipe, *made.size)[-1]
+    return [style.at(made.recipe, level).pixels for style in styles_of(made)]
+
+
+def test_crops_turns_and_scales_reach_the_pixels_that_teach(exact, red, blue):
+    made = job(
+        exact, [red, blue], style_margin=0.0, style_crop="4,8,40,50/full", style_rotation=(90, -90),
+        style_scale=(0.5, 1.5),
+    )  # fmt: skip
+    first = np.rot90(red[8:58, 4:44])
+    np.testing.assert_allclose(at_finest(made)[0], resize(first, 32, 26), atol=2 / 255)
+    second = np.rot90(blue, 3)
+    np.testing.assert_allclose(at_finest(made)[1], resize(second, 96, 84), atol=2 / 255)
+
+
+def test_one_scale_and_one_turn_hold_for_all_styles_those_of_regions_last(exact, red, blue):
+    one = job(exact, [red], [Region(LEFT, blue)], style_margin=0.0, style_scale=0.5, style_rotation=180)
+    # Regions come first among the areas: the main style has what they leave.
+    region, main = at_finest(one)
+    np.testing.assert_allclose(main, resize(np.rot90(red, 2), 28, 32), atol=2 / 255)
+    np.testing.assert_allclose(region, resize(np.rot90(blue, 2), 28, 32), atol=2 / 255)
+    each = job(exact, [red], [Region(LEFT, blue)], style_margin=0.0, style_scale="1,0.5", style_rotation="0,90")
+    region, main = at_finest(each)
+    np.testing.assert_allclose(main, red, atol=2 / 255)
+    np.testing.assert_allclose(region, resize(np.rot90(blue), 32, 28), atol=2 / 255)
+
+
+def test_a_style_size_is_scaled_as_well(exact, red):
+    made = job(exact, red, style_size=40, style_scale=2, style_margin=0.0)
+    assert max(at_finest(made)[0].shape) == 80
+
+
+def test_a_kept_region_has_no_style_to_scale_or_crop(exact, red, blue):
+    regions = [Region(box(0, 48, 0, 10), "keep"), Region(box(0, 48, 10, 30), blue)]
+    made = job(exact, red, regions, style_scale="1,0.5", style_crop="full/0,0,30,30", style_margin=0.0)
+    assert [pixels.shape for pixels in at_finest(made)] == [(32, 32, 3), (64, 56, 3)]
+
+
+def test_the_mask_of_a_style_is_cropped_turned_and_resized_with_it(exact, red):
+    mask = box(0, 64, 0, 28, size=(64, 56))
+    made = job(
+        exact, Style(red, mask), style_margin=0.0, style_crop=(10, 0, 40, 40), style_rotation=90, style_scale=2
+    )
+    (style,) = styles_of(made)
+    seen = style.at(made.recipe, plan_levels(made.recipe, *made.size)[-1])
+    assert seen.mask.shape == seen.pixels.shape[:2] == (128, 128)
+    # White was the left of the crop: 18 of 40 columns, which a quarter turn to the left puts below.
+    edge = 128 - 128 * 18 // 40
+    assert (seen.mask[edge + 4 :] == 1).all()
+    assert not seen.mask[: edge - 4].any()
+
+
+def test_what_is_black_in_the_mask_of_a_style_has_no_part_in_the_picture(exact, red, blue):
+    mask = box(0, 64, 0, 28, size=(64, 56))
+    spoiled = red.copy()
+    # Far enough away that no layer sees it beside what teaches.
+    spoiled[:, 48:] = [0, 1, 0]
+    told = {"style_margin": 0.0, "style_size": 64, "style_layers": "conv1_1,conv1_2", "content_weight": 0.1}
+    pictures = [paint(exact, Style(style, mask), **told).pixels for style in (red, spoiled)]
+    np.testing.assert_allclose(pictures[0], pictures[1], atol=1e-4)
+    assert np.abs(paint(exact, spoiled, **told).pixels - pictures[0]).mean() > 0.02
+
+
+@pytest.mark.parametrize("color", get_args(ColorMode))
+def test_a_masked_style_paints_in_every_colour_mode(exact, red, color):
+    pixels = paint(exact, Style(red, box(0, 64, 0, 28, size=(64, 56))), color=color).pixels
+    assert np.isfinite(pixels).all()
+
+
+@pytest.mark.parametrize("color", get_args(ColorMode))
+@pytest.mark.parametrize("margin", [0.06, 0.4])
+def test_a_style_mask_that_is_white_in_the_margin_alone_is_refused(exact, red, margin, color):
+    style = Style(red, box(0, 64, 0, 2, size=(64, 56)))
+    with pytest.raises(InputError, match="mask of a style leaves nothing to learn from at .*--style-margin 0"):
+        paint(exact, style, style_margin=margin, style_size=64, color=color)
+    assert np.isfinite(paint(exact, style, style_margin=0.0, style_size=64, color=color).pixels).all()
+
+
+def test_a_style_mask_of_which_a_coarse_level_sees_nothing_is_refused(exact):
+    large, mask = waves(1024, 1024, seed=5), np.zeros((1024, 1024), dtype=np.uint8)
+    mask[500:504, 500:504] = 255
+    with pytest.raises(InputError, match="mask of a style leaves nothing to learn from at 16 x 16 px"):
+        paint(exact, Style(large, mask), style_scale=0.25)
+    assert np.isfinite(paint(exact, Style(large, mask)).pixels).all()
+
+
+# -- run folders -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept_run(tmp_path, exact, red, blue, painting):
+    """Return a function that begins a run with everything in it, in a folder; and the files it was begun with."""
+    files = {
+        "photo": exact, "first": red, "second": blue, "third": painting, "left": LEFT / 255.0,
+        "right": box(10, 30, 40, 60) / 255.0, "part": box(0, 64, 0, 28, size=(64, 56)) / 255.0,
+    }  # fmt: skip
+    paths = {}
+    for name, pixels in files.items():
+        paths[name] = tmp_path / f"{name}.png"
+        PIL.Image.fromarray(quantize(np.asarray(pixels, dtype=np.float32))).save(paths[name])
+    styles = [f"{paths['first']}@{paths['part']}", str(paths["second"])]
+    regions = [f"{paths['left']}={paths['third']}@{paths['part']}", f"{paths['right']}=keep"]
+    told = {
+        **QUICK, "levels": 2, "size": 96, "upscale": True, "steps": 8, "style_mix": (70, 30), "threads": 1,
+        "style_scale": (1, 0.8, 1.2), "style_rotation": (0, 10, -20), "seed": 4,
+        "style_losses": "wasserstein,sliced=0.1,nearest=0.1,grain=0.02", "samples": 64, "directions": 8,
+    }  # fmt: skip
+
+    def begin(folder, on_event=None):
+        return impasto.start(paths["photo"], styles, regions=regions, run=folder, on_event=on_event, **told)
+
+    return begin, paths
+
+
+@pytest.mark.parametrize("at", [2, 6])
+def test_a_stopped_run_of_regions_goes_on_to_the_same_picture(kept_run, tmp_path, at, monkeypatch):
+    begin, _ = kept_run
+    monkeypatch.setattr(run, "_CHECKPOINT_SECONDS", 0.0)
+    whole = begin(tmp_path / "whole").wait()
+
+    def stop(event):
+        if isinstance(event, Step) and event.step == at:
+            handles[0].stop()
+
+    handles = []
+    halted = begin(tmp_path / "halted", on_event=lambda event: handles and stop(event))
+    handles.append(halted)
+    assert halted.wait().steps <= 8
+    resumed = impasto.resume(tmp_path / "halted").wait() if halted.wait().reason == "stopped" else halted.wait()
+    np.testing.assert_array_equal(resumed.pixels, whole.pixels)
+    assert resumed.losses["total"] == whole.losses["total"]
+
+
+def test_a_run_folder_keeps_masks_and_styles_byte_for_byte_and_refuses_changed_ones(kept_run, tmp_path):
+    begin, paths = kept_run
+    handle = begin(tmp_path / "run")
+    handle.stop()
+    handle.wait()
+    inputs = tmp_path / "run" / "inputs"
+    kept = {
+        "content.png": "photo", "style-1.png": "first", "style-2.png": "second", "style-1-mask.png": "part",
+        "region-1-mask.png": "left", "region-1-style.png": "third", "region-1-style-mask.png": "part",
+        "region-2-mask.png": "right",
+    }  # fmt: skip
+    assert {path.name for path in inputs.iterdir()} == set(kept)
+    for copy, name in kept.items():
+        assert (inputs / copy).read_bytes() == paths[name].read_bytes()
+    for path in paths.values():
+        path.unlink()
+    (inputs / "region-1-mask.png").write_bytes((inputs / "region-2-mask.png").read_bytes())
+    with pytest.raises(InputError, match=r"region-1-mask\.png has changed"):
+        impasto.resume(tmp_path / "run")
+    (inputs / "region-1-mask.png").unlink()
+    with pytest.raises(InputError, match=r"region-1-mask\.png.*put the picture back"):
+        impasto.resume(tmp_path / "run")
+
+
+def test_the_record_in_a_picture_names_every_picture_and_no_folder(kept_run, tmp_path):
+    begin, paths = kept_run
+    handle = begin(tmp_path / "run")
+    handle.stop()
+    metadata = handle.wait().metadata
+    assert str(tmp_path) not in str(metadata)
+    assert metadata["recipe"]["regions"] == ["left.png=third.png@part.png", "right.png=keep"]
+    names = {role: [picture["name"] for picture in some] for role, some in metadata["inputs"].items()}
+    assert names["styles"] == ["first", "second"]
+    assert names["style masks"] == ["part"]
+    assert names["regions"] == ["left", "third", "part", "right"]
+
+
+def test_a_scene_without_masks_needs_none(exact, red):
+    assert not Scene.of(exact, red).masked
+    assert job(exact, [red], [Region(LEFT, "keep")]).scene.masked
+    assert job(exact, Style(red, box(0, 64, 0, 28, size=(64, 56)))).scene.masked
+    assert dataclasses.is_dataclass(Scene)
