@@ -84,6 +84,11 @@ def test_one_crop_is_four_numbers_and_several_stand_between_slashes():
         assert Recipe(style_crop=several).style_crop == ((1, 2, 3, 4), ())
 
 
+def test_one_number_stands_for_a_list_of_one():
+    recipe = Recipe(style_scale=0.5, style_rotation=-30, snapshots=7)
+    assert (recipe.style_scale, recipe.style_rotation, recipe.snapshots) == ((0.5,), (-30.0,), (7,))
+
+
 def test_a_region_is_a_mask_a_style_and_perhaps_the_styles_own_mask():
     assert read_region(" sky.png = night ") == ("sky.png", "night", None)
     assert read_region("a/b.png=c d.jpg@e@f.png") == ("a/b.png", "c d.jpg@e", "f.png")
@@ -136,7 +141,8 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"style_crop": 7}, "LEFT,TOP,WIDTH,HEIGHT"),
         ({"style_crop": "-1,2,3,4"}, "LEFT,TOP,WIDTH,HEIGHT"),
         ({"style_mix": "0,0"}, "not all of them 0"),
-        ({"style_mix": "70,-30"}, "from 0 on"),
+        ({"style_mix": "70,-30"}, "from 0 to"),
+        ({"style_mix": "1e308,1e308"}, "from 0 to 1e15"),
         ({"style_mix": "70,x"}, "style_mix"),
         ({"style_mix": "nan,1"}, "style_mix"),
         ({"style_mix": "inf,1"}, "style_mix"),

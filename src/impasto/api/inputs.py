@@ -69,11 +69,15 @@ def read_inputs(
 def region_texts(regions: Sequence[str | Region]) -> tuple[str, ...]:
     """Return regions as a recipe holds them; pictures that are no files are called by their numbers."""
     return tuple(
-        region
-        if isinstance(region, str)
-        else f"{_called(region.mask, f'mask {number}')}={_called(_style(region.style).picture, f'style {number}')}"
+        region if isinstance(region, str) else _region_text(region, number)
         for number, region in enumerate(regions, start=1)
     )
+
+
+def _region_text(region: Region, number: int) -> str:
+    style = _style(region.style)
+    text = f"{_called(region.mask, f'mask {number}')}={_called(style.picture, f'style {number}')}"
+    return text if style.mask is None else f"{text}@{_called(style.mask, f'style mask {number}')}"
 
 
 def plate_or_file(style: Any) -> Any:
@@ -101,7 +105,9 @@ def _region(given: str | Region) -> Region:
     if isinstance(given, Region):
         return given
     mask, style, style_mask = read_region(given)
-    return Region(mask, KEEP if style == KEEP else Style(style, style_mask))
+    if style == KEEP:
+        return Region(mask, KEEP)
+    return Region(mask, _style(style if style_mask is None else f"{style}@{style_mask}"))
 
 
 def _read_style(style: Style, limit: float) -> tuple[Picture, Picture | None]:

@@ -187,8 +187,8 @@ class Recipe(Written):
     @field_validator("style_mix")
     @classmethod
     def _shares(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if value and (min(value) < 0 or not sum(value)):
-            raise InputError("the shares of a mix are numbers from 0 on, not all of them 0: --style-mix 70,30")
+        if value and (min(value) < 0 or not 0 < sum(value) <= MOST_WEIGHT):
+            raise InputError("the shares of a mix are numbers from 0 to 1e15, not all of them 0: --style-mix 70,30")
         return value
 
     @field_validator("regions")

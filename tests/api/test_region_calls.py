@@ -1,0 +1,198 @@
+"""Styles and regions as a person gives them: texts, arrays, plates, files with odd names."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import impasto
+from impasto.api import Region, Style
+from impasto.api.inputs import read_inputs, region_texts
+from impasto.images import PLATES, quantize
+from impasto.recipe import Recipe
+
+QUICK = {
+    "size": "photo",
+    "steps": 2,
+    "levels": 1,
+    "content_layers": "conv3_1",
+    "style_layers": "conv1_1,conv2_1",
+    "style_losses": "gram,grain=0.02",
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+def half(height: int, width: int, *, right: bool = False) -> np.ndarray:
+    mask = np.zeros((height, width, 3), dtype=np.uint8)
+    mask[:, width // 2 :] = 255
+    return mask if right else np.ascontiguousarray(mask[:, ::-1])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, photo, painting) -> Path:
+    """The current folder, with a photo, two paintings and masks in it."""
+    monkeypatch.chdir(tmp_path)
+    pictures = {
+        "photo.png": quantize(photo), "red.png": quantize((painting * [1, 0.3, 0.1]).astype(np.float32)),
+        "blue.png": quantize((painting * [0.1, 0.3, 1]).astype(np.float32)), "left.png": half(48, 64),
+        "right.png": half(48, 64, right=True), "part.png": half(64, 56),
+    }  # fmt: skip
+    for name, pixels in pictures.items():
+        PIL.Image.fromarray(pixels).save(tmp_path / name)
+    return tmp_path
+
+
+def pixels(name: str) -> np.ndarray:
+    return np.asarray(PIL.Image.open(name).convert("RGB"))
+
+
+def paint(styles, regions=None, **changes) -> impasto.Result:
+    return impasto.stylize("photo.png", styles, regions=regions, **{**QUICK, **changes})
+
+
+def test_a_region_is_the_same_as_a_text_as_files_as_bytes_and_as_arrays(folder):
+    expected = paint([], ["left.png=blue.png", "right.png=keep"]).pixels
+    others = [
+        [Region("left.png", "blue.png"), Region("right.png", "keep")],
+        [Region(folder / "left.png", Style(folder / "blue.png")), "right.png=keep"],
+        [Region(pixels("left.png"), pixels("blue.png")), Region(pixels("right.png"), "keep")],
+        [Region(Path("left.png").read_bytes(), PIL.Image.open("blue.png")), Region(half(48, 64, right=True), "keep")],
+    ]
+    for regions in others:
+        np.testing.assert_array_equal(paint([], regions).pixels, expected)
+
+
+def test_the_regions_of_a_recipe_are_painted_and_those_of_a_call_stand_for_them(folder):
+    recipe = Recipe(**QUICK, regions=("left.png=blue.png",))
+    of_recipe = impasto.stylize("photo.png", "red.png", recipe)
+    assert np.array_equal(of_recipe.pixels, paint("red.png", ["left.png=blue.png"]).pixels)
+    assert of_recipe.recipe.regions == ("left.png=blue.png",)
+    none = impasto.stylize("photo.png", "red.png", recipe, regions=[])
+    assert np.array_equal(none.pixels, paint("red.png").pixels)
+    assert none.recipe.regions == ()
+
+
+def test_the_mask_of_a_style_is_the_same_as_a_text_and_as_pictures(folder):
+    expected = paint("red.png@part.png").pixels
+    for style in (Style("red.png", "part.png"), Style(pixels("red.png"), pixels("part.png"))):
+        np.testing.assert_array_equal(paint(style).pixels, expected)
+        np.testing.assert_array_equal(paint([style]).pixels, expected)
+    assert not np.array_equal(paint("red.png").pixels, expected)
+    in_region = paint([], ["left.png=red.png@part.png"]).pixels
+    np.testing.assert_array_equal(
+        paint([], [Region("left.png", Style("red.png", "part.png"))]).pixels, in_region
+    )
+
+
+def test_plates_are_styles_of_regions_and_have_masks_too(folder):
+    made = paint([PLATES[0]], [f"left.png={PLATES[1]}@part.png", Region("right.png", PLATES[0])][:1])
+    assert [picture["name"] for picture in made.metadata["inputs"]["styles"]] == [PLATES[0]]
+    assert [picture["name"] for picture in made.metadata["inputs"]["regions"]] == ["left", PLATES[1], "part"]
+
+
+def test_without_a_style_the_regions_alone_are_painted_and_the_rest_is_the_photo(folder):
+    for styles in ([], ()):
+        painted = np.asarray(paint(styles, ["left.png=red.png"]).image)
+        np.testing.assert_array_equal(painted[:, 32:], pixels("photo.png")[:, 32:])
+        assert (painted[:, :32] != pixels("photo.png")[:, :32]).any()
+
+
+@pytest.mark.parametrize("name", ["someone@home.png", "a=b@c.png"])
+def test_a_style_file_whose_name_has_an_at_sign_is_that_file(folder, name):
+    (folder / "blue.png").rename(name)
+    plain = paint("red.png", [Region("left.png", Path(name))]).pixels
+    np.testing.assert_array_equal(paint("red.png", [f"left.png={name}"]).pixels, plain)
+    np.testing.assert_array_equal(paint(name).pixels, paint(Path(name)).pixels)
+    np.testing.assert_array_equal(paint(f"{name}@part.png").pixels, paint(Style(Path(name), "part.png")).pixels)
+
+
+def test_regions_are_written_so_that_they_can_be_read_again(folder):
+    regions = [
+        "left.png=night", Region(folder / "left.png", Path("a=b.png")), Region(half(4, 4), Style(half(4, 4))),
+        Region("m.png", "keep"), Region("m.png", Style("night", "part.png")),
+    ]  # fmt: skip
+    texts = region_texts(regions)
+    assert texts[0] == "left.png=night"
+    assert texts[1].startswith("left.png=")
+    assert texts[2] == "mask 3=style 3"
+    assert texts[3] == "m.png=keep"
+    assert Recipe(regions=texts).regions == texts
+
+
+def test_a_picture_of_regions_holds_what_repeats_it(folder):
+    result = paint(["red.png", "blue.png"], [Region("left.png", Style("blue.png", "part.png"))], style_mix=(3, 1))
+    assert result.metadata["recipe"]["regions"] == ["left.png=blue.png@part.png"]
+    again = impasto.stylize("photo.png", ["red.png", "blue.png"], Recipe(**result.metadata["recipe"]))
+    np.testing.assert_array_equal(again.pixels, result.pixels)
+
+
+def test_arrays_are_named_by_number_and_the_recipe_inside_stays_readable(folder):
+    result = paint("red.png", [Region(half(48, 64), pixels("blue.png"))])
+    assert result.metadata["recipe"]["regions"] == ["mask 1=style 1"]
+    assert Recipe(**result.metadata["recipe"]).regions == ("mask 1=style 1",)
+
+
+def test_inputs_hold_one_mask_for_each_style(folder):
+    inputs = read_inputs("photo.png", ["red.png", "blue.png@part.png"], Recipe())
+    assert [mask is not None for mask in inputs.style_masks] == [False, True]
+    assert inputs.regions == ()
+
+
+@pytest.mark.parametrize(
+    ("styles", "regions", "changes", "message"),
+    [
+        (["red.png"] * 2, (), {"style_mix": (1,)}, "style_mix has 1 shares for 2 style images"),
+        ("red.png", (), {"style_mix": (1, 2)}, "style_mix has 2 shares for 1 style image:"),
+        (["red.png"] * 3, (), {"style_scale": (1, 2)}, "style_scale has 2 numbers for 3 style images"),
+        ("red.png", ["left.png=blue.png"], {"style_rotation": (1, 2, 3)}, "style_rotation has 3 numbers for 2"),
+        ("red.png", ["left.png=blue.png"], {"style_crop": (0, 0, 9, 9)}, "style_crop has 1 crops for 2 style images"),
+        (["red.png"] * 2, (), {"style_crop": "full/50,50,9,9"}, "50,50,9,9 does not lie inside"),
+        ("red.png", (), {"style_mix": (1e308, 1e308), "style_crop": "full"}, "shares of a mix"),
+        (["red.png"] * 2, (), {"style_mix": (0, 0)}, "not all of them 0"),
+        (["red.png"] * 2, (), {"style_mix": (2, -1)}, "from 0 to"),
+        ("red.png", ["left.png"], {}, "MASK=STYLE"),
+        ("red.png", ["nowhere.png=blue.png"], {}, "nowhere.png"),
+        ("red.png", ["left.png=nowhere.png"], {}, "no file nowhere.png"),
+        ("red.png", ["left.png=red.png@nowhere.png"], {}, "nowhere.png"),
+        ("red.png@nowhere.png", (), {}, "nowhere.png"),
+        ("red.png", ["left.png=keep", "right.png=keep"], {}, "leave nothing to the main style"),
+        ([], ["left.png=keep", "right.png=keep"], {}, "every region keeps the photo"),
+        ([], (), {}, "a style is needed"),
+        ("red.png", ["left.png=blue.png", "right.png=blue.png"], {}, "leave nothing to the main style"),
+        ("red.png@right.png", (), {"style_crop": (0, 0, 20, 30)}, "its mask is black there"),
+        ([], ["left.png=red.png@right.png"], {"style_crop": (0, 0, 20, 30)}, "its mask is black there"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_together_is_said_in_one_line(folder, styles, regions, changes, message):
+    with pytest.raises(impasto.InputError, match=message) as caught:
+        paint(styles, list(regions), **changes)
+    assert "\n" not in str(caught.value)
+
+
+def black(alpha: bool = False) -> np.ndarray:
+    if alpha:
+        return np.dstack([np.full((48, 64, 3), 255, dtype=np.uint8), np.zeros((48, 64, 1), dtype=np.uint8)])
+    return np.zeros((48, 64, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_mask_without_anything_white_is_named(folder, alpha):
+    PIL.Image.fromarray(black(alpha)).save("dark.png")
+    for styles, regions in (("red.png", ["dark.png=keep"]), ([], ["dark.png=red.png"]), ("red.png@dark.png", [])):
+        with pytest.raises(impasto.InputError, match=r"the mask .*dark.* is empty"):
+            paint(styles, regions)
+
+
+@pytest.mark.parametrize(("side", "fits"), [(3, False), (4, True)])
+def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, side, fits):
+    mask = black()
+    mask[10 : 10 + side, 20 : 20 + side] = 255
+    PIL.Image.fromarray(mask).save("dot.png")
+    if fits:
+        assert np.isfinite(paint("red.png", ["dot.png=blue.png"]).pixels).all()
+        return
+    for regions in (["dot.png=blue.png"], ["dot.png=keep"]):
+        with pytest.raises(impasto.InputError, match=r"the region dot\.png covers less than 16 pixels"):
+            paint("red.png", regions)
