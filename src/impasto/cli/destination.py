@@ -1,7 +1,6 @@
 """Where a picture goes: a file, a numbered file in the current folder, or standard output."""
 
 import itertools
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -91,8 +90,11 @@ class Destination:
 def files_of(recipe: Recipe, words: Sequence[str]) -> list[Path]:
     """Return the files that are painted from, which no result may overwrite."""
     named = [*(word for word in words if not is_stdio(word)), *(() if recipe.init in INITS else (recipe.init,))]
-    for text in (*named[1:], *recipe.regions):
-        named += [part for part in re.split("[=@]", text) if part]
+    for region in recipe.regions:
+        mask, _, style = (part.strip() for part in region.partition("="))
+        named += [mask, style]
+    # Of `STYLE@MASK` either part is a file, unless one has that very name.
+    named += [part for word in named[1:] if "@" in word for part in word.rpartition("@") if part]
     return [Path(name) for name in named]
 
 

@@ -30,15 +30,19 @@ def sweep(
     """
     if not 2 <= count <= 101:
         raise InputError(f"--style-mix-steps goes from 2 to 101, not {count}")
-    sheet = Destination(saving, standard, inputs=files_of(recipe, (content, *styles)))
+    inputs = files_of(recipe, (content, *styles))
+    sheet = Destination(saving, standard, inputs=inputs)
     if sheet.is_stdout:
         raise InputError("--style-mix-steps writes several pictures: name a file with -o")
+    seconds = [round(100 * number / (count - 1)) for number in range(count)]
+    paths = [
+        sheet.path.with_name(f"{sheet.path.stem}-mix-{100 - second}-{second}{sheet.path.suffix}") for second in seconds
+    ]
+    # All are checked before the first is painted.
+    destinations = [Destination(replace(saving, out=str(path)), path, inputs=inputs) for path in paths]
     painted = []
-    for number in range(count):
-        second = round(100 * number / (count - 1))
-        path = sheet.path.with_name(f"{sheet.path.stem}-mix-{100 - second}-{second}{sheet.path.suffix}")
+    for second, path, destination in zip(seconds, paths, destinations, strict=True):
         mixed = recipe.with_changes(style_mix=(100.0 - second, float(second)))
-        destination = Destination(replace(saving, out=str(path)), path)
         code = paint(
             lambda listener, mixed=mixed: start(content, list(styles), mixed, on_event=listener),  # type: ignore[misc]
             destination,
