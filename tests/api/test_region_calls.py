@@ -81,9 +81,7 @@ def test_the_mask_of_a_style_is_the_same_as_a_text_and_as_pictures(folder):
         np.testing.assert_array_equal(paint([style]).pixels, expected)
     assert not np.array_equal(paint("red.png").pixels, expected)
     in_region = paint([], ["left.png=red.png@part.png"]).pixels
-    np.testing.assert_array_equal(
-        paint([], [Region("left.png", Style("red.png", "part.png"))]).pixels, in_region
-    )
+    np.testing.assert_array_equal(paint([], [Region("left.png", Style("red.png", "part.png"))]).pixels, in_region)
 
 
 def test_plates_are_styles_of_regions_and_have_masks_too(folder):

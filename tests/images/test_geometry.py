@@ -132,7 +132,10 @@ def test_a_turn_is_to_the_left_by_as_many_degrees():
     # A ramp that rises to the right rises, turned by 30 degrees to the left, to the right and upwards.
     ramp = np.tile(np.linspace(0, 1, 201, dtype=np.float32), (201, 1))
     turned = rotate(ramp, 30.0)
-    across, down = np.gradient(turned, axis=1)[20:-20, 20:-20].mean(), np.gradient(turned, axis=0)[20:-20, 20:-20].mean()
+    across, down = (
+        np.gradient(turned, axis=1)[20:-20, 20:-20].mean(),
+        np.gradient(turned, axis=0)[20:-20, 20:-20].mean(),
+    )
     assert np.degrees(np.arctan2(-down, across)) == pytest.approx(30, abs=0.5)
     assert np.hypot(across, down) == pytest.approx(1 / 200, rel=0.01)
 

@@ -22,7 +22,7 @@ from impasto.losses.moments import (
     together,
     wasserstein2_loss,
 )
-from impasto.losses.palette import style_term, too_small
+from impasto.losses.palette import _taught_positions, style_term, too_small
 from impasto.losses.parts import Models
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.recipe.fields import StyleLoss
@@ -423,3 +423,23 @@ def test_a_part_of_a_few_pixels_has_a_finite_loss_and_gradient(name, bind, look,
         assert torch.isfinite(loss)
         if loss.requires_grad:
             assert torch.isfinite(torch.autograd.grad(loss, picture)[0]).all()
+
+
+@pytest.mark.parametrize("side", [1, 3, 20])
+def test_relaxed_emd_finds_what_teaches_however_little_it_is(side, bind, look, canvas, style):
+    mask = torch.zeros(1, 1, 28, 20, dtype=torch.float64)
+    mask[..., 5 : 5 + side, :side] = 1
+    found = bind("relaxed_emd", ([(style, mask)], None), samples=16)(look(canvas))
+    assert torch.isfinite(found)
+    assert found > 0
+
+
+def test_a_masked_teacher_has_an_extent_and_gives_about_as_many_places_as_are_asked_for(look, style):
+    mask = soft_mask(28, 20)
+    for share, taught in ((1.0, mask), (0.05, mask), (1.0, torch.ones_like(mask))):
+        teacher = Teacher(view=look(style), mask=share * taught)
+        inside = (share * taught >= min(0.5, share * taught.max())).double().mean()
+        assert teacher.extent == pytest.approx(inside)
+        places = _taught_positions(teacher, 60, chance())
+        assert 20 <= len(places) <= 90 or len(places) >= 0.9 * inside * 560
+        assert torch.equal(teacher.teaches(places), places)

@@ -167,7 +167,9 @@ def test_every_region_is_painted_in_its_own_style_and_the_rest_in_the_main_one(e
 
 
 def test_with_the_style_as_a_start_each_region_is_covered_by_its_own(exact, red, blue):
-    start = job(exact, [red], [Region(LEFT, "keep"), Region(box(0, 24, 32, 64), blue)], init="style").painter().picture()
+    start = (
+        job(exact, [red], [Region(LEFT, "keep"), Region(box(0, 24, 32, 64), blue)], init="style").painter().picture()
+    )
     np.testing.assert_allclose(start[:, :32], exact[:, :32], atol=1e-6)
     assert start[:24, 32:].mean(axis=(0, 1)).argmax() == 2
     assert start[24:, 32:].mean(axis=(0, 1)).argmax() == 0
@@ -320,9 +322,7 @@ def test_a_kept_region_has_no_style_to_scale_or_crop(exact, red, blue):
 
 def test_the_mask_of_a_style_is_cropped_turned_and_resized_with_it(exact, red):
     mask = box(0, 64, 0, 28, size=(64, 56))
-    made = job(
-        exact, Style(red, mask), style_margin=0.0, style_crop=(10, 0, 40, 40), style_rotation=90, style_scale=2
-    )
+    made = job(exact, Style(red, mask), style_margin=0.0, style_crop=(10, 0, 40, 40), style_rotation=90, style_scale=2)
     (style,) = styles_of(made)
     seen = style.at(made.recipe, plan_levels(made.recipe, *made.size)[-1])
     assert seen.mask.shape == seen.pixels.shape[:2] == (128, 128)

@@ -53,6 +53,11 @@ class Teacher:
         maps, mask = self._inner(self.view.features[layer])
         return maps if mask is None else inside(maps, mask)
 
+    @property
+    def extent(self) -> float:
+        """Share of the image's places that teach."""
+        return 1.0 if self.mask is None else float((self.mask >= _threshold(self.mask)).float().mean())
+
     def teaches(self, places: Float[Tensor, "n 2"]) -> Float[Tensor, "_n 2"]:
         """Return those of some places, (across, down) in [0, 1], that teach."""
         return places if self.mask is None else _those_inside(places, self.mask)
@@ -146,4 +151,9 @@ def mixed_moments(several: Sequence[tuple[Moments, float]]) -> Moments:
 def _those_inside(places: Float[Tensor, "n 2"], mask: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "_n 2"]:
     grid = (places * 2 - 1)[None, None].to(mask)
     there = functional.grid_sample(mask, grid, mode="nearest", align_corners=False)[0, 0, 0]
-    return places[(there >= min(0.5, float(mask.max()))).to(places.device)]
+    return places[(there >= _threshold(mask)).to(places.device)]
+
+
+def _threshold(mask: Float[Tensor, "1 1 h w"]) -> float:
+    """Return from which value on a place is inside: half, or the most where a mask is faint everywhere."""
+    return min(0.5, float(mask.max()))

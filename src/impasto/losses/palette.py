@@ -11,7 +11,7 @@ from impasto.losses.gamut import Gamut, regional_gamut
 from impasto.losses.grain import grain, grain_loss
 from impasto.losses.layer_losses import MOMENT_LOSSES
 from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss
-from impasto.losses.lessons import Lesson, View, sum_of
+from impasto.losses.lessons import Lesson, Teacher, View, sum_of
 from impasto.losses.matching import relaxed_emd_loss
 from impasto.losses.parts import Models, layer_loss, parts_in
 from impasto.losses.regions import FEWEST
@@ -118,7 +118,7 @@ def _relaxed_emd(recipe: Recipe, models: Models, generator: torch.Generator) -> 
     for lesson in models.lessons:
         scales = _scales(lesson, layers)
         taught = [
-            _columns(teacher.view, layers, scales, teacher.teaches(_positions(teacher.view, count, generator)))
+            _columns(teacher.view, layers, scales, _taught_positions(teacher, count, generator))
             for teacher, count in lesson.split(recipe.samples)
         ]
         positions = lesson.learns(_positions(models.content, recipe.samples, generator))
@@ -173,3 +173,11 @@ def _scales(lesson: Lesson, layers: list[str]) -> dict[str, float]:
 def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
     height, width = view.picture.shape[2:]
     return sample_positions(height, width, samples, generator).to(view.picture.device)
+
+
+def _taught_positions(teacher: Teacher, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
+    """Draw about as many places of what teaches in a style image, and never none."""
+    height, width = teacher.view.picture.shape[2:]
+    places = teacher.teaches(_positions(teacher.view, round(samples / teacher.extent), generator))
+    # One place in every pixel finds what is white, however little it is.
+    return places if len(places) else teacher.teaches(_positions(teacher.view, height * width, generator))
