@@ -1,8 +1,8 @@
 """The documents keep their word: every command and every Python block in them is run, and every link leads somewhere.
 
-The blocks of a document run in their order in one folder that holds photo.jpg, style.jpg and two masks, word for word as they
-stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a run that
-is kept in a folder is stopped after its first step, so that there is something to resume.
+The blocks of a document run in their order in one folder that holds photo.jpg, style.jpg and two masks, word for word
+as they stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a
+run that is kept in a folder is stopped after its first step, so that there is something to resume.
 """
 
 import io

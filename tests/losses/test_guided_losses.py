@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from tests.losses.test_palette import chance, style_loss_by_hand
 
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments
@@ -26,7 +27,6 @@ from impasto.losses.palette import _taught_positions, style_term, too_small
 from impasto.losses.parts import Models
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.recipe.fields import StyleLoss
-from tests.losses.test_palette import chance, style_loss_by_hand
 
 STYLE_LOSSES = get_args(StyleLoss)
 OF_MOMENTS = ("gram", "mean_std", "wasserstein")

@@ -1,4 +1,4 @@
-"""Lessons of several teachers: their mixture is that of the features side by side, and masks leave out what is black."""
+"""Lessons of several teachers: their mixture is that of features side by side, and what is black teaches nothing."""
 
 import pytest
 import torch

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import waves
 
 import impasto
 from impasto.api import Region, Style
 from impasto.errors import InputError
 from impasto.recipe.fields import CanvasKind, ColorMap, ColorMode, ContentLoss, Padding, Pooling, StyleLoss
-from tests.conftest import waves
 
 HEIGHT, WIDTH = 48, 64
 CONTENT_LOSSES, STYLE_LOSSES = get_args(ContentLoss), get_args(StyleLoss)
@@ -125,8 +125,9 @@ def test_every_combination_of_controls_ends_with_a_picture(picture, scene, field
     try:
         result = impasto.stylize(picture, styles, regions=regions, size=64, device="cpu", **of_styles, **fields)
     except InputError as error:
-        assert any(text in str(error) for text in REFUSALS), error
-        return
+        if any(text in str(error) for text in REFUSALS):
+            return
+        raise
     assert result.pixels.shape == (HEIGHT, WIDTH, 3)
     assert np.isfinite(result.pixels).all()
     assert result.pixels.min() >= 0

@@ -6,6 +6,7 @@ from typing import get_args
 import numpy as np
 import PIL.Image
 import pytest
+from tests.conftest import waves
 
 import impasto
 from impasto.api import Region, Style, run
@@ -19,7 +20,6 @@ from impasto.painting import Scene, StyleImage, plan_levels
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Area, LevelView
 from impasto.recipe import CanvasKind, ColorMode, Recipe
-from tests.conftest import waves
 
 QUICK = {
     "size": "photo",
@@ -216,7 +216,7 @@ def test_the_colours_a_style_is_given_are_those_of_its_own_region(exact, red, co
 def test_a_place_where_three_masks_overlap_is_shared_and_nothing_leaves_the_range(exact, red, blue, painting):
     soft = np.linspace(0, 200, 64)[None, :, None].repeat(48, axis=0).repeat(3, axis=2).astype(np.uint8)
     regions = [Region(soft, red), Region(np.ascontiguousarray(soft[:, ::-1]), blue), Region(box(10, 30, 5, 60), "keep")]
-    areas = job(exact, painting, regions[:2] + [Region(box(0, 20, 0, 64), painting)]).scene.areas
+    areas = job(exact, painting, [*regions[:2], Region(box(0, 20, 0, 64), painting)]).scene.areas
     total = np.sum([area.where for area in areas], axis=0)
     np.testing.assert_allclose(total, 1, atol=3 / 255)
     for canvas in get_args(CanvasKind):
@@ -353,7 +353,7 @@ def test_a_masked_style_paints_in_every_colour_mode(exact, red, color):
 @pytest.mark.parametrize("margin", [0.06, 0.4])
 def test_a_style_mask_that_is_white_in_the_margin_alone_is_refused(exact, red, margin, color):
     style = Style(red, box(0, 64, 0, 2, size=(64, 56)))
-    with pytest.raises(InputError, match="mask of a style leaves nothing to learn from at .*--style-margin 0"):
+    with pytest.raises(InputError, match=r"mask of a style leaves nothing to learn from at .*--style-margin 0"):
         paint(exact, style, style_margin=margin, style_size=64, color=color)
     assert np.isfinite(paint(exact, style, style_margin=0.0, style_size=64, color=color).pixels).all()
 
@@ -438,7 +438,7 @@ def test_a_run_folder_keeps_masks_and_styles_byte_for_byte_and_refuses_changed_o
 
 
 def test_the_record_in_a_picture_names_every_picture_and_no_folder(kept_run, tmp_path):
-    begin, paths = kept_run
+    begin, _ = kept_run
     handle = begin(tmp_path / "run")
     handle.stop()
     metadata = handle.wait().metadata
