@@ -7,7 +7,7 @@ from rich.console import Console
 
 from impasto.cli.display import Display, LiveDisplay, PlainDisplay, make_display
 from impasto.cli.estimate import Estimate
-from impasto.events import LevelStarted, Step
+from impasto.events import LevelStarted, Notice, Step
 from impasto.painting import Level
 
 LEVELS = (Level(50, 40, 30, 1), Level(100, 80, 10, 0))
@@ -81,3 +81,14 @@ def test_the_display_suits_the_stream(monkeypatch, quiet, terminal, kind):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     assert type(make_display(Estimate(LEVELS), quiet=quiet)) is kind
+
+
+def test_a_notice_is_told_on_a_line_of_its_own_unless_one_wants_quiet(capsys):
+    notice = Notice(step=3, text="the region sky.png is too small for conv4_1: it learns from the other layers")
+    for display in (PlainDisplay(Estimate(LEVELS)), Display()):
+        display.show(notice)
+    assert capsys.readouterr().err == f"impasto: {notice.text}\n"
+    screen = io.StringIO()
+    with LiveDisplay(Estimate(LEVELS), Console(file=screen, force_terminal=True, width=200)) as display:
+        display.show(notice)
+    assert f"impasto: {notice.text}" in screen.getvalue()

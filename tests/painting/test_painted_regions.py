@@ -1,6 +1,6 @@
 """Pictures of several styles and regions, painted with the real network at small sizes."""
 
-import dataclasses
+import threading
 from typing import get_args
 
 import numpy as np
@@ -20,6 +20,7 @@ from impasto.painting import Scene, StyleImage, plan_levels
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Area, LevelView
 from impasto.recipe import CanvasKind, ColorMode, Recipe
+from impasto.runs import RunFolder
 
 QUICK = {
     "size": "photo",
@@ -394,23 +395,45 @@ def kept_run(tmp_path, exact, red, blue, painting):
     return begin, paths
 
 
+def stopped_at(is_due, begin, folder) -> impasto.Result:
+    """Begin a run and stop it at the first event that is due."""
+    begun = threading.Event()
+
+    def listen(event):
+        begun.wait()
+        if is_due(event):
+            handle.stop()
+
+    handle = begin(folder, on_event=listen)
+    begun.set()
+    return handle.wait()
+
+
 @pytest.mark.parametrize("at", [2, 6])
 def test_a_stopped_run_of_regions_goes_on_to_the_same_picture(kept_run, tmp_path, at, monkeypatch):
     begin, _ = kept_run
     monkeypatch.setattr(run, "_CHECKPOINT_SECONDS", 0.0)
     whole = begin(tmp_path / "whole").wait()
 
-    def stop(event):
-        if isinstance(event, Step) and event.step == at:
-            handles[0].stop()
-
-    handles = []
-    halted = begin(tmp_path / "halted", on_event=lambda event: handles and stop(event))
-    handles.append(halted)
-    assert halted.wait().steps <= 8
-    resumed = impasto.resume(tmp_path / "halted").wait() if halted.wait().reason == "stopped" else halted.wait()
+    halted = stopped_at(lambda event: isinstance(event, Step) and event.step == at, begin, tmp_path / "halted")
+    assert (halted.reason, halted.steps) == ("stopped", at)
+    resumed = impasto.resume(tmp_path / "halted").wait()
     np.testing.assert_array_equal(resumed.pixels, whole.pixels)
     assert resumed.losses["total"] == whole.losses["total"]
+
+
+def test_a_run_folder_keeps_what_was_told_of_small_regions_and_is_resumed_with_it(exact, red, tmp_path):
+    def begin(folder, on_event):
+        told = {**QUICK, **small_region(), "regions": [Region(box(20, 28, 20, 28), red)]}
+        return impasto.start(exact, red, run=folder, on_event=on_event, **told)
+
+    assert stopped_at(lambda event: isinstance(event, Notice), begin, tmp_path / "run").reason == "stopped"
+    impasto.resume(tmp_path / "run").wait()
+    folder = RunFolder.open(tmp_path / "run")
+    lines = [line for line in folder.events() if line["type"] == "Notice"]
+    assert lines
+    assert "conv4_1" in lines[0]["text"]
+    assert folder.status == "finished"
 
 
 def test_a_run_folder_keeps_masks_and_styles_byte_for_byte_and_refuses_changed_ones(kept_run, tmp_path):
@@ -454,4 +477,3 @@ def test_a_scene_without_masks_needs_none(exact, red):
     assert not Scene.of(exact, red).masked
     assert job(exact, [red], [Region(LEFT, "keep")]).scene.masked
     assert job(exact, Style(red, box(0, 64, 0, 28, size=(64, 56)))).scene.masked
-    assert dataclasses.is_dataclass(Scene)

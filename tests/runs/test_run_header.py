@@ -10,7 +10,7 @@ import pytest
 from impasto.errors import InputError
 from impasto.images import read_picture
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder, RunInputs
+from impasto.runs import RegionInputs, RunFolder, RunInputs
 
 
 def test_the_inputs_come_back_when_the_originals_are_gone(
@@ -111,3 +111,46 @@ def test_fields_that_a_later_version_may_add_are_left_alone(new_run: Callable[..
     fields = json.loads((path / "run.json").read_text())
     (path / "run.json").write_text(json.dumps(fields | {"mood": "calm"}))
     assert RunFolder.open(path).recipe == Recipe()
+
+
+@pytest.mark.parametrize("crop", [None, [1, 2, 5, 6]])
+def test_a_run_that_was_begun_before_there_were_masks_and_regions_is_still_one(
+    new_run: Callable[..., RunFolder], crop: list[int] | None
+) -> None:
+    file = new_run().path / "run.json"
+    header: dict[str, Any] = json.loads(file.read_text())
+    for field in ("style_mix", "style_scale", "style_rotation", "regions"):
+        del header["recipe"][field]
+    header["recipe"]["style_crop"] = crop
+    del header["inputs"]["style_masks"], header["inputs"]["regions"]
+    file.write_text(json.dumps(header))
+    folder = RunFolder.open(file.parent)
+    assert folder.recipe == Recipe(style_crop=crop)
+    assert folder.inputs().regions == ()
+    assert folder.inputs().style_masks in ((), (None,))
+
+
+def test_masks_and_regions_come_back_where_they_were(tmp_path: Path, inputs: RunInputs) -> None:
+    first, second = inputs.content, inputs.styles[0]
+    given = replace(
+        inputs,
+        styles=(first, second),
+        style_masks=(None, first),
+        regions=(
+            RegionInputs(mask=first),
+            RegionInputs(mask=second, style=first),
+            RegionInputs(mask=first, style=second, style_mask=first),
+        ),
+    )
+    recipe = Recipe(regions=("a.png=keep", "b.png=c.png", "d.png=e.png@f.png"))
+    RunFolder.create(tmp_path / "run", recipe=recipe, inputs=given).close()
+    folder = RunFolder.open(tmp_path / "run")
+    back = folder.inputs()
+    assert folder.recipe == recipe
+
+    def hashes(some: Any) -> Any:
+        return [None if picture is None else picture.sha256 for picture in some]
+
+    assert hashes(back.style_masks) == hashes(given.style_masks)
+    for one, other in zip(back.regions, given.regions, strict=True):
+        assert hashes((one.mask, one.style, one.style_mask)) == hashes((other.mask, other.style, other.style_mask))
