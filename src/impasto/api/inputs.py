@@ -51,7 +51,7 @@ def read_inputs(
     `regions` are those of the recipe if None.
     """
     limit = recipe.max_megapixels
-    several = [_style(style) for style in (styles if isinstance(styles, (list, tuple)) else [styles])]
+    several = [_style(style) for style in _listed(styles)]
     parts = [_region(region) for region in (recipe.regions if regions is None else regions)]
     if not several and not parts:
         raise InputError("a style is needed: a picture to learn from, or the name of a built-in style")
@@ -90,6 +90,12 @@ def plate_or_file(style: Any) -> Any:
     if is_plate(style):
         return plate_path(style)
     raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
+
+
+def _listed(styles: StyleSource | Sequence[StyleSource]) -> Sequence[StyleSource]:
+    if isinstance(styles, (list, tuple)):
+        return styles
+    return [styles]  # type: ignore[list-item]  # a text or an array, though a sequence, is one style
 
 
 def _style(given: StyleSource) -> Style:

@@ -1,36 +1,24 @@
 """Masks for those who have none: where a photo shows its main subject."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 from jaxtyping import Float
 from numpy import ndarray
 
 from impasto.api.inputs import Source
+from impasto.api.savable import Savable
 from impasto.control import automatic_mask
-from impasto.images import encode_picture, read_picture, write_picture
+from impasto.images import read_picture
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Mask:
+class Mask(Savable):
     """A part of a photo: `pixels` is 1 in it, 0 outside, and between on a soft border."""
 
     pixels: Float[ndarray, "h w"] = field(repr=False)
 
-    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
-        """Write a grey PNG, JPEG, WebP or TIFF by the extension, whole or not at all; white is the part.
-
-        `bits` = 16 works for PNG and TIFF; `quality` (1..100) for JPEG and WebP. Raises InputError if the folder cannot
-        be written or the extension is unknown.
-        """
-        path = Path(path)
-        write_picture(path, self.pixels[..., None], bits=bits, quality=quality)
-        return path
-
-    def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
-        """Return the bytes that `save` would write to a file with this extension (`.png`)."""
-        return encode_picture(self.pixels[..., None], suffix, bits=bits, quality=quality)
+    def _picture(self) -> ndarray:
+        return self.pixels[..., None]
 
 
 def subject_mask(photo: Source, *, background: bool = False) -> Mask:

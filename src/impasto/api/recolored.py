@@ -1,41 +1,33 @@
 """Colours alone: a photo in the colours of a picture, without a network."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from impasto.api.inputs import Source, plate_or_file
+from impasto.api.savable import Savable
 from impasto.control import recolor as move_colors
 from impasto.errors import InputError
-from impasto.images import encode_picture, read_picture, write_picture
+from impasto.images import read_picture
 from impasto.recipe import ColorMap
 from impasto.recipe.fields import one_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recolored:
+class Recolored(Savable):
     """A photo in other colours: `pixels` is RGB in [0, 1], `alpha` its transparency."""
 
     pixels: Float[np.ndarray, "h w 3"] = field(repr=False)
     alpha: Float[np.ndarray, "h w"] | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)
 
-    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
-        """Write PNG, JPEG, WebP or TIFF by the extension, whole or not at all.
+    def _picture(self) -> np.ndarray:
+        return self.pixels
 
-        `bits` = 16 works for PNG and TIFF; `quality` (1..100) for JPEG and WebP. Raises InputError if the folder cannot
-        be written or the extension is unknown.
-        """
-        path = Path(path)
-        write_picture(path, self.pixels, alpha=self.alpha, exif=self.exif, bits=bits, quality=quality)
-        return path
-
-    def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
-        """Return the bytes that `save` would write to a file with this extension (`.png`)."""
-        return encode_picture(self.pixels, suffix, alpha=self.alpha, exif=self.exif, bits=bits, quality=quality)
+    def _extras(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, "exif": self.exif}
 
 
 def recolor(

@@ -3,20 +3,20 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import PIL.Image
 from jaxtyping import Float
 
+from impasto.api.savable import Savable
 from impasto.events import StopReason
-from impasto.images import encode_picture, quantize, write_picture
+from impasto.images import quantize
 from impasto.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
+class Result(Savable):
     """What a run hands back.
 
     `pixels` is the picture, RGB in [0, 1], in the colours that the recipe asks for; `alpha` the photo's transparency at
@@ -47,19 +47,8 @@ class Result:
             return PIL.Image.fromarray(rgb)
         return PIL.Image.fromarray(np.dstack([rgb, quantize(self.alpha)]))
 
-    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
-        """Write PNG, JPEG, WebP or TIFF by the extension, whole or not at all, with the recipe inside.
-
-        `bits` = 16 works for PNG and TIFF; `quality` (1..100) for JPEG and WebP. Raises InputError if the folder cannot
-        be written or the extension is unknown.
-        """
-        path = Path(path)
-        write_picture(path, self.pixels, **self._extras(), bits=bits, quality=quality)
-        return path
-
-    def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
-        """Return the bytes that `save` would write to a file with this extension (`.png`)."""
-        return encode_picture(self.pixels, suffix, **self._extras(), bits=bits, quality=quality)
+    def _picture(self) -> np.ndarray:
+        return self.pixels
 
     def _extras(self) -> dict[str, Any]:
         return {"alpha": self.alpha, "exif": self.exif, "metadata": self.metadata}

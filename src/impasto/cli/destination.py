@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from impasto.api import Mask, Recolored, Result
+from impasto.api.savable import Savable
 from impasto.cli.console import is_stdio, say_bytes
 from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
@@ -42,7 +42,7 @@ class Destination:
         self.path = Path(saving.out) if saving.out and self._is_named else self._choose()
         self._check(inputs)
 
-    def save(self, result: Result | Recolored | Mask) -> Path | None:
+    def save(self, result: Savable) -> Path | None:
         """Write the picture and return where it is, or None if it went to standard output.
 
         Raises RunError if that has become impossible; the picture is kept elsewhere then.

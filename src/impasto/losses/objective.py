@@ -11,7 +11,8 @@ from impasto.backbones import Extractor, Weights
 from impasto.losses.gamut import gamut_loss
 from impasto.losses.layout import color_anchor_loss
 from impasto.losses.lessons import Lesson, View
-from impasto.losses.palette import Models, Term, content_term, gamut, layers_of_moments, style_term, too_small
+from impasto.losses.palette import Term, content_term, gamut, layers_of_moments, style_term, too_small
+from impasto.losses.parts import Models
 from impasto.losses.terms import total_variation
 from impasto.recipe import Recipe
 

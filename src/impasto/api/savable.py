@@ -1,0 +1,34 @@
+"""What every picture that impasto hands back can do: be written to a file, or to bytes."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from impasto.images import encode_picture, write_picture
+
+
+class Savable:
+    """A picture that can be saved."""
+
+    def _picture(self) -> np.ndarray:
+        """Return the pixels, h x w x 3 or h x w x 1, in [0, 1]."""
+        raise NotImplementedError
+
+    def _extras(self) -> dict[str, Any]:
+        """Return what is written beside the pixels: transparency, EXIF, the recipe."""
+        return {}
+
+    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
+        """Write PNG, JPEG, WebP or TIFF by the extension, whole or not at all, with all that belongs to the picture.
+
+        `bits` = 16 works for PNG and TIFF; `quality` (1..100) for JPEG and WebP. Raises InputError if the folder cannot
+        be written or the extension is unknown.
+        """
+        path = Path(path)
+        write_picture(path, self._picture(), **self._extras(), bits=bits, quality=quality)
+        return path
+
+    def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
+        """Return the bytes that `save` would write to a file with this extension (`.png`)."""
+        return encode_picture(self._picture(), suffix, **self._extras(), bits=bits, quality=quality)
