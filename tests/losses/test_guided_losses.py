@@ -11,7 +11,7 @@ from tests.losses.test_palette import chance, style_loss_by_hand
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments
 from impasto.losses import needed_layers
-from impasto.losses.grain import grain, grain_loss
+from impasto.losses.grain import grain, grain_loss, regional_grain
 from impasto.losses.lessons import Lesson, Teacher, View
 from impasto.losses.matching import relaxed_emd_loss
 from impasto.losses.moments import (
@@ -157,7 +157,7 @@ def test_a_part_counts_by_its_share_of_the_canvas(share, bind, look, canvas, sty
 def test_the_grain_of_each_half_is_compared_with_its_own_style(bind, look, canvas, style, other):
     left, right = halves()
     expected = sum(
-        0.5 * grain_loss(grain(canvas, where), grain(target)) for where, target in ((left, style), (right, other))
+        0.5 * grain_loss(regional_grain(canvas, where)[0], grain(target)) for where, target in ((left, style), (right, other))
     )
     found = bind("grain", ([style], left), ([other], right))(look(canvas))
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)

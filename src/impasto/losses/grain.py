@@ -12,30 +12,20 @@ _FLOOR: Final = 1.0
 """In squared grey levels: below it a difference of neighbours is no grain but rounding."""
 
 
-def grain(picture: Float[Tensor, "1 3 h w"], where: Float[Tensor, "1 1 h w"] | None = None) -> Float[Tensor, "3"]:
+def grain(picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
     """Return the mean squared difference of neighbours, down plus across, of lightness and two colour differences.
 
     Lightness (r + g + b) / 3, red against blue (r - b) / 2 and green against magenta (2 g - r - b) / 4 are nearly
     independent in pictures, as red, green and blue are not (Ohta, Kanade and Sakai 1980). `picture` is RGB, black being
-    0 and white 1; the result is in squared grey levels (0..255). A direction without neighbours adds nothing. `where`
-    tells how much each pixel counts.
+    0 and white 1; the result is in squared grey levels (0..255). A direction without neighbours adds nothing.
     """
     down, across = picture.diff(dim=2), picture.diff(dim=3)
-    if where is None:
-        return _energy(down) + _energy(across)
-    between_rows, between_columns = where[:, :, 1:] + where[:, :, :-1], where[:, :, :, 1:] + where[:, :, :, :-1]
-    return _energy(down, between_rows) + _energy(across, between_columns)
+    return _energy(down) + _energy(across)
 
 
-def _energy(
-    differences: Float[Tensor, "1 3 h w"], weights: Float[Tensor, "1 1 h w"] | None = None
-) -> Float[Tensor, "3"]:
+def _energy(differences: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
     flat = differences.squeeze(0).flatten(1) * 255.0
-    if weights is None:
-        products = flat @ flat.T / max(flat.shape[1], 1)
-    else:
-        shares = weights.flatten() / weights.sum().clamp(min=_NOTHING)
-        products = (flat * shares) @ flat.T
+    products = flat @ flat.T / max(flat.shape[1], 1)
     # From the products of red, green and blue follow the squares of their mixtures.
     (rr, rg, rb), (_, gg, gb), (_, _, bb) = (row.unbind() for row in products)
     return torch.stack(
@@ -45,6 +35,27 @@ def _energy(
             (rr + bb + 4 * gg + 2 * rb - 4 * (rg + gb)) / 16,
         ]
     )
+
+
+_MIXTURES: Final = ((1 / 3, 1 / 3, 1 / 3), (1 / 2, 0.0, -1 / 2), (-1 / 4, 1 / 2, -1 / 4))
+"""Lightness, red against blue, green against magenta, as sums of red, green and blue."""
+
+
+def regional_grain(picture: Float[Tensor, "1 3 h w"], where: Float[Tensor, "k 1 h w"]) -> Float[Tensor, "k 3"]:
+    """Return the grain of several parts of a picture; `where` tells how much each pixel counts in every part.
+
+    A difference counts by the mean of its two pixels. Costs hardly more for many parts than for one.
+    """
+    between_rows, between_columns = where[:, :, 1:] + where[:, :, :-1], where[:, :, :, 1:] + where[:, :, :, :-1]
+    down, across = picture.diff(dim=2), picture.diff(dim=3)
+    return _regional_energy(down, between_rows) + _regional_energy(across, between_columns)
+
+
+def _regional_energy(differences: Float[Tensor, "1 3 h w"], weights: Float[Tensor, "k 1 h w"]) -> Float[Tensor, "k 3"]:
+    flat = differences.squeeze(0).flatten(1) * 255.0
+    shares = weights.flatten(1)
+    shares = shares / shares.sum(dim=1, keepdim=True).clamp(min=_NOTHING)
+    return shares @ (flat.new_tensor(_MIXTURES) @ flat).square().T
 
 
 def grain_loss(found: Float[Tensor, "3"], target: Float[Tensor, "3"]) -> Float[Tensor, ""]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments, mean_covariance
 from impasto.losses.gamut import Gamut, gamut_of
-from impasto.losses.grain import grain
+from impasto.losses.grain import grain, regional_grain
 from impasto.losses.regions import Places, bring_to, inside, regional_moments
 
 
@@ -52,6 +52,11 @@ class Teacher:
         """Return the features of the places that teach."""
         maps, mask = self._inner(self.view.features[layer])
         return maps if mask is None else inside(maps, mask)
+
+    def grain(self) -> Float[Tensor, "3"]:
+        """Return the grain of the places that teach."""
+        picture = self.view.picture
+        return grain(picture) if self.mask is None else regional_grain(picture, self.mask)[0]
 
     @property
     def extent(self) -> float:
@@ -117,7 +122,7 @@ class Lesson:
 
     def grain(self) -> Float[Tensor, "3"]:
         """Return the grain, a mean of squares, of the teachers together."""
-        return self._mean(lambda teacher: grain(teacher.view.picture, teacher.mask))
+        return self._mean(lambda teacher: teacher.grain())
 
     def gamut(self) -> Gamut:
         """Return the extremes of the teachers' colours; several meet between."""

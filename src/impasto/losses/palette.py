@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.losses.gamut import Gamut, regional_gamut
-from impasto.losses.grain import grain, grain_loss
+from impasto.losses.grain import grain, grain_loss, regional_grain
 from impasto.losses.layer_losses import MOMENT_LOSSES
 from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss
 from impasto.losses.lessons import Lesson, Teacher, View, sum_of
@@ -136,10 +136,17 @@ def _relaxed_emd(recipe: Recipe, models: Models, generator: torch.Generator) -> 
 
 
 def _grain(models: Models) -> Term:
-    parts = [(lesson.weight, lesson.where, lesson.grain()) for lesson in models.lessons]
-    return lambda view: sum_of(
-        weight * grain_loss(grain(view.picture, where), target) for weight, where, target in parts
-    )
+    targets = [lesson.grain() for lesson in models.lessons]
+    if models.lessons[0].where is None:
+        return lambda view: grain_loss(grain(view.picture), targets[0])
+    where = torch.cat([lesson.where for lesson in models.lessons if lesson.where is not None])
+    weights = [lesson.weight for lesson in models.lessons]
+
+    def compare(view: View) -> Float[Tensor, ""]:
+        found = regional_grain(view.picture, where)
+        return sum_of(w * grain_loss(g, t) for w, g, t in zip(weights, found, targets, strict=True))
+
+    return compare
 
 
 def gamut(models: Models) -> Gamut:
