@@ -194,3 +194,18 @@ def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, side, f
     for regions in (["dot.png=blue.png"], ["dot.png=keep"]):
         with pytest.raises(impasto.InputError, match=r"the region dot\.png covers less than 16 pixels"):
             paint("red.png", regions)
+
+
+@pytest.mark.parametrize("name", ["foreground", "background"])
+def test_the_names_of_masks_that_impasto_finds_itself_stand_for_them_unless_a_file_is_called_so(folder, name):
+    y, x = np.mgrid[0:48, 0:64]
+    ball = np.where((np.hypot(x - 28, y - 24) < 12)[:, :, None], [230, 120, 20], [50, 70, 150]).astype(np.uint8)
+    PIL.Image.fromarray(ball).save("photo.png")
+    found = impasto.subject_mask("photo.png", background=name == "background")
+    expected = paint("red.png", [Region((255 * found.pixels).round().astype(np.uint8), "keep")]).pixels
+    named = paint("red.png", [f"{name}=keep"])
+    np.testing.assert_allclose(named.pixels, expected, atol=0.02)
+    assert named.metadata["recipe"]["regions"] == [f"{name}=keep"]
+    (folder / "left.png").rename(name)
+    other = paint("red.png", [f"{name}=keep"]).pixels
+    np.testing.assert_array_equal(other, paint("red.png", [Region(half(48, 64), "keep")]).pixels)

@@ -157,7 +157,8 @@ def test_a_part_counts_by_its_share_of_the_canvas(share, bind, look, canvas, sty
 def test_the_grain_of_each_half_is_compared_with_its_own_style(bind, look, canvas, style, other):
     left, right = halves()
     expected = sum(
-        0.5 * grain_loss(regional_grain(canvas, where)[0], grain(target)) for where, target in ((left, style), (right, other))
+        0.5 * grain_loss(regional_grain(canvas, where)[0], grain(target))
+        for where, target in ((left, style), (right, other))
     )
     found = bind("grain", ([style], left), ([other], right))(look(canvas))
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
