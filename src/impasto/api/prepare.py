@@ -12,7 +12,7 @@ from jaxtyping import Float
 from PIL.Image import Image
 
 from impasto.api.hardware import resolve_hardware
-from impasto.backbones import Weights, check_size, load_weights
+from impasto.backbones import AnyWeights, check_size, load_weights
 from impasto.control import color_inputs, lightness_only
 from impasto.errors import InputError
 from impasto.images import crop, fit, is_plate, plate_path, read_picture, resize
@@ -33,7 +33,7 @@ class Job:
     recipe: Recipe
     inputs: RunInputs
     size: tuple[int, int]
-    weights: Weights
+    weights: AnyWeights
     scene: Scene
 
     def painter(self) -> Painter:
@@ -101,7 +101,7 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
         recipe=recipe,
         inputs=inputs,
         size=size,
-        weights=load_weights(recipe.weights),
+        weights=load_weights(recipe.weights, recipe.backbone),
         scene=_scene(recipe, size, inputs, style),
     )
 
@@ -129,8 +129,9 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], style: Float[np.ndarray,
         if width * height > recipe.max_megapixels * 1e6:
             raise InputError(f"a {what} of {width} x {height} px is above the limit: --max-megapixels raises it")
     layers = needed_layers(recipe)
+    network: Any = {"backbone": recipe.backbone, "padding": recipe.padding}
     try:
-        check_size(coarsest.width, coarsest.height, layers)
+        check_size(coarsest.width, coarsest.height, layers, **network)
     except InputError as error:
         raise InputError(f"the picture is too small at {coarsest.width} x {coarsest.height} px: {error}") from None
     width, height = style_size(recipe, style.shape[:2], coarsest)
@@ -139,7 +140,7 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], style: Float[np.ndarray,
     across, down = style_margin(recipe, width, height)
     width, height = width - 2 * across, height - 2 * down
     try:
-        check_size(width, height, layers)
+        check_size(width, height, layers, **network)
     except InputError as error:
         raise InputError(f"the style image is too small at {width} x {height} px: {error}") from None
 

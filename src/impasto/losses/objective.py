@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Extractor, Weights
+from impasto.backbones import AnyWeights, FeatureExtractor, build_extractor
 from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
 from impasto.losses.palette import Models, Term, View, content_term, layers_of_moments, style_term, untaught_border
@@ -28,13 +28,14 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
 
 
 def make_extractor(
-    weights: Weights, recipe: Recipe, *, precision: Literal["fp32", "bf16"], device: torch.device
-) -> Extractor:
+    weights: AnyWeights, recipe: Recipe, *, precision: Literal["fp32", "bf16"], device: torch.device
+) -> FeatureExtractor:
     """Return the network as a recipe's terms need it."""
-    return Extractor(
+    return build_extractor(
         weights,
         layers=needed_layers(recipe),
         of_moments=layers_of_moments(recipe),
+        smooth=recipe.smooths,
         pooling=recipe.pooling,
         padding=recipe.padding,
         precision=precision,
@@ -51,7 +52,7 @@ class Objective:
 
     def __init__(
         self,
-        extractor: Extractor,
+        extractor: FeatureExtractor,
         recipe: Recipe,
         *,
         content: Float[Tensor, "1 3 h w"],

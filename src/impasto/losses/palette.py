@@ -10,7 +10,6 @@ from torch import Tensor
 
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments, mean_covariance
-from impasto.layers import layer_stride
 from impasto.losses.grain import grain, grain_loss
 from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss
 from impasto.losses.matching import (
@@ -26,6 +25,7 @@ from impasto.losses.moments import gaussian_loss, gaussian_target, mean_std, mea
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
 from impasto.losses.statistics import mean_gram
 from impasto.losses.terms import content_loss, content_scale, style_loss
+from impasto.networks import layer_stride
 from impasto.recipe import Recipe
 
 Maps: TypeAlias = Mapping[str, Float[Tensor, "1 _c _h _w"]]

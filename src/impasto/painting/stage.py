@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Extractor
+from impasto.backbones import FeatureExtractor
 from impasto.control import chroma_share, finish_colors, importance, recolor
 from impasto.errors import InputError
 from impasto.images import crop, fit, resize
@@ -44,7 +44,7 @@ class Stage:
         self,
         recipe: Recipe,
         scene: Scene,
-        extractor: Extractor,
+        extractor: FeatureExtractor,
         level: Level,
         start: Float[np.ndarray, "_h _w 3"] | None = None,
     ) -> None:
