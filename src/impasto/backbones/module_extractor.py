@@ -19,6 +19,10 @@ _KEPT: Final = (nn.BatchNorm2d,)
 """Parts whose few numbers stay in fp32 with bf16: they multiply whole maps."""
 
 
+_TOO_SMALL: Final = (RuntimeError, ValueError, AssertionError)
+"""What modules raise for pictures that are too small for them."""
+
+
 class Sketch:
     """A module without values, to find out what it does with a picture of a size; nothing is computed."""
 
@@ -38,7 +42,7 @@ class Sketch:
             return True
         try:
             heard = self._hear(side)
-        except (RuntimeError, ValueError):
+        except _TOO_SMALL:
             return False
         return len(heard) == len(set(self.paths.values())) and all(
             min(maps.shape[2:]) > 1 for maps, _ in heard.values()
@@ -48,9 +52,10 @@ class Sketch:
         """Return the smallest side that works. Raises InputError if none does, naming layers that have no maps."""
         smallest = smallest_side(self.works)
         if smallest > LARGEST_SIDE:
-            heard = self._hear(LARGEST_SIDE)
-            silent = [name for name, path in self.paths.items() if path not in heard] or list(self.paths)
-            raise InputError(f"{self._network.name} returns no map of features at {', '.join(silent)}")
+            raise InputError(
+                f"{self._network.name} returns no map of features at {', '.join(self.paths)}, or it looks at pictures "
+                "of one size only"
+            )
         return smallest
 
     def in_order(self, side: int) -> tuple[str, ...]:
@@ -68,7 +73,7 @@ class Sketch:
         convolutions = [name for name, part in self._module.named_modules() if isinstance(part, nn.Conv2d)]
         try:
             heard = self._hear(side, [*convolutions, *self.paths.values()])
-        except (RuntimeError, ValueError):
+        except _TOO_SMALL:
             return None
         return next((path for path in heard if path in convolutions), None)
 

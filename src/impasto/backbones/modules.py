@@ -20,7 +20,10 @@ _EPSILON: Final = 1e-12
 """Added to mean squares before their root is taken: a whole window is often zero, and its gradient must be finite."""
 
 L2_GAIN: Final = 1.5
-"""What l2 pooling is multiplied by, so that features keep about the size they have with max pooling."""
+"""What l2 pooling is multiplied by, so that features keep about the size they have with max pooling.
+
+Measured for the windows of 3 x 3 of AlexNet, see `antialiased.L2_GAINS`.
+"""
 
 _SKETCHED_SIDE: Final = 256
 """Side of the picture on which the stages of a network are told apart."""
@@ -93,7 +96,7 @@ def adapt_module(module: nn.Module, *, pooling: Pooling, padding: Padding) -> No
     """
     for part in list(module.modules()):
         if isinstance(part, nn.Conv2d) and part.padding not in ("valid", (0, 0)):
-            part.padding_mode = padding  # type: ignore[assignment]
+            part.padding_mode = padding
         for name, child in part.named_children():
             if isinstance(child, nn.MaxPool2d) and child.stride not in (1, (1, 1)) and pooling != "max":
                 setattr(part, name, _WindowPool(child, pooling))
@@ -163,7 +166,7 @@ def find_paths(network: Network, module: nn.Module, layers: Collection[str]) -> 
     for layer in layers:
         path = stages.get(layer) if network.has_paths and layer in network.layers else network.modules.get(layer, layer)
         if path is None:
-            raise InputError(f"{network.name} has no {layer}; it has {', '.join(stages)} and {_some(names)}")
+            raise InputError(f"{network.name} has no {layer}; it has {_some([*stages, *names])}")
         if path not in names:
             raise InputError(f"{network.name} has no part {path!r}; it has {_some([*network.layers, *names])}")
         paths[layer] = path
@@ -173,7 +176,13 @@ def find_paths(network: Network, module: nn.Module, layers: Collection[str]) -> 
 def _stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
     """Return for every halving of the picture's size the part that returns a map of that size last."""
     picture = torch.empty(1, 3, _SKETCHED_SIDE, _SKETCHED_SIDE, device="meta")
-    with torch.no_grad():
-        heard = hear(module, picture, names)
-    found = {round(math.log2(_SKETCHED_SIDE / max(maps.shape[2:]))): path for path, (maps, _) in heard.items()}
+    try:
+        with torch.no_grad():
+            heard = hear(module, picture, names)
+    except (RuntimeError, ValueError, AssertionError):
+        # It wants pictures of one size, which is told where a picture is too small.
+        return {}
+    # Maps of another order than channels, rows, columns do not show a square picture as a square.
+    square = {path: maps.shape[2] for path, (maps, _) in heard.items() if maps.shape[2] == maps.shape[3]}
+    found = {round(math.log2(_SKETCHED_SIDE / side)): path for path, side in square.items()}
     return {f"stage{halvings}": found[halvings] for halvings in sorted(found) if 1 <= halvings <= 5}

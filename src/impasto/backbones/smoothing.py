@@ -66,5 +66,7 @@ def pink_noise(side: int) -> Float[Tensor, "1 3 {side} {side}"]:
     chance = torch.Generator().manual_seed(0)
     spectrum = torch.fft.rfft2(torch.randn(1, 3, side, side, generator=chance))
     down, across = torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)
-    picture = torch.fft.irfft2(spectrum / (down.square() + across.square()).sqrt().clamp(min=1 / side), s=(side, side))
-    return (0.5 + 0.25 * (picture - picture.mean()) / picture.std()).clamp(0, 1)
+    picture: Tensor = torch.fft.irfft2(
+        spectrum / (down.square() + across.square()).sqrt().clamp(min=1 / side), s=(side, side)
+    )
+    return (0.5 + 0.25 / float(picture.std()) * (picture - picture.mean())).clamp(0, 1)
