@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, find_network
@@ -167,7 +167,7 @@ class Recipe(BaseModel):
 
     @field_validator("content_layers", "style_layers")
     @classmethod
-    def _known_layers(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    def _known_layers(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
         return canonical_items(value, find_network(info.data.get("backbone", "vgg19")).canonical)
 
     @field_validator("content_losses")
