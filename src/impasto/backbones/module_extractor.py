@@ -31,7 +31,7 @@ class Sketch:
     ) -> None:
         """Find the layers' parts. Raises InputError, listing some that are there, for one that is not."""
         self._network = network
-        self._module = sketch_module(network)
+        self._module = sketch_module(network).float()
         self._layers = [network.canonical(name) for name in layers]
         self.paths = find_paths(network, self._module, self._layers)
         adapt_module(self._module, pooling=pooling, padding=padding)
@@ -71,16 +71,14 @@ class Sketch:
     def first_convolution(self, side: int) -> str | None:
         """Return the path of the convolution that is computed first; None if there is none."""
         convolutions = [name for name, part in self._module.named_modules() if isinstance(part, nn.Conv2d)]
-        try:
-            heard = self._hear(side, [*convolutions, *self.paths.values()])
-        except _TOO_SMALL:
-            return None
-        return next((path for path in heard if path in convolutions), None)
+        return next(iter(self._hear(side, convolutions, enough=1)), None) if convolutions else None
 
-    def _hear(self, side: int, paths: Collection[str] | None = None) -> dict[str, tuple[Tensor, int]]:
+    def _hear(
+        self, side: int, paths: Collection[str] | None = None, *, enough: int | None = None
+    ) -> dict[str, tuple[Tensor, int]]:
         picture = torch.empty(1, 3, side, side, device="meta")
         with torch.no_grad():
-            return hear(self._module, picture, set(self.paths.values()) if paths is None else paths)
+            return hear(self._module, picture, set(self.paths.values()) if paths is None else paths, enough=enough)
 
 
 def check_module_size(

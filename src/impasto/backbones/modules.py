@@ -1,7 +1,7 @@
 """Networks that are torch modules: build one, let it run as far as it must, and hear what its parts return."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from importlib import import_module
@@ -127,9 +127,14 @@ class _AllSeenError(BaseException):
 
 
 def hear(
-    module: nn.Module, picture: Float[Tensor, "b 3 h w"], paths: Collection[str], *, copied: Collection[str] = ()
+    module: nn.Module,
+    picture: Float[Tensor, "b 3 h w"],
+    paths: Collection[str],
+    *,
+    copied: Collection[str] = (),
+    enough: int | None = None,
 ) -> dict[str, tuple[Tensor, int]]:
-    """Run a module until the parts at these paths have returned; tell what each did, in that order.
+    """Run a module until the parts at these paths, or `enough` of them, have returned; tell what each did, in order.
 
     Of a part that is called several times the first call counts. With each map comes its version then: whoever finds
     another one later knows that it was changed in place, and asks for it `copied`. Parts that return no map of four
@@ -141,7 +146,7 @@ def hear(
         if isinstance(found, Tensor) and found.ndim == 4 and path not in heard:
             kept = found.clone() if path in copied else found
             heard[path] = kept, kept._version
-            if len(heard) == len(paths):
+            if len(heard) == (enough or len(paths)):
                 raise _AllSeenError
 
     with ExitStack() as hooks:
@@ -166,9 +171,11 @@ def find_paths(network: Network, module: nn.Module, layers: Collection[str]) -> 
     for layer in layers:
         path = stages.get(layer) if network.has_paths and layer in network.layers else network.modules.get(layer, layer)
         if path is None:
-            raise InputError(f"{network.name} has no {layer}; it has {_some([*stages, *names])}")
+            raise InputError(f"{network.name} has no {layer}; it has {', '.join([*stages, _some(names)])}")
         if path not in names:
-            raise InputError(f"{network.name} has no part {path!r}; it has {_some([*network.layers, *names])}")
+            raise InputError(
+                f"{network.name} has no part {path!r}; it has {', '.join([*network.layers, _some(names)])}"
+            )
         paths[layer] = path
     return paths
 
@@ -183,6 +190,16 @@ def _stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
         # It wants pictures of one size, which is told where a picture is too small.
         return {}
     # Maps of another order than channels, rows, columns do not show a square picture as a square.
-    square = {path: maps.shape[2] for path, (maps, _) in heard.items() if maps.shape[2] == maps.shape[3]}
-    found = {round(math.log2(_SKETCHED_SIDE / side)): path for path, side in square.items()}
+    sides = {path: maps.shape[2] for path, (maps, _) in heard.items() if maps.shape[2] == maps.shape[3]}
+    found = {
+        round(math.log2(_SKETCHED_SIDE / side)): path for path, side in sides.items() if _stands(module, path, sides)
+    }
     return {f"stage{halvings}": found[halvings] for halvings in sorted(found) if 1 <= halvings <= 5}
+
+
+def _stands(module: nn.Module, path: str, sides: Mapping[str, int]) -> bool:
+    """Tell whether a part is no inner one of a block that ends at another size; a plain sequence is no block."""
+    names = path.split(".")
+    outer = [".".join(names[:length]) for length in range(1, len(names))]
+    blocks = [name for name in outer if type(module.get_submodule(name)) is not nn.Sequential]
+    return all(sides.get(name, sides[path]) == sides[path] for name in blocks)

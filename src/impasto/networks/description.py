@@ -53,11 +53,9 @@ class Network:
         """
         wanted = name.strip()
         lowered = wanted.lower()
-        if lowered.startswith("relu"):
-            lowered = "conv" + lowered.removeprefix("relu")
-        own = {layer.lower(): layer for layer in self.layers}
-        others = {path: layer for layer, path in self.modules.items()}
-        found = own.get(lowered) or others.get(wanted) or others.get(lowered)
+        known = {path: layer for layer, path in self.modules.items()} | {layer.lower(): layer for layer in self.layers}
+        spellings = (wanted, lowered, f"conv{lowered.removeprefix('relu')}" if lowered.startswith("relu") else "")
+        found = next((known[spelling] for spelling in spellings if spelling in known), None)
         if found is None and self.has_paths and wanted:
             return wanted
         if found is None:
