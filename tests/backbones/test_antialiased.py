@@ -150,9 +150,7 @@ def test_a_file_of_the_same_tensors_is_read_and_any_other_refused(name, tmp_path
     assert all(torch.equal(mine.layers[layer][0], kernel) for layer, (kernel, _) in weights.layers.items())
     assert describe_weights(str(path), name)["sha256"] == mine.sha256
     other = "alexnet" if name == "vgg16" else "vgg16"
-    with pytest.raises(
-        InputError, match=f"{path} is not a {'AlexNet' if other == 'alexnet' else 'VGG-16'} of ST-LPIPS"
-    ):
+    with pytest.raises(InputError, match=f"{path} is not {'AlexNet' if other == 'alexnet' else 'VGG-16'} of ST-LPIPS"):
         load_weights(str(path), other)
     torch.save({"features.0.weight": torch.zeros(1)}, path)
     with pytest.raises(InputError, match="is not a"):

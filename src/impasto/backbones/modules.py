@@ -199,6 +199,9 @@ def _stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
 
 def _stands(module: nn.Module, path: str, sides: Mapping[str, int]) -> bool:
     """Tell whether a part is no inner one of a block that ends at another size; a plain sequence is no block."""
+    if isinstance(module.get_submodule(path), nn.AdaptiveAvgPool2d):
+        # Its maps have one size whatever the picture's.
+        return False
     names = path.split(".")
     outer = [".".join(names[:length]) for length in range(1, len(names))]
     blocks = [name for name in outer if type(module.get_submodule(name)) is not nn.Sequential]

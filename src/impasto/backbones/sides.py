@@ -32,5 +32,5 @@ def too_small(width: int, height: int, layer: str, smallest: int) -> InputError:
     """Return the error for a picture of `width` x `height` px in which a layer has too little to see."""
     return InputError(
         f"{width} x {height} px is too small for {layer}, which needs both sides to be at least {smallest} px: "
-        "choose a larger size or shallower layers"
+        "choose a larger size, fewer levels or shallower layers"
     )

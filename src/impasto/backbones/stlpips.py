@@ -66,7 +66,7 @@ def load_antialiased(network: AntialiasedName, which: str = "embedded") -> Antia
     except (LookupError, ValueError):
         layers = {}
     if len(layers) != _KERNELS[network]:
-        raise InputError(f"{path} is not a {_NAMES[network]}; expected a file like {FILES[network][0]} of {_SOURCE}")
+        raise InputError(f"{path} is not {_NAMES[network]}; expected a file like {FILES[network][0]} of {_SOURCE}")
     name = _NAMES[network] if which == "embedded" else f"{_NAMES[network]}, from {path.name}"
     return AntialiasedWeights(
         network=network, layers=layers, shift=shift, scale=scale, importance=importance, name=name, sha256=digest
