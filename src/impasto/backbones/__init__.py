@@ -4,6 +4,7 @@ from impasto.backbones.extract import Extractor, Features
 from impasto.backbones.families import AnyWeights, build_extractor, check_size, describe_weights, load_weights
 from impasto.backbones.fetch import fetch_weights
 from impasto.backbones.interface import FeatureExtractor
+from impasto.backbones.smoothing import SmoothedExtractor
 from impasto.backbones.weights import Weights
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Extractor",
     "FeatureExtractor",
     "Features",
+    "SmoothedExtractor",
     "Weights",
     "build_extractor",
     "check_size",

@@ -10,7 +10,6 @@ from impasto.backbones.extract import Extractor, check_vgg19_size
 from impasto.backbones.interface import FeatureExtractor
 from impasto.backbones.module_extractor import ModuleExtractor, check_module_size
 from impasto.backbones.module_weights import ModuleWeights, describe_module_weights, load_module_weights
-from impasto.backbones.smoothing import SmoothedExtractor
 from impasto.backbones.stlpips import (
     AntialiasedName,
     AntialiasedWeights,
@@ -76,26 +75,21 @@ def build_extractor(
     *,
     layers: Collection[str],
     of_moments: Collection[str] = (),
-    smooth: bool = False,
     pooling: Pooling = "l2",
     padding: Padding = "reflect",
     precision: Literal["fp32", "bf16"] = "fp32",
     device: torch.device,
 ) -> FeatureExtractor:
-    """Return the network of these weights, ready to look at pictures; see the extractors for what each argument does.
-
-    With `smooth` features are softmax-smoothed.
-    """
+    """Return the network of these weights, ready to look at pictures; see the extractors for the arguments."""
     extractor: FeatureExtractor
     how: dict[str, Any] = {"pooling": pooling, "padding": padding, "precision": precision, "device": device}
     if isinstance(weights, Weights):
-        # Moments that are measured strip by strip are those of features that nothing was done to.
-        extractor = Extractor(weights, layers=layers, of_moments=() if smooth else of_moments, **how)
+        extractor = Extractor(weights, layers=layers, of_moments=of_moments, **how)
     elif isinstance(weights, AntialiasedWeights):
         extractor = AntialiasedExtractor(weights, layers=layers, **how)
     else:
         extractor = ModuleExtractor(weights, layers=layers, **how)
-    return SmoothedExtractor(extractor) if smooth else extractor
+    return extractor
 
 
 def _antialiased(network: Network) -> AntialiasedName:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import AnyWeights, FeatureExtractor, build_extractor
+from impasto.backbones import AnyWeights, FeatureExtractor, SmoothedExtractor, build_extractor
 from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
 from impasto.losses.palette import Models, Term, View, content_term, layers_of_moments, style_term, untaught_border
@@ -34,8 +34,8 @@ def make_extractor(
     return build_extractor(
         weights,
         layers=needed_layers(recipe),
-        of_moments=layers_of_moments(recipe),
-        smooth=recipe.smooths,
+        # Moments that are measured strip by strip are those of features that nothing was done to.
+        of_moments=layers_of_moments(recipe) if not recipe.smooths else (),
         pooling=recipe.pooling,
         padding=recipe.padding,
         precision=precision,
@@ -62,6 +62,7 @@ class Objective:
         content_factor: float = 1.0,
     ) -> None:
         """Look at photo and style once and keep what the terms compare with."""
+        extractor = SmoothedExtractor(extractor, (content, style)) if recipe.smooths else extractor
         self._extractor = extractor
         self._anchor = anchor
         self._content_factor = content_factor

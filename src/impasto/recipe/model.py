@@ -236,8 +236,8 @@ class Recipe(BaseModel):
 
     @property
     def smooths(self) -> bool:
-        """Whether the features are smoothed."""
-        return self.smoothing == "softmax" or (self.smoothing == "auto" and find_network(self.backbone).smoothed)
+        """Whether features are smoothed."""
+        return find_network(self.backbone).smoothed if self.smoothing == "auto" else self.smoothing == "softmax"
 
     def balanced(self) -> "Recipe":
         """Return the recipe that paints the same with a strength of 50: the dial is turned into weights.
