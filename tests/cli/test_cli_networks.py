@@ -124,7 +124,7 @@ WRONG = [
         "too small for conv5_3",
     ),
     (("--backbone", "alexnet", "--content-layers", "conv5_1", "--size", "16"), "too small"),
-    (("--smoothing", "soft"), "'auto', 'channels', 'softmax' or 'none'"),
+    (("--smoothing", "soft"), "'auto', 'softmax' or 'none'"),
 ]
 
 

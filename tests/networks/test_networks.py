@@ -60,11 +60,10 @@ def test_what_cannot_be_a_name_of_torchvisions_is_refused(name):
 
 
 def test_networks_with_residual_or_inception_blocks_are_smoothed_and_plain_ones_are_not():
-    smoothed = {name for name in NETWORKS if find_network(name).smoothing == "softmax"}
+    smoothed = {name for name in NETWORKS if find_network(name).smoothed}
     assert smoothed == {"resnet50", "googlenet", "inception_v3"}
-    assert find_network("vgg19").smoothing == "none"
-    assert find_network("torchvision:densenet121").smoothing == "softmax"
-    assert find_network("torchvision:vgg13_bn").smoothing == "channels"
+    assert find_network("torchvision:densenet121").smoothed
+    assert not find_network("torchvision:vgg13_bn").smoothed
 
 
 def test_a_step_of_a_vgg_layer_covers_twice_as_many_pixels_after_each_pooling():

@@ -63,7 +63,7 @@ def test_layers_stated_for_one_network_do_not_pass_to_another():
         ([{"backbone": "alexnet", "style_layers": "conv3_2"}], "unknown layer 'conv3_2' of alexnet; known are conv1_1"),
         ([{"content_layers": "conv4_4"}, {"backbone": "vgg16"}], "unknown layer 'conv4_4' of vgg16; known are conv1_1"),
         ([{"backbone": 16}], "backbone"),
-        ([{"smoothing": "much"}], "'auto', 'channels', 'softmax' or 'none'"),
+        ([{"smoothing": "much"}], "'auto', 'softmax' or 'none'"),
     ],
 )
 def test_what_does_not_go_together_is_said_in_one_line(layers, message):
@@ -78,7 +78,7 @@ recipes = st.builds(
     st.fixed_dictionaries(
         {},
         optional={
-            "smoothing": st.sampled_from(["auto", "channels", "softmax", "none"]),
+            "smoothing": st.sampled_from(["auto", "softmax", "none"]),
             "steps": st.integers(1, 500),
             "pooling": st.sampled_from(["l2", "max"]),
         },
@@ -103,9 +103,8 @@ def test_the_command_and_the_python_call_name_the_network_and_not_its_own_layers
     assert recipe.as_python("a.jpg", "b.jpg") == "impasto.stylize('a.jpg', 'b.jpg', backbone='alexnet', seed=5)"
 
 
-def test_features_are_made_even_by_default_as_the_network_wants_it_and_as_it_is_said_otherwise():
-    assert Recipe(backbone="resnet50").evenness == "softmax"
-    assert Recipe(backbone="vgg16").evenness == "channels"
-    assert Recipe().evenness == "none"
-    assert Recipe(smoothing="softmax").evenness == "softmax"
-    assert Recipe(backbone="resnet50", smoothing="none").evenness == "none"
+def test_features_are_smoothed_by_default_where_the_network_wants_it_and_always_if_it_is_said():
+    assert Recipe(backbone="resnet50").smooths
+    assert not Recipe().smooths
+    assert Recipe(smoothing="softmax").smooths
+    assert not Recipe(backbone="resnet50", smoothing="none").smooths

@@ -31,8 +31,8 @@ def smoothed(features: Float[Tensor, "1 c h w"], scale: float) -> Float[Tensor, 
 class SmoothedExtractor:
     """An extractor whose features are smoothed, those of photo, style and canvas alike.
 
-    The exponential sees absolute sizes, and those of layers and networks differ by orders of magnitude. So each layer is
-    divided by a number of its own, by which its largest activation in photo and style becomes `PEAK`; it does not
+    The exponential sees absolute sizes, and those of layers and networks differ by orders of magnitude. So each layer
+    is divided by a number of its own, by which its largest activation in photo and style becomes `PEAK`; it does not
     depend on the canvas.
     """
 
