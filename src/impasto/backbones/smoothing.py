@@ -14,7 +14,7 @@ from impasto.backbones.extract import Features
 from impasto.backbones.interface import FeatureExtractor
 from impasto.backbones.products import precise
 
-PEAK: Final = 3.0
+PEAK: Final = 1.0
 """What a layer's largest activation in photo and style is brought to before the exponential."""
 
 
