@@ -59,9 +59,9 @@ def test_what_cannot_be_a_name_of_torchvisions_is_refused(name):
         find_network(name)
 
 
-def test_networks_with_residual_or_inception_blocks_are_smoothed_and_plain_ones_are_not():
+def test_networks_with_residual_or_inception_blocks_and_alexnet_are_smoothed_and_vgg_is_not():
     smoothed = {name for name in NETWORKS if find_network(name).smoothed}
-    assert smoothed == {"resnet50", "googlenet", "inception_v3"}
+    assert smoothed == {"alexnet", "resnet50", "googlenet", "inception_v3"}
     assert find_network("torchvision:densenet121").smoothed
     assert not find_network("torchvision:vgg13_bn").smoothed
 

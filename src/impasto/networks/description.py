@@ -42,7 +42,7 @@ class Network:
     std: Colors = IMAGENET_STD
     """The module is shown (rgb - mean) / std with rgb in [0, 1]."""
     smoothed: bool = False
-    """Whether features are smoothed by default: blocks with residuals or branches make single ones stand out."""
+    """Whether features are smoothed by default, because single ones stand out, as after residuals and branches."""
     has_paths: bool = False
     """Whether any path of a module names a layer too; whether it exists is found out when the network is built."""
 

@@ -7,17 +7,10 @@ from impasto.networks.vgg19 import vgg_layers
 
 VGG16: Final = Network(
     name="vgg16",
-    purpose="softer than vgg19: it blurs before it halves, and leaves no grid",
+    purpose="short strokes, things clearer than by vgg19: it blurs before it halves its maps",
     family="antialiased",
     layers=vgg_layers(2, 2, 3, 3, 3)[:-1],
     content_layers=("conv3_2=0.5", "conv4_2=1.0"),
-    style_layers=(
-        "conv1_1=0.6",
-        "conv1_2=0.6",
-        "conv2_1=0.4",
-        "conv2_2=0.6",
-        "conv3_1=0.3",
-        "conv3_3=0.3",
-        "conv4_1=0.1",
-    ),
+    # Beyond these the features of this network follow one direction each, and a style by them is a relief.
+    style_layers=("conv1_1=1.8", "conv1_2=1.8", "conv2_1=1.8", "conv2_2=1.8", "conv3_1=1.8"),
 )

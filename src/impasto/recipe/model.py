@@ -65,7 +65,7 @@ class Recipe(BaseModel):
     padding: Padding = "reflect"
     """What the network sees beyond the border; `zeros` (as it was trained) paints a frame."""
     smoothing: Smoothing = "auto"
-    """Softmax over each layer's features; `auto`: where the network has residual or inception blocks."""
+    """Softmax over each layer's features; `auto`: where the network has residual or inception blocks, and AlexNet's."""
 
     strength: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 50.0
     """Balance of content and style: 0 is the photo, 50 the weights as they are, 100 the style alone."""
