@@ -61,24 +61,22 @@ def sketch_module(network: Network) -> nn.Module:
 
 def _find(network: Network, place: str) -> Any:
     home, _, function = place.partition(":")
+    package = home.partition(".")[0]
     try:
         room = import_module(home)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != home.partition(".")[0]:
-            raise
-        packages = home.partition(".")[0]
-        how = f": {_INSTALL}" if packages == "torchvision" else ""
-        raise InputError(f"{network.name} is built by {packages}, which is not installed{how}") from error
     except (ImportError, OSError, RuntimeError) as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package:
+            how = f": {_INSTALL}" if package == "torchvision" else ""
+            raise InputError(f"{network.name} is built by {package}, which is not installed{how}") from error
         reason = " ".join(str(error).split())
         raise InputError(
-            f"torchvision cannot be loaded beside torch {torch.__version__} ({reason}): install the version that "
+            f"{package} cannot be loaded beside torch {torch.__version__} ({reason}): install the version of it that "
             "belongs to this torch"
         ) from error
     found = getattr(room, function, None)
     if not callable(found):
         known = [name for name in getattr(room, "list_models", list)() if hasattr(room, name)]
-        raise InputError(f"{home.partition('.')[0]} has no network {function!r}; it has {_some(known)}")
+        raise InputError(f"{package} has no network {function!r}; it has {_some(known)}")
     return found
 
 
