@@ -86,8 +86,8 @@ class _Traits:
 class Judge:
     """Scores pictures of one size against one photo and one style; what depends on these only is computed once.
 
-    Networks: VGG-16 and AlexNet of ST-LPIPS, by which no picture is painted unless its recipe says so. The same pictures
-    give the same scores.
+    Networks: VGG-16 and AlexNet of ST-LPIPS, by which no picture is painted unless its recipe says so. The same
+    pictures give the same scores.
     """
 
     def __init__(self, content: Pixels, style: Pixels, *, size: tuple[int, int]) -> None:
