@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+TORCHVISION := .venv-torchvision
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-long check bench quality peers plates clean
+.PHONY: demo test test-long test-torchvision check bench quality peers plates clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/impasto demo
@@ -15,6 +16,9 @@ test: $(VENV)/dev.stamp
 
 test-long: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m long
+
+test-torchvision: $(TORCHVISION)/torchvision.stamp
+	$(TORCHVISION)/bin/python -m pytest -m torchvision tests/torchvision
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
@@ -51,4 +55,10 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(PEERS)/peers.stamp: benchmarks/peers/requirements.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+# torchvision needs the torch of its own release, several gigabytes, so it has an environment of its own.
+$(TORCHVISION)/torchvision.stamp: pyproject.toml tests/torchvision/requirements.txt
+	$(PYTHON) -m venv $(TORCHVISION)
+	$(TORCHVISION)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/torchvision/requirements.txt -e .
 	touch $@

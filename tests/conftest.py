@@ -6,6 +6,9 @@ import os
 # on too few cores are many times slower than none. Child processes inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +55,25 @@ def small_weights() -> Weights:
         if name.startswith("conv")
     }
     return Weights(layers=layers, mean=(0.5, 0.4, 0.3), scale=(1.0, 2.0, 3.0), name="small", sha256="")
+
+
+@pytest.fixture
+def torchvision_standin(monkeypatch) -> None:
+    """Let a small package be found as torchvision: networks of its structure, with few channels and random weights."""
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "torchvision"}
+    monkeypatch.syspath_prepend(Path(__file__).parent / "standins")
+    torch.manual_seed(5)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+@pytest.fixture
+def no_torchvision(monkeypatch) -> None:
+    """Let torchvision not be installed."""
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
 
 
 def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The examples run as they stand, on small pictures."""
 
+import re
 import runpy
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ import PIL.Image
 import pytest
 
 from impasto.images import quantize, read_metadata
+from impasto.networks import NETWORKS
 from impasto.recipe import PRESETS
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -66,6 +68,19 @@ def test_watch_changes_the_weight_halfway_and_keeps_both_pictures(run_example, f
     before, after = (np.asarray(PIL.Image.open(folder / f"watched{tag}.png")) for tag in ("-halfway", ""))
     assert before.shape == after.shape == (36, 48, 3)
     assert not np.array_equal(before, after)
+
+
+def test_own_network_adds_a_network_and_paints_with_it(run_example, folder):
+    try:
+        (line,) = run_example("own_network.py photo.jpg style.jpg --size 48 --steps 8 --out own.png")
+        assert NETWORKS["filters"].canonical("middle") == "middle"
+    finally:
+        NETWORKS.pop("filters", None)
+    record = read_metadata(folder / "own.png")
+    assert record["recipe"]["backbone"] == "filters"
+    assert record["weights"]["name"] == "filters as it is built"
+    first, last = (float(number) for number in re.findall(r"([\d.e+-]+) at the", line))
+    assert last < first
 
 
 def test_resume_goes_on_after_a_kill_and_ends_with_the_same_picture(folder):

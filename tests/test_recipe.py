@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from impasto.errors import InputError
-from impasto.layers import canonical_layer
+from impasto.networks import canonical_layer
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, read_region, read_style, resolve
 
 

@@ -9,7 +9,7 @@ import pytest
 import pyvips
 import torch
 
-from impasto.layers import BACKBONE_LAYERS
+from impasto.networks import NETWORKS
 from impasto.recipe import Recipe
 
 OLD = b"an old picture that must survive"
@@ -96,7 +96,7 @@ def test_a_size_too_small_for_the_chosen_layers(refused, stylize):
 
 def test_an_unknown_layer_lists_the_known_ones(refused):
     line = refused("--style-layers", "conv1_1,conv9_1")
-    assert all(name in line for name in ("conv9_1", *BACKBONE_LAYERS["vgg19"]))
+    assert all(name in line for name in ("conv9_1", *NETWORKS["vgg19"].layers))
 
 
 def test_an_unknown_style_names_the_command_that_lists_the_built_in_ones(refused):

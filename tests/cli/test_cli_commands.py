@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from impasto.images import PLATES, demo_photo, plate_path, read_metadata
-from impasto.layers import BACKBONE_LAYERS
+from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
 
 
@@ -69,7 +69,7 @@ def test_info_reads_a_picture_from_standard_input(stylize, impasto, folder, monk
 def test_info_without_a_picture_tells_what_is_painted_with(impasto):
     outcome = impasto("info")
     assert outcome.code == 0
-    for word in (torch.__version__, *BACKBONE_LAYERS["vgg19"]):
+    for word in (torch.__version__, *NETWORKS["vgg19"].layers):
         assert word in outcome.out
     told = json.loads(impasto("info", "--json").out)
     assert told["device"] in ("cpu", "cuda", "mps")

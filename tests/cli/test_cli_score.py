@@ -91,7 +91,7 @@ def test_a_result_that_is_too_small_is_told_in_one_line(impasto, folder):
 
 def test_without_the_extra_one_line_says_what_to_install(score, monkeypatch):
     load_judge.cache_clear()
-    monkeypatch.setattr("impasto.score.weights.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     outcome = score(*PICTURES)
     load_judge.cache_clear()
     assert (outcome.code, outcome.out, len(outcome.errors)) == (2, "", 1)

@@ -75,8 +75,8 @@ def test_a_network_of_random_weights_is_found_out(monkeypatch):
     prepare = importlib.import_module("impasto.api.prepare")
     real = prepare.load_weights
 
-    def random(which: str):
-        weights = real(which)
+    def random(which: str, backbone: str):
+        weights = real(which, backbone)
         generator = torch.Generator().manual_seed(0)
         for kernel, bias in weights.layers.values():
             kernel.copy_(torch.randn(kernel.shape, generator=generator) * (2 / kernel[0].numel()) ** 0.5)

@@ -1,6 +1,5 @@
 """The networks that judge against the package their weights come from, and against SciPy."""
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -14,10 +13,12 @@ import scipy.signal
 import torch
 from drawn import noise, ripples
 
+from impasto.backbones.antialiased import blur_pool
+from impasto.backbones.stlpips import antialiased_path, locate_antialiased
 from impasto.errors import InputError
 from impasto.score.content import perceptual_distance
-from impasto.score.networks import blur_pool, judged_layers, see
-from impasto.score.weights import judge_path, load_judge
+from impasto.score.networks import judged_layers, see
+from impasto.score.weights import load_judge
 
 
 def distance(name, a, b):
@@ -69,7 +70,7 @@ def test_halving_is_a_blur_with_reflected_borders_at_every_other_place():
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet"])
 def test_the_blur_is_the_one_that_is_stored_with_the_weights(name):
-    stored = torch.load(judge_path(name), map_location="cpu", weights_only=True)
+    stored = torch.load(antialiased_path(name), map_location="cpu", weights_only=True)
     blurs = [values for key, values in stored.items() if key.endswith(".filt")]
     maps = torch.randn(1, 4, 11, 8, generator=torch.Generator().manual_seed(2))
     assert len(blurs) == (4 if name == "vgg16" else 3)
@@ -107,19 +108,19 @@ def test_only_the_data_files_of_the_package_are_read():
 
 
 def test_a_missing_package_and_a_missing_or_changed_file_are_told_apart(tmp_path, monkeypatch):
-    original = judge_path("alexnet")
+    original = antialiased_path("alexnet")
     _pretend_the_package_is_in(tmp_path, monkeypatch)
     with pytest.raises(InputError, match="not where stlpips-pytorch keeps it: pip install --force-reinstall"):
-        judge_path("alexnet")
+        locate_antialiased("alexnet")
     copy = tmp_path / "weights" / "vST0.0" / original.name
     copy.parent.mkdir(parents=True)
     shutil.copy(original, copy)
-    assert hashlib.sha256(judge_path("alexnet").read_bytes()).hexdigest().startswith("b356b382")
+    assert locate_antialiased("alexnet")[1].startswith("b356b382")
     with copy.open("r+b") as file:
         file.seek(5_000_000)
         file.write(b"!")
     with pytest.raises(InputError, match="damaged or of another version: pip install --force-reinstall"):
-        judge_path("alexnet")
+        locate_antialiased("alexnet")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"not installed: pip install 'impasto\[score\]'"):
-        judge_path("alexnet")
+        locate_antialiased("alexnet")

@@ -9,7 +9,7 @@ import torch
 
 from impasto.api.hardware import resolve_hardware
 from impasto.api.scene import make_scene
-from impasto.backbones import Weights, check_size, load_weights
+from impasto.backbones import AnyWeights, check_size, load_weights
 from impasto.errors import InputError
 from impasto.images import fit
 from impasto.losses import make_extractor, needed_layers
@@ -25,7 +25,7 @@ class Job:
     recipe: Recipe
     inputs: RunInputs
     size: tuple[int, int]
-    weights: Weights
+    weights: AnyWeights
     scene: Scene
 
     def painter(self) -> Painter:
@@ -69,7 +69,8 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     size = result_size(recipe, inputs.content.width, inputs.content.height)
     scene = make_scene(recipe, size, inputs)
     _check_sizes(recipe, size, scene)
-    return Job(recipe=recipe, inputs=inputs, size=size, weights=load_weights(recipe.weights), scene=scene)
+    weights = load_weights(recipe.weights, recipe.backbone)
+    return Job(recipe=recipe, inputs=inputs, size=size, weights=weights, scene=scene)
 
 
 def _check_sizes(recipe: Recipe, size: tuple[int, int], scene: Scene) -> None:
@@ -80,8 +81,9 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], scene: Scene) -> None:
         if width * height > recipe.max_megapixels * 1e6:
             raise InputError(f"a {what} of {width} x {height} px is above the limit: --max-megapixels raises it")
     layers = needed_layers(recipe)
+    network: Any = {"backbone": recipe.backbone, "padding": recipe.padding}
     try:
-        check_size(coarsest.width, coarsest.height, layers)
+        check_size(coarsest.width, coarsest.height, layers, **network)
     except InputError as error:
         raise InputError(f"the picture is too small at {coarsest.width} x {coarsest.height} px: {error}") from None
     for style in styles:
@@ -91,7 +93,7 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], scene: Scene) -> None:
         across, down = style.border(width, height)
         width, height = width - 2 * across, height - 2 * down
         try:
-            check_size(width, height, layers)
+            check_size(width, height, layers, **network)
         except InputError as error:
             raise InputError(f"the style image is too small at {width} x {height} px: {error}") from None
 

@@ -1,7 +1,22 @@
-"""The network that sees: structure, weights, and the way from a picture to its features."""
+"""The networks that see: structure, weights, and the way from a picture to its features."""
 
-from impasto.backbones.extract import Extractor, Features, check_size
+from impasto.backbones.extract import Extractor, Features
+from impasto.backbones.families import AnyWeights, build_extractor, check_size, describe_weights, load_weights
 from impasto.backbones.fetch import fetch_weights
-from impasto.backbones.weights import Weights, describe_weights, load_weights
+from impasto.backbones.interface import FeatureExtractor
+from impasto.backbones.smoothing import SmoothedExtractor
+from impasto.backbones.weights import Weights
 
-__all__ = ["Extractor", "Features", "Weights", "check_size", "describe_weights", "fetch_weights", "load_weights"]
+__all__ = [
+    "AnyWeights",
+    "Extractor",
+    "FeatureExtractor",
+    "Features",
+    "SmoothedExtractor",
+    "Weights",
+    "build_extractor",
+    "check_size",
+    "describe_weights",
+    "fetch_weights",
+    "load_weights",
+]

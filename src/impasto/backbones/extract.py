@@ -10,28 +10,25 @@ from torch import Tensor
 
 from impasto.backbones.frozen import convolve
 from impasto.backbones.moments import Moments
+from impasto.backbones.sides import too_small
 from impasto.backbones.streamed import FirstBlock, stream
 from impasto.backbones.vgg import LAYERS, pool
 from impasto.backbones.weights import Weights
-from impasto.errors import InputError
-from impasto.layers import canonical_layer, layer_stride
+from impasto.networks import canonical_layer, layer_stride
 from impasto.recipe import Padding, Pooling
 
 
-def check_size(width: int, height: int, layers: Collection[str]) -> None:
+def check_vgg19_size(width: int, height: int, layers: Collection[str]) -> None:
     """Raise InputError, naming the smallest side that works, if a layer's map would have fewer than 2 x 2 features.
 
     Width and height are those of the picture in pixels; each pooling halves them, rounding down.
 
-    >>> check_size(32, 32, ["conv5_1"])
+    >>> check_vgg19_size(32, 32, ["conv5_1"])
     """
     for name in sorted(map(canonical_layer, layers), key=LAYERS.index, reverse=True):
         smallest = 2 * layer_stride(name)
         if min(width, height) < smallest:
-            raise InputError(
-                f"{width} x {height} px is too small for {name}, which needs both sides to be at least {smallest} px: "
-                "choose a larger size or shallower layers"
-            )
+            raise too_small(width, height, name, smallest)
 
 
 LARGE: Final = 2**20
@@ -114,7 +111,7 @@ class Extractor:
         Moments leave `border` outermost positions of their map out; that is for pictures whose gradient is not asked
         for.
         """
-        check_size(picture.shape[-1], picture.shape[-2], self.layers)
+        check_vgg19_size(picture.shape[-1], picture.shape[-2], self.layers)
         block = self._block if picture.shape[-1] * picture.shape[-2] > LARGE else None
         return Features(self.layers, self._walk(picture, block, border), of_moments=block.asked if block else ())
 

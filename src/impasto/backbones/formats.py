@@ -54,24 +54,25 @@ _MARK: Final = (
 _MARKED_FILTER: Final = 29
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, expected: str = EXPECTED) -> dict[str, Tensor]:
     """Read a file of named tensors: PyTorch (zip or older) or safetensors, told apart by their first bytes.
 
-    Nothing in the file is executed. Raises InputError if it is not there or is anything else.
+    Nothing in the file is executed. Raises InputError, saying what is `expected`, if it is not there or is anything
+    else.
     """
     try:
         with path.open("rb") as file:
             head = file.read(9)
     except OSError as error:
-        raise InputError(f"cannot read the weights {path} ({error.strerror}); expected {EXPECTED}") from error
+        raise InputError(f"cannot read the weights {path} ({error.strerror}); expected {expected}") from error
     if head[8:] == b"{":
-        content = _read(path, safetensors.torch.load_file)
+        content = _read(path, safetensors.torch.load_file, expected)
     elif head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
-        content = _read(path, _load_pickle)
+        content = _read(path, _load_pickle, expected)
     else:
-        raise InputError(f"{path} is not a file of weights; expected {EXPECTED}")
+        raise InputError(f"{path} is not a file of weights; expected {expected}")
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise InputError(f"{path} holds something else than named tensors (a state dict); expected {EXPECTED}")
+        raise InputError(f"{path} holds something else than named tensors (a state dict); expected {expected}")
     return {str(name): value for name, value in content.items()}
 
 
@@ -79,14 +80,14 @@ def _load_pickle(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _read(path: Path, load: Callable[[Path], Any]) -> Any:
+def _read(path: Path, load: Callable[[Path], Any], expected: str) -> Any:
     damaged = (SafetensorError, OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
     try:
         return load(path)
     except pickle.UnpicklingError as error:
-        raise InputError(f"{path} is damaged or holds more than plain tensors; expected {EXPECTED}") from error
+        raise InputError(f"{path} is damaged or holds more than plain tensors; expected {expected}") from error
     except (*damaged, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is damaged; expected {EXPECTED}") from error
+        raise InputError(f"{path} is damaged; expected {expected}") from error
 
 
 def recognize(tensors: Mapping[str, Tensor], source: str) -> tuple[Layers, Preprocessing]:

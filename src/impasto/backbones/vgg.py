@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones.frozen import root_mean_square
-from impasto.layers import BACKBONE_LAYERS
+from impasto.networks import NETWORKS
 from impasto.recipe import Pooling
 
-LAYERS: Final = BACKBONE_LAYERS["vgg19"]
+LAYERS: Final = NETWORKS["vgg19"].layers
 CHANNELS: Final = (64, 128, 256, 512, 512)
 """Filters of every convolution of a block."""
 

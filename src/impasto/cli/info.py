@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from impasto.cli.console import say, say_json
 from impasto.errors import InputError
-from impasto.layers import BACKBONE_LAYERS
+from impasto.networks import NETWORKS, find_network
 from impasto.recipe import Recipe, resolve
 
 
@@ -15,14 +15,17 @@ def info(
     file: Annotated[str | None, Parameter(help="A picture that impasto painted.")] = None,
     /,
     *,
+    backbone: Annotated[str | None, Parameter(help="A network, to list its layers, defaults and weights.")] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell how a picture was painted; without one, tell version, hardware, weights and layers."""
-    facts = _installation() if file is None else _record(file)
+    """Tell how a picture was painted; without one, what is painted with here, or what is known of a network."""
+    if file is not None and backbone is not None:
+        raise InputError("a picture and --backbone ask for two things: name one of them")
+    facts = _record(file) if file is not None else _network(backbone) if backbone is not None else _installation()
     if json:
         say_json(facts)
         return
-    for line in _lines(facts) if file is None else _story(facts):
+    for line in (_story if file is not None else _portrait if backbone is not None else _lines)(facts):
         say(line)
 
 
@@ -69,13 +72,51 @@ def _installation() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "weights": weights,
-        "layers": {name: list(layers) for name, layers in BACKBONE_LAYERS.items()},
+        "layers": {name: list(network.layers) for name, network in NETWORKS.items()},
     }
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     """Return the lines that tell what impasto paints with here."""
     plain = [f"{name:9} {facts[name]}" for name in ("version", "device", "precision", "threads", "torch")]
-    layers = [f"{f'{name} has':9} {', '.join(known)}" for name, known in facts["layers"].items()]
+    layers = [f"{name} has {', '.join(known)}" for name, known in facts["layers"].items()]
     weights = facts["weights"]
     return [*plain, f"weights   {weights['name']}, sha256 {weights['sha256']}", *layers]
+
+
+def _network(name: str) -> dict[str, Any]:
+    """Return what is known of a network; its weights are described if they are there."""
+    network = find_network(name)
+    facts = {
+        "name": network.name,
+        "purpose": network.purpose,
+        "layers": list(network.layers),
+        "content_layers": list(network.content_layers),
+        "style_layers": list(network.style_layers),
+        "smoothing": "softmax" if network.smoothed else "none",
+    }
+
+    from impasto.backbones import describe_weights
+
+    try:
+        weights: Any = {key: str(value) for key, value in describe_weights("embedded", network.name).items()}
+    except InputError as error:
+        weights = {"missing": str(error)}
+    return facts | {"weights": weights}
+
+
+def _portrait(facts: dict[str, Any]) -> list[str]:
+    """Return the lines that tell of a network."""
+    weights = facts["weights"]
+    missing = weights.get("missing")
+    lists = [
+        f"{name.replace('_', ' '):14} {', '.join(facts[name])}" for name in ("layers", "content_layers", "style_layers")
+    ]
+    own = missing or f"{weights['name']}, sha256 {weights['sha256']}"
+    lines = [
+        f"{facts['name']}: {facts['purpose']}",
+        *lists,
+        f"{'smoothing':14} {facts['smoothing']}",
+        f"{'weights':14} {own}",
+    ]
+    return lines if missing else [*lines, f"{'license':14} {weights['license']}", f"{'source':14} {weights['source']}"]

@@ -1,11 +1,12 @@
 """`impasto weights`: the files that hold what the network has learnt."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from impasto.cli.console import say, warn
 from impasto.errors import InputError
+from impasto.networks import NETWORKS
 
 weights = App(name="weights")
 
@@ -15,23 +16,27 @@ def which() -> None:
     """Tell which weights are there."""
     from impasto.backbones import describe_weights
 
-    for name in ("embedded", "full"):
+    places = [("vgg19", "embedded"), ("vgg19", "full"), *((name, "embedded") for name in NETWORKS if name != "vgg19")]
+    for backbone, name in places:
+        title = name if backbone == "vgg19" else backbone
         try:
-            described = describe_weights(name)
+            described = describe_weights(name, backbone)
         except InputError as error:
-            say(f"{name}: {error}")
+            say(f"{title}: {error}")
             continue
-        say(f"{name}: {described['name']}")
+        say(f"{title}: {described['name']}")
         for key in ("path", "sha256", "license", "source"):
             say(f"  {key:8}{described[key]}")
 
 
-@weights.command(help="Download torchvision's VGG-19 in full precision (548 MiB), for --weights full.")
-def fetch() -> None:
-    """Bring the full-precision weights into the user's cache."""
+@weights.command(help="Download a network's weights (VGG-19 in full precision: 548 MiB) into the user's cache.")
+def fetch(
+    *, backbone: Annotated[str, Parameter(help="The network: vgg19, resnet50, ... or torchvision:NAME.")] = "vgg19"
+) -> None:
+    """Bring the published weights of a network into the user's cache."""
     from impasto.backbones import fetch_weights
 
-    say(str(fetch_weights(on_progress=_Tenths())))
+    say(str(fetch_weights(backbone, on_progress=_Tenths())))
 
 
 class _Tenths:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Extractor, Weights
+from impasto.backbones import AnyWeights, FeatureExtractor, SmoothedExtractor, build_extractor
 from impasto.losses.gamut import gamut_loss
 from impasto.losses.layout import color_anchor_loss
 from impasto.losses.lessons import Lesson, View
@@ -30,23 +30,31 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
 
 
 def make_extractor(
-    weights: Weights,
+    weights: AnyWeights,
     recipe: Recipe,
     *,
     precision: Literal["fp32", "bf16"],
     device: torch.device,
     masked: bool = False,
-) -> Extractor:
+) -> FeatureExtractor:
     """Return the network as a recipe's terms need it; `masked`: places count differently, so every map is wanted."""
-    return Extractor(
+    return build_extractor(
         weights,
         layers=needed_layers(recipe),
-        of_moments=() if masked else layers_of_moments(recipe),
+        # Moments that are measured strip by strip are those of features that nothing was done to.
+        of_moments=() if masked or recipe.smooths else layers_of_moments(recipe),
         pooling=recipe.pooling,
         padding=recipe.padding,
         precision=precision,
         device=device,
     )
+
+
+def smoothing_extractor(
+    extractor: FeatureExtractor, recipe: Recipe, pictures: Sequence[Float[Tensor, "1 3 _h _w"]]
+) -> FeatureExtractor:
+    """Return an extractor whose features are smoothed if the recipe wants it, on the scale of photo and styles."""
+    return SmoothedExtractor(extractor, pictures) if recipe.smooths else extractor
 
 
 class Objective:
@@ -59,7 +67,7 @@ class Objective:
 
     def __init__(
         self,
-        extractor: Extractor,
+        extractor: FeatureExtractor,
         recipe: Recipe,
         *,
         content: Float[Tensor, "1 3 h w"],

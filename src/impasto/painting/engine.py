@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Extractor
+from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError, RunError
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import quantize
@@ -37,7 +37,7 @@ class Painter:
     last one that the optimiser accepted, so that it never is worse than what was reported.
     """
 
-    def __init__(self, recipe: Recipe, scene: Scene, extractor: Extractor, *, size: tuple[int, int]) -> None:
+    def __init__(self, recipe: Recipe, scene: Scene, extractor: FeatureExtractor, *, size: tuple[int, int]) -> None:
         """Plan the levels for a result of `size` = (width, height) and look at the pictures at the first of them."""
         self.recipe = recipe
         self.levels = plan_levels(recipe, *size)

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Extractor
+from impasto.backbones import FeatureExtractor
 from impasto.control import finish_colors, importance
 from impasto.errors import InputError
 from impasto.images import resize
-from impasto.losses import TERMS, Lesson, Objective, Teacher, View
+from impasto.losses import TERMS, Lesson, Objective, Teacher, View, smoothing_extractor
 from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.optimisers import make_optimiser
 from impasto.painting.pyramid import Level, carry_up
@@ -31,7 +31,7 @@ class Stage:
         self,
         recipe: Recipe,
         scene: Scene,
-        extractor: Extractor,
+        extractor: FeatureExtractor,
         level: Level,
         start: Float[np.ndarray, "_h _w 3"] | None = None,
     ) -> None:
@@ -45,12 +45,15 @@ class Stage:
             photo = _blend(view, recipe) if recipe.init == "recolored" else view.content
             start = carry_up(start, photo, detail=recipe.detail)
         device = extractor.device
+        content = _tensor(view.content, device)
+        pictures = [content, *(_tensor(style.pixels, device) for area in view.areas for style in area.styles)]
+        extractor = smoothing_extractor(extractor, recipe, pictures)
         self._keep_best = recipe.keep_best and not level.above
         self._canvas = _make_canvas(recipe, view, device)
         self._objective = Objective(
             extractor,
             recipe,
-            content=_tensor(view.content, device),
+            content=content,
             lessons=[_lesson(area, extractor) for area in view.areas],
             anchor=_tensor(view.recolored, device),
             importance=_importance(recipe, view.photo, device),
@@ -139,13 +142,13 @@ def _make_canvas(recipe: Recipe, view: LevelView, device: torch.device) -> Canva
     return KeepingCanvas(canvas, _tensor(view.content, device), _mask_tensor(view.kept, device))
 
 
-def _lesson(area: Area, extractor: Extractor) -> Lesson:
+def _lesson(area: Area, extractor: FeatureExtractor) -> Lesson:
     """Let the network look at the style images of an area."""
     where = None if area.where is None else _mask_tensor(area.where, extractor.device)
     return Lesson(teachers=tuple(_teacher(style, extractor) for style in area.styles), where=where)
 
 
-def _teacher(style: StyleImage, extractor: Extractor) -> Teacher:
+def _teacher(style: StyleImage, extractor: FeatureExtractor) -> Teacher:
     picture = _tensor(style.pixels, extractor.device)
     border = 1 if style.margin else 0
     with torch.no_grad():

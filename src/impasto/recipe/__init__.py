@@ -14,6 +14,7 @@ from impasto.recipe.fields import (
     Padding,
     Pooling,
     Precision,
+    Smoothing,
 )
 from impasto.recipe.model import Recipe, describe
 from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
@@ -35,6 +36,7 @@ __all__ = [
     "Pooling",
     "Precision",
     "Recipe",
+    "Smoothing",
     "check_balance",
     "describe",
     "read_recipe",

@@ -19,6 +19,7 @@ ColorMap = Literal["transport", "cholesky", "histogram"]
 OptimizerName = Literal["lbfgs", "adam"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
+Smoothing = Literal["auto", "softmax", "none"]
 INITS: Final = ("content", "recolored", "noise", "style")
 
 

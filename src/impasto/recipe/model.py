@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from impasto.errors import InputError
-from impasto.layers import canonical_layer
+from impasto.networks import NETWORKS, find_network
 from impasto.recipe.fields import (
     INITS,
     MOST_WEIGHT,
@@ -25,12 +25,14 @@ from impasto.recipe.fields import (
     Precision,
     Regions,
     Scales,
+    Smoothing,
     StyleLoss,
     Weight,
     canonical_items,
     named_weights,
     one_of,
 )
+from impasto.recipe.layers import with_own_layers, with_stated
 from impasto.recipe.regions import read_region
 from impasto.recipe.writing import Written
 
@@ -61,30 +63,24 @@ class Recipe(Written):
     style_margin: Annotated[float, Field(ge=0, le=0.4, allow_inf_nan=False)] = 0.03
     """Share of the style image left out on each side, where frames are; nothing is left out of a style_crop."""
 
-    backbone: Literal["vgg19"] = "vgg19"
-    """The network that looks at the pictures."""
+    backbone: str = "vgg19"
+    """Network that looks: vgg19, vgg16, alexnet, resnet50, googlenet, inception_v3 or torchvision:NAME."""
     weights: str = "embedded"
-    """The network's weights: `embedded` (no download), `full` (what `impasto weights fetch` brought) or a file."""
+    """Its weights: `embedded` (its usual ones), `full` (what `impasto weights fetch` brought) or a file."""
     pooling: Pooling = "l2"
     """How the network halves its maps: `average` as in the paper, `max` as it was trained, or `l2`."""
     padding: Padding = "reflect"
     """What the network sees beyond the border; `zeros` (as it was trained) paints a frame."""
+    smoothing: Smoothing = "auto"
+    """Softmax over each layer's features; `auto`: where the network has residual or inception blocks, and AlexNet's."""
 
     strength: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 50.0
     """Balance of content and style: 0 is the photo, 50 the weights as they are, 100 the style alone."""
-    content_layers: Names = ("conv3_2=0.5", "conv4_2=1.0")
+    content_layers: Names = NETWORKS["vgg19"].content_layers
     """Layers of the content loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     content_losses: Names = ("features=1.0",)
     """What the photo is compared by: `features`, `self_similarity`, `laplacian`; each may have a `=WEIGHT`."""
-    style_layers: Names = (
-        "conv1_1=0.6",
-        "conv1_2=0.6",
-        "conv2_1=0.4",
-        "conv2_2=0.6",
-        "conv3_1=0.3",
-        "conv3_3=0.3",
-        "conv4_1=0.1",
-    )
+    style_layers: Names = NETWORKS["vgg19"].style_layers
     """Layers of the style loss; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     style_losses: Names = ("wasserstein=1.0", "grain=0.025")
     """Style by gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, grain, each with its `=WEIGHT`."""
@@ -169,10 +165,20 @@ class Recipe(Written):
     max_megapixels: Annotated[float, Field(gt=0, le=100_000)] = 200.0
     """Refuse input pictures with more million pixels than this, before decoding them."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_of_the_network(cls, values: Any) -> Any:
+        return with_own_layers(values)
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_network(cls, value: str) -> str:
+        return find_network(value).name
+
     @field_validator("content_layers", "style_layers")
     @classmethod
-    def _known_layers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return canonical_items(value, canonical_layer)
+    def _known_layers(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        return canonical_items(value, find_network(info.data.get("backbone", "vgg19")).canonical)
 
     @field_validator("content_losses")
     @classmethod
@@ -245,6 +251,15 @@ class Recipe(Written):
             return weights
         return {name: weight for name, weight in weights.items() if name == "grain"}
 
+    @property
+    def smooths(self) -> bool:
+        """Whether features are smoothed."""
+        return find_network(self.backbone).smoothed if self.smoothing == "auto" else self.smoothing == "softmax"
+
+    def plain(self) -> "Recipe":
+        """Return the default recipe for the same network, with the layers that it brings."""
+        return Recipe(backbone=self.backbone)
+
     def balanced(self) -> "Recipe":
         """Return the recipe that paints the same with a strength of 50: the dial is turned into weights.
 
@@ -279,7 +294,7 @@ class Recipe(Written):
 
     def with_changes(self, **changes: Any) -> "Recipe":
         """Return a checked copy with other values; raises InputError in one line if one does not fit."""
-        return checked({**self.model_dump(), **changes})
+        return checked(with_stated(self.model_dump(), changes))
 
 
 def describe(error: ValidationError) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
+from impasto.recipe.layers import with_stated
 from impasto.recipe.model import Recipe, checked
 from impasto.recipe.presets import PRESETS
 from impasto.recipe.writing import states_balance_twice
@@ -50,7 +51,4 @@ def resolve(preset: str | None = None, *layers: dict[str, Any]) -> Recipe:
     name = preset or "default"
     if name not in PRESETS:
         raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
-    merged: dict[str, Any] = PRESETS[name].model_dump()
-    for layer in layers:
-        merged |= layer
-    return checked(merged)
+    return checked(with_stated(PRESETS[name].model_dump(), *layers))

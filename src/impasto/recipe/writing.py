@@ -17,6 +17,10 @@ class Written(BaseModel):
         """Return the recipe that paints the same with a strength of 50."""
         raise NotImplementedError
 
+    def plain(self) -> "Written":
+        """Return the default recipe for the same network."""
+        raise NotImplementedError
+
     def as_toml(self) -> str:
         """Write the recipe as TOML; a value of None is left out."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
@@ -32,9 +36,13 @@ class Written(BaseModel):
 
     def _stated(self) -> dict[str, Any]:
         """Return what differs from the default, in a form that can be said in one breath."""
-        standard = type(self)()
-        stated = self.changes_from(standard)
-        return self.balanced().changes_from(standard) if states_balance_twice(stated) else stated
+        # Layers that the network brings need not be said.
+        plain = self.plain()
+        stated = self.changes_from(plain)
+        if states_balance_twice(stated):
+            stated = self.balanced().changes_from(plain)
+        network = plain.changes_from(type(self)()).keys() & {"backbone"}
+        return {name: getattr(self, name) for name in network} | stated
 
     def as_command(self, content: str, *styles: str) -> str:
         """Return the command line that paints by this recipe."""

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from impasto.backbones.stlpips import AntialiasedName
 from impasto.images import fit, resize
 from impasto.losses.statistics import mean_gram
 from impasto.score import content as kept
@@ -17,7 +18,7 @@ from impasto.score import faults
 from impasto.score import style as taken
 from impasto.score.colors import to_oklab
 from impasto.score.networks import Maps, judged_layers, see
-from impasto.score.weights import NetworkName, load_judge
+from impasto.score.weights import load_judge
 
 Floats: TypeAlias = Float[np.ndarray, "_h _w 3"]
 Pixels: TypeAlias = Float[np.ndarray, "_h _w 3"] | UInt8[np.ndarray, "_h _w 3"]
@@ -74,7 +75,7 @@ class Scores:
 class _Traits:
     """What of a picture tells its style; places do not matter. Only a style needs to know its distinct patches."""
 
-    sliced: Mapping[NetworkName, tuple[Float[np.ndarray, "_k _n"], ...]]
+    sliced: Mapping[AntialiasedName, tuple[Float[np.ndarray, "_k _n"], ...]]
     grams: Mapping[str, Float[Tensor, "_c _c"]]
     patches: Mapping[str, Float[Tensor, "_n _d"]]
     distinct: Mapping[str, int]
@@ -85,7 +86,8 @@ class _Traits:
 class Judge:
     """Scores pictures of one size against one photo and one style; what depends on these only is computed once.
 
-    Networks: VGG-16 and AlexNet of ST-LPIPS, which no painting optimises. The same pictures give the same scores.
+    Networks: VGG-16 and AlexNet of ST-LPIPS, by which no picture is painted unless its recipe says so. The same
+    pictures give the same scores.
     """
 
     def __init__(self, content: Pixels, style: Pixels, *, size: tuple[int, int]) -> None:
@@ -179,7 +181,7 @@ def _content_kept(picture: Floats, maps: Maps, photo: Floats, photo_maps: Maps) 
 
 
 def _style_taken(result: _Traits, style: _Traits) -> dict[str, float]:
-    def sliced(network: NetworkName) -> float:
+    def sliced(network: AntialiasedName) -> float:
         pairs = zip(result.sliced[network], style.sliced[network], strict=True)
         return statistics.fmean(taken.sliced_wasserstein(one, other) for one, other in pairs)
 

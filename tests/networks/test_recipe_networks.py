@@ -1,0 +1,110 @@
+"""Recipes with other networks: whose layers hold, and that they read back what they wrote."""
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impasto.errors import InputError
+from impasto.networks import NETWORKS, find_network
+from impasto.recipe import PRESETS, Recipe, read_recipe, resolve
+
+OTHERS = [*(name for name in NETWORKS if name != "vgg19"), "torchvision:densenet121"]
+
+
+def has_own_layers(recipe, name):
+    network = find_network(name)
+    return recipe.content_layers == network.content_layers and recipe.style_layers == network.style_layers
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_network_brings_its_layers_wherever_it_is_chosen(name, tmp_path):
+    (tmp_path / "r.toml").write_text(f'backbone = "{name}"\nsteps = 7\n')
+    chosen = [
+        Recipe(backbone=name),
+        Recipe().with_changes(backbone=name),
+        PRESETS["paper"].with_changes(backbone=name),
+        resolve(None, {"backbone": name}),
+        resolve("paper", {"backbone": name}),
+        resolve("paper", read_recipe(tmp_path / "r.toml")),
+        resolve(None, Recipe(backbone="vgg19").model_dump(), {"backbone": name}),
+    ]
+    assert all(recipe.backbone == name and has_own_layers(recipe, name) for recipe in chosen)
+
+
+def test_the_default_network_comes_back_with_its_own_layers():
+    assert Recipe(backbone="alexnet").with_changes(backbone="vgg19") == Recipe()
+
+
+def test_a_network_that_is_named_again_keeps_the_layers_that_were_stated():
+    recipe = Recipe(backbone="alexnet", style_layers="conv1_1")
+    assert recipe.with_changes(backbone="alexnet", steps=3).style_layers == ("conv1_1",)
+    assert resolve("paper", {"backbone": "vgg19"}).style_layers == PRESETS["paper"].style_layers
+
+
+def test_layers_stated_with_the_network_or_without_any_hold_and_others_are_its_own():
+    with_it = Recipe(backbone="alexnet", style_layers="conv2,conv5_1=2")
+    assert with_it.style_layers == ("conv2_1", "conv5_1=2.0")
+    assert with_it.content_layers == find_network("alexnet").content_layers
+    before = resolve(None, {"style_layers": "conv5_1"}, {"backbone": "alexnet"})
+    assert before.style_layers == ("conv5_1",)
+
+
+def test_layers_stated_for_one_network_do_not_pass_to_another():
+    stated = {"backbone": "vgg16", "style_layers": "conv3_3"}
+    assert has_own_layers(resolve(None, stated, {"backbone": "resnet50"}), "resnet50")
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([{"backbone": "vgg17"}], "backbone: unknown network 'vgg17'; known are vgg19, vgg16, alexnet, resnet50"),
+        ([{"backbone": "alexnet", "style_layers": "conv3_2"}], "unknown layer 'conv3_2' of alexnet; known are conv1_1"),
+        ([{"content_layers": "conv4_4"}, {"backbone": "vgg16"}], "unknown layer 'conv4_4' of vgg16; known are conv1_1"),
+        ([{"backbone": 16}], "backbone"),
+        ([{"smoothing": "much"}], "'auto', 'softmax' or 'none'"),
+    ],
+)
+def test_what_does_not_go_together_is_said_in_one_line(layers, message):
+    with pytest.raises(InputError, match=message) as caught:
+        resolve(None, *layers)
+    assert "\n" not in str(caught.value)
+
+
+recipes = st.builds(
+    lambda name, more: Recipe(backbone=name, **more),
+    st.sampled_from(["vgg19", *OTHERS]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "smoothing": st.sampled_from(["auto", "softmax", "none"]),
+            "steps": st.integers(1, 500),
+            "pooling": st.sampled_from(["l2", "max"]),
+        },
+    ),
+)
+
+
+@given(recipe=recipes)
+def test_a_recipe_with_any_network_reads_back_what_it_wrote(recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recipes")
+    for name, text in (("r.toml", recipe.as_toml()), ("r.json", recipe.as_json())):
+        (folder / name).write_text(text)
+        assert resolve(None, read_recipe(folder / name)) == recipe
+    words = shlex.split(recipe.as_command("a.jpg", "b.jpg"))[4:]
+    flags = {flag.removeprefix("--"): value for flag, value in zip(words[::2], words[1::2], strict=True)}
+    assert resolve(None, flags) == recipe
+
+
+def test_the_command_and_the_python_call_name_the_network_and_not_its_own_layers():
+    recipe = Recipe(backbone="alexnet", seed=5)
+    assert recipe.as_command("a.jpg", "b.jpg") == "impasto stylize a.jpg b.jpg --backbone alexnet --seed 5"
+    assert recipe.as_python("a.jpg", "b.jpg") == "impasto.stylize('a.jpg', 'b.jpg', backbone='alexnet', seed=5)"
+
+
+def test_features_are_smoothed_by_default_where_the_network_wants_it_and_always_if_it_is_said():
+    assert Recipe(backbone="resnet50").smooths
+    assert not Recipe().smooths
+    assert Recipe(smoothing="softmax").smooths
+    assert not Recipe(backbone="resnet50", smoothing="none").smooths
