@@ -467,10 +467,13 @@ def test_the_record_in_a_picture_names_every_picture_and_no_folder(kept_run, tmp
     metadata = handle.wait().metadata
     assert str(tmp_path) not in str(metadata)
     assert metadata["recipe"]["regions"] == ["left.png=third.png@part.png", "right.png=keep"]
-    names = {role: [picture["name"] for picture in some] for role, some in metadata["inputs"].items()}
-    assert names["styles"] == ["first", "second"]
-    assert names["style masks"] == ["part"]
-    assert names["regions"] == ["left", "third", "part", "right"]
+    inputs = metadata["inputs"]
+    assert [(style["name"], style.get("mask", {}).get("name")) for style in inputs["styles"]] == [
+        ("first", "part"),
+        ("second", None),
+    ]
+    names = [{part: picture["name"] for part, picture in region.items()} for region in inputs["regions"]]
+    assert names == [{"mask": "left", "style": "third", "style_mask": "part"}, {"mask": "right"}]
 
 
 def test_a_scene_without_masks_needs_none(exact, red):

@@ -11,7 +11,7 @@ from impasto.api.hardware import resolve_hardware
 from impasto.api.scene import make_scene
 from impasto.backbones import AnyWeights, check_size, load_weights
 from impasto.errors import InputError
-from impasto.images import fit
+from impasto.images import Picture, fit
 from impasto.losses import make_extractor, needed_layers
 from impasto.painting import Painter, Scene, plan_levels
 from impasto.recipe import INITS, Recipe, read_region
@@ -42,25 +42,44 @@ class Job:
 
     def metadata(self, recipe: Recipe) -> dict[str, Any]:
         """Return what is embedded in the saved picture, so that it can be painted again; no folder is named."""
-        regions = self.inputs.regions
-        pictures = {
-            "content": (self.inputs.content,),
-            "styles": self.inputs.styles,
-            "init": (self.inputs.init,),
-            "style masks": self.inputs.style_masks,
-            "regions": tuple(part for region in regions for part in (region.mask, region.style, region.style_mask)),
-        }
         return {
             "program": "impasto",
             "version": version("impasto"),
             "recipe": portable_recipe(recipe),
             "weights": {"name": Path(self.weights.name).name, "sha256": self.weights.sha256},
-            "inputs": {
-                role: [{"name": picture.name, "sha256": picture.sha256} for picture in some if picture]
-                for role, some in pictures.items()
-                if role in ("content", "styles", "init") or any(some)
-            },
+            "inputs": _told(self.inputs),
         }
+
+
+def _told(inputs: RunInputs) -> dict[str, Any]:
+    """Return names and hashes of the pictures; a style's mask stands with it, and a region's pictures together."""
+    masks = inputs.style_masks or (None,) * len(inputs.styles)
+    told: dict[str, Any] = {
+        "content": [_entry(inputs.content)],
+        "styles": [
+            _entry(style) | ({} if mask is None else {"mask": _entry(mask)})
+            for style, mask in zip(inputs.styles, masks, strict=True)
+        ],
+        "init": [_entry(inputs.init)] if inputs.init else [],
+    }
+    if inputs.regions:
+        told["regions"] = [
+            {
+                part: _entry(picture)
+                for part, picture in (
+                    ("mask", region.mask),
+                    ("style", region.style),
+                    ("style_mask", region.style_mask),
+                )
+                if picture
+            }
+            for region in inputs.regions
+        ]
+    return told
+
+
+def _entry(picture: Picture) -> dict[str, Any]:
+    return {"name": picture.name, "sha256": picture.sha256}
 
 
 def prepare(recipe: Recipe, inputs: RunInputs) -> Job:

@@ -34,7 +34,7 @@ def _record(file: str) -> dict[str, Any]:
 
     record = read_painted(file)
     inputs = record.get("inputs", {})
-    names = [entry["name"] for role in ("content", "styles") for entry in inputs.get(role, [])]
+    names = [_called(entry) for role in ("content", "styles") for entry in inputs.get(role, [])]
     try:
         command = resolve(None, record["recipe"]).as_command(*names)
     except InputError as error:
@@ -47,13 +47,25 @@ def _story(record: dict[str, Any]) -> list[str]:
     """Return the lines that tell a record."""
     lines = [f"painted by impasto {record.get('version')}"]
     for role, entries in record.get("inputs", {}).items():
-        lines += [f"{role:8} {entry['name']}, sha256 {entry['sha256']}" for entry in entries]
+        lines += [f"{role:8} {name}, sha256 {digest}" for entry in entries for name, digest in _pictures(entry)]
     if "weights" in record:
         lines.append(f"weights  {record['weights']['name']}, sha256 {record['weights']['sha256']}")
     if "figures" in record:
         lines.append("figures  " + ", ".join(f"{name} {value:.6g}" for name, value in record["figures"].items()))
     toml = tomli_w.dumps(record["recipe"]).splitlines()
     return [*lines, "recipe", *(f"  {line}" for line in toml), "repeat it with", f"  {record['command']}"]
+
+
+def _called(entry: dict[str, Any]) -> str:
+    """Return a picture as the command line names it, a style with its mask."""
+    return f"{entry['name']}@{entry['mask']['name']}" if "mask" in entry else str(entry["name"])
+
+
+def _pictures(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return name and hash of a picture and of what belongs to it (its mask), or of all pictures of a region."""
+    own = [(entry["name"], entry["sha256"])] if "name" in entry else []
+    others = [(part, other) for part, other in entry.items() if isinstance(other, dict)]
+    return own + [(f"{part} {other['name']}", other["sha256"]) for part, other in others]
 
 
 def _installation() -> dict[str, Any]:

@@ -26,11 +26,17 @@ _PATIENCE: Final = 0.1
 
 
 def paint(
-    begin: Callable[[Listener], Run], destination: Destination, telling: Telling, folder: Path | None = None
+    begin: Callable[[Listener], Run],
+    destination: Destination,
+    telling: Telling,
+    folder: Path | None = None,
+    *,
+    tells_result: bool = True,
 ) -> int:
     """Paint what `begin` starts, save it, and return the exit code: 0, or 130 if the person stopped it.
 
-    `folder` is the run's folder, which keeps its snapshots itself. Raises RunError if the run fails; the last good
+    `folder` is the run's folder, which keeps its snapshots itself; where the picture is, is told unless it is one of
+    several (`tells_result`). Raises RunError if the run fails; the last good
     picture is saved then. The first Ctrl-C ends the run after the step that is being done, a second one raises
     KeyboardInterrupt.
     """
@@ -52,7 +58,9 @@ def paint(
     stopped = result.reason == "stopped"
     if stopped or not telling.quiet:
         warn(_ending(result, folder))
-    if telling.json:
+    if not tells_result:
+        pass
+    elif telling.json:
         say_json({"path": str(path)} | _figures(result))
     elif path is not None:
         say(str(path))

@@ -47,6 +47,8 @@ def sweep(
             lambda listener, mixed=mixed: start(content, list(styles), mixed, on_event=listener),  # type: ignore[misc]
             destination,
             telling,
+            # One object for all pictures, or the path of each as soon as it is there.
+            tells_result=not telling.json,
         )
         if code != DONE:
             return code

@@ -121,8 +121,8 @@ def _relaxed_emd(recipe: Recipe, models: Models, generator: torch.Generator) -> 
             _columns(teacher.view, layers, scales, _taught_positions(teacher, count, generator))
             for teacher, count in lesson.split(recipe.samples)
         ]
-        positions = lesson.learns(_positions(models.content, recipe.samples, generator))
-        if len(positions) >= min(FEWEST, recipe.samples):
+        positions = _learning_positions(lesson, models.content, recipe.samples, generator)
+        if len(positions):
             parts.append((lesson.weight, scales, positions, torch.cat(taught)))
 
     def compare(view: View) -> Float[Tensor, ""]:
@@ -180,6 +180,17 @@ def _scales(lesson: Lesson, layers: list[str]) -> dict[str, float]:
 def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
     height, width = view.picture.shape[2:]
     return sample_positions(height, width, samples, generator).to(view.picture.device)
+
+
+def _learning_positions(
+    lesson: Lesson, content: View, samples: int, generator: torch.Generator
+) -> Float[Tensor, "n 2"]:
+    """Draw places of the canvas and return those that learn; of a small part as many as are needed to know it."""
+    places = lesson.learns(_positions(content, samples, generator))
+    if len(places) >= FEWEST:
+        return places
+    height, width = content.picture.shape[2:]
+    return lesson.learns(_positions(content, height * width, generator))
 
 
 def _taught_positions(teacher: Teacher, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
