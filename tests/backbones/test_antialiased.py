@@ -153,7 +153,7 @@ def test_a_file_of_the_same_tensors_is_read_and_any_other_refused(name, tmp_path
     with pytest.raises(InputError, match=f"{path} is not {'AlexNet' if other == 'alexnet' else 'VGG-16'} of ST-LPIPS"):
         load_weights(str(path), other)
     torch.save({"features.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(InputError, match="is not (VGG-16|AlexNet) of ST-LPIPS"):
+    with pytest.raises(InputError, match=r"is not (VGG-16|AlexNet) of ST-LPIPS"):
         load_weights(str(path), name)
     with pytest.raises(InputError, match="cannot read the weights"):
         load_weights(str(tmp_path / "none.pth"), name)
