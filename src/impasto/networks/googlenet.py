@@ -8,7 +8,7 @@ _INCEPTIONS: Final = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
 
 GOOGLENET: Final = Network(
     name="googlenet",
-    purpose="inception blocks, which see several sizes at once; its features are smoothed",
+    purpose="inception blocks, which see several sizes at once, for comparison; its features are smoothed",
     build="torchvision.models:googlenet",
     # The weights were trained on pictures scaled otherwise; the network does the rest of it itself.
     arguments={"transform_input": True, "aux_logits": False, "init_weights": False},

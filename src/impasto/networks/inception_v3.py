@@ -6,7 +6,7 @@ from impasto.networks.description import Network
 
 INCEPTION_V3: Final = Network(
     name="inception_v3",
-    purpose="inception blocks of small and long filters; its features are smoothed",
+    purpose="inception blocks of small and long filters, for comparison; its features are smoothed",
     build="torchvision.models:inception_v3",
     # The weights were trained on pictures scaled otherwise; the network does the rest of it itself.
     arguments={"transform_input": True, "aux_logits": False, "init_weights": False},

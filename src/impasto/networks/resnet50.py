@@ -15,7 +15,7 @@ _MODULES: Final = {"conv1": "relu"} | {
 
 RESNET50: Final = Network(
     name="resnet50",
-    purpose="residual blocks: it holds things together and paints less; its features are smoothed",
+    purpose="residual blocks, for comparison; its features are smoothed",
     build="torchvision.models:resnet50",
     weights="https://download.pytorch.org/models/resnet50-0676ba61.pth",
     layers=tuple(_MODULES),
