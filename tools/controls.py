@@ -1,7 +1,7 @@
-"""Paint the pictures of docs/controls.md: what the artist's controls do.
+"""Paint the pictures of docs/controls.md and docs/backbones.md: what the artist's controls do.
 
-`python tools/controls.py [mixes|regions|colors|masks]` (some minutes on two cores) writes docs/pictures/mixes.webp,
-regions.webp, colors.webp and masks.webp, or one of them.
+`python tools/controls.py [mixes|regions|colors|masks|networks]` (ten minutes on two cores) writes
+docs/pictures/mixes.webp and so on, or one of them.
 """
 
 import sys
@@ -17,6 +17,7 @@ from impasto.images import contact_sheet, fit, plate_path, read_picture, resize
 from impasto.recipe import ColorMode
 
 SIZE = 320
+WITH_WEIGHTS = ("vgg19", "vgg16", "alexnet")
 HORIZON, SOFT = 0.72, 0.15
 """Where the sky of the rocket's photo ends, and how wide the border of its mask is, as shares of the height."""
 PAIRS = (("coffee", "night"), ("chelsea", "mosaic"))
@@ -71,7 +72,15 @@ def masks() -> None:
     save(contact_sheet(rows, cell=SIZE), OUT / "masks.webp")
 
 
-PICTURES = {picture.__name__: picture for picture in (mixes, regions, colors, masks)}
+def networks() -> None:
+    """One photo by every network whose weights come with a package, a row for every style."""
+    photo, rows = shrunk(skimage.data.coffee().astype(np.float32) / 255), []
+    for plate in ("night", "knife"):
+        rows.append([impasto.stylize(photo, plate, size=SIZE, backbone=name).pixels for name in WITH_WEIGHTS])
+    save(contact_sheet(rows, captions=[WITH_WEIGHTS] * 2, cell=SIZE), OUT / "networks.webp")
+
+
+PICTURES = {picture.__name__: picture for picture in (mixes, regions, colors, masks, networks)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

@@ -115,3 +115,11 @@ def test_a_carried_up_picture_is_a_picture():
     assert carried.min() >= 0
     assert carried.max() <= 1
     assert carried.dtype == np.float32
+
+
+def test_a_panorama_begins_where_the_deepest_layer_sees_anything():
+    # conv4_2 comes after three halvings, and two positions are the least: 16 px.
+    levels = plan_levels(Recipe(), 1024, 128)
+    assert [(level.width, level.height) for level in levels] == [(128, 16), (256, 32), (512, 64), (1024, 128)]
+    shallow = plan_levels(Recipe(content_layers=("conv2_1",), style_layers=("conv1_1",)), 1024, 192)
+    assert shallow[0].width == 64

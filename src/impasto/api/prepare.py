@@ -86,9 +86,10 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     """Resolve and check everything that can be checked before painting begins. Raises InputError in one line."""
     recipe = resolve_hardware(recipe)
     size = result_size(recipe, inputs.content.width, inputs.content.height)
+    # First, because a network that is not there has no sizes either.
+    weights = load_weights(recipe.weights, recipe.backbone)
     scene = make_scene(recipe, size, inputs)
     _check_sizes(recipe, size, scene)
-    weights = load_weights(recipe.weights, recipe.backbone)
     return Job(recipe=recipe, inputs=inputs, size=size, weights=weights, scene=scene)
 
 

@@ -7,7 +7,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from impasto.backbones import check_size
+from impasto.errors import InputError
 from impasto.images import fit, resize
+from impasto.losses import needed_layers
 from impasto.recipe import Recipe
 
 SMALLEST_LEVEL = 45
@@ -30,18 +33,30 @@ class Level:
 def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
     """Return the levels from coarse to fine for a result of `width` x `height` pixels; their steps sum to `steps`.
 
-    Coarse levels are left out where they would be smaller than 45 px or get no step. With `levels = auto` the coarsest
-    has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there sees the same layout at every size.
+    Coarse levels are left out where they would be smaller than 45 px, too small for the network, or get no step. With
+    `levels = auto` the coarsest has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there sees the
+    same layout at every size.
     """
     sizes = [(width, height)]
     for above in range(1, _level_count(recipe, max(width, height))):
         long_side = round(max(width, height) / recipe.level_ratio**above)
-        if long_side < SMALLEST_LEVEL or min(fit(width, height, long_side)) < SMALLEST_LEVEL // 4:
+        if long_side < SMALLEST_LEVEL or not _seen(recipe, *fit(width, height, long_side)):
             break
         sizes.append(fit(width, height, long_side))
     sizes = sizes[: recipe.steps]
     steps = _share(recipe.steps, [recipe.coarse_steps**above for above in range(len(sizes))])
     return tuple(Level(*sizes[above], steps[above], above) for above in reversed(range(len(sizes))))
+
+
+def _seen(recipe: Recipe, width: int, height: int) -> bool:
+    """Tell whether a picture of this size is large enough for the network; a panorama's small sizes are not."""
+    if min(width, height) < SMALLEST_LEVEL // 4:
+        return False
+    try:
+        check_size(width, height, needed_layers(recipe), backbone=recipe.backbone, padding=recipe.padding)
+    except InputError:
+        return False
+    return True
 
 
 def _level_count(recipe: Recipe, long_side: int) -> int:
