@@ -11,7 +11,7 @@ from tests.losses.test_palette import chance, style_loss_by_hand
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments
 from impasto.losses import needed_layers
-from impasto.losses.grain import grain, grain_loss, regional_grain
+from impasto.losses.grain import grain, grain_loss, neighbor_shares, regional_grain
 from impasto.losses.lessons import Lesson, Teacher, View
 from impasto.losses.matching import relaxed_emd_loss
 from impasto.losses.moments import (
@@ -45,6 +45,17 @@ def halves(height=24, width=32):
     left = torch.zeros(1, 1, height, width, dtype=torch.float64)
     left[..., : width // 2] = 1
     return left, 1 - left
+
+
+@pytest.fixture
+def by_majority(monkeypatch):
+    """Give every position to the part that has most of it instead of drawing one."""
+
+    def largest(shares, generator):
+        none = (1 - shares.sum(dim=0)).clamp(min=0)
+        return torch.cat([shares, none[None]]).argmax(dim=0)
+
+    monkeypatch.setattr("impasto.losses.parts.drawn_parts", largest)
 
 
 @pytest.fixture
@@ -87,7 +98,9 @@ def test_a_mask_of_ones_on_a_style_image_teaches_what_no_mask_teaches(name, bind
 
 
 @pytest.mark.parametrize("name", [name for name in STYLE_LOSSES if name != "relaxed_emd"])
-def test_a_canvas_that_is_the_style_learns_nothing_where_each_part_is_taught_by_the_same_part(name, bind, look, style):
+def test_a_canvas_that_is_the_style_learns_nothing_where_each_part_is_taught_by_the_same_part(
+    name, bind, look, style, by_majority
+):
     mask = soft_mask(28, 20)
     lessons = [([(style, mask)], mask), ([(style, 1 - mask)], 1 - mask)]
     assert bind(name, *lessons, photo=style, samples=1000)(look(style)).item() == pytest.approx(0, abs=1e-9)
@@ -97,7 +110,7 @@ def test_a_canvas_that_is_the_style_learns_nothing_where_each_part_is_taught_by_
 
 
 @pytest.mark.parametrize("name", DRAWS_NOTHING)
-def test_the_loss_of_several_parts_is_the_sum_of_the_loss_of_each(name, bind, look, canvas, style, other):
+def test_the_loss_of_several_parts_is_the_sum_of_the_loss_of_each(name, bind, look, canvas, style, other, by_majority):
     mask = soft_mask()
     rest = 1 - mask
     apart = bind(name, ([style], mask))(look(canvas)) + bind(name, ([other], rest))(look(canvas))
@@ -133,7 +146,7 @@ def by_hand(name, view, target, side, generator):
 
 
 @pytest.mark.parametrize("name", [*OF_MOMENTS, *OF_MAPS])
-def test_two_halves_cost_the_mean_of_their_own_losses(name, bind, look, canvas, style, other):
+def test_two_halves_cost_the_mean_of_their_own_losses(name, bind, look, canvas, style, other, by_majority):
     generator = chance()
     expected = sum(
         0.5 * by_hand(name, look(canvas), look(target), side, generator) for side, target in enumerate((style, other))
@@ -144,7 +157,7 @@ def test_two_halves_cost_the_mean_of_their_own_losses(name, bind, look, canvas, 
 
 
 @pytest.mark.parametrize("share", [0.25, 1.0])
-def test_a_part_counts_by_its_share_of_the_canvas(share, bind, look, canvas, style):
+def test_a_part_counts_by_its_share_of_the_canvas(share, bind, look, canvas, style, by_majority):
     where = torch.zeros(1, 1, 24, 32, dtype=torch.float64)
     where[..., : int(32 * share)] = 1
     generator = chance()
@@ -157,7 +170,7 @@ def test_a_part_counts_by_its_share_of_the_canvas(share, bind, look, canvas, sty
 def test_the_grain_of_each_half_is_compared_with_its_own_style(bind, look, canvas, style, other):
     left, right = halves()
     expected = sum(
-        0.5 * grain_loss(regional_grain(canvas, where)[0], grain(target))
+        0.5 * grain_loss(regional_grain(canvas, *neighbor_shares(where))[0], grain(target))
         for where, target in ((left, style), (right, other))
     )
     found = bind("grain", ([style], left), ([other], right))(look(canvas))
@@ -171,7 +184,8 @@ def test_relaxed_emd_draws_places_in_each_half(bind, look, canvas, style, other)
         scales = layer_scales(maps)
         height, width = target.shape[2:]
         in_style = hypercolumns(maps, sample_positions(height, width, 100, generator), scales=scales)
-        places = sample_positions(24, 32, 100, generator)
+        # Half the canvas is known by at least 64 places.
+        places = sample_positions(24, 32, 128, generator)
         places = places[(places[:, 0] >= 0.5) == bool(side)]
         seen = {layer: look(canvas).features[layer] for layer in layers}
         expected = expected + 0.5 * relaxed_emd_loss(hypercolumns(seen, places, scales=scales), in_style)
@@ -226,8 +240,35 @@ def test_parts_of_one_colour_have_a_finite_loss_and_gradient(name, value, bind, 
 def test_a_part_too_small_for_a_layer_costs_nothing_there(name, bind, look, canvas, style):
     where = torch.zeros(1, 1, 24, 32, dtype=torch.float64)
     where[..., 8:12, 8:12] = 1
-    assert bind(name, ([style], where), style_layers=("conv2_1=1",))(look(canvas)) == 0
-    assert bind(name, ([style], where), style_layers=("conv1_1=1",))(look(canvas)) > 0
+    both, shallow = ("conv1_1=1", "conv2_1=1"), ("conv1_1=1",)
+    first = bind(name, ([style], where), style_layers=shallow)(look(canvas))
+    assert first > 0
+    torch.testing.assert_close(bind(name, ([style], where), style_layers=both)(look(canvas)), first)
+
+
+@pytest.mark.parametrize("name", STYLE_LOSSES)
+def test_a_part_too_small_for_every_layer_learns_from_the_one_where_it_is_largest(name, bind, look, canvas, style):
+    where = torch.zeros(1, 1, 24, 32, dtype=torch.float64)
+    where[..., 8:12, 8:12] = 1
+    assert bind(name, ([style], where), style_layers=("conv2_1=1", "conv3_1=1"))(look(canvas)) > 0
+
+
+@pytest.mark.parametrize("name", OF_MAPS)
+def test_a_part_that_is_nowhere_has_a_loss_with_a_gradient(name, bind, look, canvas, style):
+    nowhere = torch.zeros(1, 1, 24, 32, dtype=torch.float64)
+    picture = canvas.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(bind(name, ([style], nowhere))(look(picture)), picture)
+    assert gradient.abs().max() == 0
+
+
+@pytest.mark.parametrize("name", STYLE_LOSSES)
+@pytest.mark.parametrize("shares", [(0.4, 0.6), (0.4, 0.3, 0.3), (0.45,)])
+def test_even_grey_masks_of_one_style_cost_what_their_share_of_the_whole_costs(name, shares, bind, look, draw, style):
+    canvas = draw(96, 96, 5)
+    whole = bind(name, ([style], None), photo=canvas, samples=2000)(look(canvas))
+    lessons = [([style], torch.full((1, 1, 96, 96), share, dtype=torch.float64)) for share in shares]
+    found = bind(name, *lessons, photo=canvas, samples=2000)(look(canvas))
+    assert float(found) == pytest.approx(sum(shares) * float(whole), rel=0.1)
 
 
 def test_parts_and_the_layers_for_which_they_are_too_small_are_told(small_recipe, look, content, style):

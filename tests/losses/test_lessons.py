@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments, mean_covariance
 from impasto.losses.gamut import Gamut, gamut_loss, gamut_of, regional_gamut
-from impasto.losses.grain import grain, regional_grain
+from impasto.losses.grain import grain, neighbor_shares, regional_grain
 from impasto.losses.lessons import Lesson, Teacher, View, mixed_moments
 from impasto.losses.matching import histogram_targets, mixed_targets
 from impasto.losses.statistics import mean_gram
@@ -150,7 +150,7 @@ def test_places_that_teach_are_those_where_the_mask_is_white():
     places = torch.tensor([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.49, 0.49], [0.51, 0.49]])
     assert torch.equal(Teacher(view=seen(maps(1, 1, 1)), mask=mask).teaches(places), places[[0, 3]])
     lesson = Lesson(teachers=(Teacher(view=seen(maps(1, 1, 1))),), where=mask)
-    assert torch.equal(lesson.learns(places), places[[0, 3]])
+    assert torch.equal(lesson.learning(places), places[[0, 3]])
     assert lesson.weight == pytest.approx(0.25)
 
 
@@ -177,8 +177,10 @@ def test_the_grain_of_a_part_is_that_of_its_pixels_against_the_definition():
         ):
             total = total + (weight * difference.square()).sum() / weight.sum()
         expected.append(total)
-    torch.testing.assert_close(regional_grain(picture, where)[0], torch.stack(expected))
-    torch.testing.assert_close(regional_grain(picture, torch.full_like(where, 0.3))[0], grain(picture))
+    torch.testing.assert_close(regional_grain(picture, *neighbor_shares(where))[0], torch.stack(expected))
+    torch.testing.assert_close(
+        regional_grain(picture, *neighbor_shares(torch.full_like(where, 0.3)))[0], grain(picture)
+    )
 
 
 def test_the_gamut_of_several_lies_between_theirs():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from impasto.backbones.moments import mean_covariance
 from impasto.losses import regions
-from impasto.losses.regions import Places, bring_to, inside, parts_at, regional_moments
+from impasto.losses.regions import Places, bring_to, drawn_parts, inside, parts_at, regional_moments
 
 
 def maps(channels: int, height: int, width: int, seed: int = 0, dtype=torch.float64) -> torch.Tensor:
@@ -225,3 +225,11 @@ def test_where_a_mask_is_faint_everywhere_its_most_is_inside():
     features = torch.arange(6.0).reshape(1, 1, 2, 3)
     mask = torch.tensor([[0.1, 0.3, 0.0], [0.0, 0.3, 0.2]])[None, None]
     assert inside(features, mask)[0, 0, :, 0].tolist() == [1, 4]
+
+
+def test_a_position_is_drawn_for_a_part_as_often_as_is_its_share():
+    shares = torch.tensor([[0.2], [0.5], [0.0]]).repeat(1, 20_000)
+    drawn = drawn_parts(shares, torch.Generator().manual_seed(1))
+    counts = torch.bincount(drawn, minlength=4) / 20_000
+    torch.testing.assert_close(counts, torch.tensor([0.2, 0.5, 0.0, 0.3]), atol=0.02, rtol=0)
+    assert drawn_parts(torch.eye(3), torch.Generator().manual_seed(1)).tolist() == [0, 1, 2]

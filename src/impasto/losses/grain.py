@@ -37,25 +37,35 @@ def _energy(differences: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "3"]:
     )
 
 
-_MIXTURES: Final = ((1 / 3, 1 / 3, 1 / 3), (1 / 2, 0.0, -1 / 2), (-1 / 4, 1 / 2, -1 / 4))
-"""Lightness, red against blue, green against magenta, as sums of red, green and blue."""
+def neighbor_shares(where: Float[Tensor, "k 1 h w"]) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k m"]]:
+    """Return how much each difference of neighbours, down and across, counts in every part; they sum to 1.
 
-
-def regional_grain(picture: Float[Tensor, "1 3 h w"], where: Float[Tensor, "k 1 h w"]) -> Float[Tensor, "k 3"]:
-    """Return the grain of several parts of a picture; `where` tells how much each pixel counts in every part.
-
-    A difference counts by the mean of its two pixels. Costs hardly more for many parts than for one.
+    `where` tells how much each pixel counts; a difference counts by the mean of its two.
     """
-    between_rows, between_columns = where[:, :, 1:] + where[:, :, :-1], where[:, :, :, 1:] + where[:, :, :, :-1]
-    down, across = picture.diff(dim=2), picture.diff(dim=3)
-    return _regional_energy(down, between_rows) + _regional_energy(across, between_columns)
+    down = (where[:, :, 1:] + where[:, :, :-1]).flatten(1)
+    across = (where[:, :, :, 1:] + where[:, :, :, :-1]).flatten(1)
+    return _shares(down), _shares(across)
 
 
-def _regional_energy(differences: Float[Tensor, "1 3 h w"], weights: Float[Tensor, "k 1 h w"]) -> Float[Tensor, "k 3"]:
-    flat = differences.squeeze(0).flatten(1) * 255.0
-    shares = weights.flatten(1)
-    shares = shares / shares.sum(dim=1, keepdim=True).clamp(min=_NOTHING)
-    return shares @ (flat.new_tensor(_MIXTURES) @ flat).square().T
+def _shares(weights: Float[Tensor, "k n"]) -> Float[Tensor, "k n"]:
+    return weights / weights.sum(dim=1, keepdim=True).clamp(min=_NOTHING)
+
+
+def regional_grain(
+    picture: Float[Tensor, "1 3 h w"], down: Float[Tensor, "k n"], across: Float[Tensor, "k m"]
+) -> Float[Tensor, "k 3"]:
+    """Return the grain of several parts of a picture, from their `neighbor_shares`.
+
+    Costs hardly more for many parts than for one.
+    """
+    return down @ _mixed_squares(picture.diff(dim=2)) + across @ _mixed_squares(picture.diff(dim=3))
+
+
+def _mixed_squares(differences: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "n 3"]:
+    """Return the squares of lightness and of both colour differences, for every difference of pixels."""
+    red, green, blue = (differences.squeeze(0).flatten(1) * 255.0).unbind()
+    mixed = torch.stack([(red + green + blue) / 3, (red - blue) / 2, (2 * green - red - blue) / 4], dim=1)
+    return mixed.square()
 
 
 def grain_loss(found: Float[Tensor, "3"], target: Float[Tensor, "3"]) -> Float[Tensor, ""]:

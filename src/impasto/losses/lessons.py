@@ -1,5 +1,6 @@
 """What a part of the canvas is to learn: style images, the share of each, and where on the canvas it holds."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,8 +13,8 @@ from torch.nn import functional
 from impasto.backbones import Features
 from impasto.backbones.moments import Moments, mean_covariance
 from impasto.losses.gamut import Gamut, gamut_of
-from impasto.losses.grain import grain, regional_grain
-from impasto.losses.regions import Places, bring_to, inside, regional_moments
+from impasto.losses.grain import grain, neighbor_shares, regional_grain
+from impasto.losses.regions import Places, bring_to, drawn_parts, inside, regional_moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,13 @@ class Teacher:
             return maps
         return regional_moments(maps, Places(mask.flatten(2)[0]))[0]
 
+    def positions(self, layer: str) -> float:
+        """Return how many positions of a layer teach; infinity without a mask."""
+        if self.mask is None:
+            return math.inf
+        _, mask = self._inner(self.view.features[layer])
+        return 0.0 if mask is None else float(mask.sum())
+
     def vectors(self, layer: str) -> Float[Tensor, "1 c _h _w"]:
         """Return the features of the places that teach."""
         maps, mask = self._inner(self.view.features[layer])
@@ -56,7 +64,7 @@ class Teacher:
     def grain(self) -> Float[Tensor, "3"]:
         """Return the grain of the places that teach."""
         picture = self.view.picture
-        return grain(picture) if self.mask is None else regional_grain(picture, self.mask)[0]
+        return grain(picture) if self.mask is None else regional_grain(picture, *neighbor_shares(self.mask))[0]
 
     @property
     def extent(self) -> float:
@@ -91,6 +99,10 @@ class Lesson:
     def of(cls, style: View) -> "Lesson":
         """Return the lesson of one style image for the whole canvas."""
         return cls(teachers=(Teacher(view=style),))
+
+    def positions(self, layer: str) -> float:
+        """Return how many positions of a layer teach this, in all style images together; infinity without masks."""
+        return sum(teacher.positions(layer) for teacher in self.teachers)
 
     @property
     def weight(self) -> float:
@@ -131,9 +143,15 @@ class Lesson:
             return several[0][0]
         return Gamut(sum_of(p * g.darkest for g, p in several), sum_of(p * g.lightest for g, p in several))
 
-    def learns(self, places: Float[Tensor, "n 2"]) -> Float[Tensor, "_n 2"]:
-        """Return those of some places of the canvas, (across, down) in [0, 1], that learn this."""
-        return places if self.where is None else _those_inside(places, self.where)
+    def learning(self, places: Float[Tensor, "n 2"]) -> Float[Tensor, "_n 2"]:
+        """Return those of some places of the canvas, (across, down) in [0, 1], that learn this.
+
+        Where the part is grey, they are drawn by its share; the same places give the same answer.
+        """
+        if self.where is None:
+            return places
+        shares = _at(self.where, places).to(places.device)
+        return places[drawn_parts(shares[None], torch.Generator().manual_seed(len(places))) == 0]
 
     def _mean(self, of: Callable[[Teacher], Tensor]) -> Tensor:
         if len(self.teachers) == 1:
@@ -149,14 +167,19 @@ def sum_of(tensors: Iterable[Tensor]) -> Tensor:
 def mixed_moments(several: Sequence[tuple[Moments, float]]) -> Moments:
     """Return mean and covariance of a mixture of distributions, each with its share."""
     mean = sum_of([share * moments.mean for moments, share in several])
-    second = sum_of([share * (m.covariance + m.mean.outer(m.mean)) for m, share in several])
-    return Moments(mean, second - mean.outer(mean))
+    # Taken from the common mean: of large second moments only the rounding would be left where little varies.
+    spread = sum_of([share * (m.covariance + (m.mean - mean).outer(m.mean - mean)) for m, share in several])
+    return Moments(mean, spread)
 
 
 def _those_inside(places: Float[Tensor, "n 2"], mask: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "_n 2"]:
+    return places[(_at(mask, places) >= _threshold(mask)).to(places.device)]
+
+
+def _at(mask: Float[Tensor, "1 1 h w"], places: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
+    """Return a mask's values at some places, (across, down) in [0, 1]."""
     grid = (places * 2 - 1)[None, None].to(mask)
-    there = functional.grid_sample(mask, grid, mode="nearest", align_corners=False)[0, 0, 0]
-    return places[(there >= _threshold(mask)).to(places.device)]
+    return functional.grid_sample(mask, grid, mode="nearest", align_corners=False)[0, 0, 0]
 
 
 def _threshold(mask: Float[Tensor, "1 1 h w"]) -> float:

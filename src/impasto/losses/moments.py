@@ -14,6 +14,7 @@ from impasto.backbones.products import centred, flat, pieces, rounded_mean
 from impasto.losses.derivatives import with_gradient
 from impasto.losses.terms import TINY
 
+_CPU = torch.device("cpu")
 _FLOOR = 1e-4
 """What `wasserstein2_loss` adds to both covariances, as a share of the style's mean variance."""
 
@@ -212,13 +213,13 @@ def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tenso
     return values, vectors
 
 
-def together(tasks: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
+def together(tasks: Sequence[Callable[[], Tensor]], device: torch.device = _CPU) -> list[Tensor]:
     """Return what some tasks return that spend their time in decompositions.
 
     Each runs on one thread, as many at once as torch has: one decomposition alone leaves the others idle (see `_eigh`).
     """
     threads, wants_gradient = torch.get_num_threads(), torch.is_grad_enabled()
-    if len(tasks) == 1 or threads == 1:
+    if len(tasks) == 1 or threads == 1 or device.type != "cpu":
         return [task() for task in tasks]
 
     def run(task: Callable[[], Tensor]) -> Tensor:

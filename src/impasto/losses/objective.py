@@ -87,6 +87,7 @@ class Objective:
             self.too_small = too_small(recipe, models)
             """The lessons, by their numbers, whose part is too small for some layers, and these layers."""
             self._gamut = gamut(models)
+            self._painted = sum(lesson.weight for lesson in models.lessons)
             self._content: dict[str, Term] = {
                 name: content_term(name, recipe, models, generator) for name in _present(recipe.content_loss_weights)
             }
@@ -126,7 +127,7 @@ class Objective:
         """
         with torch.no_grad():
             view = View(picture, self._extractor(picture))
-            distance = float(self._sum(view, self._style, self._recipe.style_loss_weights))
+            distance = float(self._sum(view, self._style, self._recipe.style_loss_weights)) / self._painted
         self._content_factor *= min(4.0, max(0.25, (distance / _USUAL_DISTANCE) ** self._recipe.adapt))
 
     def _sum(self, view: View, terms: dict[str, Term], weights: dict[str, float]) -> Float[Tensor, ""]:

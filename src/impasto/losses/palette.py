@@ -1,25 +1,28 @@
 """The losses by the names that a recipe gives them, each bound to what it compares with."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.losses.gamut import Gamut, regional_gamut
-from impasto.losses.grain import grain, grain_loss, regional_grain
+from impasto.losses.grain import grain, grain_loss, neighbor_shares, regional_grain
 from impasto.losses.layer_losses import MOMENT_LOSSES
 from impasto.losses.layout import MOST_VECTORS, laplacian_loss, self_similarity_loss
 from impasto.losses.lessons import Lesson, Teacher, View, sum_of
 from impasto.losses.matching import relaxed_emd_loss
 from impasto.losses.parts import Models, layer_loss, parts_in
-from impasto.losses.regions import FEWEST
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.losses.terms import content_loss, content_scale
 from impasto.recipe import Recipe
 
 Term: TypeAlias = Callable[[View], Float[Tensor, ""]]
+
+
+_FEWEST_SAMPLES: Final = 64
+"""Samples by which a part is known, however small it is."""
 
 
 def content_term(name: str, recipe: Recipe, models: Models, generator: torch.Generator) -> Term:
@@ -53,7 +56,9 @@ def too_small(recipe: Recipe, models: Models) -> list[tuple[int, tuple[str, ...]
     """Return the lessons, by their numbers, whose part is too small for some layers, and these layers."""
     missing = []
     for number in range(len(models.lessons)):
-        layers = [layer for layer in _weighted(recipe.style_layer_weights) if number not in parts_in(models, layer)]
+        layers = [
+            layer for layer in _weighted(recipe.style_layer_weights) if number not in parts_in(recipe, models, layer)
+        ]
         if layers:
             missing.append((number, tuple(layers)))
     return missing
@@ -140,10 +145,10 @@ def _grain(models: Models) -> Term:
     if models.lessons[0].where is None:
         return lambda view: grain_loss(grain(view.picture), targets[0])
     where = torch.cat([lesson.where for lesson in models.lessons if lesson.where is not None])
-    weights = [lesson.weight for lesson in models.lessons]
+    weights, shares = [lesson.weight for lesson in models.lessons], neighbor_shares(where)
 
     def compare(view: View) -> Float[Tensor, ""]:
-        found = regional_grain(view.picture, where)
+        found = regional_grain(view.picture, *shares)
         return sum_of(w * grain_loss(g, t) for w, g, t in zip(weights, found, targets, strict=True))
 
     return compare
@@ -185,12 +190,14 @@ def _positions(view: View, samples: int, generator: torch.Generator) -> Float[Te
 def _learning_positions(
     lesson: Lesson, content: View, samples: int, generator: torch.Generator
 ) -> Float[Tensor, "n 2"]:
-    """Draw places of the canvas and return those that learn; of a small part as many as are needed to know it."""
-    places = lesson.learns(_positions(content, samples, generator))
-    if len(places) >= FEWEST:
-        return places
+    """Draw places of the canvas that learn: of a part as many as is its share of all samples, but never too few."""
+    share = lesson.weight
+    if not share:
+        return torch.zeros(0, 2)
     height, width = content.picture.shape[2:]
-    return lesson.learns(_positions(content, height * width, generator))
+    wanted = max(samples * share, min(_FEWEST_SAMPLES, samples))
+    candidates = _positions(content, min(round(wanted / share), height * width), generator)
+    return lesson.learning(candidates)
 
 
 def _taught_positions(teacher: Teacher, samples: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:

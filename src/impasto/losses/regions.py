@@ -30,6 +30,15 @@ def bring_to(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh lw"]) -
     return functional.avg_pool2d(around, 3, stride=1)
 
 
+def drawn_parts(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int[Tensor, "n"]:
+    """Draw for every position the part that it belongs to, by its shares; k where it belongs to none.
+
+    On a soft border that is a scatter in which each part has as many positions as is its share.
+    """
+    chance = torch.rand(shares.shape[1], generator=generator, device=generator.device).to(shares)
+    return (chance >= shares.cumsum(dim=0)).sum(dim=0)
+
+
 def inside(maps: Float[Tensor, "1 c h w"], mask: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 c n 1"]:
     """Return the features of the places that belong to a part by half or more, as a map of one column."""
     there = mask.flatten() >= min(0.5, float(mask.max()))
