@@ -87,7 +87,9 @@ def test_the_mask_of_a_style_is_the_same_as_a_text_and_as_pictures(folder):
 def test_plates_are_styles_of_regions_and_have_masks_too(folder):
     made = paint([PLATES[0]], [f"left.png={PLATES[1]}@part.png", Region("right.png", PLATES[0])][:1])
     assert [picture["name"] for picture in made.metadata["inputs"]["styles"]] == [PLATES[0]]
-    assert [picture["name"] for picture in made.metadata["inputs"]["regions"]] == ["left", PLATES[1], "part"]
+    (region,) = made.metadata["inputs"]["regions"]
+    names = {part: picture["name"] for part, picture in region.items()}
+    assert names == {"mask": "left", "style": PLATES[1], "style_mask": "part"}
 
 
 def test_without_a_style_the_regions_alone_are_painted_and_the_rest_is_the_photo(folder):
@@ -113,7 +115,7 @@ def test_regions_are_written_so_that_they_can_be_read_again(folder):
     ]  # fmt: skip
     texts = region_texts(regions)
     assert texts[0] == "left.png=night"
-    assert texts[1].startswith("left.png=")
+    assert texts[1] == f"{folder / 'left.png'}=a=b.png"
     assert texts[2] == "mask 3=style 3"
     assert texts[3] == "m.png=keep"
     assert Recipe(regions=texts).regions == texts
@@ -209,3 +211,23 @@ def test_the_names_of_masks_that_impasto_finds_itself_stand_for_them_unless_a_fi
     (folder / "left.png").rename(name)
     other = paint("red.png", [f"{name}=keep"]).pixels
     np.testing.assert_array_equal(other, paint("red.png", [Region(half(48, 64), "keep")]).pixels)
+
+
+def test_one_region_needs_no_list_and_masks_may_be_yes_and_no(folder):
+    expected = paint("red.png", ["left.png=blue.png"]).pixels
+    np.testing.assert_array_equal(paint("red.png", "left.png=blue.png").pixels, expected)
+    np.testing.assert_array_equal(paint("red.png", Region("left.png", "blue.png")).pixels, expected)
+    expected = paint("red.png", [Region("left.png", "blue.png")]).pixels
+    np.testing.assert_array_equal(
+        paint("red.png", Region(impasto.Mask(pixels=pixels("left.png")[..., 0] / np.float32(255)), "blue.png")).pixels,
+        expected,
+    )
+    white = pixels("left.png")[..., 0] > 128
+    np.testing.assert_array_equal(
+        paint("red.png", Region(white, "blue.png")).pixels,
+        paint("red.png", Region(white.astype(np.float32), "blue.png")).pixels,
+    )
+
+
+def test_regions_of_a_recipe_can_be_left_out(folder):
+    assert Recipe(regions="left.png=keep").with_changes(regions="").regions == ()

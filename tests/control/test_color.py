@@ -151,3 +151,12 @@ def test_a_part_of_one_pixel_or_of_one_colour_stays_finite(how):
         assert np.isfinite(found).all()
         assert found.min() >= 0
         assert found.max() <= 1
+
+
+def test_a_flat_part_of_a_photo_is_not_stretched_until_its_noise_is_seen():
+    generator = np.random.default_rng(6)
+    photo = (0.5 + generator.normal(0, 1.5 / 255, (40, 40, 3))).astype(np.float32)
+    style = generator.random((40, 40, 3)).astype(np.float32)
+    part = recolor(photo, style, where=np.ones((40, 40), dtype=np.float32))
+    assert photo.std() < part.std() < 4.5 * photo.std()
+    np.testing.assert_allclose(part.mean(axis=(0, 1)), style.mean(axis=(0, 1)), atol=0.01)

@@ -268,7 +268,7 @@ def test_even_grey_masks_of_one_style_cost_what_their_share_of_the_whole_costs(n
     whole = bind(name, ([style], None), photo=canvas, samples=2000)(look(canvas))
     lessons = [([style], torch.full((1, 1, 96, 96), share, dtype=torch.float64)) for share in shares]
     found = bind(name, *lessons, photo=canvas, samples=2000)(look(canvas))
-    assert float(found) == pytest.approx(sum(shares) * float(whole), rel=0.1)
+    assert float(found) == pytest.approx(sum(shares) * float(whole), rel=0.1 if name in OF_MOMENTS else 0.25)
 
 
 def test_parts_and_the_layers_for_which_they_are_too_small_are_told(small_recipe, look, content, style):

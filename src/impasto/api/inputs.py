@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL.Image import Image
 
+from impasto.api.savable import Savable
 from impasto.control import AUTOMATIC, automatic_mask
 from impasto.errors import InputError
 from impasto.images import Picture, is_plate, plate_path, read_picture
@@ -33,7 +34,7 @@ class Region:
     `foreground` and `background` in place of a mask are found by impasto itself (extra `masks`).
     """
 
-    mask: Source
+    mask: Source | Savable
     style: Source | Style
 
 
@@ -44,7 +45,7 @@ def read_inputs(
     content: Source,
     styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe,
-    regions: Sequence[str | Region] | None = None,
+    regions: str | Region | Sequence[str | Region] | None = None,
 ) -> RunInputs:
     """Read the pictures; the name of a plate stands for its file. Raises InputError for what cannot be used.
 
@@ -52,7 +53,7 @@ def read_inputs(
     """
     limit = recipe.max_megapixels
     several = [_style(style) for style in _listed(styles)]
-    parts = [_region(region) for region in (recipe.regions if regions is None else regions)]
+    parts = [_region(region) for region in (recipe.regions if regions is None else listed_regions(regions))]
     if not several and not parts:
         raise InputError("a style is needed: a picture to learn from, or the name of a built-in style")
     photo = read_picture(content, max_megapixels=limit)
@@ -66,17 +67,23 @@ def read_inputs(
     )
 
 
-def region_texts(regions: Sequence[str | Region]) -> tuple[str, ...]:
+def region_texts(regions: str | Region | Sequence[str | Region]) -> tuple[str, ...]:
     """Return regions as a recipe holds them; pictures that are no files are called by their numbers."""
     return tuple(
-        region if isinstance(region, str) else _region_text(region, number)
-        for number, region in enumerate(regions, start=1)
+        region if isinstance(region, str) else _region_text(_region(region), number)
+        for number, region in enumerate(listed_regions(regions), start=1)
     )
+
+
+def listed_regions(regions: str | Region | Sequence[str | Region]) -> Sequence[str | Region]:
+    """Let one region stand without a list around it."""
+    return [regions] if isinstance(regions, (str, Region)) else regions
 
 
 def _region_text(region: Region, number: int) -> str:
     style = _style(region.style)
-    text = f"{_called(region.mask, f'mask {number}')}={_called(style.picture, f'style {number}')}"
+    mask = _called(region.mask, f"mask {number}").replace("=", "-")
+    text = f"{mask}={_called(style.picture, f'style {number}')}"
     return text if style.mask is None else f"{text}@{_called(style.mask, f'style mask {number}')}"
 
 
@@ -104,12 +111,16 @@ def _style(given: StyleSource) -> Style:
         return given
     if isinstance(given, str) and not Path(given).exists():
         return Style(*read_style(given))
+    if not isinstance(given, (str, Path, bytes, Image, np.ndarray)):
+        raise InputError("a style is a picture (path, bytes, PIL image, array), a built-in name, or an impasto.Style")
     return Style(given)
 
 
 def _region(given: str | Region) -> Region:
     if isinstance(given, Region):
         return given
+    if not isinstance(given, str):
+        raise InputError("a region is a text such as sky.png=night, or an impasto.Region(mask, style)")
     mask, style, style_mask = read_region(given)
     if style == KEEP:
         return Region(mask, KEEP)
@@ -129,13 +140,15 @@ def _read_region(region: Region, photo: Picture, limit: float) -> RegionInputs:
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
 
 
-def _mask(given: Source, photo: Picture) -> Source:
-    """Return the mask that impasto finds itself for one of its names, unless a file of that name is there."""
-    if isinstance(given, str) and given in AUTOMATIC and not Path(given).exists():
+def _mask(given: Source | Savable, photo: Picture) -> Source:
+    """Return a mask as a picture; that which impasto finds itself for one of its names, unless there is such a file."""
+    if isinstance(given, str) and given in AUTOMATIC and not Path(given).is_file():
         return automatic_mask(given, photo.pixels)
-    return given
+    if isinstance(given, np.ndarray) and given.dtype == bool:
+        return given.astype(np.float32)
+    # What `subject_mask` hands back.
+    return given.as_array() if isinstance(given, Savable) else given
 
 
-def _called(source: Source, otherwise: str) -> str:
-    name = source if isinstance(source, str) else Path(source).name if isinstance(source, Path) else otherwise
-    return name.replace("=", "-")
+def _called(source: Source | Savable, otherwise: str) -> str:
+    return str(source) if isinstance(source, (str, Path)) else otherwise

@@ -17,7 +17,8 @@ class Mask(Savable):
 
     pixels: Float[ndarray, "h w"] = field(repr=False)
 
-    def _picture(self) -> ndarray:
+    def as_array(self) -> ndarray:
+        """Return the pixels."""
         return self.pixels[..., None]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -16,6 +16,9 @@ from impasto.losses import make_extractor, needed_layers
 from impasto.painting import Painter, Scene, plan_levels
 from impasto.recipe import INITS, Recipe, read_region
 from impasto.runs import RunInputs
+
+_LARGE: Final = 2**16
+"""A side in pixels that is large enough for every layer of every network."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,10 +89,11 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     """Resolve and check everything that can be checked before painting begins. Raises InputError in one line."""
     recipe = resolve_hardware(recipe)
     size = result_size(recipe, inputs.content.width, inputs.content.height)
-    # First, because a network that is not there has no sizes either.
-    weights = load_weights(recipe.weights, recipe.backbone)
+    # At no size a network that is not installed, or has no such layers, sees anything: that is told as it is.
+    check_size(_LARGE, _LARGE, needed_layers(recipe), backbone=recipe.backbone, padding=recipe.padding)
     scene = make_scene(recipe, size, inputs)
     _check_sizes(recipe, size, scene)
+    weights = load_weights(recipe.weights, recipe.backbone)
     return Job(recipe=recipe, inputs=inputs, size=size, weights=weights, scene=scene)
 
 

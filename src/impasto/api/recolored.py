@@ -23,7 +23,8 @@ class Recolored(Savable):
     alpha: Float[np.ndarray, "h w"] | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)
 
-    def _picture(self) -> np.ndarray:
+    def as_array(self) -> np.ndarray:
+        """Return the pixels."""
         return self.pixels
 
     def _extras(self) -> dict[str, Any]:

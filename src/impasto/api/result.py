@@ -47,7 +47,8 @@ class Result(Savable):
             return PIL.Image.fromarray(rgb)
         return PIL.Image.fromarray(np.dstack([rgb, quantize(self.alpha)]))
 
-    def _picture(self) -> np.ndarray:
+    def as_array(self) -> np.ndarray:
+        """Return the pixels."""
         return self.pixels
 
     def _extras(self) -> dict[str, Any]:

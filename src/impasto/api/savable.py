@@ -11,7 +11,7 @@ from impasto.images import encode_picture, write_picture
 class Savable:
     """A picture that can be saved."""
 
-    def _picture(self) -> np.ndarray:
+    def as_array(self) -> np.ndarray:
         """Return the pixels, h x w x 3 or h x w x 1, in [0, 1]."""
         raise NotImplementedError
 
@@ -26,9 +26,9 @@ class Savable:
         be written or the extension is unknown.
         """
         path = Path(path)
-        write_picture(path, self._picture(), **self._extras(), bits=bits, quality=quality)
+        write_picture(path, self.as_array(), **self._extras(), bits=bits, quality=quality)
         return path
 
     def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
         """Return the bytes that `save` would write to a file with this extension (`.png`)."""
-        return encode_picture(self._picture(), suffix, **self._extras(), bits=bits, quality=quality)
+        return encode_picture(self.as_array(), suffix, **self._extras(), bits=bits, quality=quality)

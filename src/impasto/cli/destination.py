@@ -17,7 +17,7 @@ from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
 from impasto.images import check_destination, encode_picture
 from impasto.images.formats import output_format
-from impasto.recipe import INITS, Recipe
+from impasto.recipe import INITS, Recipe, read_region
 
 
 class Destination:
@@ -90,9 +90,9 @@ class Destination:
 def files_of(recipe: Recipe, words: Sequence[str]) -> list[Path]:
     """Return the files that are painted from, which no result may overwrite."""
     named = [*(word for word in words if not is_stdio(word)), *(() if recipe.init in INITS else (recipe.init,))]
-    for region in recipe.regions:
-        mask, _, style = (part.strip() for part in region.partition("="))
-        named += [mask, style]
+    for region in map(read_region, recipe.regions):
+        style = region.style if region.style_mask is None else f"{region.style}@{region.style_mask}"
+        named += [region.mask, style]
     # Of `STYLE@MASK` either part is a file, unless one has that very name.
     named += [part for word in named[1:] if "@" in word for part in word.rpartition("@") if part]
     return [Path(name) for name in named]

@@ -9,7 +9,7 @@ from impasto.cli.console import is_stdio, source
 from impasto.cli.flags import RecipeFlags, merge
 from impasto.cli.options import OUTPUT, RECIPE, SAVING, TELLING, Saving, Telling
 from impasto.errors import InputError
-from impasto.recipe import PRESET_PURPOSES, PRESETS, read_style
+from impasto.recipe import KEEP, PRESET_PURPOSES, PRESETS, read_region, read_style
 
 _PRESETS = "; ".join(f"{name}: {PRESET_PURPOSES[name]}" for name in PRESETS)
 
@@ -53,16 +53,18 @@ def stylize(
     words = (content, *styles)
     if sum(map(is_stdio, (*words, from_ or ""))) > 1:
         raise InputError("only one picture can come from standard input")
-    standard = Path("_".join(map(_stem, words)) + ".png")
+    # Without a main style, the picture is called by those of its regions.
+    teachers = styles or [region.style for region in map(read_region, wanted.regions) if region.style != KEEP]
+    standard = Path("_".join(map(_stem, (content, *teachers))) + ".png")
     if style_mix_steps is not None:
         if run is not None or len(styles) != 2 or any(map(is_stdio, words)):
             raise InputError("--style-mix-steps mixes two styles from files, and keeps no --run")
         return sweep(wanted, content, styles, style_mix_steps, standard, saving, telling)
     destination = Destination(saving, standard, inputs=files_of(wanted, words))
     output = None if destination.is_stdout else destination.path
-    photo, teachers = source(content), [source(style) for style in styles]
+    photo, pictures = source(content), [source(style) for style in styles]
     return paint(
-        lambda listener: start(photo, teachers, wanted, on_event=listener, run=run, output=output),
+        lambda listener: start(photo, pictures, wanted, on_event=listener, run=run, output=output),
         destination,
         telling,
         folder=run,

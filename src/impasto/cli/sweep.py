@@ -30,6 +30,8 @@ def sweep(
     """
     if not 2 <= count <= 101:
         raise InputError(f"--style-mix-steps goes from 2 to 101, not {count}")
+    if recipe.style_mix:
+        raise InputError("--style-mix-steps goes through all mixes: leave --style-mix out")
     inputs = files_of(recipe, (content, *styles))
     sheet = Destination(saving, standard, inputs=inputs)
     if sheet.is_stdout:

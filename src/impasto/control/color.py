@@ -12,6 +12,10 @@ _SMALLEST_VARIANCE = 1e-5
 """About (0.8 grey levels)^2: directions with less colour than this are not stretched further."""
 
 
+_MOST_GAIN = 4.0
+"""A part of a photo may be as flat as a sky: stretched to the contrast of a style its noise would be all one sees."""
+
+
 @dataclass(frozen=True, eq=False)
 class Colors:
     """Colours, RGB in [0, 1], and how much each of them counts; None: all alike."""
@@ -50,8 +54,8 @@ def recolor(
     between two Gaussians; Pitie and Kokaram 2007); `cholesky` is L_s L_c^-1 (Gatys et al. 2017). `histogram` gives
     every channel the style's distribution, whose extremes a linear map may miss, and lets channels go apart.
 
-    `where` tells how much each place of the photo counts: its part there gets the style's colours, and what is
-    elsewhere moves with it.
+    `where` tells how much each place of the photo counts: its part there gets the style's colours, no direction of
+    colour being stretched more than four times, and what is elsewhere moves with it.
     """
     colors = style if isinstance(style, Colors) else colors_of(style)
     own = colors_of(photo, where)
@@ -64,6 +68,8 @@ def recolor(
     else:
         root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
         linear = inverse @ _power(root @ style_covariance @ root, 0.5) @ inverse
+    if where is not None:
+        linear = _with_gain(linear, _MOST_GAIN)
     moved = (own.pixels.astype(np.float64) - mean) @ linear.T + style_mean
     return np.asarray(moved.clip(0, 1).reshape(photo.shape), dtype=np.float32)
 
@@ -101,6 +107,12 @@ def _moments(colors: Colors) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, 
         centred = pixels - mean
         covariance = (centred * weights[:, None]).T @ centred
     return mean, covariance + _SMALLEST_VARIANCE * np.eye(3)
+
+
+def _with_gain(linear: Float[np.ndarray, "3 3"], most: float) -> Float[np.ndarray, "3 3"]:
+    """Return a linear map that stretches no direction more than `most` times."""
+    left, gains, right = np.linalg.svd(linear)
+    return np.asarray((left * gains.clip(max=most)) @ right)
 
 
 def _power(matrix: Float[np.ndarray, "3 3"], exponent: float) -> Float[np.ndarray, "3 3"]:

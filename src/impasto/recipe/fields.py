@@ -33,8 +33,10 @@ def _split(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """Let one region stand without a list around it; names of files may hold commas."""
-    return (value,) if isinstance(value, str) else value
+    """Let one region stand without a list around it, and nothing for none; names of files may hold commas."""
+    if isinstance(value, str):
+        return (value,) if value.strip() else ()
+    return [item for item in value if item != ""] if isinstance(value, (list, tuple)) else value
 
 
 CROP_FORM: Final = (
