@@ -24,6 +24,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "startup": ("startup",),
     "precision": ("precision",),
     "saved": ("saved",),
+    "controls": ("controls",),
     "stages": ("stages",),
 }
 """The scripts in the order of the page, and the tables they write."""
