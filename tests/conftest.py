@@ -98,3 +98,27 @@ def photo() -> np.ndarray:
 def painting() -> np.ndarray:
     """A small painting-like picture of another shape, 64 x 56 x 3."""
     return waves(64, 56, seed=2)
+
+
+@pytest.fixture
+def check_gradient():
+    """Return a function that compares an extractor's gradient in float64 with a finite difference."""
+
+    def check(extractor, picture, chance):
+        pulls = {
+            layer: torch.randn(maps.shape, generator=chance, dtype=torch.float64)
+            for layer, maps in extractor(picture).items()
+        }
+
+        def loss(shown):
+            seen = extractor(shown)
+            return sum((seen[layer] * pull).sum() for layer, pull in pulls.items())
+
+        leaf = picture.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(leaf), leaf)
+        direction = torch.randn(picture.shape, generator=chance, dtype=torch.float64)
+        step = 1e-7
+        slope = (loss(picture + step * direction) - loss(picture - step * direction)) / (2 * step)
+        assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-4)
+
+    return check

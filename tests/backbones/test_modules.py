@@ -123,7 +123,7 @@ def test_padding_and_pooling_are_those_that_were_asked_for(plain, pooling, paddi
 @pytest.mark.parametrize("name", ["own", "resnet50", "googlenet", "torchvision:vgg11"])
 @pytest.mark.parametrize("pooling", ["l2", "average", "max"])
 @pytest.mark.usefixtures("torchvision_standin")
-def test_the_gradient_is_that_of_finite_differences(plain, monkeypatch, name, pooling):
+def test_the_gradient_is_that_of_finite_differences(plain, monkeypatch, name, pooling, check_gradient):
     monkeypatch.setitem(NETWORKS, "own", plain)
     network = find_network(name)
     if name != "own":
@@ -135,21 +135,7 @@ def test_the_gradient_is_that_of_finite_differences(plain, monkeypatch, name, po
     extractor = build_extractor(as_built(network), layers=layers, pooling=pooling, device=CPU)
     chance = torch.Generator().manual_seed(4)
     picture = torch.rand(1, 3, 36, 33, generator=chance, dtype=torch.float64)
-    pulls = {
-        layer: torch.randn(maps.shape, generator=chance, dtype=torch.float64)
-        for layer, maps in extractor(picture).items()
-    }
-
-    def loss(shown):
-        seen = extractor(shown)
-        return sum((seen[layer] * pull).sum() for layer, pull in pulls.items())
-
-    leaf = picture.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(leaf), leaf)
-    direction = torch.randn(picture.shape, generator=chance, dtype=torch.float64)
-    step = 1e-7
-    slope = (loss(picture + step * direction) - loss(picture - step * direction)) / (2 * step)
-    assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-4)
+    check_gradient(extractor, picture, chance)
 
 
 @pytest.mark.usefixtures("torchvision_standin")

@@ -85,7 +85,7 @@ def test_the_published_file_is_the_one_that_torchvision_knows(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_the_gradient_is_that_of_finite_differences(name):
+def test_the_gradient_is_that_of_finite_differences(name, check_gradient):
     network = find_network(name)
     layers = layers_of((*network.style_layers, *network.content_layers))
     weights = random_weights(name)
@@ -97,21 +97,7 @@ def test_the_gradient_is_that_of_finite_differences(name):
     )
     chance = torch.Generator().manual_seed(4)
     picture = torch.rand(1, 3, 60, 56, generator=chance, dtype=torch.float64)
-    pulls = {
-        layer: torch.randn(maps.shape, generator=chance, dtype=torch.float64)
-        for layer, maps in extractor(picture).items()
-    }
-
-    def loss(shown):
-        seen = extractor(shown)
-        return sum((seen[layer] * pull).sum() for layer, pull in pulls.items())
-
-    leaf = picture.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(leaf), leaf)
-    direction = torch.randn(picture.shape, generator=chance, dtype=torch.float64)
-    step = 1e-7
-    slope = (loss(picture + step * direction) - loss(picture - step * direction)) / (2 * step)
-    assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-4)
+    check_gradient(extractor, picture, chance)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -14,7 +14,7 @@ from impasto.backbones import Features
 from impasto.backbones.moments import Moments, mean_covariance
 from impasto.losses.gamut import Gamut, gamut_of
 from impasto.losses.grain import grain, neighbor_shares, regional_grain
-from impasto.losses.regions import Places, bring_to, drawn_parts, inside, regional_moments
+from impasto.losses.regions import Places, bring_to, drawn_parts, inside, regional_moments, threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Teacher:
     @property
     def extent(self) -> float:
         """Share of the image's places that teach."""
-        return 1.0 if self.mask is None else float((self.mask >= _threshold(self.mask)).float().mean())
+        return 1.0 if self.mask is None else float((self.mask >= threshold(self.mask)).float().mean())
 
     def teaches(self, places: Float[Tensor, "n 2"]) -> Float[Tensor, "_n 2"]:
         """Return those of some places, (across, down) in [0, 1], that teach."""
@@ -173,15 +173,10 @@ def mixed_moments(several: Sequence[tuple[Moments, float]]) -> Moments:
 
 
 def _those_inside(places: Float[Tensor, "n 2"], mask: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "_n 2"]:
-    return places[(_at(mask, places) >= _threshold(mask)).to(places.device)]
+    return places[(_at(mask, places) >= threshold(mask)).to(places.device)]
 
 
 def _at(mask: Float[Tensor, "1 1 h w"], places: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
     """Return a mask's values at some places, (across, down) in [0, 1]."""
     grid = (places * 2 - 1)[None, None].to(mask)
     return functional.grid_sample(mask, grid, mode="nearest", align_corners=False)[0, 0, 0]
-
-
-def _threshold(mask: Float[Tensor, "1 1 h w"]) -> float:
-    """Return from which value on a place is inside: half, or the most where a mask is faint everywhere."""
-    return min(0.5, float(mask.max()))

@@ -41,8 +41,13 @@ def drawn_parts(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int
 
 def inside(maps: Float[Tensor, "1 c h w"], mask: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 c n 1"]:
     """Return the features of the places that belong to a part by half or more, as a map of one column."""
-    there = mask.flatten() >= min(0.5, float(mask.max()))
+    there = mask.flatten() >= threshold(mask)
     return maps.flatten(2)[:, :, there.nonzero()[:, 0]].unsqueeze(3)
+
+
+def threshold(mask: Float[Tensor, "1 1 h w"]) -> float:
+    """Return from which value on a place is inside: half, or the most where a mask is faint everywhere."""
+    return min(0.5, float(mask.max()))
 
 
 class Part(NamedTuple):
