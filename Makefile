@@ -48,7 +48,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[demo,score,heic,masks,dev]'
+	$(PIP) -e '.[demo,score,study,heic,masks,dev]'
 	touch $@
 
 # The programs that quality.py compares with, in an environment of their own.

@@ -19,6 +19,21 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Where each command is found, and what it does."""
 
+STUDIES: Final[dict[str, str]] = {
+    "iterations": "One run after 10, 100, 500, 1,000... steps.",
+    "seeds": "Runs that differ in the noise alone, and one repeated.",
+    "layers": "The paper's figure 3: sets of style layers, ratios of content to style.",
+    "reconstruct": "The paper's figure 1: content and style rebuilt from single layers.",
+    "init": "The same recipe from the photo, the recolored photo, noise, and the style.",
+    "pooling": "Maximum, average and L2 pooling.",
+    "optimizers": "L-BFGS, and Adam at three rates.",
+    "backbones": "The networks whose weights are there.",
+    "losses": "Every style loss alone.",
+    "longrun": "Presets over 10,000 and 100,000 steps: grey, clipping, content.",
+    "custom": "Any fields of the recipe: every combination of values.",
+}
+"""The studies of `impasto study`, and what each compares."""
+
 
 def make_app() -> App:
     """Return the program, ready to be called with the words of a command line."""
@@ -33,6 +48,16 @@ def make_app() -> App:
     )
     for order, (name, (place, purpose)) in enumerate(COMMANDS.items()):
         app.command(f"impasto.cli.{place}", name=name, help=purpose, sort_key=order)
+    study = App(
+        name="study",
+        help="Repeat an experiment and write a report: the paper's figures, long runs, any grid of settings.",
+        help_format="plaintext",
+        result_action="return_value",
+        sort_key=len(COMMANDS),
+    )
+    for order, (name, purpose) in enumerate(STUDIES.items()):
+        study.command(f"impasto.cli.study:{name}", name=name, help=purpose, sort_key=order)
+    app.command(study)
     app.register_install_completion_command(help="Teach the shell to complete impasto's commands and options.")
     return app
 

@@ -10,6 +10,7 @@ from pydantic import SkipValidation, create_model
 from impasto.cli.console import is_stdio
 from impasto.errors import InputError
 from impasto.recipe import Recipe, check_balance, read_recipe, resolve
+from impasto.recipe.layers import with_stated
 from impasto.recipe.writing import flag_of
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
@@ -36,7 +37,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Color": ("color", "color_strength", "color_map"),
     "Start": ("init", "recolor", "noise_std", "seed"),
     "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
-    "Levels": ("levels", "level_ratio", "coarse_steps", "detail"),
+    "Levels": ("levels", "level_ratio", "coarse_steps", "coarse_limit", "detail"),
     "Network": ("backbone", "weights", "pooling", "padding", "smoothing"),
     "Snapshots": ("snapshots", "snapshot_every"),
     "Hardware": ("device", "precision", "threads"),
@@ -100,16 +101,24 @@ def merge(preset: str | None, recipe: Path | None, painted: str | None, flags: R
 
     Raises InputError in one line for whatever cannot be.
     """
+    return resolve(preset, stated(recipe, painted, flags))
+
+
+def stated(recipe: Path | None, painted: str | None, flags: RecipeFlags | None) -> dict[str, Any]:
+    """Return the fields that were stated, by a file or a painted picture, and by flags, which hold over it.
+
+    Raises InputError in one line for whatever cannot be.
+    """
     if recipe is not None and painted is not None:
         raise InputError("--recipe and --from both give a recipe: name one of them")
-    stated: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     if recipe is not None:
-        stated = read_recipe(recipe)
+        told = read_recipe(recipe)
     elif painted is not None:
-        stated = read_painted(painted)["recipe"]
+        told = read_painted(painted)["recipe"]
     said = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
     check_balance(said)
-    return resolve(preset, stated, said)
+    return with_stated({}, told, said)
 
 
 def read_painted(painted: str) -> dict[str, Any]:

@@ -105,21 +105,25 @@ class GuardedLBFGS(_Stateful):
     - A point is accepted if its loss is finite and not above the largest of the last few accepted losses (the
       non-monotone rule of Grippo, Lampariello and Lucidi 1986); else the next trial starts from the accepted point
       again with a quarter of the step, and from the second refusal on along the gradient, the history dropped.
+    - A loss that is above the lowest one by no more than the noise of the number format is accepted as well: near the
+      end, rounding hides the descent, and without this rule every further step would be refused for good. As the bound
+      is that of the lowest loss ever accepted, the loss cannot rise step by step.
     - A pair (s, y) enters the history only if the curvature along it is clearly positive.
     - A direction that does not descend is replaced by the gradient's.
     - No step is longer than `max_step` (root mean square over the canvas).
     """
 
     _STATE = (
-        "accepted", "failures", "_trial", "_gradient", "_losses", "_steps", "_changes", "_rho", "_scale", "_shrink",
-        "_unit", "_refusals", "_count",
+        "accepted", "failures", "_trial", "_gradient", "_losses", "_lowest", "_steps", "_changes", "_rho", "_scale",
+        "_shrink", "_unit", "_refusals", "_count",
     )  # fmt: skip
     patience = 12
     _rho: Float[Tensor, "history"]
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Take the tensors back; pairs that were kept in another number format are rounded to this one."""
-        super().load_state(state)
+        # Of a run that was begun before the lowest loss was kept, the last few are known.
+        super().load_state({"_lowest": state["_losses"].min()} | state)
         if state["_steps"].dtype != self._steps.dtype:
             curvatures = (self._steps.to(self._rho.dtype) * self._changes.to(self._rho.dtype)).sum(dim=1)
             usable = (self._rho > 0) & (curvatures > 0)
@@ -138,12 +142,17 @@ class GuardedLBFGS(_Stateful):
         history: int,
         max_step: float,
         history_dtype: torch.dtype | None = None,
+        noise: float = 1e-6,
     ) -> None:
-        """Begin at `start`. Pairs are kept in `history_dtype` (None: that of `start`), all else in that of `start`."""
+        """Begin at `start`. Pairs are kept in `history_dtype` (None: that of `start`), all else in that of `start`.
+
+        `noise` is the share of the loss by which rounding may falsify it.
+        """
         self.accepted = start
         self._history = history
         self._history_dtype = history_dtype or start.dtype
         self._max_step = max_step
+        self._noise = noise
         self.restart()
 
     def restart(self) -> None:
@@ -152,6 +161,7 @@ class GuardedLBFGS(_Stateful):
         self._trial = z
         self._gradient = torch.zeros_like(z)
         self._losses = z.new_full((self._WINDOW,), torch.inf)
+        self._lowest = z.new_full((), torch.inf)
         self._steps = z.new_zeros((self._history, z.numel()), dtype=self._history_dtype)
         self._changes = torch.zeros_like(self._steps)
         self._rho = z.new_zeros((self._history,))
@@ -171,7 +181,7 @@ class GuardedLBFGS(_Stateful):
         finite = torch.isfinite(loss) & torch.isfinite(gradient).all()
         first = torch.isinf(self._losses).all()
         highest = torch.where(torch.isinf(self._losses), -torch.inf, self._losses).max()
-        accept = finite & (first | (loss <= highest))
+        accept = finite & (first | (loss <= highest) | (loss <= self._lowest * (1 + self._noise)))
         # Steps do not depend on the scale of the loss, but squares of its gradient may overflow or vanish in fp32.
         largest = torch.nan_to_num(gradient.abs().max()).clamp(1e-30, 1e30)
         self._unit = torch.where(first & finite, largest, self._unit)
@@ -182,6 +192,7 @@ class GuardedLBFGS(_Stateful):
         self._shrink = torch.where(accept, (2 * self._shrink).clamp(max=1), (self._shrink / 4).clamp(min=1e-6))
         self._rho = torch.where(self._refusals > 1, 0, self._rho)
         self._losses = torch.where(accept, torch.cat([self._losses[1:], loss.reshape(1)]), self._losses)
+        self._lowest = torch.where(accept, torch.minimum(self._lowest, loss), self._lowest)
         self.accepted = torch.where(accept, self._trial, self.accepted)
         self._gradient = torch.where(accept, gradient, self._gradient)
         self._trial = self.accepted + self._bounded(self._direction()).view_as(self.accepted)
@@ -233,6 +244,9 @@ def make_optimiser(recipe: Recipe, start: Float[Tensor, "*shape"]) -> Optimiser:
     """Return the recipe's optimiser, to begin at `start` (coordinates of a canvas)."""
     if recipe.optimizer == "adam":
         return Adam(start, learning_rate=recipe.learning_rate)
+    if recipe.precision != "bf16":
+        return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step)
     # Gradients that come through a network in bf16 have no more digits than that; the history takes half the memory.
-    history_dtype = torch.bfloat16 if recipe.precision == "bf16" else None
-    return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step, history_dtype=history_dtype)
+    return GuardedLBFGS(
+        start, history=recipe.history, max_step=recipe.max_step, history_dtype=torch.bfloat16, noise=1e-3
+    )

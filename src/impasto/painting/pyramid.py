@@ -45,6 +45,9 @@ def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
         sizes.append(fit(width, height, long_side))
     sizes = sizes[: recipe.steps]
     steps = _share(recipe.steps, [recipe.coarse_steps**above for above in range(len(sizes))])
+    # A coarse level that is painted for long settles the layout without the photo's detail; long runs are for the end.
+    coarse = [min(count, recipe.coarse_limit) for count in steps[1:]]
+    steps = [recipe.steps - sum(coarse), *coarse]
     return tuple(Level(*sizes[above], steps[above], above) for above in reversed(range(len(sizes))))
 
 

@@ -146,6 +146,8 @@ class Recipe(Written):
     """Each level's size is that of the level before times this."""
     coarse_steps: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 1.25
     """Each coarser level gets this many times the steps of the next finer one."""
+    coarse_limit: Annotated[int, Field(ge=1)] = 150
+    """A coarser level gets at most so many steps; the finest gets what is left over."""
     detail: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """How much of the photo's finer detail joins the canvas when a finer level begins; it keeps a grid away."""
     plateau: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -46,8 +46,12 @@ class Written(BaseModel):
 
     def as_command(self, content: str, *styles: str) -> str:
         """Return the command line that paints by this recipe."""
-        words = ["impasto", "stylize", content, *styles]
-        for name, value in self._stated().items():
+        return shlex.join(["impasto", "stylize", content, *styles, *self.flags(self._stated())])
+
+    def flags(self, stated: dict[str, Any]) -> list[str]:
+        """Return the words of a command line that state some fields."""
+        words = []
+        for name, value in stated.items():
             flag = flag_of(name)
             if isinstance(value, bool):
                 words.append(flag if value else f"--no-{flag.removeprefix('--')}")
@@ -55,7 +59,7 @@ class Written(BaseModel):
                 # With an equals sign, a number below zero is not taken for an option.
                 for text in value if name == "regions" else [written(value)]:
                     words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
-        return shlex.join(words)
+        return words
 
     def as_python(self, content: str, *styles: str) -> str:
         """Return the Python call that paints by this recipe."""

@@ -6,6 +6,7 @@ scores that has nothing of the style.
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -24,8 +25,9 @@ _PATCHES: Final = 1024
 _TINY: Final = 1e-12
 
 
+@cache
 def directions(c: int, k: int) -> Float[np.ndarray, "{c} {k}"]:
-    """Return `k` directions in `c` dimensions as columns of length 1, always the same ones."""
+    """Return `k` directions in `c` dimensions as columns of length 1, always the same ones; not to be written to."""
     return random_directions(c, k, torch.Generator().manual_seed(_SEED)).numpy()
 
 
