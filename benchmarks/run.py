@@ -20,6 +20,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "peers": ("peers", "peers-ratios", "peers-full", "peers-full-ratios"),
     "roofline": ("roofline",),
     "memory": ("memory",),
+    "notebook": ("notebook", "notebook-small"),
     "schedule": ("schedule",),
     "startup": ("startup",),
     "precision": ("precision",),
@@ -28,6 +29,8 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "stages": ("stages",),
 }
 """The scripts in the order of the page, and the tables they write."""
+OPTIONS = {"notebook": ("--small",)}
+"""What a script is told where all of it would take too long."""
 FIGURES = {"peers": plots.against_time, "peers-full": plots.against_time, "memory": plots.growth}
 
 
@@ -62,7 +65,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="only write the page, from what is stored")
     if not parser.parse_args().page:
         for name in SCRIPTS:
-            subprocess.run([sys.executable, HERE / f"{name}.py"], check=True)
+            subprocess.run([sys.executable, HERE / f"{name}.py", *OPTIONS.get(name, ())], check=True)
     (HERE / "README.md").write_text(page())
 
 

@@ -16,6 +16,7 @@ import impasto
 STORE = Path(__file__).parent / "golden"
 RUNS = {
     "paper": {"recipe": "paper", "size": 64, "steps": 6, "seed": 7, "precision": "fp32"},
+    "notebook": {"recipe": "notebook", "size": 64, "steps": 6, "precision": "fp32"},
     "classic": {"recipe": "classic", "size": 64, "steps": 4, "seed": 7, "precision": "fp32"},
     "default": {"recipe": "default", "size": 64, "steps": 6, "precision": "fp32"},
 }

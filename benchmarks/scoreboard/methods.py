@@ -27,8 +27,9 @@ NOT_RECIPE = ("presets.py", "resolve.py")
 ROWS = ("photo", "style")
 """What every table shows beside the methods: the photo itself and the style itself."""
 
-SLOW = ("paper", "classic")
-"""Presets from noise, for study: at 512 px they take an hour a dozen and more, so only `--all` runs them there."""
+SLOW = ("paper", "notebook", "classic")
+"""Presets for study, of hundreds of steps at full size: at 512 px they take from ten minutes to an hour a pair, a dozen
+pairs and more, so only `--all` runs them there."""
 
 Command = Callable[[Path, Path, Path], list[str]]
 

@@ -283,16 +283,19 @@ def test_quantizing_rounds_to_the_nearest_grey_level():
     assert torch.get_num_threads() >= 1
 
 
-def test_the_presets_are_those_of_the_paper_and_of_the_program():
-    paper, classic = PRESETS["paper"], PRESETS["classic"]
+def test_the_presets_are_those_of_the_paper_the_notebook_and_the_program():
+    paper, notebook, classic = PRESETS["paper"], PRESETS["notebook"], PRESETS["classic"]
     assert paper.style_layer_weights == dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 0.2)
     assert paper.content_layer_weights == {"conv4_2": 1.0}
     assert (paper.pooling, paper.init, paper.levels, paper.optimizer) == ("average", "noise", 1, "lbfgs")
-    for recipe in (paper, classic):
+    for recipe in (paper, notebook, classic):
         assert (recipe.gamut_weight, recipe.style_margin, recipe.rescue, recipe.anchor_weight) == (0, 0, 0, 0)
         assert recipe.style_loss_weights == {"gram": 1.0}
     assert paper.tv_weight == 0
     assert (paper.normalization, paper.canvas, paper.plateau) == ("paper", "free", 0.0)
+    assert (notebook.pooling, notebook.padding, notebook.canvas) == ("max", "zeros", "free")
+    assert (notebook.init, notebook.optimizer, notebook.steps, notebook.levels) == ("content", "lbfgs", 500, 1)
+    assert notebook.tv_weight == 0
     assert (classic.optimizer, classic.learning_rate, classic.init, classic.steps) == ("adam", 10.0, "noise", 1000)
     assert classic.style_layer_weights["conv1_1"] == pytest.approx(1 / (5 * 64**2))
 
