@@ -3,7 +3,7 @@
 from typing import Final
 
 from impasto.errors import InputError
-from impasto.recipe import PRESETS, resolve
+from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.study.findings import Curve, Experiment, Findings, Look
 from impasto.study.plan import Cell, Plan, Stated, read_steps, snapshots_of
 
@@ -11,6 +11,9 @@ AT: Final = "10,30,100,300,1000,3000,10000,30000,100000"
 RECIPES: Final = "paper,classic,default"
 _USUAL: Final = {"size": 96, "precision": "auto"}
 """What holds unless it is stated: long runs are for small pictures."""
+
+_BALANCED_AT: Final = 512
+"""Size in pixels at which the preset `paper` has the balance of the paper's own pictures."""
 
 _STEADY: Final = ("grey", "clipped", "content")
 """Figures that a recipe must hold over a long run."""
@@ -31,7 +34,7 @@ def plan(stated: Stated, preset: str | None = None, *, at: str = AT, recipes: st
         Cell(
             key=name,
             caption=name,
-            recipe=resolve(name, _USUAL, dict(stated), ordered),
+            recipe=_as_at_512(resolve(name, _USUAL, dict(stated), ordered), stated),
             varied={"preset": name},
         )
         for name in names
@@ -46,6 +49,17 @@ def plan(stated: Stated, preset: str | None = None, *, at: str = AT, recipes: st
         options={"at": at, "recipes": recipes},
         base=resolve("default", _USUAL, dict(stated)),
     )
+
+
+def _as_at_512(recipe: Recipe, stated: Stated) -> Recipe:
+    """Return a recipe whose balance of content and style is the one it has at 512 px.
+
+    In the paper's sums the content loss grows with the area and the style loss does not: at 96 px the same weights let
+    the style count 28 times as much, and nothing of the photo would be there that could be lost.
+    """
+    if recipe.normalization != "paper" or recipe.size == "photo" or "content_weight" in stated:
+        return recipe
+    return recipe.with_changes(content_weight=recipe.content_weight * (_BALANCED_AT / recipe.size) ** 2)
 
 
 def says(findings: Findings) -> list[str]:
