@@ -1,9 +1,9 @@
 """Run the studies of docs/laboratory.md and make its pictures and plots.
 
-`python tools/laboratory.py OUT [NAME...]` conducts the studies (all of them, or some) in folders below OUT: half an hour
-on two cores for all but the long ones. `longrun` takes more than an hour for each of its three recipes, `changes` ten
-minutes for each of its runs. Interrupted, the same command goes on. `python tools/laboratory.py OUT --pictures` then
-writes docs/pictures/laboratory-*.webp and laboratory-*.svg from what is there, and prints the figures of the page.
+`python tools/laboratory.py OUT [NAME...]` conducts the studies (all of them, or some) in folders below OUT. On two
+cores most take half an hour together, `longrun` more than an hour for each of its three recipes, `changes` ten minutes
+for each of its runs. Interrupted, the same command goes on. `python tools/laboratory.py OUT --pictures` then writes
+docs/pictures/laboratory-*.webp and laboratory-*.svg from what is there, and prints the figures of the page.
 """
 
 import sys
