@@ -117,6 +117,41 @@ def test_lbfgs_never_ends_above_its_start_however_rough_the_function_and_noisy_t
     assert last <= first
 
 
+def rounded_quadratic(relative):
+    """Return a quadratic with a floor, whose value and gradient are falsified as rounding does: alike at one point."""
+    scales = torch.logspace(0, 4, 60, dtype=torch.float64)
+
+    def function(x):
+        clean = 1 + (scales * x**2).sum()
+        chance = torch.Generator().manual_seed(hash(tuple(x.detach().tolist())) % 2**31)
+        noise = relative * (2 * torch.rand(1 + len(x), generator=chance, dtype=torch.float64) - 1)
+        return clean.detach() * noise[0] + clean + (noise[1:] * (x - x.detach())).sum()
+
+    return function
+
+
+def test_rounding_does_not_stop_lbfgs_for_good_and_the_loss_still_cannot_climb():
+    taken = {}
+    for allowed in (0.0, 1e-3):
+        optimiser = GuardedLBFGS(torch.ones(60, dtype=torch.float64), history=10, max_step=32.0, noise=allowed)
+        function = rounded_quadratic(5e-4)
+        minimise(optimiser, function, 1000)
+        losses = minimise(optimiser, function, 1000)
+        taken[allowed] = len(losses)
+        assert max(losses, default=1.0) < 1.01
+    assert taken[0.0] < 100, "without the rule nearly every step is refused in the end"
+    assert taken[1e-3] > 500
+
+
+def test_a_state_that_knows_no_lowest_loss_takes_that_of_the_last_few():
+    optimiser = GuardedLBFGS(torch.ones(20), history=5, max_step=32.0)
+    minimise(optimiser, lambda x: 3 + (x**2).sum(), 8)
+    old = {name: tensor for name, tensor in optimiser.state().items() if name != "_lowest"}
+    fresh = GuardedLBFGS(torch.zeros(20), history=5, max_step=32.0)
+    fresh.load_state(old)
+    assert fresh.state()["_lowest"] == old["_losses"].min()
+
+
 def test_no_step_of_lbfgs_is_longer_than_the_bound():
     optimiser = GuardedLBFGS(torch.full((100,), 50.0), history=5, max_step=3.0)
     before = optimiser.accepted

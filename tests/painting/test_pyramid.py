@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from impasto.images import resize
 from impasto.painting import plan_levels
 from impasto.painting.pyramid import COARSEST_LEVEL, SMALLEST_LEVEL, carry_up
-from impasto.recipe import Recipe
+from impasto.recipe import PRESETS, Recipe
 
 
 def test_one_level_is_the_special_case_of_the_whole_picture():
@@ -83,6 +83,19 @@ def test_steps_always_sum_and_every_level_gets_one(width, height, steps, levels,
     assert min(level.steps for level in planned) >= 1
     assert (planned[-1].width, planned[-1].height) == (width, height)
     assert all(a.width <= b.width and a.height <= b.height for a, b in pairwise(planned))
+
+
+@given(steps=st.integers(4, 10_000), limit=st.integers(1, 500), side=st.integers(64, 2000))
+def test_no_coarse_level_gets_more_than_the_limit_and_the_finest_gets_the_rest(steps, limit, side):
+    free = plan_levels(Recipe(steps=steps, coarse_limit=10_000), side, side)
+    planned = plan_levels(Recipe(steps=steps, coarse_limit=limit), side, side)
+    assert [level.steps for level in planned[:-1]] == [min(limit, level.steps) for level in free[:-1]]
+    assert sum(level.steps for level in planned) == steps
+
+
+def test_the_limit_leaves_every_preset_as_it_would_be_without():
+    for recipe in PRESETS.values():
+        assert plan_levels(recipe, 512, 384) == plan_levels(recipe.with_changes(coarse_limit=10**6), 512, 384)
 
 
 def random_picture(height, width, seed=0):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from impasto.api import Run, plate_or_file, prepare, resume, start
+from impasto import api
 from impasto.api.inputs import read_inputs
 from impasto.errors import InputError
 from impasto.events import Listener
@@ -31,7 +31,7 @@ class StudyFolder:
         """
         self.path = path
         self.plan = plan
-        self._content, self._style = content, plate_or_file(style)
+        self._content, self._style = content, api.plate_or_file(style)
         # Every run is read, not only the first.
         inputs, *_ = [self._prepared(cell) for cell in plan.cells]
         self.photo_size = inputs.content.width, inputs.content.height
@@ -45,12 +45,12 @@ class StudyFolder:
         """Tell whether any run has failed, now or in an earlier call."""
         return any(self.run(cell).status == "failed" for cell in self.plan.cells)
 
-    def begin(self, cell: Cell, on_event: Listener | None = None) -> Run:
+    def begin(self, cell: Cell, on_event: Listener | None = None) -> api.Run:
         """Start a run in the background, or go on with it."""
         folder = self._of(cell)
         if (folder / RUN_HEADER).exists():
-            return resume(folder, on_event=on_event)
-        return start(self._content, self._style, cell.recipe, run=folder, on_event=on_event)
+            return api.resume(folder, on_event=on_event)
+        return api.start(self._content, self._style, cell.recipe, run=folder, on_event=on_event)
 
     def run(self, cell: Cell) -> RunFolder:
         """Open the folder of a run."""
@@ -63,7 +63,7 @@ class StudyFolder:
         """Check that a run can be painted; a study must not fail after hours for a slip of the pen."""
         try:
             inputs = read_inputs(self._content, self._style, cell.recipe, None)
-            prepare(cell.recipe, inputs)
+            api.prepare(cell.recipe, inputs)
         except InputError as error:
             raise InputError(f"{cell.caption}: {error}" if len(self.plan.cells) > 1 else str(error)) from None
         return inputs

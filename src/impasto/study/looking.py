@@ -1,7 +1,7 @@
 """Looks at what the runs of a study left: pictures, figures, losses."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,16 +14,13 @@ from impasto.runs import RunFolder
 from impasto.score import Judge
 from impasto.study import measures
 from impasto.study.findings import Curve, Findings, Look
-from impasto.study.folder import StudyFolder
-from impasto.study.plan import Shot
+from impasto.study.plan import Plan, Shot
 
 _NOTHING: dict[str, float] = {"content": math.nan, "style": math.nan}
 
 
-def look_at(study: StudyFolder) -> Findings:
-    """Return the findings of a study all runs of which have ended."""
-    plan = study.plan
-    folders = {cell.key: study.run(cell) for cell in plan.cells}
+def look_at(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
+    """Return the findings of a study from the folders of its runs, by their keys; all have ended."""
     inputs = folders[plan.cells[0].key].inputs()
     photo, style = inputs.content.pixels, inputs.styles[0].pixels
     curves = {key: _curve(folder) for key, folder in folders.items()}

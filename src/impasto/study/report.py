@@ -46,7 +46,7 @@ def write_report(study: StudyFolder, content: str, style: str) -> Findings:
     `content` and `style` are what the person called the pictures; the commands of the report name them. Raises
     InputError if something cannot be written.
     """
-    findings = look_at(study)
+    findings = look_at(study.plan, {cell.key: study.run(cell) for cell in study.plan.cells})
     path = study.path
     try:
         (path / PICTURES).mkdir(exist_ok=True)
