@@ -32,7 +32,7 @@ def plan(stated: Stated, preset: str | None = None) -> Plan:
         name="reconstruct",
         title="What a layer knows",
         question="Figure 1 of the paper: above, the photo rebuilt from the features of one layer; below, the style "
-        "rebuilt from the Gram matrices of a growing set of layers. Both begin with noise.",
+        "rebuilt from the Gram matrices of a growing set of layers.",
         cells=(*contents, *styles),
         rows=(row_of("content", contents), row_of("style", styles)),
         preset=preset or "paper",
