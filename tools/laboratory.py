@@ -8,6 +8,7 @@ docs/pictures/laboratory-*.webp and laboratory-*.svg from what is there, and pri
 
 import sys
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import matplotlib
@@ -92,22 +93,29 @@ def conduct(out: Path, name: str) -> None:
 
 
 def opened(out: Path, name: str) -> Findings:
-    """Look at a study that was conducted."""
-    if name == "changes":
-        plan = changes()
-        done = tuple(cell for cell in plan.cells if (out / name / "runs" / cell.key / "result.png").exists())
-        rows = tuple(row for row in plan.rows if row.shots[0].key in {cell.key for cell in done})
-        plan = replace(plan, cells=done, rows=rows)
-    else:
-        plan = EXPERIMENTS[name].plan({"size": 96, "precision": "bf16"})
-    return look_at(plan, {cell.key: RunFolder.open(out / name / "runs" / cell.key) for cell in plan.cells})
+    """Look at what is there of a study, be it the whole of it or not."""
+    plan = changes() if name == "changes" else EXPERIMENTS[name].plan({"precision": "bf16"})
+    runs = out / name / "runs"
+    rows = []
+    for row in plan.rows:
+        kept = [(runs / shot.key / "snapshots" / f"{shot.step:06d}.png").exists() for shot in row.shots]
+        shots, captions = tuple(compress(row.shots, kept)), tuple(compress(row.captions, kept))
+        if shots:
+            rows.append(replace(row, shots=shots, captions=captions))
+    cells = tuple(cell for cell in plan.cells if any(row.shots[0].key == cell.key for row in rows))
+    partly = replace(plan, cells=cells, rows=tuple(rows))
+    return look_at(partly, {cell.key: RunFolder.open(runs / cell.key) for cell in cells})
 
 
 def pictures(out: Path) -> None:
     """Write the pictures and plots of the page."""
     for name in ("iterations", "seeds", "layers", "reconstruct", "losses", "optimizers"):
+        if not (out / name / "sheet.png").exists():
+            continue
         save(read_picture(out / name / "sheet.png").pixels, DOCS / f"laboratory-{name}.webp")
     for name in ("longrun", "changes"):
+        if not (out / name / "runs").exists():
+            continue
         findings = opened(out, name)
         curves(findings, DOCS / f"laboratory-{name}.svg")
         rows = [(row.title, findings.row(number)) for number, row in enumerate(findings.plan.rows)]
