@@ -1,0 +1,102 @@
+"""A workspace, two small pictures as files, a recipe that is painted in a moment, and a brush that can be held."""
+
+import threading
+from dataclasses import dataclass, field
+
+import PIL.Image
+import pytest
+from patience import PATIENCE
+
+from impasto.events import Step
+from impasto.images import quantize
+from impasto.recipe import Recipe
+from impasto.studio import Studio, Workspace
+from impasto.studio.watch import Watch
+
+FIELDS = {
+    "size": 48,
+    "steps": 4,
+    "levels": 1,
+    "init": "noise",
+    "content_layers": "conv2_1",
+    "style_layers": "conv1_1,conv2_1",
+    "style_losses": "gram",
+    "threads": 1,
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+@dataclass
+class Brush:
+    """Holds whoever paints right after a step, once, until it is let go."""
+
+    step: int
+    held: threading.Event = field(default_factory=threading.Event)
+    free: threading.Event = field(default_factory=threading.Event)
+
+    def wait(self) -> None:
+        assert self.held.wait(PATIENCE)
+
+    def let_go(self) -> None:
+        self.free.set()
+
+
+@pytest.fixture
+def small() -> Recipe:
+    return Recipe().with_changes(**FIELDS)
+
+
+@pytest.fixture
+def pictures(tmp_path, photo, painting):
+    """Paths of a photo (64 x 48) and a painting (56 x 64)."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    PIL.Image.fromarray(quantize(photo)).save(folder / "Mein Hund.png")
+    PIL.Image.fromarray(quantize(painting)).save(folder / "waves.png")
+    return folder / "Mein Hund.png", folder / "waves.png"
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    return Workspace(tmp_path / "studio")
+
+
+@pytest.fixture
+def open_studio(workspace):
+    """Open a studio in the workspace; it is closed at the end of the test."""
+    opened = []
+
+    def start(**options) -> Studio:
+        studio = Studio(workspace, **options)
+        opened.append(studio)
+        return studio
+
+    yield start
+    for studio in opened:
+        studio.close()
+
+
+@pytest.fixture
+def hold_after(monkeypatch, open_studio):
+    """Return a function that makes the next run wait after a step; whatever is held goes on before studios close."""
+    brushes = []
+
+    def hold(step: int) -> Brush:
+        brush = Brush(step)
+        brushes.append(brush)
+        return brush
+
+    hear = Watch.hear
+
+    def heard(self, event):
+        hear(self, event)
+        for brush in brushes:
+            if isinstance(event, Step) and event.step == brush.step and not brush.held.is_set():
+                brush.held.set()
+                assert brush.free.wait(PATIENCE)
+
+    monkeypatch.setattr(Watch, "hear", heard)
+    yield hold
+    for brush in brushes:
+        brush.let_go()
