@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import subprocess
+import sys
 from datetime import datetime
 
 import PIL.Image
@@ -41,6 +43,11 @@ def with_position(path):
     exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.0), 3: "E", 4: (11.0, 34.0, 5.0)}
     PIL.Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(path, exif=exif)
     assert PIL.Image.open(path).getexif().get_ifd(0x8825)
+
+
+def test_the_room_is_loaded_without_gradio():
+    program = "import sys, impasto.studio; sys.exit('gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from impasto.studio.entries import Entry
 from impasto.studio.queue import OnClose, Studio
-from impasto.studio.ticket import Ticket, TicketState
+from impasto.studio.ticket import Ticket
 from impasto.studio.watch import Standing
+from impasto.studio.work import TicketState
 from impasto.studio.workspace import Workspace
 
 __all__ = ["Entry", "OnClose", "Standing", "Studio", "Ticket", "TicketState", "Workspace"]

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from impasto.api import Region, prepare
 from impasto.api.inputs import Source, StyleSource, read_inputs, region_texts
 from impasto.api.prepare import result_size
@@ -50,9 +52,12 @@ def repeat_order(workspace: Workspace, limits: Limits, path: Path, seed: int | N
 
     Raises InputError.
     """
-    folder = RunFolder.open(path)
-    recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
-    return keep(workspace, limits, recipe, folder.inputs())
+    try:
+        folder = RunFolder.open(path)
+        recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
+        return keep(workspace, limits, recipe, folder.inputs())
+    except InputError as error:
+        raise InputError(one_line(error, path)) from None
 
 
 def keep(workspace: Workspace, limits: Limits, recipe: Recipe, inputs: RunInputs) -> Path:
@@ -66,9 +71,12 @@ def keep(workspace: Workspace, limits: Limits, recipe: Recipe, inputs: RunInputs
     path = workspace.new_folder(inputs.content.name, [style.name for style in inputs.styles])
     try:
         RunFolder.create(path, recipe=job.recipe, inputs=inputs).close()
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             path.rmdir()
+        if isinstance(error, InputError):
+            # What follows is advice for the command line.
+            raise InputError(one_line(error, path).partition(";")[0]) from None
         raise
     return path
 
@@ -86,11 +94,13 @@ def check_altered(path: Path, recipe: Recipe) -> None:
 
 def take_up(path: Path) -> None:
     """Let a run that was stopped, failed or interrupted wait again; raises InputError if it is finished or painted."""
-    folder = RunFolder.open(path)
-    status = folder.status
-    if status in ("finished", "running"):
-        raise InputError(f"the run {path.name} is {'finished' if status == 'finished' else 'being painted'}")
-    set_back(path)
+    try:
+        status = RunFolder.open(path).status
+        if status in ("finished", "running"):
+            raise InputError(f"the run {path.name} is {'finished' if status == 'finished' else 'being painted'}")
+        set_back(path)
+    except ImpastoError as error:
+        raise InputError(one_line(error, path)) from None
 
 
 def set_back(path: Path) -> None:
@@ -132,7 +142,7 @@ def note_failure(path: Path, message: str) -> None:
 
 def one_line(error: BaseException, path: Path) -> str:
     """Say what went wrong with a run in one line, without naming folders of this machine."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error):
         return "there was not enough memory: choose a smaller size"
     text: str = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.replace(str(path), path.name).split())[:500] or type(error).__name__

@@ -21,6 +21,7 @@ RUNS: Final = "runs"
 EXPORTS: Final = "exports"
 """What was made to be handed out; a server needs to open no other folder."""
 VOTES: Final = "votes.csv"
+_DELETED: Final = ".deleted-"
 
 _Stamp: TypeAlias = tuple[tuple[int, int] | None, ...]
 
@@ -40,6 +41,9 @@ class Workspace:
             raise InputError(f"{path} is a file, or {RUNS} in it: a studio needs a folder") from None
         except (OSError, ValueError) as error:
             raise InputError(f"cannot make the folder {path}: {getattr(error, 'strerror', None) or error}") from None
+        for doomed in self.runs.glob(f"{_DELETED}*"):
+            # What a kill left of a deletion.
+            shutil.rmtree(doomed, ignore_errors=True)
         self._known: dict[Path, tuple[_Stamp, Entry]] = {}
 
     def new_folder(self, content: str, styles: Sequence[str]) -> Path:
@@ -89,7 +93,7 @@ class Workspace:
         lock.acquire()
         try:
             # Gone at once for everybody else, whatever happens while its files are removed.
-            doomed = path.rename(self.runs / f".deleted-{secrets.token_hex(8)}")
+            doomed = path.rename(self.runs / f"{_DELETED}{secrets.token_hex(8)}")
         except OSError as error:
             raise InputError(f"cannot delete {name}: {error.strerror or error}") from None
         finally:
