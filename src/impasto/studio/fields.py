@@ -129,9 +129,9 @@ def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
     above = next((part.gt for part in flat if isinstance(part, Gt)), None)
     below = next((part.lt for part in flat if isinstance(part, Lt)), None)
     if low is None and above is not None:
-        low = above + 1e-6
+        low = float(above) + 1e-6  # type: ignore[arg-type]
     if high is None and below is not None:
-        high = below - 1e-6
+        high = float(below) - 1e-6  # type: ignore[arg-type]
     return _number(low), _number(high)
 
 

@@ -1,0 +1,115 @@
+"""What passes between the widgets and the queue: orders one way, pictures and words the other."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from impasto.errors import ImpastoError
+from impasto.painting.estimate import clock
+from impasto.recipe import Recipe
+from impasto.runs import RunFolder
+from impasto.studio import Studio, Ticket
+from impasto.studio.page import drawing
+from impasto.studio.texts import say
+
+_PATIENCE: Final = 0.5
+"""Seconds after which the page looks again, if nothing was told before."""
+
+ENDED: Final = frozenset({"finished", "stopped", "failed"})
+
+
+def language(request: gr.Request | None) -> str:
+    """Return the language that a browser asks for first."""
+    headers = getattr(request, "headers", None)
+    return "" if headers is None else headers.get("accept-language", "")
+
+
+def explained(error: ImpastoError, tongue: str) -> gr.Error:
+    """Return an error as the page shows it: one line, no traceback."""
+    return gr.Error(say(tongue, "failed", message=str(error)), duration=12, print_exception=False)
+
+
+def styles_of(
+    built_in: Sequence[str] | None, own: Sequence[Any] | None, mix: float
+) -> tuple[list[str], tuple[float, ...]]:
+    """Return the styles that were chosen, in their order, and how they are mixed; nothing for one alone."""
+    styles = [*(built_in or ()), *(_path(item) for item in own or ())]
+    if len(styles) < 2:
+        return styles, ()
+    rest = (100.0 - mix) / (len(styles) - 1)
+    return styles, (float(mix), *(rest,) * (len(styles) - 1))
+
+
+def _path(item: Any) -> str:
+    """Return the file of a gallery's item, which may come with a caption."""
+    return str(item[0] if isinstance(item, (list, tuple)) else item)
+
+
+def follow(studio: Studio, name: str | None, tongue: str) -> Iterator[tuple[Any, Any]]:
+    """Yield canvas and status of a run whenever there is something new, until it ends."""
+    ticket = studio.ticket(name) if name else None
+    if ticket is None:
+        yield drawing.canvas(None, say(tongue, "empty")), ""
+        return
+    version = news = -1
+    with ticket.watch():
+        while True:
+            ended = ticket.state in ENDED
+            yield _canvas(ticket, version, tongue), below(ticket, tongue)
+            version = ticket.version
+            if ended:
+                return
+            news = ticket.wait_for_news(news, _PATIENCE)
+
+
+def _canvas(ticket: Ticket, seen: int, tongue: str) -> Any:
+    """Return the canvas if there is a picture that was not seen yet, or a word while there is none."""
+    if ticket.version == seen and ticket.state not in ENDED:
+        return gr.skip()
+    return drawing.canvas(ticket.frame(), told(ticket, tongue))
+
+
+def below(ticket: Ticket, tongue: str) -> str:
+    """Return the line below the canvas."""
+    standing = ticket.progress()
+    share = standing.step / standing.steps if standing.steps else 0.0
+    return drawing.status(told(ticket, tongue), share, ticket.losses().get("total", []), say(tongue, "loss"))
+
+
+def told(ticket: Ticket, tongue: str) -> str:
+    """Say how a run stands, in one line."""
+    standing, state = ticket.progress(), ticket.state
+    if state == "failed":
+        return say(tongue, "failed", message=ticket.message)
+    if state == "waiting":
+        return say(tongue, "next") if ticket.place <= 1 else say(tongue, "waiting", place=ticket.place - 1)
+    counted = {"step": f"{standing.step:,}", "steps": f"{standing.steps:,}"}
+    if state in ("finished", "stopped", "paused"):
+        return say(tongue, state, **counted)
+    if not standing.step:
+        return say(tongue, "starting")
+    return say(
+        tongue,
+        "painting",
+        level=standing.level,
+        levels=standing.levels,
+        width=standing.width,
+        height=standing.height,
+        left="…" if standing.seconds_left is None else clock(standing.seconds_left),
+        **counted,
+    )
+
+
+def recipe_of(path: Path) -> Recipe:
+    """Return the recipe of a run folder as it is now; raises InputError."""
+    return RunFolder.open(path).recipe
+
+
+def words_of(path: Path) -> tuple[str, str]:
+    """Return the command and the Python call that paint a run's picture; raises InputError."""
+    folder = RunFolder.open(path)
+    content, styles = folder.input_names
+    portable = folder.recipe.with_changes(device="auto", threads=None, max_megapixels=Recipe().max_megapixels)
+    return portable.as_command(content, *styles), portable.as_python(content, *styles)
