@@ -29,7 +29,7 @@ FIELDS = {
 
 @dataclass
 class Brush:
-    """Holds whoever paints right after a step, once, until it is let go."""
+    """Holds whoever paints right after a step, once, until it is let go; step 0: before the first one."""
 
     step: int
     held: threading.Event = field(default_factory=threading.Event)
@@ -92,7 +92,8 @@ def hold_after(monkeypatch, open_studio):
     def heard(self, event):
         hear(self, event)
         for brush in brushes:
-            if isinstance(event, Step) and event.step == brush.step and not brush.held.is_set():
+            step = event.step if isinstance(event, Step) or not getattr(event, "step", 1) else None
+            if step == brush.step and not brush.held.is_set():
                 brush.held.set()
                 assert brush.free.wait(PATIENCE)
 

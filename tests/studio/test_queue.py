@@ -144,6 +144,18 @@ def test_a_run_that_is_stopped_keeps_its_picture_and_goes_on_later_to_the_same_e
         studio.go_on(ticket.name)
 
 
+@pytest.mark.parametrize("end", [Ticket.stop, Ticket.cancel])
+def test_of_a_run_that_ends_before_its_first_step_nothing_stays(studio, pictures, small, hold_after, end):
+    brush = hold_after(0)
+    ticket = studio.submit(*pictures, small)
+    brush.wait()
+    end(ticket)
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    assert (ticket.state, ticket.result(), ticket.frame()) == ("stopped", None, None)
+    assert studio.entries() == []
+
+
 def test_a_run_that_should_go_on_and_is_then_cancelled_is_as_it_was(studio, pictures, small, hold_after):
     brush = hold_after(2)
     ticket = studio.submit(*pictures, small)

@@ -115,7 +115,7 @@ class Ticket(Work):
     def pause(self) -> None:
         """Wait before the next step until `resume`; meanwhile others are painted."""
         with self._turn:
-            if self._ended is None and self._wish is None:
+            if self._ended is None and not self._ends:
                 self._paused = True
                 if self._run is not None:
                     self._run.pause()
@@ -131,11 +131,11 @@ class Ticket(Work):
 
     def stop(self) -> None:
         """End after the step that is being done and keep what is there; of nothing painted nothing stays."""
-        self._end_by("stop")
+        self._end()
 
     def cancel(self) -> None:
-        """Leave the queue, or end as by `stop`; the run's folder goes away if nothing was painted."""
-        self._end_by("cancel")
+        """Leave the queue; what is painted already is kept as by `stop`, or else the run's folder goes away."""
+        self._end()
 
     def change(self, **fields: Any) -> None:
         """Change fields of the recipe: while it is painted weights and the like, which count from the next step on.
@@ -173,7 +173,7 @@ class Ticket(Work):
 
     def _leave_if_alone(self) -> None:
         if self._abandoned and not self._watchers and self._cancels_on_close:
-            self._end_by("cancel")
+            self._end()
 
 
 def _read(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:

@@ -40,7 +40,7 @@ class Work:
         self._run: api.Run | None = None
         self._ended: Literal["finished", "stopped", "failed"] | None = None
         self._in_hand = self._paused = self._aside = False
-        self._wish: Literal["stop", "cancel"] | None = None
+        self._ends = False
         self._changes: dict[str, Any] = {}
         self._failure = ""
         self._watch = Watch(self._recipe.steps)
@@ -118,7 +118,7 @@ class Work:
             if self._changes:
                 changes, self._changes = self._changes, {}
                 run.change(**changes)
-            if self._wish or self._aside:
+            if self._ends or self._aside:
                 run.stop()
             elif self._paused:
                 run.pause()
@@ -126,14 +126,14 @@ class Work:
     def _put_down(self, reason: StopReason, steps: int) -> None:
         with self._turn:
             try:
-                if reason == "stopped" and self._wish is None:
+                if reason == "stopped" and not self._ends:
                     # Not by the person: the log must not say so.
                     set_back(self.path)
                 else:
                     self._ended = "stopped" if reason == "stopped" else "finished"
             except ImpastoError as error:
                 self._failure, self._ended = one_line(error, self.path), "failed"
-            if self._ended == "stopped" and self._wish == "cancel" and not steps:
+            if self._ended == "stopped" and not steps:
                 shutil.rmtree(self.path, ignore_errors=True)
             self._let_go()
 
@@ -155,11 +155,11 @@ class Work:
 
     # -- for those who hold the lock -----------------------------------------------------------------------------------
 
-    def _end_by(self, wish: Literal["stop", "cancel"]) -> None:
+    def _end(self) -> None:
         with self._turn:
             if self._ended is not None:
                 return
-            self._wish, self._paused = wish, False
+            self._ends, self._paused = True, False
             if not self._in_hand:
                 self._failure, self._ended = give_up(self.path), "stopped"
             elif self._run is not None:
