@@ -6,12 +6,12 @@ PEERS := .venv-peers
 TORCHVISION := .venv-torchvision
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-long test-torchvision check bench quality peers plates clean
+.PHONY: demo test test-long test-torchvision check bench quality peers plates browser clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/impasto demo
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp | browser
 	$(BIN)/python -m pytest -n 2
 
 test-long: $(VENV)/dev.stamp
@@ -50,6 +50,12 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[demo,score,study,heic,masks,dev]'
 	touch $@
+
+# The tests open the reports in Chromium. Where it cannot be installed they are skipped, which fails the run of .ci/run.
+browser:
+	@command -v chromium >/dev/null || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+		|| echo "chromium could not be installed: the tests of the reports need it" >&2
 
 # The programs that quality.py compares with, in an environment of their own.
 $(PEERS)/peers.stamp: benchmarks/peers/requirements.txt

@@ -175,8 +175,8 @@ def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
     listed = re.findall(r"^│ ([a-z]+) ", capfd.readouterr().out, flags=re.MULTILINE)
     assert listed
     assert all(f"impasto {command}" in README or command == "demo" for command in listed)
-    for command in ("stylize", "score"):
-        main([command, "--help"])
+    for command in ("stylize", "score", "study iterations", "study seeds", "study custom"):
+        main([*command.split(), "--help"])
     known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
     assert set(map(flag_of, Recipe.model_fields)) <= known
     assert set(re.findall(r"--[a-z][a-z-]*", README)) <= known

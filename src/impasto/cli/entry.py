@@ -52,7 +52,7 @@ def _explain(error: Exception) -> int:
         return USAGE
     if isinstance(error, ImpastoError):
         warn(str(error))
-    elif _is_out_of_memory(error):
+    elif is_out_of_memory(error):
         warn("there is not enough memory to paint this: choose a smaller --size (or --precision bf16)")
     elif isinstance(error, OSError):
         warn(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
@@ -81,7 +81,7 @@ def _is_pydantic(error: Exception) -> bool:
     return isinstance(error, ValidationError)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Tell whether it is the way of Python, NumPy or torch to say that memory has run out."""
     on_processor = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or on_processor

@@ -9,7 +9,7 @@ from impasto.api import Run, keep_memory
 from impasto.api.prepare import result_size
 from impasto.cli.console import is_stdio, say, say_json, warn
 from impasto.cli.display import Display, make_display
-from impasto.cli.entry import DONE, FAILED, STOPPED
+from impasto.cli.entry import DONE, FAILED, STOPPED, is_out_of_memory
 from impasto.cli.options import Telling
 from impasto.cli.signals import first_signal_calls
 from impasto.errors import InputError, RunError
@@ -46,9 +46,11 @@ def conduct(
     with first_signal_calls(watch.stop), make_display(Estimate(watch.levels), quiet=telling.quiet) as display:
         watch.follow(display)
     if watch.is_stopping:
-        warn(f"stopped: the same command goes on; what is there is in {path}")
-        return STOPPED
-    findings = write_report(study, content, style)
+        return _stopped(path)
+    try:
+        findings = write_report(study, content, style)
+    except KeyboardInterrupt:
+        return _stopped(path)
     report = path / "report.html"
     if not telling.quiet:
         for sentence in EXPERIMENTS[name].says(findings):
@@ -58,7 +60,12 @@ def conduct(
         say_json({"path": str(report), "pictures": _finite(looks)})
     else:
         say(str(report))
-    return FAILED if watch.failed else DONE
+    return FAILED if study.failed() else DONE
+
+
+def _stopped(path: Path) -> int:
+    warn(f"stopped: the same command goes on; what is there is in {path}")
+    return STOPPED
 
 
 class _Watch:
@@ -66,7 +73,6 @@ class _Watch:
 
     def __init__(self, study: "StudyFolder") -> None:
         self.is_stopping = False
-        self.failed = False
         self._study = study
         self._run: Run | None = None
         self._waiting = [cell for cell in study.plan.cells if not study.is_finished(cell)]
@@ -110,10 +116,11 @@ class _Watch:
                 display.show(event)
         try:
             run.wait()
-        except RunError as error:
+        except Exception as error:
             # One run of a grid may well be beyond what can be painted; the others are worth having.
-            self.failed = True
-            display.note(f"{cell.caption} failed: {error}")
+            if not isinstance(error, RunError) and not is_out_of_memory(error):
+                raise
+            display.note(f"{cell.caption} failed: {str(error) or 'there is not enough memory'}")
 
 
 def _size(study: "StudyFolder", cell: "Cell") -> tuple[int, int]:

@@ -218,7 +218,12 @@ def _conduct(
     flags: RecipeFlags | None,
     **options: Any,
 ) -> int:
+    said = set() if flags is None else flags.model_fields_set
+    # A file states every field; what the study itself sets holds over it, but not over a flag.
+    own = {word.partition("=")[0].strip().replace("-", "_") for word in options.get("vary") or ()}
+    own |= {"steps"} if "at" in options else set()
     told = stated(common.recipe, common.from_, flags)
+    told = {field: value for field, value in told.items() if field in said or field not in own}
 
     from impasto.cli.laboratory import conduct
 

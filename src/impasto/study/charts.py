@@ -29,6 +29,9 @@ def loss_chart(curve: Curve, title: str) -> str:
         chosen = np.asarray(values, dtype=float)[places]
         if np.nanmax(chosen, initial=0.0) > 0:
             axes.plot(steps, np.where(chosen > 0, chosen, np.nan), label=name, linewidth=2 if name == "total" else 1.2)
+    if not axes.lines:
+        axes.text(0.5, 0.5, "no loss above 0", transform=axes.transAxes, ha="center", color=_TEXT)
+        return _svg(figure)
     axes.set_yscale("log")
     _count_steps(axes, curve.steps)
     axes.legend(frameon=False, fontsize=8)
@@ -42,7 +45,9 @@ def figure_charts(rows: Mapping[str, Sequence[Look]], style: Mapping[str, float]
         figure, axes = _panel(column)
         for name, looks in rows.items():
             values = [look.figures[column] for look in looks]
-            axes.plot([look.step for look in looks], values, marker="o", markersize=3.5, label=name or None)
+            # A run that failed at once has no step to be drawn at.
+            steps = [look.step or math.nan for look in looks]
+            axes.plot(steps, values, marker="o", markersize=3.5, label=name or None)
         if column in style:
             axes.axhline(style[column], color="0.5", linestyle=":", linewidth=1.2, label="the style")
         _count_steps(axes, [look.step for looks in rows.values() for look in looks])
@@ -92,7 +97,7 @@ def _panel(title: str) -> tuple[Figure, Any]:
 def _count_steps(axes: Any, steps: Sequence[int]) -> None:
     """Let the axis across count steps, on a logarithmic scale with round numbers."""
     axes.set_xscale("log")
-    first, last = max(1, min(steps, default=1)), max(steps, default=1)
+    first, last = max(1, min(steps, default=1)), max(1, max(steps, default=1))
     marks = [10**power for power in range(math.floor(math.log10(first)), math.floor(math.log10(last)) + 1)]
     marks = [mark for mark in marks if first <= mark <= last]
     if len(marks) < 2:

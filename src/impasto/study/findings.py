@@ -24,6 +24,8 @@ COLUMNS: Final[dict[str, str]] = {
 }
 """The figures of a picture, and what each tells."""
 
+UNJUDGED: Final = "The pictures have no scores: they are too small, or the networks that judge are not installed."
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
@@ -114,6 +116,22 @@ class Experiment:
 def best(looks: Sequence[Look], column: str) -> Look:
     """Return the picture with the lowest figure."""
     return min(looks, key=lambda look: look.figures[column] if math.isfinite(look.figures[column]) else math.inf)
+
+
+def judged(looks: Sequence[Look]) -> bool:
+    """Tell whether any picture has scores; very small ones have none."""
+    return any(math.isfinite(look.figures["style"]) for look in looks)
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return the quotient of two figures; nothing over nothing is 1, anything else over nothing unknown.
+
+    >>> ratio(1.0, 4.0), ratio(0.0, 0.0), ratio(1.0, 0.0)
+    (0.25, 1.0, nan)
+    """
+    if whole:
+        return part / whole
+    return math.nan if part else 1.0
 
 
 def percent(share: float) -> str:

@@ -1,6 +1,8 @@
 """The folder of a study: one run folder for each of its runs, so that it goes on where it was interrupted."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +41,10 @@ class StudyFolder:
         """Tell whether a run has come to its end, or has failed for good."""
         return (self._of(cell) / RUN_HEADER).exists() and self.run(cell).status in ("finished", "failed")
 
+    def failed(self) -> bool:
+        """Tell whether any run has failed, now or in an earlier call."""
+        return any(self.run(cell).status == "failed" for cell in self.plan.cells)
+
     def begin(self, cell: Cell, on_event: Listener | None = None) -> api.Run:
         """Start a run in the background, or go on with it."""
         folder = self._of(cell)
@@ -63,19 +69,36 @@ class StudyFolder:
         return inputs
 
     def _take(self, header: dict[str, Any]) -> None:
-        file = self.path / HEADER
-        try:
-            if file.exists():
-                if json.loads(file.read_text(encoding="utf-8")) != header:
-                    raise InputError(f"{self.path} holds another study: choose another folder with --out")
-                return
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-                raise InputError(f"{self.path} is not an empty folder: choose another with --out")
+        known = self._known()
+        if known is not None:
+            if known != header:
+                raise InputError(f"{self.path} holds another study: choose another folder with --out")
+            return
+        with self._told():
+            is_taken = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
+        if is_taken:
+            raise InputError(f"{self.path} is not an empty folder: choose another with --out")
+        with self._told():
             self.path.mkdir(parents=True, exist_ok=True)
-            atomic_write(file, (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode())
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "study.json is damaged"
-            raise InputError(f"cannot keep the study in {self.path}: {reason}; choose another with --out") from None
+            atomic_write(self.path / HEADER, (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+
+    def _known(self) -> Any:
+        """Return what the folder says of itself, or None if it says nothing."""
+        file = self.path / HEADER
+        with self._told():
+            try:
+                return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+            except ValueError:
+                raise InputError(f"{file} is damaged: choose another folder with --out") from None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"cannot keep the study in {self.path}: {error.strerror}; choose another with --out"
+            ) from None
 
 
 def _header(plan: Plan, inputs: RunInputs) -> dict[str, Any]:

@@ -72,7 +72,8 @@ def _number(value: Any) -> float:
 def _picture(folder: RunFolder, curve: Curve, shot: Shot) -> tuple[UInt8[np.ndarray, "_h _w 3"], int, str]:
     """Return a picture, the step it is of, and why there is no better one."""
     done = curve.steps[-1] if curve.steps else 0
-    problem = next((line["message"] for line in folder.events() if line["type"] == "failed"), "")
+    failures = [line["message"] or "the run ended early" for line in folder.events() if line["type"] == "failed"]
+    problem = failures[-1] if failures else ""
     snapshot = folder.path / "snapshots" / f"{shot.step:06d}.png"
     ends = [folder.path / "result.png", folder.path / "latest.png"]
     for file, step in [(snapshot, shot.step), *((end, done) for end in ends)]:

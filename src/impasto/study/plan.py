@@ -42,7 +42,8 @@ class Row:
 class Plan:
     """All runs of a study, in the order in which they are painted, and the rows in which they are shown.
 
-    `preset` is what the recipes began with, if that was one for all, and `options` what the person chose beside it.
+    `preset` is what the recipes began with, if that was one for all; `options` is what the person chose beside it, and
+    `stated` are the fields that were stated for recipes that began with several.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Plan:
     options: Mapping[str, str] = field(default_factory=dict)
     preset: str | None = None
     base: Recipe | None = None
+    stated: tuple[str, ...] = ()
 
     def cell(self, key: str) -> Cell:
         """Return the run of that key."""
@@ -94,12 +96,17 @@ def read_steps(text: str) -> tuple[int, ...]:
     >>> read_steps("100, 10,1_000")
     (10, 100, 1000)
     """
-    return tuple(sorted(set(_numbers(text, int, "--at is a list of steps such as 10,100,1000", least=1))))
+    return tuple(sorted(set(_numbers(text, int, "--at is a list of steps such as 10,100,1000", least=1.0))))
 
 
 def read_ratios(text: str) -> tuple[float, ...]:
-    """Read a list of ratios of content to style as in `1e-4,1e-3`; raises InputError in one line."""
-    return tuple(dict.fromkeys(_numbers(text, float, "--ratios is a list of numbers such as 1e-4,1e-3", least=1e-12)))
+    """Read a list of ratios of content to style, each once, to six digits; raises InputError in one line.
+
+    >>> read_ratios("1e-4, 1e-3,0.001")
+    (0.0001, 0.001)
+    """
+    numbers = _numbers(text, float, "--ratios is a list of numbers such as 1e-4,1e-3", least=1e-12)
+    return tuple(dict.fromkeys(float(f"{number:g}") for number in numbers))
 
 
 def _numbers(text: str, kind: Callable[[str], Any], form: str, *, least: float) -> list[Any]:

@@ -5,7 +5,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,12 +13,13 @@ from jinja2 import Environment, StrictUndefined
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, contact_sheet, encode_picture, fit, quantize, resize, write_picture
-from impasto.recipe import PRESETS
+from impasto.recipe import PRESETS, Recipe
 from impasto.study.charts import figure_charts, heat, loss_chart, trade_chart
 from impasto.study.experiments import EXPERIMENTS
 from impasto.study.findings import COLUMNS, Findings, Look, Strip
 from impasto.study.folder import REPORT, StudyFolder
 from impasto.study.looking import look_at
+from impasto.study.plan import Plan
 from impasto.study.tables import figures_csv, steps_csv
 
 PICTURES: Final = "pictures"
@@ -108,9 +109,18 @@ def study_command(findings: Findings, content: str, style: str) -> str:
     if plan.preset is not None:
         words += ["--preset", plan.preset]
     if plan.base is not None:
-        base = PRESETS[plan.preset or "default"]
-        words += plan.base.flags(plan.base.changes_from(base))
+        words += plan.base.flags(_stated(plan, plan.base))
     return shlex.join(words)
+
+
+def _stated(plan: Plan, base: Recipe) -> dict[str, Any]:
+    """Return the fields that were stated over the presets, as they can be said in one breath."""
+    if plan.preset is None:
+        fields = base.model_dump(mode="json")
+        return {name: fields[name] for name in plan.stated}
+    changes = base.changes_from(PRESETS[plan.preset])
+    both = "strength" in changes and {"content_weight", "style_weight"} & set(changes)
+    return base.balanced().changes_from(PRESETS[plan.preset]) if both else changes
 
 
 def _shown(look: Look, caption: str) -> _Shown:

@@ -9,7 +9,7 @@ from impasto.errors import InputError
 from impasto.networks import NETWORKS
 from impasto.recipe import INITS, Recipe, resolve
 from impasto.recipe.fields import Pooling, StyleLoss
-from impasto.study.findings import Experiment, Findings, best
+from impasto.study.findings import UNJUDGED, Experiment, Findings, best, judged, ratio
 from impasto.study.plan import Cell, Plan, Stated, row_of
 
 Changes = Mapping[str, Mapping[str, Any]]
@@ -87,10 +87,12 @@ def says(findings: Findings) -> list[str]:
         f"Most of the photo is kept by {kept.cell.caption} (content {kept.figures['content']:.3f}).",
         f"Most of the style is taken by {taken.cell.caption} (style {taken.figures['style']:.3f}).",
     ]
+    if not judged(looks):
+        said = [UNJUDGED]
     if findings.plan.name in ("init", "optimizers"):
         lowest = best(looks, "loss")
         ratios = ", ".join(
-            f"{look.cell.caption} x {look.figures['loss'] / lowest.figures['loss']:.2f}" for look in looks
+            f"{look.cell.caption} x {ratio(look.figures['loss'], lowest.figures['loss']):.2f}" for look in looks
         )
         said.append(f"All have the same objective; the loss at the end, as a multiple of the lowest: {ratios}.")
     return said

@@ -6,7 +6,7 @@ import numpy as np
 
 from impasto.errors import InputError
 from impasto.recipe import resolve
-from impasto.study.findings import Experiment, Findings, Map, Strip, best, percent
+from impasto.study.findings import UNJUDGED, Experiment, Findings, Map, Strip, best, judged, percent, ratio
 from impasto.study.maps import content_maps
 from impasto.study.plan import Cell, Plan, Stated, read_steps, snapshots_of
 
@@ -27,7 +27,7 @@ def plan(stated: Stated, preset: str | None = None, *, at: str = AT) -> Plan:
         question="One picture, looked at again and again while it is painted.",
         cells=(cell,),
         rows=(snapshots_of("run", "", steps),),
-        options={"at": at},
+        options={"at": ",".join(map(str, steps))},
         preset=preset or "paper",
         base=base,
     )
@@ -38,14 +38,16 @@ def says(findings: Findings) -> list[str]:
     looks, curve = findings.row(0), findings.curves["run"]
     said = []
     for before, after in pairwise(looks):
-        change, share = after.figures["change"], after.figures["loss"] / before.figures["loss"]
+        change, share = after.figures["change"], ratio(after.figures["loss"], before.figures["loss"])
         said.append(
             f"From {before.step:,} to {after.step:,} steps the picture changed by {change:.1f} grey levels on average, "
             f"and the loss went to {percent(share)} of what it was."
         )
     kept, taken = best(looks, "content"), best(looks, "style")
     said.append(
-        f"Most of the photo was there after {kept.step:,} steps (content {kept.figures['content']:.3f}), "
+        UNJUDGED
+        if not judged(looks)
+        else f"Most of the photo was there after {kept.step:,} steps (content {kept.figures['content']:.3f}), "
         f"most of the style after {taken.step:,} (style {taken.figures['style']:.3f})."
     )
     refused = sum(not improved for improved in curve.improved)

@@ -1,7 +1,7 @@
 """`study layers`: figure 3 of the paper; rows are growing sets of style layers, columns ratios of content to style."""
 
 from impasto.recipe import Recipe, resolve
-from impasto.study.findings import Experiment, Findings, best
+from impasto.study.findings import UNJUDGED, Experiment, Findings, best, judged
 from impasto.study.plan import Cell, Plan, Row, Shot, Stated, check_count, read_ratios
 
 RATIOS = "1e-5,1e-4,1e-3,1e-2"
@@ -9,7 +9,8 @@ RATIOS = "1e-5,1e-4,1e-3,1e-2"
 
 def plan(stated: Stated, preset: str | None = None, *, ratios: str = RATIOS, yes: bool = False) -> Plan:
     """Plan a run for every set of layers and every ratio."""
-    base = resolve(preset or "paper", dict(stated))
+    # A dial beside the weights would turn the ratios.
+    base = resolve(preset or "paper", dict(stated)).balanced()
     columns, sets = read_ratios(ratios), growing(base)
     check_count(len(columns) * len(sets), confirmed=yes)
     rows, cells = [], []
@@ -32,20 +33,25 @@ def plan(stated: Stated, preset: str | None = None, *, ratios: str = RATIOS, yes
 
 
 def growing(recipe: Recipe) -> list[tuple[str, ...]]:
-    """Return the recipe's first style layer, its first two, and so on to all."""
-    names = tuple(recipe.style_layer_weights)
-    return [names[: count + 1] for count in range(len(names))]
+    """Return the recipe's first style layer, its first two, and so on to all, with the weights stated for them."""
+    return [recipe.style_layers[: count + 1] for count in range(len(recipe.style_layers))]
 
 
 def called(layers: tuple[str, ...]) -> str:
     """Return the name of a growing set of layers."""
-    return layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
+    first, last = name_of(layers[0]), name_of(layers[-1])
+    return first if len(layers) == 1 else f"{first} to {last}"
+
+
+def name_of(layer: str) -> str:
+    """Return a layer's name without its weight."""
+    return layer.partition("=")[0]
 
 
 def _cell(base: Recipe, layers: tuple[str, ...], ratio: float) -> Cell:
     recipe = base.with_changes(style_layers=layers, content_weight=ratio * base.style_weight)
     return Cell(
-        key=f"{layers[-1]}-{ratio:g}",
+        key=f"{name_of(layers[-1])}-{ratio:g}",
         caption=f"{called(layers)}, {ratio:g}",
         recipe=recipe,
         varied={"style_layers": ",".join(layers), "ratio": ratio},
@@ -54,6 +60,8 @@ def _cell(base: Recipe, layers: tuple[str, ...], ratio: float) -> Cell:
 
 def says(findings: Findings) -> list[str]:
     """Say what depth and ratio did to content and style."""
+    if not judged(findings.all()):
+        return [UNJUDGED]
     said = []
     shallow, deep = findings.row(0), findings.row(len(findings.plan.rows) - 1)
     for one, other in ((shallow, "shallowest"), (deep, "deepest")):

@@ -1,10 +1,11 @@
 """`study longrun`: recipes side by side over 10,000 and 100,000 steps, and what becomes of color and content."""
 
+import math
 from typing import Final
 
 from impasto.errors import InputError
 from impasto.recipe import PRESETS, Recipe, resolve
-from impasto.study.findings import Curve, Experiment, Findings, Look
+from impasto.study.findings import Curve, Experiment, Findings, Look, ratio
 from impasto.study.plan import Cell, Plan, Stated, read_steps, snapshots_of
 
 AT: Final = "10,30,100,300,1000,3000,10000,30000,100000"
@@ -46,8 +47,9 @@ def plan(stated: Stated, preset: str | None = None, *, at: str = AT, recipes: st
         "100,000 the picture polarises. Every step was done: steps.csv has one line for each.",
         cells=tuple(cells),
         rows=tuple(snapshots_of(cell.key, cell.caption, steps) for cell in cells),
-        options={"at": at, "recipes": recipes},
-        base=resolve("default", _USUAL, dict(stated)),
+        options={"at": ",".join(map(str, steps)), "recipes": ",".join(names)},
+        base=resolve("default", dict(stated)),
+        stated=tuple(stated),
     )
 
 
@@ -105,8 +107,10 @@ def _settled(looks: list[Look]) -> Look:
 def _rises(curve: Curve) -> str:
     """Say whether the loss, once all levels have begun, ever rose for good."""
     last = [loss for loss, level in zip(curve.losses, curve.levels, strict=True) if level == curve.levels[-1]]
-    lowest = min(last)
-    return f"{100 * (last[-1] / lowest - 1):.2f} % above its lowest value"
+    known = [loss for loss in last if math.isfinite(loss)]
+    if not known:
+        return "it never had a finite value"
+    return f"{100 * (ratio(known[-1], min(known)) - 1):.2f} % above its lowest value"
 
 
 EXPERIMENT = Experiment(plan=plan, says=says, against="steps")

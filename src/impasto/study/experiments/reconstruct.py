@@ -1,7 +1,7 @@
 """`study reconstruct`: figure 1 of the paper; a picture rebuilt from what single layers know of it."""
 
 from impasto.recipe import resolve
-from impasto.study.experiments.layers import called, growing
+from impasto.study.experiments.layers import called, growing, name_of
 from impasto.study.findings import Experiment, Findings
 from impasto.study.measures import difference
 from impasto.study.plan import Cell, Plan, Stated, row_of
@@ -21,7 +21,7 @@ def plan(stated: Stated, preset: str | None = None) -> Plan:
     ]
     styles = [
         Cell(
-            key=f"style-{layers[-1]}",
+            key=f"style-{name_of(layers[-1])}",
             caption=called(layers),
             recipe=base.with_changes(style_layers=layers, content_weight=0.0),
             varied={"style_layers": ",".join(layers)},

@@ -67,7 +67,9 @@ def says(findings: Findings) -> list[str]:
 
 def strips(findings: Findings) -> list[Strip]:
     """Show which places differ from run to run."""
-    runs = findings.row(0)[:-1]
+    runs = [run for run in findings.row(0)[:-1] if not run.problem]
+    if len(runs) < 2:
+        return []
     varies = spread([run.floats for run in runs]) * 255
     return [
         Strip(
