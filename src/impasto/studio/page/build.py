@@ -1,6 +1,6 @@
 """Puts the page together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -13,8 +13,9 @@ from impasto.recipe import PRESETS
 from impasto.studio import Studio
 from impasto.studio.fields import widgets
 from impasto.studio.page import drawing, history
-from impasto.studio.page.callbacks import explained, follow, language, styles_of
+from impasto.studio.page.callbacks import ENDED, Watching, explained, follow, language, steering, styles_of
 from impasto.studio.page.compare import Compare
+from impasto.studio.page.endpoint import add_endpoint, keep_private
 from impasto.studio.page.finished import Finished
 from impasto.studio.page.history import History
 from impasto.studio.page.regions import Regions, regions_of
@@ -42,6 +43,8 @@ def build_page(studio: Studio) -> Page:
         title=ENGLISH["title"], analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
     ) as blocks:
         _Builder(studio, i18n, blocks)
+        add_endpoint(studio)
+    keep_private(blocks)
     css = (files("impasto.studio.page") / "page.css").read_text(encoding="utf-8")
     return Page(blocks=blocks, i18n=i18n, css=f"{css}\n{drawing.wall_css()}", theme=_theme())
 
@@ -85,6 +88,7 @@ class _Builder:
         self._studio = studio
         self.blocks = blocks
         self.current = gr.State(None)
+        self.watching = Watching(studio)
         gr.Markdown(text("title"), elem_id="title")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(text("paint"), id="paint"), gr.Row(elem_id="bench"):
@@ -139,16 +143,32 @@ class _Builder:
         self.canvas = gr.HTML(drawing.canvas(None, ""), elem_id="canvas", padding=False)
         self.status = gr.HTML("", elem_id="status", padding=False)
         with gr.Row(elem_id="steering"):
-            self.pause = gr.Button(text("pause"), elem_id="pause")
-            self.resume = gr.Button(text("resume"), elem_id="resume")
-            self.stop = gr.Button(text("stop"), variant="stop", elem_id="stop")
-            self.again = gr.Button(text("again"), elem_id="again")
+            self.pause = gr.Button(text("pause"), size="md", elem_id="pause", interactive=False)
+            self.resume = gr.Button(text("resume"), size="md", elem_id="resume", interactive=False)
+            self.stop = gr.Button(text("stop"), variant="stop", size="md", elem_id="stop", interactive=False)
+            self.again = gr.Button(text("again"), size="md", elem_id="again")
         self.finished = Finished(self._studio, text)
 
     # -- what they do --------------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        quick: Any = {"queue": False, "show_progress": "hidden"}
+        self._connect_orders()
+        self._connect_steering()
+        shown = [self.strength, self.colors, self.size, self.settings.preset, *self.settings.fields]
+        self.settings.preset.input(
+            self._preset, [self.settings.preset], shown[:2] + self.settings.fields, queue=False, show_progress="hidden"
+        )
+        self.history.load.click(self._load, [self.history.chosen], shown, show_progress="hidden")
+        self.dropped.upload(self._restore, [self.dropped], shown, show_progress="hidden")
+        self.history_tab.select(
+            self.history.listed, None, [self.history.gallery, self.history.names], show_progress="hidden"
+        )
+        self.compare_tab.select(self.compare.choices, None, [self.compare.which], show_progress="hidden")
+        self.blocks.load(self._greet, None, [self.canvas], queue=False, show_progress="hidden")
+        self.blocks.unload(self.watching.leave)
+
+    def _connect_orders(self) -> None:
+        """Whoever orders a picture follows it, and then sees it finished."""
         ordered = self.paint.click(
             self._order,
             [self.photo, self.styles, self.own, self.crop, self.mix, self.strength, self.colors, self.size,
@@ -167,10 +187,14 @@ class _Builder:
             begun.success(
                 self._follow,
                 [self.current],
-                [self.canvas, self.status],
+                [self.canvas, self.status, self.pause, self.resume, self.stop],
                 show_progress="hidden",
                 concurrency_limit=_EVERYBODY,
             ).then(self.finished.shown, [self.current], self.finished.outputs, show_progress="hidden")
+
+    def _connect_steering(self) -> None:
+        """Let widgets act on the picture that is being painted, and on each other."""
+        quick: Any = {"queue": False, "show_progress": "hidden"}
         for button, wish in ((self.pause, "pause"), (self.resume, "resume"), (self.stop, "stop")):
             button.click(lambda name, wish=wish: self._steer(name, wish), [self.current], None, **quick)
         for slider, field in ((self.strength, "strength"), (self.colors, "color_strength")):
@@ -184,16 +208,7 @@ class _Builder:
         chosen: list[Any] = [self.styles, self.own]
         for source in chosen:
             source.change(self._mixes, chosen, [self.mix], **quick)
-        self.photo.change(Regions.background, [self.photo], [self.regions.editor], show_progress="hidden")
-        self.blocks.load(self._greet, None, [self.canvas], **quick)
-        shown = [self.strength, self.colors, self.size, self.settings.preset, *self.settings.fields]
-        self.settings.preset.input(self._preset, [self.settings.preset], shown[:2] + self.settings.fields, **quick)
-        self.history.load.click(self._load, [self.history.chosen], shown, show_progress="hidden")
-        self.dropped.upload(self._restore, [self.dropped], shown, show_progress="hidden")
-        self.history_tab.select(
-            self.history.listed, None, [self.history.gallery, self.history.names], show_progress="hidden"
-        )
-        self.compare_tab.select(self.compare.choices, None, [self.compare.which], show_progress="hidden")
+        self.photo.change(self._background, [self.photo], [self.regions.editor], show_progress="hidden")
 
     def _order(
         self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str, mix: float,
@@ -223,19 +238,33 @@ class _Builder:
         return drawing.canvas(None, say(language(request), "empty"))
 
     def _again(self, name: str | None, request: gr.Request) -> list[Any]:
-        return self._named(lambda: self._studio.again(name or "").name, request)
+        if not name:
+            raise gr.Error(say(language(request), "nothing_again"), print_exception=False)
+        return self._named(lambda: self._studio.again(name).name, request)
 
     def _go_on(self, name: str | None, request: gr.Request) -> list[Any]:
-        return self._named(lambda: self._studio.go_on(name or "").name, request)
+        if not name:
+            raise gr.Error(say(language(request), "no_run_chosen"), print_exception=False)
+        return self._named(lambda: self._studio.go_on(name).name, request)
 
-    def _named(self, order: Any, request: gr.Request) -> list[Any]:
+    def _background(self, photo: str | None, request: gr.Request) -> Any:
+        try:
+            return Regions.background(photo)
+        except ImpastoError as error:
+            raise explained(error, language(request)) from None
+
+    def _named(self, order: Callable[[], str], request: gr.Request) -> list[Any]:
         try:
             return [order(), *self.finished.hidden()]
         except ImpastoError as error:
             raise explained(error, language(request)) from None
 
-    def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, Any]]:
-        yield from follow(self._studio, name, language(request))
+    def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        ticket = self._studio.ticket(name) if name else None
+        if ticket is None:
+            yield drawing.canvas(None, say(language(request), "empty")), "", *steering(None)
+            return
+        yield from follow(ticket, language(request), self.watching.begin(ticket.name, request))
 
     def _steer(self, name: str | None, wish: str) -> None:
         ticket = self._studio.ticket(name) if name else None
@@ -245,7 +274,7 @@ class _Builder:
     def _change(self, name: str | None, field: str, value: float) -> None:
         """Change a running picture; of one that has ended, the slider is for the next."""
         ticket = self._studio.ticket(name) if name else None
-        if ticket is None or ticket.state in ("finished", "stopped", "failed"):
+        if ticket is None or ticket.state in ENDED:
             return
         try:
             ticket.change(**{field: value})
@@ -260,6 +289,8 @@ class _Builder:
         return [recipe.strength, recipe.color_strength, *self.settings.updates(recipe)]
 
     def _load(self, name: str | None, request: gr.Request) -> list[Any]:
+        if not name:
+            raise gr.Error(say(language(request), "no_run_chosen"), print_exception=False)
         try:
             return history.loaded(self._studio, self.settings, name)
         except ImpastoError as error:

@@ -1,6 +1,7 @@
 """What passes between the widgets and the queue: orders one way, pictures and words the other."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from impasto.studio.texts import say
 
 _PATIENCE: Final = 0.5
 """Seconds after which the page looks again, if nothing was told before."""
+
+_SHORTEST: Final = 0.1
+"""Seconds between two pictures: more than ten a second nobody sees, and each has to be sent."""
 
 ENDED: Final = frozenset({"finished", "stopped", "failed"})
 
@@ -47,21 +51,52 @@ def _path(item: Any) -> str:
     return str(item[0] if isinstance(item, (list, tuple)) else item)
 
 
-def follow(studio: Studio, name: str | None, tongue: str) -> Iterator[tuple[Any, Any]]:
-    """Yield canvas and status of a run whenever there is something new, until it ends."""
-    ticket = studio.ticket(name) if name else None
-    if ticket is None:
-        yield drawing.canvas(None, say(tongue, "empty")), ""
-        return
+class Watching:
+    """Which picture each open page follows: the one it ordered last."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._names: dict[str, str] = {}
+
+    def begin(self, name: str, request: gr.Request) -> Callable[[], bool]:
+        """Let a page follow a picture; the function tells whether it still does."""
+        page = request.session_hash or ""
+        self._names[page] = name
+        return lambda: self._names.get(page) == name
+
+    def leave(self, request: gr.Request) -> None:
+        """Note that a page was closed."""
+        name = self._names.pop(request.session_hash or "", None)
+        ticket = self._studio.ticket(name) if name else None
+        if ticket is not None:
+            ticket.abandoned()
+
+
+def follow(ticket: Ticket, tongue: str, still: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
+    """Yield canvas, status and buttons of a run whenever there is something new, until it ends or `still` denies."""
     version = news = -1
+    state: str | None = None
     with ticket.watch():
-        while True:
-            ended = ticket.state in ENDED
-            yield _canvas(ticket, version, tongue), below(ticket, tongue)
-            version = ticket.version
+        while still():
+            # Asked for first: what is shown next is at least as new.
+            ended, version_now = ticket.state in ENDED, ticket.version
+            buttons = _UNCHANGED if ticket.state == state else steering(ticket.state)
+            state = ticket.state
+            yield _canvas(ticket, version, tongue), below(ticket, tongue), *buttons
+            version = version_now
             if ended:
                 return
+            time.sleep(_SHORTEST)
             news = ticket.wait_for_news(news, _PATIENCE)
+
+
+_UNCHANGED: Final = (gr.skip(), gr.skip(), gr.skip())
+
+
+def steering(state: str | None) -> tuple[Any, Any, Any]:
+    """Return the updates of pause, go on and stop: they can be pressed when they do something."""
+    runs = state in ("waiting", "painting")
+    return tuple(gr.update(interactive=on) for on in (runs, state == "paused", runs or state == "paused"))  # type: ignore[return-value]
 
 
 def _canvas(ticket: Ticket, seen: int, tongue: str) -> Any:

@@ -34,18 +34,18 @@ class Compare:
             self.which = gr.Dropdown(
                 [], multiselect=True, max_choices=_MOST, label=text("which"), elem_id="which", scale=4
             )
-            self.show = gr.Button(text("compare"), elem_id="compare", scale=1)
+            self.show = gr.Button(text("compare"), size="md", elem_id="compare", scale=1)
         self.pictures = gr.HTML(elem_id="compared", js_on_load=SCRIPT)
         with gr.Accordion(text("vote"), open=False, elem_id="vote"):
             gr.Markdown(text("vote_hint"))
             self.rater = gr.Textbox(label=text("name"), max_length=40, elem_id="rater")
             self.pair = gr.State(None)
-            self.next = gr.Button(text("vote_next"), elem_id="vote-next")
+            self.next = gr.Button(text("vote_next"), size="md", elem_id="vote-next")
             self.voted = gr.HTML(elem_id="voted")
             with gr.Row():
-                left = gr.Button(text("vote_left"), elem_id="vote-left")
-                neither = gr.Button(text("vote_skip"), elem_id="vote-skip")
-                right = gr.Button(text("vote_right"), elem_id="vote-right")
+                left = gr.Button(text("vote_left"), size="md", elem_id="vote-left")
+                neither = gr.Button(text("vote_skip"), size="md", elem_id="vote-skip")
+                right = gr.Button(text("vote_right"), size="md", elem_id="vote-right")
             self.count = gr.Markdown()
         self.show.click(self._compared, [self.which], [self.pictures], show_progress="hidden").then(
             None, None, None, js=f"() => {{ const element = document.getElementById('compared'); {SCRIPT} }}"

@@ -12,6 +12,7 @@ from impasto.images import read_picture, resize, write_picture
 from impasto.runs import RunFolder
 from impasto.studio import Studio
 from impasto.studio.page.callbacks import words_of
+from impasto.studio.work import SIXTEEN_BITS
 
 
 class Finished:
@@ -30,9 +31,9 @@ class Finished:
                 max_height=1200,
             )
             with gr.Row():
-                self.png = gr.DownloadButton(text("download_png"), elem_id="download-png", variant="primary")
-                self.jpeg = gr.DownloadButton(text("download_jpeg"), elem_id="download-jpeg")
-                self.tiff = gr.DownloadButton(text("download_tiff"), elem_id="download-tiff")
+                self.png = gr.DownloadButton(text("download_png"), size="md", elem_id="download-png", variant="primary")
+                self.jpeg = gr.DownloadButton(text("download_jpeg"), size="md", elem_id="download-jpeg")
+                self.tiff = gr.DownloadButton(text("download_tiff"), size="md", elem_id="download-tiff")
             with gr.Accordion(text("as_command"), open=False):
                 self.command = gr.Code(language="shell", show_label=False, elem_id="command", wrap_lines=True)
             with gr.Accordion(text("as_python"), open=False):
@@ -66,14 +67,19 @@ def _pair(path: Path, result: Path) -> tuple[np.ndarray, np.ndarray]:
     return tuple((picture * 255 + 0.5).astype(np.uint8) for picture in (before, after))  # type: ignore[return-value]
 
 
+def _is_as_new(source: Path, result: Path) -> bool:
+    """Tell whether a file is there, and not left from before the run went on."""
+    return source.is_file() and source.stat().st_mtime_ns >= result.stat().st_mtime_ns
+
+
 def exported(studio: Studio, path: Path) -> list[str]:
     """Return the files to be downloaded: PNG as it is, JPEG made from it, TIFF with the 16 bits that were painted."""
     folder = studio.workspace.exports
     files = []
     result = path / "result.png"
-    for suffix, source in ((".png", result), (".jpg", result), (".tif", path / "result.tif")):
+    for suffix, source in ((".png", result), (".jpg", result), (".tif", path / SIXTEEN_BITS)):
         target = folder / f"{path.name}{suffix}"
-        wanted = source if source.is_file() else result
+        wanted = source if _is_as_new(source, result) else result
         if not target.exists() or target.stat().st_mtime < wanted.stat().st_mtime:
             if wanted.suffix == suffix:
                 target.write_bytes(wanted.read_bytes())
