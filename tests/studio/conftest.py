@@ -1,10 +1,13 @@
 """A workspace, two small pictures as files, a recipe that is painted in a moment, and a brush that can be held."""
 
+import os
+import shutil
 import threading
 from dataclasses import dataclass, field
 
 import PIL.Image
 import pytest
+from page_tools import Visit, photo_of, served
 from patience import PATIENCE
 
 from impasto.events import Step
@@ -101,3 +104,57 @@ def hold_after(monkeypatch, open_studio):
     yield hold
     for brush in brushes:
         brush.let_go()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A studio that is served to the tests of a module."""
+    pytest.importorskip("gradio")
+    before = dict(os.environ)
+    with served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+    # What serving sets for Gradio is undone.
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def hills(tmp_path_factory):
+    """The path of a small photo that says where it was taken."""
+    return photo_of(tmp_path_factory.mktemp("photo"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser; its driver holds the event loop of this thread, so that no other module should see it."""
+    driver = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with driver.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(server, browser):
+    """Return a function that opens the page in a browser of its own; nothing may go wrong there, or leave the machine.
+
+    Whatever is being painted when the test ends is stopped.
+    """
+    opened = []
+
+    def enter(**about) -> Visit:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | about)
+        visit = Visit(context.new_page(), server)
+        opened.append((context, visit))
+        return visit.open()
+
+    yield enter
+    for context, _ in opened:
+        context.close()
+    server.rest()
+    assert [visit.problems + visit.strangers for _, visit in opened] == [[]] * len(opened)

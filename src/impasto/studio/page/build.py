@@ -12,18 +12,36 @@ from impasto.images import PLATES
 from impasto.recipe import PRESETS
 from impasto.studio import Studio
 from impasto.studio.fields import widgets
+from impasto.studio.limits import without_folders
 from impasto.studio.page import drawing, history
-from impasto.studio.page.callbacks import ENDED, Watching, explained, follow, language, steering, styles_of
+from impasto.studio.page.callbacks import (
+    ENDED,
+    Number,
+    Watching,
+    explained,
+    follow,
+    language,
+    refusal,
+    steering,
+    styles_of,
+)
 from impasto.studio.page.compare import Compare
 from impasto.studio.page.endpoint import add_endpoint, keep_private
 from impasto.studio.page.finished import Finished
 from impasto.studio.page.history import History
+from impasto.studio.page.photo import photo
 from impasto.studio.page.regions import Regions, regions_of
 from impasto.studio.page.settings import Settings
 from impasto.studio.texts import ENGLISH, say, translations
 
 _EVERYBODY: Any = None
 """No limit of how many people a callback serves at once: it only watches."""
+
+
+_TO_THE_CANVAS = """() => {
+    if (window.innerWidth < 800) document.getElementById("canvas").scrollIntoView({behavior: "smooth"});
+}"""
+"""On a phone the canvas is far below the button."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +87,25 @@ def _theme() -> gr.themes.Base:
         "button_primary_background_fill_hover": "*primary_800",
         "button_primary_background_fill_dark": "*primary_600",
         "button_primary_text_color": "white",
+        "button_secondary_background_fill": "*neutral_100",
+        "button_secondary_background_fill_hover": "*neutral_200",
+        "button_secondary_border_color": "*neutral_300",
+        "button_border_width": "1px",
+        "input_border_width": "1px",
+        "input_border_color": "*neutral_400",
+        "input_border_color_dark": "*neutral_500",
+        "checkbox_border_color": "*neutral_500",
+        "checkbox_border_color_dark": "*neutral_400",
         "slider_color": "*primary_600",
         "color_accent": "*primary_600",
     }
     return theme.set(
         **titles,
         **primary,
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
         block_label_text_color="*body_text_color",
         block_label_background_fill="*background_fill_secondary",
         block_label_background_fill_dark="*background_fill_secondary",
@@ -105,10 +136,8 @@ class _Builder:
     # -- widgets -------------------------------------------------------------------------------------------------------
 
     def _left(self, text: gr.I18n) -> None:
-        self.photo = gr.Image(
+        self.photo = photo(
             label=text("photo"),
-            type="filepath",
-            image_mode=None,
             sources=["upload", "clipboard", "webcam"],
             elem_id="photo",
             height=260,
@@ -143,10 +172,12 @@ class _Builder:
         self.canvas = gr.HTML(drawing.canvas(None, ""), elem_id="canvas", padding=False)
         self.status = gr.HTML("", elem_id="status", padding=False)
         with gr.Row(elem_id="steering"):
-            self.pause = gr.Button(text("pause"), size="md", elem_id="pause", interactive=False)
-            self.resume = gr.Button(text("resume"), size="md", elem_id="resume", interactive=False)
-            self.stop = gr.Button(text("stop"), variant="stop", size="md", elem_id="stop", interactive=False)
-            self.again = gr.Button(text("again"), size="md", elem_id="again")
+            self.pause = gr.Button(text("pause"), size="md", min_width=80, elem_id="pause", interactive=False)
+            self.resume = gr.Button(text("resume"), size="md", min_width=80, elem_id="resume", interactive=False)
+            self.stop = gr.Button(
+                text("stop"), variant="stop", size="md", min_width=80, elem_id="stop", interactive=False
+            )
+            self.again = gr.Button(text("again"), size="md", min_width=80, elem_id="again")
         self.finished = Finished(self._studio, text)
 
     # -- what they do --------------------------------------------------------------------------------------------------
@@ -192,6 +223,8 @@ class _Builder:
                 concurrency_limit=_EVERYBODY,
             ).then(self.finished.shown, [self.current], self.finished.outputs, show_progress="hidden")
 
+        self.paint.click(None, None, None, js=_TO_THE_CANVAS)
+
     def _connect_steering(self) -> None:
         """Let widgets act on the picture that is being painted, and on each other."""
         quick: Any = {"queue": False, "show_progress": "hidden"}
@@ -211,15 +244,15 @@ class _Builder:
         self.photo.change(self._background, [self.photo], [self.regions.editor], show_progress="hidden")
 
     def _order(
-        self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str, mix: float,
-        strength: float, colors: float, size: float, painted: Any, red: str, green: str, blue: str, *values: Any,
+        self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str, mix: Number,
+        strength: Number, colors: Number, size: Number, painted: Any, red: str, green: str, blue: str, *values: Any,
     ) -> list[Any]:  # fmt: skip
         """Take an order; the page then follows it."""
         tongue = language(request)
         regions = regions_of(painted, [red, green, blue])
         chosen, shares = styles_of(styles, own, mix)
         if photo is None or not (chosen or regions):
-            raise gr.Error(say(tongue, "none_chosen"), print_exception=False)
+            raise refusal(say(tongue, "none_chosen"))
         said = {
             "strength": strength,
             "color_strength": colors,
@@ -239,19 +272,20 @@ class _Builder:
 
     def _again(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
-            raise gr.Error(say(language(request), "nothing_again"), print_exception=False)
+            raise refusal(say(language(request), "nothing_again"))
         return self._named(lambda: self._studio.again(name).name, request)
 
     def _go_on(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
-            raise gr.Error(say(language(request), "no_run_chosen"), print_exception=False)
+            raise refusal(say(language(request), "no_run_chosen"))
         return self._named(lambda: self._studio.go_on(name).name, request)
 
     def _background(self, photo: str | None, request: gr.Request) -> Any:
         try:
             return Regions.background(photo)
         except ImpastoError as error:
-            raise explained(error, language(request)) from None
+            message = without_folders(str(error), photo)
+            raise refusal(say(language(request), "failed", message=message)) from None
 
     def _named(self, order: Callable[[], str], request: gr.Request) -> list[Any]:
         try:
@@ -271,7 +305,7 @@ class _Builder:
         if ticket is not None:
             getattr(ticket, wish)()
 
-    def _change(self, name: str | None, field: str, value: float) -> None:
+    def _change(self, name: str | None, field: str, value: Number) -> None:
         """Change a running picture; of one that has ended, the slider is for the next."""
         ticket = self._studio.ticket(name) if name else None
         if ticket is None or ticket.state in ENDED:
@@ -290,7 +324,7 @@ class _Builder:
 
     def _load(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
-            raise gr.Error(say(language(request), "no_run_chosen"), print_exception=False)
+            raise refusal(say(language(request), "no_run_chosen"))
         try:
             return history.loaded(self._studio, self.settings, name)
         except ImpastoError as error:

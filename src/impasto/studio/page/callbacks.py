@@ -1,9 +1,10 @@
 """What passes between the widgets and the queue: orders one way, pictures and words the other."""
 
+import html
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import gradio as gr
 
@@ -14,6 +15,9 @@ from impasto.runs import RunFolder
 from impasto.studio import Studio, Ticket
 from impasto.studio.page import drawing
 from impasto.studio.texts import say
+
+Number: TypeAlias = int | float
+"""What sliders give: whole numbers as whole ones."""
 
 _PATIENCE: Final = 0.5
 """Seconds after which the page looks again, if nothing was told before."""
@@ -32,11 +36,16 @@ def language(request: gr.Request | None) -> str:
 
 def explained(error: ImpastoError, tongue: str) -> gr.Error:
     """Return an error as the page shows it: one line, no traceback."""
-    return gr.Error(say(tongue, "failed", message=str(error)), duration=12, print_exception=False)
+    return refusal(say(tongue, "failed", message=str(error)))
+
+
+def refusal(message: str) -> gr.Error:
+    """Return a line as a toast; it may hold what a visitor typed, so that it is no HTML."""
+    return gr.Error(html.escape(message), duration=12, print_exception=False)
 
 
 def styles_of(
-    built_in: Sequence[str] | None, own: Sequence[Any] | None, mix: float
+    built_in: Sequence[str] | None, own: Sequence[Any] | None, mix: Number
 ) -> tuple[list[str], tuple[float, ...]]:
     """Return the styles that were chosen, in their order, and how they are mixed; nothing for one alone."""
     styles = [*(built_in or ()), *(_path(item) for item in own or ())]

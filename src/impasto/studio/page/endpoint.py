@@ -9,7 +9,7 @@ from impasto.errors import ImpastoError, RunError
 from impasto.images import PLATES
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.studio import Studio
-from impasto.studio.page.callbacks import explained, language
+from impasto.studio.page.callbacks import Number, explained, language, refusal
 from impasto.studio.page.finished import exported
 
 NAME: Final = "paint"
@@ -22,11 +22,11 @@ def add_endpoint(studio: Studio) -> None:
     """
 
     def paint(
-        request: gr.Request, photo: str | None, style: str, style_picture: str | None, strength: float | None,
-        colors: float | None, size: float, preset: str, seed: float,
+        request: gr.Request, photo: str | None, style: str, style_picture: str | None, strength: Number | None,
+        colors: Number | None, size: Number, preset: str, seed: Number,
     ) -> str:  # fmt: skip
         if photo is None:
-            raise gr.Error("photo is missing", print_exception=False)
+            raise refusal("photo is missing")
         said = {"strength": strength, "color_strength": colors, "size": int(size), "seed": int(seed)}
         given = {name: value for name, value in said.items() if value is not None}
         try:

@@ -16,6 +16,9 @@ from impasto.studio.page.settings import Settings
 
 _THUMBNAIL = 400
 
+_NOT_SAID = frozenset({"device", "precision", "max_megapixels", "threads"})
+"""Fields that are about the machine."""
+
 _SHOWN = 120
 """The newest so many runs are shown; older ones stay in the workspace."""
 
@@ -39,10 +42,10 @@ class History:
         self.chosen = gr.State(None)
         self.details = gr.Markdown(elem_id="details")
         with gr.Row():
-            self.load = gr.Button(text("load_settings"), size="md", elem_id="load-settings")
-            self.go_on = gr.Button(text("go_on"), size="md", elem_id="go-on")
-            self.delete = gr.Button(text("delete"), variant="stop", size="md", elem_id="delete")
-            self.refresh = gr.Button(text("refresh"), size="md", elem_id="refresh")
+            self.load = gr.Button(text("load_settings"), size="md", elem_id="load-settings", min_width=120)
+            self.go_on = gr.Button(text("go_on"), size="md", elem_id="go-on", min_width=120)
+            self.delete = gr.Button(text("delete"), variant="stop", size="md", elem_id="delete", min_width=120)
+            self.refresh = gr.Button(text("refresh"), size="md", elem_id="refresh", min_width=120)
         self.refresh.click(self.listed, None, [self.gallery, self.names], show_progress="hidden")
         self.gallery.select(self._choose, [self.names], [self.chosen, self.details], show_progress="hidden")
         self.delete.click(self._delete, [self.chosen], [self.gallery, self.names, self.chosen, self.details])
@@ -90,7 +93,7 @@ def told(entry: Entry) -> str:
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changes = entry.recipe.changes_from(entry.recipe.plain())
-    lines = [f"- `{name}` = `{value}`" for name, value in changes.items() if name not in ("device", "precision")]
+    lines = [f"- `{name}` = `{value}`" for name, value in changes.items() if name not in _NOT_SAID]
     return "\n".join([head, "", *lines])
 
 

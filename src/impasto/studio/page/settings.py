@@ -20,7 +20,7 @@ class Settings:
             list(PRESETS), value="default", label=text("preset"), info=text("preset_hint"), elem_id="preset"
         )
         for title, some in widgets().items():
-            with gr.Accordion(text(f"group_{title}"), open=False):
+            with gr.Accordion(text(f"group_{title}"), open=False, elem_id=f"group-{title.lower()}"):
                 for widget in some:
                     self.widgets.append(widget)
                     self._components.append(_component(widget, text))
