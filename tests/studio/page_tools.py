@@ -1,6 +1,7 @@
 """A studio that is served for tests, and how they work its page."""
 
 import contextlib
+import inspect
 import io
 import socket
 import time
@@ -52,8 +53,12 @@ class Server:
 def served(folder: Path, **options: Any) -> Iterator[Server]:
     """Serve a studio from a folder until the block ends."""
     from impasto.studio import Studio, Workspace
+
+    # Gradio asks a function whether it is a generator; what the checker of types has wrapped denies it.
+    from impasto.studio.page.build import _Builder
     from impasto.studio.server import Serving, serve
 
+    _Builder._follow = inspect.unwrap(_Builder._follow)
     port = free_port()
     with Studio(Workspace(folder), on_close="go_on") as studio:
         blocks = serve(studio, Serving(port=port, **options), block=False)

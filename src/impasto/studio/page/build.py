@@ -244,7 +244,7 @@ class _Builder:
         self.photo.change(self._background, [self.photo], [self.regions.editor], show_progress="hidden")
 
     def _order(
-        self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str, mix: Number,
+        self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str | None, mix: Number,
         strength: Number, colors: Number, size: Number, painted: Any, red: str, green: str, blue: str, *values: Any,
     ) -> list[Any]:  # fmt: skip
         """Take an order; the page then follows it."""

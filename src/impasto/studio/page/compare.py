@@ -60,7 +60,7 @@ class Compare:
         entries = [entry for entry in self._studio.entries() if entry.picture is not None]
         return gr.update(choices=[(_called(entry), entry.name) for entry in entries])
 
-    def _compared(self, names: Sequence[str], request: gr.Request) -> str:
+    def _compared(self, names: Sequence[str] | None, request: gr.Request) -> str:
         entries = {entry.name: entry for entry in self._studio.entries()}
         chosen = [entries[name] for name in names or () if name in entries and entries[name].picture is not None]
         return linked({_called(entry): _source(entry) for entry in chosen[:_MOST]})
@@ -81,11 +81,11 @@ class Compare:
     def _voter(self, choice: int | None) -> Callable[..., tuple[Any, str, str]]:
         """Return what a button of the vote does: note the choice, and show the next two."""
 
-        def vote(pair: list[str] | None, rater: str, request: gr.Request) -> tuple[Any, str, str]:
+        def vote(pair: list[str] | None, rater: str | None, request: gr.Request) -> tuple[Any, str, str]:
             tongue = language(request)
             if pair is not None and choice is not None:
                 try:
-                    self._studio.workspace.vote(pair[choice], pair[1 - choice], rater.strip() or "anonymous")
+                    self._studio.workspace.vote(pair[choice], pair[1 - choice], (rater or "").strip() or "anonymous")
                 except ImpastoError as error:
                     raise explained(error, tongue) from None
             following, pictures, message = self._two(request)
