@@ -53,10 +53,11 @@ class Server:
 def served(folder: Path, **options: Any) -> Iterator[Server]:
     """Serve a studio from a folder until the block ends."""
     from impasto.studio import Studio, Workspace
+    from impasto.studio.server import Serving, prepare_gradio, serve
 
+    prepare_gradio(folder)
     # Gradio asks a function whether it is a generator; what the checker of types has wrapped denies it.
     from impasto.studio.page.build import _Builder
-    from impasto.studio.server import Serving, serve
 
     _Builder._follow = inspect.unwrap(_Builder._follow)
     port = free_port()
