@@ -40,7 +40,7 @@ def test_no_file_of_the_machine_and_none_of_the_runs_is_handed_out(server, paint
 
 
 def test_a_result_is_kept_with_sixteen_bits(server, painted):
-    picture = decode(read_bytes(server.runs / painted / "result.tif"), "result.tif")
+    picture = decode(read_bytes(server.runs / painted / "result.tif"), "result.tif", 50.0)
     assert picture.bits == 16
     assert len(np.unique(picture.pixels)) > 256
 

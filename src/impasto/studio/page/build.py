@@ -265,6 +265,7 @@ class _Builder:
             ticket = self._studio.submit(photo, chosen, recipe, regions)
         except ImpastoError as error:
             raise explained(error, tongue) from None
+        self.watching.begin(ticket.name, request)
         return [ticket.name, *self.finished.hidden()]
 
     def _greet(self, request: gr.Request) -> str:
@@ -289,16 +290,20 @@ class _Builder:
 
     def _named(self, order: Callable[[], str], request: gr.Request) -> list[Any]:
         try:
-            return [order(), *self.finished.hidden()]
+            name = order()
         except ImpastoError as error:
             raise explained(error, language(request)) from None
+        self.watching.begin(name, request)
+        return [name, *self.finished.hidden()]
 
     def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         ticket = self._studio.ticket(name) if name else None
         if ticket is None:
             yield drawing.canvas(None, say(language(request), "empty")), "", *steering(None)
             return
-        yield from follow(ticket, language(request), self.watching.begin(ticket.name, request))
+        # The page follows one picture at a time: while it does, a later order is only noted here.
+        self.watching.begin(ticket.name, request)
+        yield from follow(lambda: self.watching.ticket(request), language(request))
 
     def _steer(self, name: str | None, wish: str) -> None:
         ticket = self._studio.ticket(name) if name else None

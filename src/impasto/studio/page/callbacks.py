@@ -67,11 +67,14 @@ class Watching:
         self._studio = studio
         self._names: dict[str, str] = {}
 
-    def begin(self, name: str, request: gr.Request) -> Callable[[], bool]:
-        """Let a page follow a picture; the function tells whether it still does."""
-        page = request.session_hash or ""
-        self._names[page] = name
-        return lambda: self._names.get(page) == name
+    def begin(self, name: str, request: gr.Request) -> None:
+        """Let a page follow a picture."""
+        self._names[request.session_hash or ""] = name
+
+    def ticket(self, request: gr.Request) -> Ticket | None:
+        """Return what a page follows now."""
+        name = self._names.get(request.session_hash or "")
+        return self._studio.ticket(name) if name else None
 
     def leave(self, request: gr.Request) -> None:
         """Note that a page was closed."""
@@ -81,8 +84,15 @@ class Watching:
             ticket.abandoned()
 
 
-def follow(ticket: Ticket, tongue: str, still: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
-    """Yield canvas, status and buttons of a run whenever there is something new, until it ends or `still` denies."""
+def follow(followed: Callable[[], Ticket | None], tongue: str) -> Iterator[tuple[Any, ...]]:
+    """Yield canvas, status and buttons of what a page follows, until that ends; another order takes its place."""
+    before, ticket = None, followed()
+    while ticket is not None and ticket is not before:
+        yield from _follow(ticket, tongue, lambda ticket=ticket: followed() is ticket)  # type: ignore[misc]
+        before, ticket = ticket, followed()
+
+
+def _follow(ticket: Ticket, tongue: str, still: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
     version = news = -1
     state: str | None = None
     with ticket.watch():
