@@ -1,6 +1,5 @@
 """A workspace, two small pictures as files, a recipe that is painted in a moment, and a brush that can be held."""
 
-import os
 import shutil
 import threading
 from dataclasses import dataclass, field
@@ -110,12 +109,8 @@ def hold_after(monkeypatch, open_studio):
 def server(tmp_path_factory):
     """A studio that is served to the tests of a module."""
     pytest.importorskip("gradio")
-    before = dict(os.environ)
     with served(tmp_path_factory.mktemp("served")) as running:
         yield running
-    # What serving sets for Gradio is undone.
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import io
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,7 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
     from impasto.studio import Studio, Workspace
     from impasto.studio.server import Serving, prepare_gradio, serve
 
+    before = dict(os.environ)
     prepare_gradio(folder)
     # Gradio asks a function whether it is a generator; what the checker of types has wrapped denies it.
     from impasto.studio.page.build import _Builder
@@ -69,6 +71,9 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
         finally:
             server.rest()
             blocks.close(verbose=False)
+            # What was set for Gradio is undone.
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def photo_of(folder: Path) -> Path:

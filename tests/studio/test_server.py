@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -93,7 +94,7 @@ def test_one_endpoint_is_offered_and_paints_a_picture(server, hills, tmp_path):
         api_name="/paint",
     )  # fmt: skip
     assert max(PIL.Image.open(path).size) == 64
-    recipe = read_metadata(path)["recipe"]
+    recipe = read_metadata(Path(path))["recipe"]
     assert (recipe["strength"], recipe["seed"], recipe["size"]) == (70, 3, 64)
 
 

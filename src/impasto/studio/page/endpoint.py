@@ -22,8 +22,9 @@ def add_endpoint(studio: Studio) -> None:
     """
 
     def paint(
-        request: gr.Request, photo: str | None, style: str, style_picture: str | None, strength: Number | None,
-        colors: Number | None, size: Number, preset: str, seed: Number,
+        request: gr.Request, photo: str | None, style: str = PLATES[0], style_picture: str | None = None,
+        strength: Number | None = None, colors: Number | None = None, size: Number = 512, preset: str = "default",
+        seed: Number = 0,
     ) -> str:  # fmt: skip
         if photo is None:
             raise refusal("photo is missing")
