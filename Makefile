@@ -48,14 +48,14 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[demo,score,study,heic,masks,dev]'
+	$(PIP) -e '.[demo,score,study,studio,heic,masks,dev]'
 	touch $@
 
-# The tests open the reports in Chromium. Where it cannot be installed they are skipped, which fails the run of .ci/run.
+# The tests open the reports and the studio in Chromium. Where it cannot be installed they are skipped, which fails the run of .ci/run.
 browser:
 	@command -v chromium >/dev/null || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null \
 		|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
-		|| echo "chromium could not be installed: the tests of the reports need it" >&2
+		|| echo "chromium could not be installed: the tests of the reports and of the studio need it" >&2
 
 # The programs that quality.py compares with, in an environment of their own.
 $(PEERS)/peers.stamp: benchmarks/peers/requirements.txt

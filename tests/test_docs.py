@@ -105,6 +105,16 @@ def redirected(words: list[str], monkeypatch) -> tuple[list[str], Path | None]:
     return rest, output
 
 
+def check_studio(words: list[str], monkeypatch) -> None:
+    """Check that the studio takes these words, up to the point where it would serve for ever."""
+    served = []
+    monkeypatch.setattr("impasto.studio.server.serve", lambda room, serving, block: served.append(serving))
+    monkeypatch.setattr("impasto.cli.studio._wait", lambda: None)
+    monkeypatch.setattr("impasto.cli.studio._own_folder", lambda: Path("own"))
+    assert main(words) == 0
+    assert len(served) == 1
+
+
 def run_command(words: list[str], monkeypatch, capfdbinary) -> None:
     """Run one line of a shell block; a line that is neither impasto's nor make's fails."""
     if words[0] == "make":
@@ -113,6 +123,9 @@ def run_command(words: list[str], monkeypatch, capfdbinary) -> None:
     assert words[0] == "impasto", words
     rest, output = redirected(words[1:], monkeypatch)
     capfdbinary.readouterr()
+    if rest[0] == "studio":
+        check_studio(rest, monkeypatch)
+        return
     code = main(rest)
     said = capfdbinary.readouterr()
     if rest == ["weights", "fetch"]:
@@ -175,7 +188,7 @@ def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
     listed = re.findall(r"^│ ([a-z]+) ", capfd.readouterr().out, flags=re.MULTILINE)
     assert listed
     assert all(f"impasto {command}" in README or command == "demo" for command in listed)
-    for command in ("stylize", "score", "study iterations", "study seeds", "study custom"):
+    for command in ("stylize", "score", "study iterations", "study seeds", "study custom", "studio"):
         main([*command.split(), "--help"])
     known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
     assert set(map(flag_of, Recipe.model_fields)) <= known

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from impasto.cli.display import Display, LiveDisplay, PlainDisplay, make_display
-from impasto.cli.estimate import Estimate
 from impasto.events import LevelStarted, Notice, Step
 from impasto.painting import Level
+from impasto.painting.estimate import Estimate
 
 LEVELS = (Level(50, 40, 30, 1), Level(100, 80, 10, 0))
 

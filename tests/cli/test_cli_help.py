@@ -14,14 +14,14 @@ _LOADED = """
 import sys
 from impasto.cli import main
 code = main(sys.argv[1:])
-print([name for name in ("torch", "numpy", "pyvips", "PIL") if name in sys.modules], file=sys.stderr)
+print([name for name in ("torch", "numpy", "pyvips", "PIL", "gradio") if name in sys.modules], file=sys.stderr)
 sys.exit(code)
 """
 
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], [], ["stylize", "--help"], ["score", "--help"], ["--version"], ["presets"]],
+    [["--help"], [], ["stylize", "--help"], ["score", "--help"], ["studio", "--help"], ["--version"], ["presets"]],
     ids=" ".join,
 )
 def test_what_needs_no_picture_loads_neither_torch_nor_numpy(words):

@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "presets": ("presets:presets", "List the presets; print one as a recipe (TOML)."),
     "info": ("info:info", "Tell how a picture was painted; without a file, tell what impasto paints with here."),
     "score": ("score:score", "Judge a finished picture: photo kept, style taken, faults."),
+    "studio": ("studio:studio", "Open a page in the browser: paint, watch, compare."),
     "resume": ("resume:resume", "Go on with a run that was kept with --run."),
     "runs": ("runs:runs", "List the runs that were kept with --run."),
     "weights": ("weights:weights", "Tell which weights the network can use; fetch the full-precision ones."),

@@ -8,8 +8,8 @@ from rich.live import Live
 from rich.text import Text
 
 from impasto.cli.console import warn
-from impasto.cli.estimate import Estimate, clock
 from impasto.events import Event, LevelStarted, Notice, Step
+from impasto.painting.estimate import Estimate, clock
 
 
 def make_display(estimate: Estimate, *, quiet: bool) -> "Display":

@@ -10,40 +10,9 @@ from pydantic import SkipValidation, create_model
 from impasto.cli.console import is_stdio
 from impasto.errors import InputError
 from impasto.recipe import Recipe, check_balance, read_recipe, resolve
+from impasto.recipe.groups import GROUPS
 from impasto.recipe.layers import with_stated
 from impasto.recipe.writing import flag_of
-
-GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "Picture": ("size", "upscale", "max_megapixels"),
-    "Style": ("style_mix", "style_scale", "style_rotation", "style_size", "style_crop", "style_margin", "regions"),
-    "Balance": (
-        "strength",
-        "content_weight",
-        "style_weight",
-        "tv_weight",
-        "anchor_weight",
-        "gamut_weight",
-        "content_layers",
-        "content_losses",
-        "style_layers",
-        "style_losses",
-        "coarse_content",
-        "rescue",
-        "adapt",
-        "samples",
-        "directions",
-        "normalization",
-    ),
-    "Color": ("color", "color_strength", "color_map"),
-    "Start": ("init", "recolor", "noise_std", "seed"),
-    "Optimizer": ("steps", "optimizer", "canvas", "learning_rate", "max_step", "history", "plateau", "keep_best"),
-    "Levels": ("levels", "level_ratio", "coarse_steps", "coarse_limit", "detail"),
-    "Network": ("backbone", "weights", "pooling", "padding", "smoothing"),
-    "Snapshots": ("snapshots", "snapshot_every"),
-    "Hardware": ("device", "precision", "threads"),
-}
-"""Under which heading of the help a flag stands."""
-
 
 _SAID_OTHERWISE: Final[dict[str, dict[str, Any]]] = {
     "regions": {"name": flag_of("regions"), "metavar": "MASK=STYLE"},

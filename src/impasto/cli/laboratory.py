@@ -10,12 +10,12 @@ from impasto.api.prepare import result_size
 from impasto.cli.console import is_stdio, say, say_json, warn
 from impasto.cli.display import Display, make_display
 from impasto.cli.entry import DONE, FAILED, STOPPED, is_out_of_memory
-from impasto.cli.estimate import Estimate
 from impasto.cli.options import Telling
 from impasto.cli.signals import first_signal_calls
 from impasto.errors import InputError, RunError
 from impasto.events import Event, Finished, LevelStarted, Step
 from impasto.painting import plan_levels
+from impasto.painting.estimate import Estimate
 from impasto.recipe import read_style
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from impasto.cli.console import say, say_json, warn
 from impasto.cli.destination import Destination
 from impasto.cli.display import Display, make_display
 from impasto.cli.entry import DONE, STOPPED
-from impasto.cli.estimate import Estimate
 from impasto.cli.options import Telling
 from impasto.cli.signals import first_signal_calls
 from impasto.errors import InputError
 from impasto.events import Event, Listener, Snapshot, Step
 from impasto.images import write_picture
 from impasto.painting import plan_levels
+from impasto.painting.estimate import Estimate
 
 _PATIENCE: Final = 0.1
 """Seconds after which somebody who watches looks whether the run still lives."""

@@ -23,8 +23,8 @@ from impasto.recipe import Recipe
 
 _WEIGHTS = frozenset({"strength", "content_weight", "style_weight", "tv_weight", "anchor_weight", "gamut_weight"})
 
-CHANGEABLE = _WEIGHTS | {"snapshots", "snapshot_every"}
-"""Fields of a recipe that may change while it is painted."""
+CHANGEABLE = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
+"""Fields of a recipe that may change while it is painted; how strong the colors are, unless the style is `match`ed."""
 
 _PLATEAU_STEPS = 20
 """A plateau is judged over so many steps."""
@@ -67,6 +67,7 @@ class Painter:
         reweighted = _WEIGHTS & set(recipe.changes_from(self.recipe))
         self.recipe = recipe
         self._snapshot_steps = recipe.snapshot_steps()
+        self._stage.finish_by(recipe)
         if reweighted:
             self._stage.change(recipe)
             self._losses.clear()
@@ -74,9 +75,12 @@ class Painter:
     @staticmethod
     def check_change(before: Recipe, after: Recipe) -> None:
         """Raise InputError if a field differs that only a new run can take."""
-        fixed = sorted(set(after.changes_from(before)) - CHANGEABLE)
+        fixed = set(after.changes_from(before)) - CHANGEABLE
+        if before.color == "match" and before.color_strength != after.color_strength:
+            # The style itself was given the photo's colors, before the network looked at it.
+            fixed.add("color_strength")
         if fixed:
-            raise InputError(f"{', '.join(fixed)} cannot change while a picture is painted: start a new run")
+            raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
 
     @property
     def owes_snapshot(self) -> bool:

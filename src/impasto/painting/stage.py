@@ -89,6 +89,10 @@ class Stage:
         self._optimiser.restart()
         self._lowest = torch.full_like(self._lowest, torch.inf)
 
+    def finish_by(self, recipe: Recipe) -> None:
+        """Finish pictures in the colours that this recipe asks for; what is optimised stays as it is."""
+        self._recipe = recipe
+
     def picture(self) -> Float[np.ndarray, "h w 3"]:
         """Return the last accepted picture (the best one if the recipe keeps the best), clipped, in painted colours."""
         chosen = self._optimiser.accepted

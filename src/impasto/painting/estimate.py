@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from impasto.events import LevelStarted, Step
-from impasto.painting import Level
+from impasto.painting.pyramid import Level
 
 _WINDOW: Final = 10
 """Steps over which the pace is measured."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from impasto.cli.estimate import Estimate, clock
 from impasto.events import LevelStarted, Step
 from impasto.painting import Level
+from impasto.painting.estimate import Estimate, clock
 
 LEVELS = (Level(50, 40, 20, 1), Level(100, 80, 10, 0))
 

@@ -1,0 +1,342 @@
+"""Puts the page together."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+from impasto.errors import ImpastoError, InputError
+from impasto.images import PLATES
+from impasto.recipe import PRESETS
+from impasto.studio import Studio
+from impasto.studio.fields import widgets
+from impasto.studio.limits import without_folders
+from impasto.studio.page import drawing, history
+from impasto.studio.page.callbacks import (
+    ENDED,
+    Number,
+    Watching,
+    explained,
+    follow,
+    language,
+    refusal,
+    steering,
+    styles_of,
+)
+from impasto.studio.page.compare import Compare
+from impasto.studio.page.endpoint import add_endpoint, keep_private
+from impasto.studio.page.finished import Finished
+from impasto.studio.page.history import History
+from impasto.studio.page.photo import photo
+from impasto.studio.page.regions import Regions, regions_of
+from impasto.studio.page.settings import Settings
+from impasto.studio.texts import ENGLISH, say, translations
+
+_EVERYBODY: Any = None
+"""No limit of how many people a callback serves at once: it only watches."""
+
+
+_TO_THE_CANVAS = """() => {
+    if (window.innerWidth < 800) document.getElementById("canvas").scrollIntoView({behavior: "smooth"});
+}"""
+"""On a phone the canvas is far below the button."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page, and what its server has to be told beside it."""
+
+    blocks: gr.Blocks
+    i18n: gr.I18n
+    css: str
+    theme: gr.themes.Base
+
+
+def build_page(studio: Studio) -> Page:
+    """Return the page of a studio."""
+    i18n = gr.I18n(**translations({one.field: one.help for some in widgets().values() for one in some}))
+    with gr.Blocks(
+        title=ENGLISH["title"], analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
+    ) as blocks:
+        _Builder(studio, i18n, blocks)
+        add_endpoint(studio)
+    keep_private(blocks)
+    css = (files("impasto.studio.page") / "page.css").read_text(encoding="utf-8")
+    return Page(blocks=blocks, i18n=i18n, css=f"{css}\n{drawing.wall_css()}", theme=_theme())
+
+
+def _theme() -> gr.themes.Base:
+    """Return the look; fonts are the system's, so that none is fetched."""
+    plain = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans CJK SC", "sans-serif")
+    theme = gr.themes.Soft(
+        primary_hue="orange", neutral_hue="stone", font=plain, font_mono=("ui-monospace", "Consolas", "monospace")
+    )
+    label = {
+        "background_fill": "transparent",
+        "background_fill_dark": "transparent",
+        "text_color": "*body_text_color",
+        "text_color_dark": "*body_text_color",
+        "text_weight": "600",
+        "padding": "0",
+    }
+    titles = {f"block_title_{name}": value for name, value in label.items()}
+    primary = {
+        "button_primary_background_fill": "*primary_700",
+        "button_primary_background_fill_hover": "*primary_800",
+        "button_primary_background_fill_dark": "*primary_600",
+        "button_primary_text_color": "white",
+        "button_secondary_background_fill": "*neutral_100",
+        "button_secondary_background_fill_hover": "*neutral_200",
+        "button_secondary_border_color": "*neutral_300",
+        "button_border_width": "1px",
+        "input_border_width": "1px",
+        "input_border_color": "*neutral_400",
+        "input_border_color_dark": "*neutral_500",
+        "checkbox_border_color": "*neutral_500",
+        "checkbox_border_color_dark": "*neutral_400",
+        "slider_color": "*primary_600",
+        "color_accent": "*primary_600",
+    }
+    return theme.set(
+        **titles,
+        **primary,
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_label_text_color="*body_text_color",
+        block_label_background_fill="*background_fill_secondary",
+        block_label_background_fill_dark="*background_fill_secondary",
+    )
+
+
+class _Builder:
+    """Builds widgets, then says what each does."""
+
+    def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks) -> None:
+        self._studio = studio
+        self.blocks = blocks
+        self.current = gr.State(None)
+        self.watching = Watching(studio)
+        gr.Markdown(text("title"), elem_id="title")
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(text("paint"), id="paint"), gr.Row(elem_id="bench"):
+                with gr.Column(scale=2, min_width=300, elem_id="left"):
+                    self._left(text)
+                with gr.Column(scale=3, min_width=320, elem_id="middle"):
+                    self._middle(text)
+            with gr.Tab(text("history"), id="history") as self.history_tab:
+                self.history = History(studio, text)
+            with gr.Tab(text("compare"), id="compare") as self.compare_tab:
+                self.compare = Compare(studio, text)
+        self._connect()
+
+    # -- widgets -------------------------------------------------------------------------------------------------------
+
+    def _left(self, text: gr.I18n) -> None:
+        self.photo = photo(
+            label=text("photo"),
+            sources=["upload", "clipboard", "webcam"],
+            elem_id="photo",
+            height=260,
+        )
+        self.styles = gr.CheckboxGroup(
+            list(PLATES), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
+        )
+        with gr.Accordion(text("own_style"), open=False):
+            self.own = gr.Gallery(
+                label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3, height=180,
+                elem_id="own",
+            )  # fmt: skip
+            self.crop = gr.Textbox(label=text("crop_style"), info=text("crop_hint"), elem_id="crop")
+        self.mix = gr.Slider(
+            0, 100, value=50, step=1, label=text("mix"), info=text("mix_hint"), elem_id="mix", visible=False
+        )
+        self.strength = gr.Slider(
+            0, 100, value=50, step=1, label=text("strength"), info=text("strength_hint"), elem_id="strength"
+        )
+        self.colors = gr.Slider(
+            0, 100, value=100, step=1, label=text("colors"), info=text("colors_hint"), elem_id="colors"
+        )
+        self.size = gr.Slider(64, 2048, value=512, step=16, label=text("size"), info=text("size_hint"), elem_id="size")
+        self.paint = gr.Button(text("paint"), variant="primary", size="lg", elem_id="paint")
+        with gr.Accordion(text("more"), open=False, elem_id="more"):
+            self.settings = Settings(text)
+        with gr.Accordion(text("regions"), open=False, elem_id="regions-fold"):
+            self.regions = Regions(text)
+        self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=110)
+
+    def _middle(self, text: gr.I18n) -> None:
+        self.canvas = gr.HTML(drawing.canvas(None, ""), elem_id="canvas", padding=False)
+        self.status = gr.HTML("", elem_id="status", padding=False)
+        with gr.Row(elem_id="steering"):
+            self.pause = gr.Button(text("pause"), size="md", min_width=80, elem_id="pause", interactive=False)
+            self.resume = gr.Button(text("resume"), size="md", min_width=80, elem_id="resume", interactive=False)
+            self.stop = gr.Button(
+                text("stop"), variant="stop", size="md", min_width=80, elem_id="stop", interactive=False
+            )
+            self.again = gr.Button(text("again"), size="md", min_width=80, elem_id="again")
+        self.finished = Finished(self._studio, text)
+
+    # -- what they do --------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self._connect_orders()
+        self._connect_steering()
+        shown = [self.strength, self.colors, self.size, self.settings.preset, *self.settings.fields]
+        self.settings.preset.input(
+            self._preset, [self.settings.preset], shown[:2] + self.settings.fields, queue=False, show_progress="hidden"
+        )
+        self.history.load.click(self._load, [self.history.chosen], shown, show_progress="hidden")
+        self.dropped.upload(self._restore, [self.dropped], shown, show_progress="hidden")
+        self.history_tab.select(
+            self.history.listed, None, [self.history.gallery, self.history.names], show_progress="hidden"
+        )
+        self.compare_tab.select(self.compare.choices, None, [self.compare.which], show_progress="hidden")
+        self.blocks.load(self._greet, None, [self.canvas], queue=False, show_progress="hidden")
+        self.blocks.unload(self.watching.leave)
+
+    def _connect_orders(self) -> None:
+        """Whoever orders a picture follows it, and then sees it finished."""
+        ordered = self.paint.click(
+            self._order,
+            [self.photo, self.styles, self.own, self.crop, self.mix, self.strength, self.colors, self.size,
+             *self.regions.inputs, *self.settings.inputs],
+            [self.current, *self.finished.outputs],
+            show_progress="hidden",
+            concurrency_limit=_EVERYBODY,
+        )  # fmt: skip
+        repeated = self.again.click(
+            self._again, [self.current], [self.current, *self.finished.outputs], show_progress="hidden"
+        )
+        continued = self.history.go_on.click(
+            self._go_on, [self.history.chosen], [self.current, *self.finished.outputs], show_progress="hidden"
+        )
+        for begun in (ordered, repeated, continued):
+            begun.success(
+                self._follow,
+                [self.current],
+                [self.canvas, self.status, self.pause, self.resume, self.stop],
+                show_progress="hidden",
+                concurrency_limit=_EVERYBODY,
+            ).then(self.finished.shown, [self.current], self.finished.outputs, show_progress="hidden")
+
+        self.paint.click(None, None, None, js=_TO_THE_CANVAS)
+
+    def _connect_steering(self) -> None:
+        """Let widgets act on the picture that is being painted, and on each other."""
+        quick: Any = {"queue": False, "show_progress": "hidden"}
+        for button, wish in ((self.pause, "pause"), (self.resume, "resume"), (self.stop, "stop")):
+            button.click(lambda name, wish=wish: self._steer(name, wish), [self.current], None, **quick)
+        for slider, field in ((self.strength, "strength"), (self.colors, "color_strength")):
+            slider.input(
+                lambda name, value, field=field: self._change(name, field, value),
+                [self.current, slider],
+                None,
+                trigger_mode="always_last",
+                **quick,
+            )
+        chosen: list[Any] = [self.styles, self.own]
+        for source in chosen:
+            source.change(self._mixes, chosen, [self.mix], **quick)
+        self.photo.change(self._background, [self.photo], [self.regions.editor], show_progress="hidden")
+
+    def _order(
+        self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str | None, mix: Number,
+        strength: Number, colors: Number, size: Number, painted: Any, red: str, green: str, blue: str, *values: Any,
+    ) -> list[Any]:  # fmt: skip
+        """Take an order; the page then follows it."""
+        tongue = language(request)
+        regions = regions_of(painted, [red, green, blue])
+        chosen, shares = styles_of(styles, own, mix)
+        if photo is None or not (chosen or regions):
+            raise refusal(say(tongue, "none_chosen"))
+        said = {
+            "strength": strength,
+            "color_strength": colors,
+            "size": int(size),
+            "style_mix": shares,
+            "style_crop": crop or (),
+        }
+        try:
+            recipe = self.settings.recipe(values, **said)
+            ticket = self._studio.submit(photo, chosen, recipe, regions)
+        except ImpastoError as error:
+            raise explained(error, tongue) from None
+        self.watching.begin(ticket.name, request)
+        return [ticket.name, *self.finished.hidden()]
+
+    def _greet(self, request: gr.Request) -> str:
+        return drawing.canvas(None, say(language(request), "empty"))
+
+    def _again(self, name: str | None, request: gr.Request) -> list[Any]:
+        if not name:
+            raise refusal(say(language(request), "nothing_again"))
+        return self._named(lambda: self._studio.again(name).name, request)
+
+    def _go_on(self, name: str | None, request: gr.Request) -> list[Any]:
+        if not name:
+            raise refusal(say(language(request), "no_run_chosen"))
+        return self._named(lambda: self._studio.go_on(name).name, request)
+
+    def _background(self, photo: str | None, request: gr.Request) -> Any:
+        try:
+            return Regions.background(photo)
+        except ImpastoError as error:
+            message = without_folders(str(error), photo)
+            raise refusal(say(language(request), "failed", message=message)) from None
+
+    def _named(self, order: Callable[[], str], request: gr.Request) -> list[Any]:
+        try:
+            name = order()
+        except ImpastoError as error:
+            raise explained(error, language(request)) from None
+        self.watching.begin(name, request)
+        return [name, *self.finished.hidden()]
+
+    def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        ticket = self._studio.ticket(name) if name else None
+        if ticket is None:
+            yield drawing.canvas(None, say(language(request), "empty")), "", *steering(None)
+            return
+        # The page follows one picture at a time: while it does, a later order is only noted here.
+        self.watching.begin(ticket.name, request)
+        yield from follow(lambda: self.watching.ticket(request), language(request))
+
+    def _steer(self, name: str | None, wish: str) -> None:
+        ticket = self._studio.ticket(name) if name else None
+        if ticket is not None:
+            getattr(ticket, wish)()
+
+    def _change(self, name: str | None, field: str, value: Number) -> None:
+        """Change a running picture; of one that has ended, the slider is for the next."""
+        ticket = self._studio.ticket(name) if name else None
+        if ticket is None or ticket.state in ENDED:
+            return
+        try:
+            ticket.change(**{field: value})
+        except InputError as error:
+            gr.Warning(str(error))
+
+    def _mixes(self, styles: list[str], own: Any) -> Any:
+        return gr.update(visible=len(styles or ()) + len(own or ()) > 1)
+
+    def _preset(self, name: str) -> list[Any]:
+        recipe = PRESETS[name]
+        return [recipe.strength, recipe.color_strength, *self.settings.updates(recipe)]
+
+    def _load(self, name: str | None, request: gr.Request) -> list[Any]:
+        if not name:
+            raise refusal(say(language(request), "no_run_chosen"))
+        try:
+            return history.loaded(self._studio, self.settings, name)
+        except ImpastoError as error:
+            raise explained(error, language(request)) from None
+
+    def _restore(self, file: str, request: gr.Request) -> list[Any]:
+        try:
+            return history.restored(self.settings, file)
+        except ImpastoError as error:
+            raise explained(error, language(request)) from None

@@ -1,0 +1,217 @@
+"""The studio: one worker that paints orders one after the other, and the queue in front of it."""
+
+import atexit
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, TypeAlias
+
+from impasto.api import Region
+from impasto.api.inputs import Source, StyleSource
+from impasto.errors import InputError
+from impasto.recipe import Recipe
+from impasto.runs.lock import FolderLock
+from impasto.studio.entries import Entry
+from impasto.studio.limits import Limits
+from impasto.studio.orders import place_order, repeat_order, take_up
+from impasto.studio.ticket import Ticket
+from impasto.studio.workspace import Workspace
+
+OnClose: TypeAlias = Literal["cancel", "go_on"]
+
+_LOCK: Final = "studio.lock"
+_REMEMBERED: Final = 500
+"""Tickets that have ended and are still known by name."""
+
+
+class Studio:
+    """Takes orders and paints them in the order in which they came, one at a time, in a thread of its own.
+
+    Orders wait in their run folders: none of their pixels is in memory, and they survive the end of the process. On
+    start whatever a studio before this one left waiting or half painted waits again, oldest first; what a person
+    stopped does not. Every method may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        max_pixels: int = 50_000_000,
+        max_bytes: int = 100_000_000,
+        on_close: OnClose = "cancel",
+    ) -> None:
+        """Open the studio and begin to paint what waits.
+
+        `max_pixels` bounds every picture that is given and every result, `max_bytes` the files; `on_close` tells what
+        becomes of an order when its page is closed (`Ticket.abandoned`). Raises InputError if another process has
+        opened a studio in this workspace.
+        """
+        self.workspace = workspace
+        self.on_close: OnClose = on_close
+        self._limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
+        self._lock = FolderLock(workspace.path / _LOCK)
+        self._lock.acquire()
+        self._turn = threading.Condition()
+        self._line: list[Ticket] = []
+        self._tickets: OrderedDict[str, Ticket] = OrderedDict()
+        self._current: Ticket | None = None
+        self._closing = False
+        with self._turn:
+            for entry in reversed(workspace.entries()):
+                if entry.status in ("waiting", "interrupted"):
+                    # One that was damaged or deleted just now does not keep the studio shut.
+                    with suppress(InputError):
+                        self._add(entry.path)
+        self._thread = threading.Thread(target=self._work, name="impasto-studio", daemon=True)
+        # A run ends itself when the interpreter does; whoever was painted then goes on at the next start.
+        atexit.register(self.close)
+        self._thread.start()
+
+    def __enter__(self) -> "Studio":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- orders --------------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        content: Source,
+        styles: StyleSource | Sequence[StyleSource],
+        recipe: Recipe | str | None = None,
+        regions: str | Region | Sequence[str | Region] | None = None,
+    ) -> Ticket:
+        """Take an order; the arguments are those of `impasto.stylize`.
+
+        Everything is read and checked before this returns, and the order is on the disk. A string names a built-in
+        style or a file of this machine: of what a stranger typed pass none on. Raises InputError in one line.
+        """
+        self._check_open()
+        return self._enter(place_order(self.workspace, self._limits, content, styles, recipe, regions))
+
+    def again(self, name: str, seed: int | None = None) -> Ticket:
+        """Order a run's picture once more with another seed (by chance if None), from the run's own copies."""
+        self._check_open()
+        return self._enter(repeat_order(self.workspace, self._limits, self.workspace.folder_of(name), seed))
+
+    def go_on(self, name: str) -> Ticket:
+        """Let a run that was stopped, failed or interrupted wait for the rest of its steps.
+
+        If it waits or is painted already, its ticket is returned. Raises InputError if it is finished or unknown.
+        """
+        self._check_open()
+        path = self.workspace.folder_of(name)
+        with self._turn:
+            ticket = self._tickets.get(name)
+            if ticket in self._line and ticket is not None:
+                return ticket
+            take_up(path)
+            return self._add(path)
+
+    def ticket(self, name: str) -> Ticket | None:
+        """Return the ticket of a run that waits, is painted, or has ended lately."""
+        with self._turn:
+            return self._tickets.get(name)
+
+    def entries(self) -> list[Entry]:
+        """Return the workspace's runs, newest first, with what this studio knows of them."""
+        with self._turn:
+            states = {ticket.name: ticket.state for ticket in self._line}
+        return [
+            replace(entry, status=states[entry.name]) if entry.name in states else entry
+            for entry in self.workspace.entries()
+        ]
+
+    def delete(self, name: str) -> None:
+        """Remove a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
+        with self._turn:
+            ticket = self._tickets.get(name)
+            if ticket is not None and ticket is self._current:
+                raise InputError(f"{name} is being painted: stop it first")
+            if ticket is not None:
+                ticket.cancel()
+                self._tickets.pop(name, None)
+                if not ticket.path.exists():
+                    return
+        self.workspace.delete(name)
+
+    def close(self) -> None:
+        """Let the run that is painted finish its step, leave it and all others for the next start, and end the worker.
+
+        Nothing happens if the studio is closed already.
+        """
+        with self._turn:
+            self._closing = True
+            if self._current is not None:
+                self._current.set_aside()
+            self._turn.notify_all()
+        self._thread.join()
+        self._lock.release()
+        atexit.unregister(self.close)
+
+    # -- the queue -----------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise InputError("the studio is closing: try again in a moment")
+
+    def _enter(self, path: Path) -> Ticket:
+        with self._turn:
+            return self._add(path)
+
+    def _add(self, path: Path) -> Ticket:
+        ticket = Ticket(path, turn=self._turn, moved=self._move_up, cancels_on_close=self.on_close == "cancel")
+        self._tickets[ticket.name] = ticket
+        self._tickets.move_to_end(ticket.name)
+        self._line.append(ticket)
+        self._move_up()
+        return ticket
+
+    def _move_up(self) -> None:
+        """Give everybody the place that is theirs now; the lock is held."""
+        self._line = [ticket for ticket in self._line if ticket.state in ("waiting", "painting", "paused")]
+        waiting = [ticket for ticket in self._line if ticket.state == "waiting"]
+        places = {ticket.name: place for place, ticket in enumerate(waiting, start=1)}
+        for ticket in self._tickets.values():
+            place = places.get(ticket.name, 0)
+            if place != ticket.place:
+                ticket.place = place
+                ticket.touch()
+        if self._current is not None and self._current.state == "paused" and waiting:
+            # Whoever pauses does not make the others wait.
+            self._current.set_aside()
+        self._forget()
+        self._turn.notify_all()
+
+    def _forget(self) -> None:
+        ended = [name for name, ticket in self._tickets.items() if ticket not in self._line]
+        for name in ended[: max(0, len(ended) - _REMEMBERED)]:
+            del self._tickets[name]
+
+    # -- the worker ----------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (ticket := self._next()) is not None:
+            ticket.paint()
+            with self._turn:
+                self._current = None
+                self._move_up()
+
+    def _next(self) -> Ticket | None:
+        """Sleep until somebody waits, and take the first in hand; None when the studio closes."""
+        with self._turn:
+            while not self._closing:
+                ticket = next((ticket for ticket in self._line if ticket.state == "waiting"), None)
+                if ticket is not None:
+                    self._current = ticket
+                    ticket.take_in_hand()
+                    return ticket
+                self._turn.wait()
+            return None

@@ -1,0 +1,96 @@
+"""Serves the page: where, to whom, and what may be sent in and read out."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from impasto.errors import InputError
+
+if TYPE_CHECKING:
+    from impasto.studio import Studio
+
+_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_MEGABYTE: Final = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """Where the page is served and to whom; checked on creation.
+
+    `auth` is `user:password`; a host that others can reach needs one, unless `insecure` says that it is meant.
+    `max_upload` is in megabytes. Raises InputError in one line.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    auth: str | None = None
+    insecure: bool = False
+    max_upload: int = 100
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise InputError(f"--port is a number from 1 to 65535, not {self.port}")
+        if self.auth is not None and not re.fullmatch(r"[^:\s]+:\S+", self.auth):
+            raise InputError("--auth is USER:PASSWORD, without spaces")
+        if self.host not in _LOCAL and self.auth is None and not self.insecure:
+            raise InputError(
+                f"{self.host} can be reached by others: give --auth USER:PASSWORD, or say --insecure if that is meant"
+            )
+        if self.max_upload < 1:
+            raise InputError("--max-upload is at least 1 (megabyte)")
+
+
+def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
+    """Serve the page until the process is told to end; with `block=False` return the running server's page.
+
+    Raises InputError if the port is taken, or Gradio is not installed.
+    """
+    folder = prepare_gradio(studio.workspace.path)
+    try:
+        from impasto.studio.page import build_page
+    except ModuleNotFoundError as error:
+        raise InputError(f"the studio needs {error.name}: pip install 'impasto[studio]'") from None
+
+    page = build_page(studio)
+    page.blocks.queue(default_concurrency_limit=64, api_open=True)
+    user, _, password = (serving.auth or "").partition(":")
+    try:
+        page.blocks.launch(
+            server_name=serving.host,
+            server_port=serving.port,
+            auth=(user, password) if user else None,
+            max_file_size=serving.max_upload * _MEGABYTE,
+            allowed_paths=[str(studio.workspace.exports)],
+            blocked_paths=[str(studio.workspace.runs)],
+            max_threads=128,
+            prevent_thread_lock=not block,
+            quiet=True,
+            share=False,
+            ssr_mode=False,
+            pwa=False,
+            enable_monitoring=False,
+            show_error=False,
+            footer_links=["api"],
+            i18n=page.i18n,
+            css=page.css,
+            theme=page.theme,
+        )
+    except OSError as error:
+        raise InputError(f"cannot serve at {serving.host}:{serving.port}: {error}; choose another --port") from None
+    assert folder.is_dir()
+    return page.blocks
+
+
+def prepare_gradio(workspace: Path) -> Path:
+    """Let Gradio, which reads this when it is imported, keep its files in the workspace and ask nobody anything."""
+    folder = workspace / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.update(
+        GRADIO_ANALYTICS_ENABLED="False",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        HF_HUB_OFFLINE="1",
+        GRADIO_TEMP_DIR=str(folder),
+    )
+    return folder

@@ -1,0 +1,448 @@
+"""Orders in a queue: painted one after the other, watched, steered, refused, and none of them lost."""
+
+import gc
+import threading
+
+import numpy as np
+import PIL.Image
+import pytest
+from patience import PATIENCE
+
+import impasto
+from impasto.api import Region, run
+from impasto.errors import InputError
+from impasto.images import Picture, quantize
+from impasto.runs import RunFolder
+from impasto.studio.ticket import Ticket
+
+
+def shown(path) -> np.ndarray:
+    return np.asarray(PIL.Image.open(path))
+
+
+def lines(ticket, kind):
+    return [line for line in RunFolder.open(ticket.path).events() if line["type"] == kind]
+
+
+@pytest.fixture
+def studio(open_studio):
+    return open_studio()
+
+
+# -- the way of an order -----------------------------------------------------------------------------------------------
+
+
+def test_an_order_becomes_the_picture_that_stylize_paints(studio, pictures, small):
+    ticket = studio.submit(*pictures, small)
+    assert ticket.wait(PATIENCE)
+    assert (ticket.state, ticket.place, ticket.message) == ("finished", 0, "")
+    assert ticket.name.endswith("-mein-hund-waves")
+    expected = impasto.stylize(*pictures, small)
+    assert np.array_equal(shown(ticket.result()), quantize(expected.pixels))
+    assert np.array_equal(ticket.frame(), quantize(expected.pixels))
+    progress = ticket.progress()
+    assert (progress.level, progress.levels, progress.width, progress.height) == (1, 1, 48, 36)
+    assert (progress.step, progress.steps) == (4, 4)
+    assert ticket.losses()["step"] == [1.0, 2.0, 3.0, 4.0]
+    assert ticket.losses()["total"] == pytest.approx(expected.losses["total"])
+    assert ticket.losses()["content"] == pytest.approx(expected.losses["content"])
+
+
+def test_twenty_orders_at_once_are_painted_in_order_and_none_is_lost(studio, pictures, small, monkeypatch):
+    begun = []
+    take = Ticket.take_in_hand
+    monkeypatch.setattr(Ticket, "take_in_hand", lambda ticket: (begun.append(ticket.name), take(ticket)))
+    little = small.with_changes(size=32, steps=1)
+    tickets = [studio.submit(*pictures, little.with_changes(seed=seed)) for seed in range(20)]
+    for ticket in tickets:
+        assert ticket.wait(PATIENCE)
+    assert [ticket.state for ticket in tickets] == ["finished"] * 20
+    assert begun == [ticket.name for ticket in tickets]
+    assert [entry.recipe.seed for entry in studio.entries()] == list(range(19, -1, -1))
+
+
+def test_two_people_at_the_same_moment_have_two_orders(studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    barrier, tickets = threading.Barrier(2), []
+
+    def order():
+        barrier.wait()
+        tickets.extend(studio.submit(*pictures, small.with_changes(steps=1)) for _ in range(2))
+
+    people = [threading.Thread(target=order) for _ in range(2)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    brush.wait()
+    assert len({ticket.name for ticket in tickets}) == 4
+    assert sorted(ticket.place for ticket in tickets) == [0, 1, 2, 3]
+    brush.let_go()
+    assert all(ticket.wait(PATIENCE) for ticket in tickets)
+
+
+def test_who_waits_knows_the_place_and_keeps_no_pixels_in_memory(studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    first = studio.submit(*pictures, small)
+    brush.wait()
+
+    def pixels():
+        gc.collect()
+        return sum(type(thing) is Picture for thing in gc.get_objects())
+
+    before = pixels()
+    others = [studio.submit(*pictures, small) for _ in range(3)]
+    assert [ticket.place for ticket in (first, *others)] == [0, 1, 2, 3]
+    assert [entry.status for entry in studio.entries()] == ["waiting"] * 3 + ["painting"]
+    assert pixels() == before
+    news = others[2].news
+    others[1].cancel()
+    assert others[2].wait_for_news(news, PATIENCE) > news
+    assert others[2].place == 2
+    assert not others[1].path.exists()
+    others[0].stop()
+    assert (others[0].state, others[0].result()) == ("stopped", None)
+    assert not others[0].path.exists()
+
+
+def test_a_picture_is_shown_while_it_grows_and_told_by_its_number(studio, pictures, small, hold_after):
+    early, late = hold_after(1), hold_after(3)
+    ticket = studio.submit(*pictures, small)
+    early.wait()
+    version, frame = ticket.version, ticket.frame()
+    assert (ticket.state, ticket.progress().step) == ("painting", 1)
+    assert (frame.shape, frame.dtype) == ((36, 48, 3), np.uint8)
+    assert ticket.frame() is frame
+    early.let_go()
+    late.wait()
+    assert ticket.version > version
+    assert not np.array_equal(ticket.frame(), frame)
+    assert ticket.progress().seconds_left >= 0
+
+
+# -- steering ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_stopped_keeps_its_picture_and_goes_on_later_to_the_same_end(studio, pictures, small, hold_after):
+    brush = hold_after(2)
+    ticket = studio.submit(*pictures, small)
+    brush.wait()
+    ticket.stop()
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    assert (ticket.state, ticket.progress().step) == ("stopped", 2)
+    assert ticket.result().is_file()
+    (entry,) = studio.entries()
+    assert (entry.status, entry.result) == ("stopped", ticket.result())
+
+    rest = studio.go_on(ticket.name)
+    assert rest.progress().step == 2
+    assert rest.wait(PATIENCE)
+    assert rest.state == "finished"
+    assert np.array_equal(shown(rest.result()), quantize(impasto.stylize(*pictures, small).pixels))
+    with pytest.raises(InputError, match="finished"):
+        studio.go_on(ticket.name)
+
+
+@pytest.mark.parametrize("end", [Ticket.stop, Ticket.cancel])
+def test_of_a_run_that_ends_before_its_first_step_nothing_stays(studio, pictures, small, hold_after, end):
+    brush = hold_after(0)
+    ticket = studio.submit(*pictures, small)
+    brush.wait()
+    end(ticket)
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    assert (ticket.state, ticket.result(), ticket.frame()) == ("stopped", None, None)
+    assert studio.entries() == []
+
+
+def test_a_run_that_should_go_on_and_is_then_cancelled_is_as_it_was(studio, pictures, small, hold_after):
+    brush = hold_after(2)
+    ticket = studio.submit(*pictures, small)
+    brush.wait()
+    ticket.stop()
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    kept = shown(ticket.result())
+    second = hold_after(1)
+    other = studio.submit(*pictures, small)
+    second.wait()
+    rest = studio.go_on(ticket.name)
+    assert rest.place == 1
+    assert studio.go_on(ticket.name) is rest
+    rest.cancel()
+    assert np.array_equal(shown(rest.result()), kept)
+    assert [entry.status for entry in studio.entries()] == ["painting", "stopped"]
+    second.let_go()
+    assert other.wait(PATIENCE)
+
+
+def test_a_change_while_painting_counts_from_the_next_step_on(studio, pictures, small, hold_after):
+    recipe = small.with_changes(content_weight=1.0, style_weight=1.0)
+    plain = studio.submit(*pictures, recipe)
+    assert plain.wait(PATIENCE)
+    brush = hold_after(2)
+    again = studio.again(plain.name, seed=recipe.seed)
+    brush.wait()
+    again.change(content_weight=5.0)
+    assert again.recipe.content_weight == 5.0
+    with pytest.raises(InputError, match="size"):
+        again.change(size=32)
+    with pytest.raises(InputError):
+        again.change(content_weight=-1.0)
+    brush.let_go()
+    assert again.wait(PATIENCE)
+    assert lines(again, "changed")[0]["changes"] == {"content_weight": 5.0}
+    content = [[step["terms"]["content"] for step in lines(ticket, "Step")] for ticket in (plain, again)]
+    assert content[0][:2] == content[1][:2]
+    # The weighted content term of the same picture, five times as heavy.
+    assert content[1][2] > 3 * content[0][2]
+    with pytest.raises(InputError, match="has ended"):
+        again.change(content_weight=2.0)
+
+
+def test_a_change_while_waiting_changes_the_order(studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    studio.submit(*pictures, small)
+    brush.wait()
+    ticket = studio.submit(*pictures, small)
+    ticket.change(style_weight=7.0)
+    ticket.change(size=40, steps=2)
+    for fields in ({"init": "/etc/passwd"}, {"max_megapixels": 9999.0}, {"steps": 0}, {"size": 8}, {"nonsense": 1}):
+        with pytest.raises(InputError):
+            ticket.change(**fields)
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    assert (ticket.progress().width, ticket.progress().steps) == (40, 2)
+    recipe = small.with_changes(style_weight=7.0, size=40, steps=2)
+    assert np.array_equal(shown(ticket.result()), quantize(impasto.stylize(*pictures, recipe).pixels))
+
+
+def test_a_change_of_a_run_that_waits_to_go_on_counts_from_its_next_step_on(studio, pictures, small, hold_after):
+    brush = hold_after(2)
+    ticket = studio.submit(*pictures, small)
+    brush.wait()
+    ticket.stop()
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    other = hold_after(1)
+    studio.submit(*pictures, small)
+    other.wait()
+    rest = studio.go_on(ticket.name)
+    rest.change(style_weight=7.0)
+    with pytest.raises(InputError, match="size"):
+        rest.change(size=32)
+    other.let_go()
+    assert rest.wait(PATIENCE)
+    (line,) = lines(rest, "changed")
+    assert (line["step"], line["changes"]) == (2, {"style_weight": 7.0})
+
+
+def test_who_pauses_lets_others_go_first_and_then_ends_with_the_same_picture(studio, pictures, small, hold_after):
+    brush = hold_after(2)
+    slow = studio.submit(*pictures, small)
+    brush.wait()
+    slow.pause()
+    brush.let_go()
+    assert slow.state == "paused"
+    quick = studio.submit(*pictures, small.with_changes(steps=1, seed=1))
+    assert quick.wait(PATIENCE)
+    assert slow.state == "paused"
+    assert slow.progress().step == 2
+    assert [entry.status for entry in studio.entries()] == ["finished", "paused"]
+    slow.resume()
+    assert slow.wait(PATIENCE)
+    assert np.array_equal(shown(slow.result()), quantize(impasto.stylize(*pictures, small).pixels))
+
+
+def test_a_paused_run_goes_on_where_nobody_else_waits(studio, pictures, small, hold_after):
+    brush = hold_after(2)
+    ticket = studio.submit(*pictures, small)
+    brush.wait()
+    ticket.pause()
+    brush.let_go()
+    assert not ticket.wait(0.2)
+    assert ticket.frame() is not None
+    ticket.resume()
+    assert ticket.wait(PATIENCE)
+    assert ticket.state == "finished"
+
+
+def test_once_more_is_the_same_order_with_another_seed(studio, pictures, small):
+    first = studio.submit(*pictures, small)
+    for path in pictures:
+        path.unlink()
+    again, other = studio.again(first.name), studio.again(first.name, seed=9)
+    assert all(ticket.wait(PATIENCE) for ticket in (first, again, other))
+    assert len({ticket.recipe.seed for ticket in (first, again, other)}) == 3
+    assert other.recipe == first.recipe.with_changes(seed=9)
+    assert not np.array_equal(shown(first.result()), shown(other.result()))
+
+
+# -- closed pages ------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_whose_page_is_closed_is_cancelled_unless_somebody_else_looks(studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    studio.submit(*pictures, small)
+    brush.wait()
+    ticket = studio.submit(*pictures, small)
+    with ticket.watch():
+        with ticket.watch():
+            ticket.abandoned()
+        assert ticket.state == "waiting"
+    assert ticket.state == "stopped"
+
+
+def test_somebody_who_comes_back_keeps_the_order(studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    studio.submit(*pictures, small)
+    brush.wait()
+    ticket = studio.submit(*pictures, small)
+    with ticket.watch():
+        ticket.abandoned()
+        with ticket.watch():
+            pass
+    assert ticket.state == "waiting"
+
+
+def test_an_order_goes_on_without_its_page_where_the_studio_was_so_told(open_studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    ticket = open_studio(on_close="go_on").submit(*pictures, small)
+    brush.wait()
+    ticket.abandoned()
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    assert ticket.state == "finished"
+
+
+# -- what goes wrong ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (ValueError("first\nsecond"), "first second"),
+    ],
+)
+def test_a_run_that_fails_says_why_and_the_next_one_is_painted(studio, pictures, small, monkeypatch, error, told):
+    make, calls = run.Run._make_result, []
+
+    def fail_once(*given):
+        calls.append(given)
+        if len(calls) == 1:
+            raise error
+        return make(*given)
+
+    monkeypatch.setattr(run.Run, "_make_result", fail_once)
+    bad, good = studio.submit(*pictures, small), studio.submit(*pictures, small)
+    assert bad.wait(PATIENCE)
+    assert good.wait(PATIENCE)
+    assert (bad.state, good.state) == ("failed", "finished")
+    assert told in bad.message
+    assert "\n" not in bad.message
+    assert bad.result() is None
+    assert [entry.status for entry in studio.entries()] == ["finished", "failed"]
+
+
+def test_an_order_whose_copy_was_spoilt_fails_and_is_not_tried_for_ever(studio, pictures, small, hold_after):
+    brush = hold_after(1)
+    studio.submit(*pictures, small)
+    brush.wait()
+    ticket = studio.submit(*pictures, small)
+    (ticket.path / "inputs" / "content.png").write_bytes(b"")
+    brush.let_go()
+    assert ticket.wait(PATIENCE)
+    assert ticket.state == "failed"
+    assert str(studio.workspace.path) not in ticket.message
+    assert studio.entries()[0].status == "failed"
+
+
+@pytest.mark.parametrize("limit", [{"max_pixels": 3000}, {"max_bytes": 100}])
+def test_a_picture_above_the_limits_is_refused_before_it_is_decoded(open_studio, pictures, small, limit, monkeypatch):
+    studio = open_studio(**limit)
+    monkeypatch.setattr("impasto.images.read.decode", lambda *_: pytest.fail("decoded"))
+    for content in (pictures[0], pictures[0].read_bytes(), str(pictures[0])):
+        with pytest.raises(InputError, match="this studio takes up to") as refused:
+            studio.submit(content, "night", small)
+        assert str(pictures[0].parent) not in str(refused.value)
+    with pytest.raises(InputError, match="this studio takes up to"):
+        studio.submit("nothing.png", ["night", impasto.Style("night", pictures[1])], small)
+    assert studio.entries() == []
+
+
+def test_a_result_above_the_limit_is_refused(open_studio, pictures, small):
+    with pytest.raises(InputError, match="choose a smaller size"):
+        open_studio(max_pixels=5000).submit(*pictures, small.with_changes(size=600, upscale=True))
+
+
+def test_what_cannot_be_painted_is_refused_in_one_line_and_leaves_nothing(studio, pictures, small, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "cut.png").write_bytes(pictures[0].read_bytes()[:200])
+    orders = [
+        (tmp_path / "text.png", pictures[1], small),
+        (tmp_path / "cut.png", pictures[1], small),
+        (tmp_path / "none.png", pictures[1], small),
+        (pictures[0], "no-such-style", small),
+        (pictures[0], [], small),
+        (*pictures, small.with_changes(size=16, style_layers="conv5_1")),
+        (*pictures, "no-such-preset"),
+    ]
+    for order in orders:
+        with pytest.raises(InputError) as refused:
+            studio.submit(*order)
+        assert "\n" not in str(refused.value)
+        assert str(tmp_path) not in str(refused.value)
+    assert list(studio.workspace.runs.iterdir()) == []
+
+
+def test_a_recipe_that_names_files_of_this_machine_is_refused(studio, pictures, small):
+    for fields in ({"init": str(pictures[0])}, {"weights": "/etc/passwd"}, {"regions": (f"{pictures[0]}=night",)}):
+        with pytest.raises(InputError, match="names files"):
+            studio.submit(*pictures, small.with_changes(**fields))
+
+
+def test_regions_are_painted_as_stylize_paints_them(studio, pictures, small):
+    mask = np.zeros((48, 64), np.float32)
+    mask[:, :32] = 1
+    ticket = studio.submit(*pictures, small, [Region(mask, "keep")])
+    assert ticket.wait(PATIENCE)
+    expected = impasto.stylize(*pictures, small, regions=[Region(mask, "keep")])
+    assert np.array_equal(shown(ticket.result()), quantize(expected.pixels))
+
+
+def test_a_run_that_is_being_painted_is_not_deleted_and_one_that_waits_leaves_the_queue(
+    studio, pictures, small, hold_after
+):
+    brush = hold_after(1)
+    first, second = studio.submit(*pictures, small), studio.submit(*pictures, small)
+    brush.wait()
+    with pytest.raises(InputError, match="being painted"):
+        studio.delete(first.name)
+    studio.delete(second.name)
+    assert second.state == "stopped"
+    assert [entry.name for entry in studio.entries()] == [first.name]
+    brush.let_go()
+    assert first.wait(PATIENCE)
+    assert first.state == "finished"
+    studio.delete(first.name)
+    assert studio.entries() == []
+    with pytest.raises(InputError):
+        studio.delete(first.name)
+
+
+def test_a_photo_with_a_position_becomes_a_picture_without_one(studio, pictures, small, tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x013B] = "Ada"
+    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.0), 3: "E", 4: (11.0, 34.0, 5.0)}
+    PIL.Image.open(pictures[0]).save(tmp_path / "beach.jpg", exif=exif)
+    ticket = studio.submit(tmp_path / "beach.jpg", pictures[1], small.with_changes(snapshots="2"))
+    assert ticket.wait(PATIENCE)
+    (entry,) = studio.entries()
+    assert len(entry.snapshots) == 1
+    assert PIL.Image.open(entry.result).getexif()[0x013B] == "Ada"
+    for path in (entry.result, *entry.snapshots):
+        assert not PIL.Image.open(path).getexif().get_ifd(0x8825)
+        assert b"GPS" not in studio.workspace.shareable(path)
