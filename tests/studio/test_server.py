@@ -74,11 +74,11 @@ def test_what_would_let_strangers_in_or_cannot_be_served_is_refused_in_one_line(
 
 
 def test_with_a_password_nobody_gets_in_without_it(tmp_path):
-    with served(tmp_path, auth="ann:secret") as guarded:
+    with served(tmp_path, auth="me:secret") as guarded:
         assert httpx.get(f"{guarded.url}/config").status_code == 401
         with httpx.Client(base_url=guarded.url, timeout=PATIENCE) as client:
-            assert client.post("/login", data={"username": "ann", "password": "wrong"}).status_code == 400
-            assert client.post("/login", data={"username": "ann", "password": "secret"}).status_code == 200
+            assert client.post("/login", data={"username": "me", "password": "wrong"}).status_code == 400
+            assert client.post("/login", data={"username": "me", "password": "secret"}).status_code == 200
             assert client.get("/config").status_code == 200
 
 
