@@ -137,7 +137,8 @@ def test_what_cannot_be_used_is_said_in_one_line(files, changes, message):
 def test_a_style_beside_itself_teaches_what_it_teaches_alone(files):
     style = files / "painting.png"
     alone, twice = (impasto.stylize(files / "photo.png", styles, **QUICK) for styles in (style, [style, style]))
-    assert twice.losses["total"][0] == pytest.approx(alone.losses["total"][0], rel=1e-4)
+    # Products of bf16 maps are rounded in another order.
+    assert twice.losses["total"][0] == pytest.approx(alone.losses["total"][0], rel=1e-3)
     assert np.abs(twice.pixels - alone.pixels).mean() < 1 / 255
 
 
