@@ -130,10 +130,14 @@ class Visit:
         self.page.locator("#photo img").wait_for()
 
     def set(self, name: str, value: float) -> None:
-        """Type a number into a slider or a number field."""
+        """Type a number into a slider or a number field; one that has only just been shown may forget it once."""
         box = self.page.locator(f"#{name} input[type=number]")
-        box.fill(str(value))
-        box.press("Tab")
+        for _ in range(5):
+            box.fill(str(value))
+            box.press("Tab")
+            self.page.wait_for_timeout(300)
+            if float(box.input_value() or "nan") == value:
+                return
 
     def unfold(self, name: str, group: str | None = None) -> None:
         """Open a fold, and a group inside it."""
