@@ -6,6 +6,7 @@ import os
 # on too few cores are many times slower than none. Child processes inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -122,3 +123,18 @@ def check_gradient():
         assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-4)
 
     return check
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser; its driver holds the event loop of this thread, so that no other module should see it."""
+    driver = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with driver.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield launched
+        launched.close()

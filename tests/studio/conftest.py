@@ -1,6 +1,5 @@
 """A workspace, two small pictures as files, a recipe that is painted in a moment, and a brush that can be held."""
 
-import shutil
 import threading
 from dataclasses import dataclass, field
 
@@ -117,21 +116,6 @@ def server(tmp_path_factory):
 def hills(tmp_path_factory):
     """The path of a small photo that says where it was taken."""
     return photo_of(tmp_path_factory.mktemp("photo"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A headless browser; its driver holds the event loop of this thread, so that no other module should see it."""
-    driver = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with driver.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

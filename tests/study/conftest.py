@@ -3,9 +3,7 @@
 import fcntl
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from conducted import SMALL, STUDIES, Conducted, keep_pictures, run_main
@@ -42,18 +40,3 @@ def fresh(tmp_path, photo, painting) -> Callable[..., Conducted]:
         return Conducted(tmp_path / "study", *outcome)
 
     return conduct
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless browser; its driver holds the event loop of this thread, so that no other module should see it."""
-    driver = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is not installed")
-    with driver.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield launched
-        launched.close()

@@ -1,5 +1,6 @@
 """`impasto study`: the experiments of the laboratory, one function for each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -102,82 +103,30 @@ def layers(
     return _conduct("layers", content, style, common, telling, flags, ratios=ratios, yes=common.yes)
 
 
-def reconstruct(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Rebuild content and style from what single layers know of them; begins with the preset `paper`."""
-    return _conduct("reconstruct", content, style, common, telling, flags)
+def _plain(name: str, purpose: str) -> Callable[..., int]:
+    """Return the command of a study that has no options of its own."""
+
+    def command(
+        content: Photo,
+        style: Style,
+        /,
+        *,
+        common: Common = COMMON,
+        telling: Telling = TELLING,
+        flags: RecipeFlags | None = None,
+    ) -> int:
+        return _conduct(name, content, style, common, telling, flags)
+
+    command.__name__, command.__doc__ = name, purpose
+    return command
 
 
-def init(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Start from the photo, the recolored photo, noise, and the style; begins with the preset `paper`."""
-    return _conduct("init", content, style, common, telling, flags)
-
-
-def pooling(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Compare the ways to halve the network's maps; begins with the preset `paper`."""
-    return _conduct("pooling", content, style, common, telling, flags)
-
-
-def optimizers(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Compare L-BFGS with Adam at three rates; begins with the preset `paper`."""
-    return _conduct("optimizers", content, style, common, telling, flags)
-
-
-def backbones(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Compare the networks whose weights are there, as they come; begins with the preset `default`."""
-    return _conduct("backbones", content, style, common, telling, flags)
-
-
-def losses(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Compare the style losses, each alone; begins with the preset `default`."""
-    return _conduct("losses", content, style, common, telling, flags)
+reconstruct = _plain("reconstruct", "Rebuild content and style from what single layers know; begins with `paper`.")
+init = _plain("init", "Start from the photo, the recolored photo, noise, and the style; begins with `paper`.")
+pooling = _plain("pooling", "Compare the ways to halve the network's maps; begins with `paper`.")
+optimizers = _plain("optimizers", "Compare L-BFGS with Adam at three rates; begins with `paper`.")
+backbones = _plain("backbones", "Compare the networks whose weights are there, as they come; begins with `default`.")
+losses = _plain("losses", "Compare the style losses, each alone; begins with `default`.")
 
 
 def longrun(

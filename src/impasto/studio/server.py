@@ -47,7 +47,7 @@ def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
 
     Raises InputError if the port is taken, or Gradio is not installed.
     """
-    folder = prepare_gradio(studio.workspace.path)
+    prepare_gradio(studio.workspace.path)
     try:
         from impasto.studio.page import build_page
     except ModuleNotFoundError as error:
@@ -79,11 +79,10 @@ def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
         )
     except OSError as error:
         raise InputError(f"cannot serve at {serving.host}:{serving.port}: {error}; choose another --port") from None
-    assert folder.is_dir()
     return page.blocks
 
 
-def prepare_gradio(workspace: Path) -> Path:
+def prepare_gradio(workspace: Path) -> None:
     """Let Gradio, which reads this when it is imported, keep its files in the workspace and ask nobody anything."""
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,4 +92,3 @@ def prepare_gradio(workspace: Path) -> Path:
         HF_HUB_OFFLINE="1",
         GRADIO_TEMP_DIR=str(folder),
     )
-    return folder
