@@ -19,9 +19,14 @@ def test_pictures_lie_in_their_cells_with_gaps_between():
     assert sheet[:4].min() == sheet[36:40].min() == sheet[:, :4].min() == 1
 
 
-def test_a_wide_picture_keeps_its_shape_and_is_centred():
-    sheet = contact_sheet([[_plain(10, 40, 0, 0, 0)]], cell=40, gap=0)
-    assert np.flatnonzero(sheet.max(axis=(1, 2)) == 0).tolist() == list(range(15, 25))
+def test_a_tall_picture_is_centred_and_a_wide_row_is_no_higher_than_its_pictures():
+    wide, tall = _plain(10, 40, 0, 0, 0), _plain(40, 10, 0, 0, 0)
+    beside = contact_sheet([[wide, tall]], cell=40, gap=0)
+    assert np.flatnonzero(beside[:, :40].max(axis=(1, 2)) == 0).tolist() == list(range(15, 25))
+    assert np.flatnonzero(beside[:, 40:].max(axis=(0, 2)) == 0).tolist() == list(range(15, 25))
+    below = contact_sheet([[wide], [tall]], cell=40, gap=4)
+    assert below.shape == (4 + 10 + 4 + 40 + 4, 4 + 40 + 4, 3)
+    assert np.flatnonzero(below.min(axis=(1, 2)) == 1).tolist() == [*range(4), *range(14, 18), *range(58, 62)]
 
 
 def test_captions_stand_below_and_differ():

@@ -1,5 +1,6 @@
 import io
 import os
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -13,7 +14,15 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
 from impasto.errors import InputError
-from impasto.images import atomic_write, check_destination, encode_picture, quantize, read_picture, write_picture
+from impasto.images import (
+    atomic_write,
+    check_destination,
+    encode_picture,
+    is_leftover,
+    quantize,
+    read_picture,
+    write_picture,
+)
 
 KINDS = [".png", ".jpg", ".webp", ".tif"]
 
@@ -305,3 +314,16 @@ def test_what_cannot_be_encoded_touches_no_file(tmp_path):
         write_picture(path, noise(), metadata={"note": "x" * 70_000})
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_a_killed_write_leaves_behind_is_known_as_such(tmp_path, monkeypatch):
+    if (child := os.fork()) == 0:
+        monkeypatch.setattr(os, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        atomic_write(tmp_path / "kept.txt", b"new")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert [is_leftover(path) for path in tmp_path.iterdir()] == [True]
+    atomic_write(tmp_path / "kept.txt", b"new")
+    assert not is_leftover(tmp_path / "kept.txt")

@@ -181,6 +181,15 @@ def test_a_place_that_holds_something_else_is_refused_in_one_line(fresh, tmp_pat
     assert [path.name for path in place.rglob("*")] == ([] if taken == "file" else [os.listdir(place)[0]])
 
 
+def test_a_folder_with_nothing_but_the_rest_of_a_killed_write_is_empty(fresh, tmp_path):
+    place = tmp_path / "study"
+    place.mkdir()
+    rest = place / ".impasto-0123456789abcdef.tmp"
+    rest.write_text("{")
+    assert fresh("custom", "--vary", "seed=0", "--steps", "1").code == 0
+    assert rest.exists()  # Another process may be writing it now.
+
+
 def test_a_long_run_does_every_step_that_it_tells(fresh, monkeypatch):
     called, done = Objective.__call__, []
 

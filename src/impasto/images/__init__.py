@@ -8,7 +8,7 @@ from impasto.images.metadata import read_metadata
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_path
 from impasto.images.read import Picture, read_picture
 from impasto.images.sheets import contact_sheet
-from impasto.images.write import atomic_write, check_destination, encode_picture, quantize, write_picture
+from impasto.images.write import atomic_write, check_destination, encode_picture, is_leftover, quantize, write_picture
 
 __all__ = [
     "PLATES",
@@ -20,6 +20,7 @@ __all__ = [
     "demo_photo",
     "encode_picture",
     "fit",
+    "is_leftover",
     "is_plate",
     "plate_path",
     "quantize",

@@ -21,28 +21,36 @@ def contact_sheet(
 ) -> Float[np.ndarray, "height width 3"]:
     """Lay pictures in rows on white, each fitted into a square of `cell` pixels with `gap` pixels around it.
 
-    `captions`, one for each picture in the same order, stand below the pictures and are cut at the cell's width;
-    letters lose their accents, other scripts are left out. Rows may differ in length; the places left over stay white.
-    Values are sRGB-encoded, in [0, 1].
+    A row is as high as its tallest picture. `captions`, one for each picture in the same order, stand below the
+    pictures and are cut at the cell's width; letters lose their accents, other scripts are left out. Rows may differ in
+    length; the places left over stay white. Values are sRGB-encoded, in [0, 1].
     """
     line = _line_height(cell) if captions else 0
     columns = max((len(row) for row in rows), default=0)
-    sheet = np.ones((gap + len(rows) * (cell + line + gap), gap + columns * (cell + gap), 3), np.float32)
-    for i, row in enumerate(rows):
+    heights = [max((_fitted(picture, cell)[1] for picture in row), default=0) for row in rows]
+    sheet = np.ones((gap + sum(heights) + len(rows) * (line + gap), gap + columns * (cell + gap), 3), np.float32)
+    top = gap
+    for i, (row, height) in enumerate(zip(rows, heights, strict=True)):
         for j, picture in enumerate(row):
-            top, left = gap + i * (cell + line + gap), gap + j * (cell + gap)
-            _place(sheet[top : top + cell, left : left + cell], picture)
+            left = gap + j * (cell + gap)
+            _place(sheet[top : top + height, left : left + cell], picture, cell)
             if captions and i < len(captions) and j < len(captions[i]):
-                below = slice(top + cell, top + cell + line)
+                below = slice(top + height, top + height + line)
                 sheet[below, left : left + cell] = _caption(captions[i][j], cell, line)[..., None]
+        top += height + line + gap
     return sheet
 
 
-def _place(square: Float[np.ndarray, "n n 3"], picture: Float[np.ndarray, "_h _w 3"]) -> None:
+def _fitted(picture: Float[np.ndarray, "_h _w 3"], cell: int) -> tuple[int, int]:
+    """Return the width and height of a picture in its cell."""
     height, width = picture.shape[:2]
-    wide, tall = fit(width, height, square.shape[0])
-    top, left = (square.shape[0] - tall) // 2, (square.shape[1] - wide) // 2
-    square[top : top + tall, left : left + wide] = resize(picture, wide, tall)
+    return fit(width, height, cell)
+
+
+def _place(space: Float[np.ndarray, "h w 3"], picture: Float[np.ndarray, "_h _w 3"], cell: int) -> None:
+    wide, tall = _fitted(picture, cell)
+    top, left = (space.shape[0] - tall) // 2, (space.shape[1] - wide) // 2
+    space[top : top + tall, left : left + wide] = resize(picture, wide, tall)
 
 
 def _line_height(cell: int) -> int:

@@ -20,6 +20,8 @@ from impasto.images.transparency import over_white
 
 _LONGEST_SIDE: Final[dict[OutputFormat, int]] = {"jpeg": 65_535, "webp": 16_383}
 _PIXELS_PER_MM: Final = 72 / 25.4
+_HIDDEN: Final = ".impasto-"
+_TEMPORARY: Final = ".tmp"
 
 
 def check_destination(path: Path) -> None:
@@ -116,6 +118,11 @@ def atomic_write(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
+def is_leftover(path: Path) -> bool:
+    """Tell whether a file is what `atomic_write` leaves behind when its process is killed: of no use to anybody."""
+    return path.name.startswith(_HIDDEN) and path.suffix == _TEMPORARY
+
+
 def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, quality: int) -> bytes:
     height, width, bands = values.shape
     wide = values.dtype == np.uint16
@@ -178,7 +185,7 @@ def _replaceable(path: Path) -> Path:
 @contextlib.contextmanager
 def _temporary_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Make a hidden file with the permissions of any new file (mkstemp's are 0600); removed if it is left over."""
-    temporary = folder / f".impasto-{secrets.token_hex(8)}.tmp"
+    temporary = folder / f"{_HIDDEN}{secrets.token_hex(8)}{_TEMPORARY}"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "wb") as file:

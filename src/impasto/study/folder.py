@@ -10,7 +10,7 @@ from impasto import api
 from impasto.api.inputs import read_inputs
 from impasto.errors import InputError
 from impasto.events import Listener
-from impasto.images import atomic_write
+from impasto.images import atomic_write, is_leftover
 from impasto.runs import RunFolder, RunInputs
 from impasto.runs.header import HEADER as RUN_HEADER
 from impasto.study.plan import Cell, Plan
@@ -75,7 +75,7 @@ class StudyFolder:
                 raise InputError(f"{self.path} holds another study: choose another folder with --out")
             return
         with self._told():
-            is_taken = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
+            is_taken = self.path.exists() and not (self.path.is_dir() and all(map(is_leftover, self.path.iterdir())))
         if is_taken:
             raise InputError(f"{self.path} is not an empty folder: choose another with --out")
         with self._told():
