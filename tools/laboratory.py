@@ -7,11 +7,13 @@ docs/pictures/laboratory-*.webp and laboratory-*.svg from what is there, and pri
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import skimage.data
 from matplotlib import pyplot as plt
 from PIL import Image
@@ -45,20 +47,20 @@ STUDIES: dict[str, tuple[str, ...]] = {
 
 _LONG = {"size": 96, "precision": "bf16", "steps": 10_000, "snapshots": (10, 30, 100, 300, 1000, 3000, 10_000)}
 _BALANCED = {"content_weight": (512 / 96) ** 2}
-CHANGES: dict[str, tuple[str, dict[str, object]]] = {
-    "paper": ("paper", _BALANCED),
-    "paper, box": ("paper", _BALANCED | {"canvas": "box"}),
-    "paper, Adam": ("paper", _BALANCED | {"optimizer": "adam", "learning_rate": 10.0}),
-    "paper, max pooling": ("paper", _BALANCED | {"pooling": "max"}),
-    "classic": ("classic", {}),
-    "classic, box": ("classic", {"canvas": "box"}),
-    "classic, L-BFGS": ("classic", {"optimizer": "lbfgs", "keep_best": False}),
-    "default": ("default", {}),
-    "default, free": ("default", {"canvas": "free"}),
-    "default, Gram": ("default", {"style_losses": "gram=1.0,grain=0.025"}),
-    "default, Adam": ("default", {"optimizer": "adam", "learning_rate": 10.0}),
+CHANGES: dict[str, dict[str, dict[str, object]]] = {
+    "paper": {
+        "box": _BALANCED | {"canvas": "box"},
+        "Adam": _BALANCED | {"optimizer": "adam", "learning_rate": 10.0},
+        "max pooling": _BALANCED | {"pooling": "max"},
+    },
+    "classic": {"box": {"canvas": "box"}, "L-BFGS": {"optimizer": "lbfgs", "keep_best": False}},
+    "default": {
+        "free": {"canvas": "free"},
+        "Gram": {"style_losses": "gram=1.0,grain=0.025"},
+        "Adam": {"optimizer": "adam", "learning_rate": 10.0},
+    },
 }
-"""One change at a time, each for 10,000 steps: a preset and what is changed of it."""
+"""One change at a time, each for 10,000 steps: presets and what is changed of them. `longrun` has them unchanged."""
 
 
 def photo(out: Path) -> Path:
@@ -73,9 +75,18 @@ def photo(out: Path) -> Path:
 def changes() -> Plan:
     """Plan the runs that differ from a preset in one thing."""
     cells = [
-        Cell(key=name.replace(", ", "-").replace(" ", "-"), caption=name, recipe=resolve(preset, _LONG, dict(change)))
-        for name, (preset, change) in CHANGES.items()
+        Cell(key=_key(preset, name), caption=f"{preset}, {name}", recipe=resolve(preset, _LONG, dict(change)))
+        for preset, changed in CHANGES.items()
+        for name, change in changed.items()
     ]
+    return _planned(cells)
+
+
+def _key(preset: str, name: str) -> str:
+    return f"{preset}-{name.replace(' ', '-')}"
+
+
+def _planned(cells: Sequence[Cell]) -> Plan:
     rows = tuple(snapshots_of(cell.key, cell.caption, _LONG["snapshots"]) for cell in cells)
     return Plan(name="longrun", title="One change at a time", question="", cells=tuple(cells), rows=rows)
 
@@ -92,71 +103,106 @@ def conduct(out: Path, name: str) -> None:
             study.begin(cell).wait()
 
 
-def opened(out: Path, name: str) -> Findings:
-    """Look at what is there of a study, be it the whole of it or not."""
-    plan = changes() if name == "changes" else EXPERIMENTS[name].plan({"precision": "bf16"})
-    runs = out / name / "runs"
+def opened(plan: Plan, runs: dict[str, Path]) -> Findings:
+    """Look at what is there of some runs, be it the whole of them or not."""
     rows = []
     for row in plan.rows:
-        kept = [(runs / shot.key / "snapshots" / f"{shot.step:06d}.png").exists() for shot in row.shots]
+        kept = [(runs[shot.key] / "snapshots" / f"{shot.step:06d}.png").exists() for shot in row.shots]
         shots, captions = tuple(compress(row.shots, kept)), tuple(compress(row.captions, kept))
         if shots:
             rows.append(replace(row, shots=shots, captions=captions))
     cells = tuple(cell for cell in plan.cells if any(row.shots[0].key == cell.key for row in rows))
     partly = replace(plan, cells=cells, rows=tuple(rows))
-    return look_at(partly, {cell.key: RunFolder.open(runs / cell.key) for cell in cells})
+    return look_at(partly, {cell.key: RunFolder.open(runs[cell.key]) for cell in cells})
 
 
 def pictures(out: Path) -> None:
     """Write the pictures and plots of the page."""
     for name in ("iterations", "seeds", "layers", "reconstruct", "losses", "optimizers"):
-        if not (out / name / "sheet.png").exists():
-            continue
-        save(read_picture(out / name / "sheet.png").pixels, DOCS / f"laboratory-{name}.webp")
-    for name in ("longrun", "changes"):
-        if not (out / name / "runs").exists():
-            continue
-        findings = opened(out, name)
-        curves(findings, DOCS / f"laboratory-{name}.svg")
-        rows = [(row.title, findings.row(number)) for number, row in enumerate(findings.plan.rows)]
-        last = max(look.step for _, looks in rows for look in looks)
-        shown = [step for step in (100, 1000, 10_000, 100_000) if step <= last]
-        chosen = [[look for look in looks if look.step in shown] for _, looks in rows]
-        captions = [[f"{look.cell.caption} {look.step:,}" for look in looks] for looks in chosen]
-        sheet = contact_sheet([[look.floats for look in looks] for looks in chosen], captions=captions)
-        save(sheet, DOCS / f"laboratory-{name}.webp")
-        for title, looks in rows:
-            for look in looks:
-                print(f"{title:20} {look.step:7,}", *(f"{key} {look.figures[key]:.4g}" for key in FIGURES))
+        if (out / name / "sheet.png").exists():
+            save(read_picture(out / name / "sheet.png").pixels, DOCS / f"laboratory-{name}.webp")
+    long = EXPERIMENTS["longrun"].plan({"precision": "bf16"})
+    bases = {cell.key: out / "longrun" / "runs" / cell.key for cell in long.cells}
+    findings = opened(long, bases)
+    told(findings)
+    plot([findings], DOCS / "laboratory-longrun.svg")
+    sheet(
+        [
+            [look for look in findings.row(number) if look.step in (100, 1000, 10_000, 100_000)]
+            for number in range(len(findings.plan.rows))
+        ],
+        DOCS / "laboratory-longrun.webp",
+    )
+    if (out / "changes" / "runs").exists():
+        families = [family(out, base, bases[base.key]) for base in long.cells]
+        for findings in families:
+            told(findings)
+        plot(families, DOCS / "laboratory-changes.svg")
+        sheet(
+            [[findings.row(number)[-1] for number in range(len(findings.plan.rows))] for findings in families],
+            DOCS / "laboratory-changes.webp",
+        )
+
+
+def family(out: Path, base: Cell, folder: Path) -> Findings:
+    """Look at a preset and at its changes, as far as they were painted."""
+    changed = [cell for cell in changes().cells if cell.key.startswith(f"{base.key}-")]
+    runs = {cell.key: out / "changes" / "runs" / cell.key for cell in changed}
+    return opened(_planned([base, *changed]), {base.key: folder} | runs)
+
+
+def told(findings: Findings) -> None:
+    """Print the figures of the page."""
+    for number, row in enumerate(findings.plan.rows):
+        looks = findings.row(number)
+        for before, look in zip((None, *looks), looks, strict=False):
+            figures = [f"{key} {look.figures[key]:.4g}" for key in FIGURES]
+            if before is not None and before.floats.shape == look.floats.shape:
+                figures.append(f"moved {255 * np.abs(look.floats - before.floats).mean():.1f}")
+            print(f"{row.title:20} {look.step:7,}", *figures)
+
+
+def sheet(rows: Sequence[Sequence[Look]], path: Path) -> None:
+    """Write a contact sheet."""
+    captions = [[f"{look.cell.caption} {look.step:,}" for look in looks] for looks in rows]
+    save(contact_sheet([[look.floats for look in looks] for looks in rows], captions=captions), path)
 
 
 FIGURES = ("loss", "content", "style", "grey", "clipped", "lightness", "chroma")
 
 
-def curves(findings: Findings, path: Path) -> None:
-    """Draw what becomes of the figures over the steps, a line for each recipe."""
-    panels = {
-        "content": "content lost",
-        "grey": "share of grey",
-        "clipped": "share clipped",
-        "lightness": "spread of lightness",
-    }
+PANELS = {
+    "content": "content lost",
+    "grey": "share of grey",
+    "clipped": "share clipped",
+    "lightness": "spread of lightness",
+}
+
+
+def plot(families: Sequence[Findings], path: Path) -> None:
+    """Draw what becomes of the figures over the steps: a row of panels for each family, a line for each recipe."""
     still = {"svg.hashsalt": "impasto", "svg.fonttype": "path", "font.size": 9}
     with matplotlib.rc_context(still):
-        figure, axes = plt.subplots(1, len(panels), figsize=(3.2 * len(panels), 3.2), layout="constrained")
-        for one, (column, title) in zip(axes, panels.items(), strict=True):
-            for number, row in enumerate(findings.plan.rows):
-                looks: list[Look] = [look for look in findings.row(number) if look.step >= 100]
-                one.plot([look.step for look in looks], [look.figures[column] for look in looks], label=row.title)
-            if column in findings.style_figures:
-                one.axhline(findings.style_figures[column], color="0.5", linestyle=":")
-            one.set_xscale("log")
-            one.set_title(title)
-            one.set_ylim(bottom=0)
-            one.spines[["top", "right"]].set_visible(False)
-        handles = axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=min(6, len(handles[0])), frameon=False)
+        figure = plt.figure(figsize=(3.2 * len(PANELS), 3.2 * len(families)), layout="constrained")
+        for findings, strip in zip(families, figure.subfigures(len(families), 1, squeeze=False)[:, 0], strict=True):
+            axes = strip.subplots(1, len(PANELS))
+            for one, (column, title) in zip(axes, PANELS.items(), strict=True):
+                _draw(one, findings, column)
+                one.set_title(title)
+            handles = axes[0].get_legend_handles_labels()
+            strip.legend(*handles, loc="outside lower center", ncols=len(handles[0]), frameon=False)
         figure.savefig(path, metadata={"Date": None, "Creator": None})
+
+
+def _draw(axes: plt.Axes, findings: Findings, column: str) -> None:
+    for number, row in enumerate(findings.plan.rows):
+        looks = [look for look in findings.row(number) if look.step >= 100]
+        axes.plot([look.step for look in looks], [look.figures[column] for look in looks], label=row.title)
+    if column in findings.style_figures:
+        axes.axhline(findings.style_figures[column], color="0.5", linestyle=":")
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 if __name__ == "__main__":
