@@ -109,6 +109,12 @@ def _theme() -> gr.themes.Base:
         block_label_text_color="*body_text_color",
         block_label_background_fill="*background_fill_secondary",
         block_label_background_fill_dark="*background_fill_secondary",
+        body_background_fill="*neutral_50",
+        block_background_fill="white",
+        block_border_width="1px",
+        block_border_color="*neutral_200",
+        block_border_color_dark="*neutral_700",
+        block_shadow="none",
     )
 
 
@@ -140,7 +146,7 @@ class _Builder:
             label=text("photo"),
             sources=["upload", "clipboard", "webcam"],
             elem_id="photo",
-            height=260,
+            height=210,
         )
         self.styles = gr.CheckboxGroup(
             list(PLATES), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
@@ -166,10 +172,10 @@ class _Builder:
             self.settings = Settings(text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold"):
             self.regions = Regions(text)
-        self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=110)
+        self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=130)
 
     def _middle(self, text: gr.I18n) -> None:
-        self.canvas = gr.HTML(drawing.canvas(None, ""), elem_id="canvas", padding=False)
+        self.canvas = gr.HTML(f'<div class="canvas empty"><p>{text("empty")}</p></div>', elem_id="canvas", padding=False)
         self.status = gr.HTML("", elem_id="status", padding=False)
         with gr.Row(elem_id="steering"):
             self.pause = gr.Button(text("pause"), size="md", min_width=80, elem_id="pause", interactive=False)
@@ -195,7 +201,6 @@ class _Builder:
             self.history.listed, None, [self.history.gallery, self.history.names], show_progress="hidden"
         )
         self.compare_tab.select(self.compare.choices, None, [self.compare.which], show_progress="hidden")
-        self.blocks.load(self._greet, None, [self.canvas], queue=False, show_progress="hidden")
         self.blocks.unload(self.watching.leave)
 
     def _connect_orders(self) -> None:
@@ -267,9 +272,6 @@ class _Builder:
             raise explained(error, tongue) from None
         self.watching.begin(ticket.name, request)
         return [ticket.name, *self.finished.hidden()]
-
-    def _greet(self, request: gr.Request) -> str:
-        return drawing.canvas(None, say(language(request), "empty"))
 
     def _again(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
