@@ -175,7 +175,9 @@ class _Builder:
         self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=130)
 
     def _middle(self, text: gr.I18n) -> None:
-        self.canvas = gr.HTML(f'<div class="canvas empty"><p>{text("empty")}</p></div>', elem_id="canvas", padding=False)
+        self.canvas = gr.HTML(
+            f'<div class="canvas empty"><p>{text("empty")}</p></div>', elem_id="canvas", padding=False
+        )
         self.status = gr.HTML("", elem_id="status", padding=False)
         with gr.Row(elem_id="steering"):
             self.pause = gr.Button(text("pause"), size="md", min_width=80, elem_id="pause", interactive=False)
