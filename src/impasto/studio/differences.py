@@ -16,7 +16,7 @@ ABOUT_THE_MACHINE: Final = frozenset(
 _MOST: Final = 3
 """More differences than that are counted, not told."""
 
-_FIRST: Final = ("strength", "color_strength", "size", "style_mix")
+_FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 """Fields that are told first: those that people turn."""
 
 
@@ -24,13 +24,18 @@ def called(entry: Entry) -> str:
     """Return how a run is called in a list: styles and strength, photo, and when it was ordered, in local time."""
     when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
     strength = f" {entry.recipe.strength:g}" if entry.recipe else ""
-    return " · ".join(part for part in (_styles(entry) + strength, entry.content, when) if part)
+    return " · ".join(part for part in (_styles(entry) + strength, entry.content, when) if part) or entry.name
+
+
+def label(entry: Entry) -> str:
+    """Return the same in two lines, for below a small picture."""
+    return called(entry).replace(" · ", "\n", 1)
 
 
 def told_apart(entries: Sequence[Entry], language: str) -> list[str]:
     """Return for each run what it differs in from the others; where that is nothing, when it was ordered."""
     columns = [_contents(entries), _looks(entries), *_fields(entries, language)]
-    differing = [column for column in columns if len(set(column)) > 1]
+    differing = [column for column in columns if len(set(filter(None, column))) > 1]
     captions = []
     for number, entry in enumerate(entries):
         parts = [column[number] for column in differing if column[number]]

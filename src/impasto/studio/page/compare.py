@@ -6,7 +6,7 @@ from typing import Any, Final
 import gradio as gr
 
 from impasto.studio import Entry, Studio
-from impasto.studio.differences import called, told_apart
+from impasto.studio.differences import called, label, told_apart
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import language
 from impasto.studio.page.pictures import LINKED_SCRIPT, pane, served, thumbnail
@@ -26,7 +26,7 @@ class Compare:
         """Build it inside the tab that is being built."""
         self._studio = studio
         self.which = gr.CheckboxGroup([], label=text("which"), info=text("which_hint"), elem_id="which")
-        self.wall = gr.HTML("", padding=False)
+        self.wall = gr.HTML("", elem_id="which-pictures", padding=False)
         self.pictures = gr.HTML("", elem_id="compared", padding=False, js_on_load=LINKED_SCRIPT)
         self.outputs: list[Any] = [self.which, self.wall, self.pictures]
         self.which.input(
@@ -46,7 +46,7 @@ class Compare:
         names = [entry.name for entry in entries]
         still = [name for name in chosen or () if name in names]
         wall = drawing.thumbnails_css("which", [served(thumbnail(self._studio, entry)) for entry in entries])
-        offered = gr.update(choices=[(called(entry), entry.name) for entry in entries], value=still)
+        offered = gr.update(choices=[(label(entry), entry.name) for entry in entries], value=still)
         pictures = self._compared(still, request)
         return offered, wall, pictures if entries else _word(say(language(request), "compare_none"))
 

@@ -93,12 +93,12 @@ class Pane:
 def linked(panes: Sequence[Pane], hint: str) -> str:
     """Return pictures side by side whose zoom and place are linked; the page's script moves them.
 
-    They are shown at twice their own pixels at most, and all can be seen at once.
+    They are shown at twice their own pixels at most, in frames of one size, and all can be seen at once.
     """
     if not panes:
         return ""
     cells = "".join(
-        f'<figure><div class="pane" style="aspect-ratio: {pane.width} / {pane.height}"><img src="{pane.source}" '
+        f'<figure><div class="pane"><img src="{pane.source}" '
         f'alt="{html.escape(pane.title, quote=True)}" draggable="false"></div><figcaption><strong>'
         f"{html.escape(pane.title)}</strong> {html.escape(pane.note)}</figcaption></figure>"
         for pane in panes

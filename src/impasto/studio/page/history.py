@@ -14,9 +14,10 @@ from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.recipe.fields import written
 from impasto.runs.header import read_header
 from impasto.studio import Entry, Studio
-from impasto.studio.differences import ABOUT_THE_MACHINE
+from impasto.studio.differences import ABOUT_THE_MACHINE, called, label
+from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import explained, language, recipe_of
-from impasto.studio.page.pictures import thumbnail
+from impasto.studio.page.pictures import LINKED_SCRIPT, pane, thumbnail
 from impasto.studio.page.settings import Settings
 from impasto.studio.texts import say
 
@@ -35,44 +36,46 @@ class History:
         self._studio = studio
         gr.Markdown(text("history_hint"))
         self.gallery = gr.Gallery(
-            label=text("history"),
-            columns=5,
-            object_fit="cover",
-            allow_preview=False,
-            elem_id="history",
-            interactive=False,
-        )
+            label=text("history"), show_label=False, columns=5, object_fit="cover", allow_preview=False, buttons=[],
+            elem_id="history", interactive=False,
+        )  # fmt: skip
         self.names = gr.State([])
         self.chosen = gr.State(None)
-        self.details = gr.Markdown(elem_id="details")
+        with gr.Row(elem_id="run"):
+            with gr.Column(scale=3, min_width=280):
+                picture = gr.HTML("", elem_id="run-picture", padding=False, js_on_load=LINKED_SCRIPT)
+            with gr.Column(scale=2, min_width=280):
+                details = gr.Markdown(elem_id="details")
+                delete = self._build_buttons(text)
+        self.outputs: list[Any] = [self.gallery, self.names, self.chosen, picture, details, *self._buttons, self._sure]
+        self._refresh.click(self.listed, None, self.outputs, show_progress="hidden")
+        self.gallery.select(self._choose, [self.names], self.outputs[2:], show_progress="hidden")
+        delete.click(self._delete, [self.chosen], self.outputs, show_progress="hidden")
+
+    def _build_buttons(self, text: Callable[[str], Any]) -> gr.Button:
+        """Build what can be done with a run; return the button that deletes it once one was asked."""
+        look: Any = {"size": "md", "min_width": 120}
         with gr.Row():
-            look: Any = {"size": "md", "min_width": 120}
             self.load = gr.Button(text("load_settings"), elem_id="load-settings", interactive=False, **look)
             self.go_on = gr.Button(text("go_on"), elem_id="go-on", interactive=False, **look)
             delete = gr.Button(text("delete"), variant="stop", elem_id="delete", interactive=False, **look)
-            refresh = gr.Button(text("refresh"), elem_id="refresh", **look)
-        with gr.Row(visible=False, elem_id="delete-row") as self._sure:
-            self._question = gr.Markdown()
-            yes = gr.Button(text("delete_yes"), variant="stop", elem_id="delete-yes", **look)
-            no = gr.Button(text("delete_no"), elem_id="delete-no", **look)
+            self._refresh = gr.Button(text("refresh"), elem_id="refresh", **look)
         self._buttons = [self.load, self.go_on, delete]
-        self.outputs: list[Any] = [
-            self.gallery, self.names, self.chosen, self.details, *self._buttons, self._sure,
-        ]  # fmt: skip
-        refresh.click(self.listed, None, self.outputs, show_progress="hidden")
-        self.gallery.select(self._choose, [self.names], self.outputs[2:], show_progress="hidden")
-        delete.click(self._ask, [self.chosen], [self._sure, self._question], show_progress="hidden")
+        with gr.Group(visible=False, elem_id="delete-row") as self._sure:
+            question = gr.Markdown()
+            with gr.Row():
+                yes = gr.Button(text("delete_yes"), variant="stop", elem_id="delete-yes", **look)
+                no = gr.Button(text("delete_no"), elem_id="delete-no", **look)
+        delete.click(self._ask, [self.chosen], [self._sure, question], show_progress="hidden")
         no.click(lambda: gr.update(visible=False), None, [self._sure], queue=False, show_progress="hidden")
-        yes.click(self._delete, [self.chosen], self.outputs, show_progress="hidden")
+        return yes
 
     def listed(self) -> list[Any]:
         """Return the updates that show all runs, none of them chosen."""
         entries = [entry for entry in self._studio.entries() if entry.picture is not None][:_SHOWN]
-        pictures = [
-            (thumbnail(self._studio, entry), f"{entry.content} · {', '.join(entry.styles)}") for entry in entries
-        ]
+        pictures = [(thumbnail(self._studio, entry), label(entry)) for entry in entries]
         gallery = gr.update(value=pictures, selected_index=None)
-        return [gallery, [entry.name for entry in entries], *self._about(None)]
+        return [gallery, [entry.name for entry in entries], *self._about(None, "")]
 
     def taken(self, settings: Settings) -> Callable[..., list[Any]]:
         """Return what the button of the settings does: it fills the first tab with a run's recipe and styles."""
@@ -90,17 +93,23 @@ class History:
 
         return take
 
-    def _choose(self, names: list[str], event: gr.SelectData) -> list[Any]:
+    def _choose(self, names: list[str], event: gr.SelectData, request: gr.Request) -> list[Any]:
         index = event.index if isinstance(event.index, int) else event.index[0]
         name = names[index] if 0 <= index < len(names) else None
-        return self._about(next((one for one in self._studio.entries() if one.name == name), None))
+        entry = next((one for one in self._studio.entries() if one.name == name), None)
+        return self._about(entry, language(request))
 
-    def _about(self, entry: Entry | None) -> list[Any]:
-        """Return the updates that tell of a run, and let those buttons be pressed that do something with it."""
+    def _about(self, entry: Entry | None, tongue: str) -> list[Any]:
+        """Return the updates that show a run, and let those buttons be pressed that do something with it."""
         can = [entry is not None and entry.recipe is not None, entry is not None and entry.status in _UNFINISHED]
         buttons = [gr.update(interactive=on) for on in (*can, entry is not None)]
-        told_of = (entry.name, told(entry)) if entry else (None, "")
-        return [*told_of, *buttons, gr.update(visible=False)]
+        if entry is None:
+            return [None, "", "", *buttons, gr.update(visible=False)]
+        panes = [pane(entry, called(entry))] if entry.picture else []
+        return [
+            entry.name, drawing.linked(panes, say(tongue, "compare_hint")), told(entry, tongue), *buttons,
+            gr.update(visible=False),
+        ]  # fmt: skip
 
     def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:
         return gr.update(visible=bool(name)), say(language(request), "delete_sure", name=name) if name else ""
@@ -114,14 +123,17 @@ class History:
         return self.listed()
 
 
-def told(entry: Entry) -> str:
+def told(entry: Entry, tongue: str) -> str:
     """Return what a run was, as Markdown."""
-    head = f"**{entry.name}** · {entry.status} · {entry.step:,} / {entry.steps or 0:,}"
+    state = say(tongue, f"state_{entry.status}")
+    head = say(
+        tongue, "history_head", name=entry.name, state=state, step=f"{entry.step:,}", steps=f"{entry.steps or 0:,}"
+    )
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changes = entry.recipe.changes_from(entry.recipe.plain())
-    lines = [f"- `{name}` = `{value}`" for name, value in changes.items() if name not in ABOUT_THE_MACHINE]
-    return "\n".join([head, "", *lines])
+    lines = [f"- `{name}` = `{written(value)}`" for name, value in changes.items() if name not in ABOUT_THE_MACHINE]
+    return "\n".join([head, "", *(lines or [say(tongue, "history_default")])])
 
 
 def loaded(studio: Studio, settings: Settings, name: str | None) -> list[Any]:
