@@ -61,7 +61,7 @@ class History:
             delete = gr.Button(text("delete"), variant="stop", elem_id="delete", interactive=False, **look)
             self._refresh = gr.Button(text("refresh"), elem_id="refresh", **look)
         self._buttons = [self.load, self.go_on, delete]
-        with gr.Group(visible=False, elem_id="delete-row") as self._sure:
+        with gr.Column(visible=False, elem_id="delete-row") as self._sure:
             question = gr.Markdown()
             with gr.Row():
                 yes = gr.Button(text("delete_yes"), variant="stop", elem_id="delete-yes", **look)
