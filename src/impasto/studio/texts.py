@@ -78,8 +78,9 @@ ENGLISH: Final[dict[str, str]] = {
     "compare": "Compare",
     "compare_none": "Nothing has been painted yet. What you paint can be compared here.",
     "compare_one_more": "Choose another one to compare it with.",
-    "compare_hint": "Wheel, two fingers or + and − zoom, dragging and arrow keys move, a double click zooms in and "
-    "out: all pictures move together.",
+    "zoom_hint": "Wheel, two fingers or + and − zoom; dragging and arrow keys move; a double click zooms in and out.",
+    "compare_hint": "Wheel, two fingers or + and − zoom; dragging and arrow keys move; a double click zooms in and "
+    "out. All pictures move together.",
     "more_differs": "and {count} more",
     "vote": "Blind vote",
     "vote_hint": "Two paintings of the same photo, without names: which is better? The vote is kept; "
@@ -185,6 +186,7 @@ CHINESE: Final[dict[str, str]] = {
     "compare": "比较",
     "compare_none": "还没有画作。画好之后可以在这里比较。",
     "compare_one_more": "请再选一幅来比较。",
+    "zoom_hint": "滚轮、双指或 + − 键缩放，拖动或方向键移动，双击放大或还原。",
     "compare_hint": "滚轮、双指或 + − 键缩放，拖动或方向键移动，双击放大或还原：所有图片一起动。",
     "more_differs": "另有 {count} 项不同",
     "vote": "盲选",

@@ -31,11 +31,9 @@ class Crop:
 
     def _changed(self, own: Sequence[Any] | None, seen: list[str], request: gr.Request) -> tuple[Any, Any, list[str]]:
         """Show other pictures; what was said of those before is no longer true of them."""
-        paths = [path_of(item) for item in own or ()]
-        if paths == seen:
-            return gr.skip(), gr.skip(), seen
-        tongue = language(request)
-        return drawing.uncut([_pane(path, tongue) for path in paths], say(tongue, "crop_hint")), "", paths
+        paths, tongue = [path_of(item) for item in own or ()], language(request)
+        shown = drawing.uncut([_pane(path, tongue) for path in paths], say(tongue, "crop_hint"))
+        return shown, gr.skip() if paths == seen else "", paths
 
 
 def crops(text: str | None, built_in: int, own: int) -> str:
