@@ -64,7 +64,7 @@ def test_chosen_pictures_stand_side_by_side_and_say_what_differs(compared):
     until(lambda: titles.all_inner_texts() == [f"strength {number}" for number in (70, 10, 50, 90)], "four are shown")
     until(
         lambda: (
-            [box.is_checked() for box in page.page.locator("#which input").all()] == [True, True, False, True, True]
+            [box.is_checked() for box in page.page.locator("#which input").all()] == [True, True, True, False, True]
         ),
         "the one that was chosen first has given way",
     )
@@ -124,7 +124,6 @@ def test_a_vote_is_blind_and_becomes_a_row_of_the_table(visit, paintings, server
     shown = page.page.locator("#voted").inner_html()
     assert not [word for word in ("strength", *(run.name for run in paintings)) if word in shown.lower()]
     left, right = (picture_of(image.get_attribute("src")) for image in page.page.locator("#voted .pane img").all())
-    before = page.page.locator("#voted .pane img").first.get_attribute("src")
 
     buttons[2].focus()
     page.page.keyboard.press("Enter")
@@ -144,7 +143,6 @@ def test_a_vote_is_blind_and_becomes_a_row_of_the_table(visit, paintings, server
     kept, other = (np.square(result - left).mean() for result in results)
     assert other < kept
 
-    assert page.page.locator("#voted .pane img").first.get_attribute("src") != before or kept
     page.click("vote-skip")
     page.page.locator("#vote-told").get_by_text("Nothing noted").wait_for()
     assert len(table.read_text().splitlines()) == 2
