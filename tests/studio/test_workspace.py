@@ -166,6 +166,16 @@ def test_a_run_is_found_by_its_name_and_gone_once_deleted(workspace, new_run):
     assert [path.name for path in workspace.runs.iterdir()] == [other.path.name]
 
 
+def test_what_was_handed_out_of_a_run_goes_with_it_and_nothing_else_does(workspace, new_run):
+    name = new_run().path.name
+    gone = [f"{name}.png", f"{name}.tif", f"{name}-1764158400123456789.jpg"]
+    stays = [f"{name}-2.png", f"{name}-2-1764158400123456789.jpg", "other.png"]
+    for file in gone + stays:
+        (workspace.exports / file).touch()
+    workspace.delete(name)
+    assert sorted(file.name for file in workspace.exports.iterdir()) == sorted(stays)
+
+
 def test_deleting_follows_no_link(workspace, new_run, tmp_path):
     run = new_run()
     (tmp_path / "mine").mkdir()

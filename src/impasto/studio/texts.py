@@ -9,7 +9,8 @@ ENGLISH: Final[dict[str, str]] = {
     "styles_hint": "Choose one, or several to mix them",
     "own_style": "Your own style pictures",
     "crop_style": "Use only a part of the style",
-    "crop_hint": "Left, top, width, height in pixels of the style picture; empty: all of it",
+    "crop_hint": "Drag a frame over the picture, or type left, top, width, height in its pixels. "
+    "A double click, or an empty field: all of it",
     "mix": "Mix",
     "mix_hint": "How much the first style counts against the others",
     "strength": "Strength",
@@ -51,23 +52,50 @@ ENGLISH: Final[dict[str, str]] = {
     "region_none": "no region",
     "history": "History",
     "history_hint": "Every painting is kept. Choose one to see it and its recipe.",
+    "history_head": "**{name}** · {state} · {step} of {steps} steps",
+    "state_waiting": "waiting",
+    "state_painting": "being painted",
+    "state_paused": "paused",
+    "state_finished": "finished",
+    "state_stopped": "stopped",
+    "state_interrupted": "interrupted",
+    "state_failed": "failed",
+    "state_damaged": "damaged",
+    "history_default": "Everything is as the program has it by itself.",
     "load_settings": "Use these settings",
     "go_on": "Go on painting",
     "delete": "Delete",
     "restore": "Take the settings of a painted PNG",
+    "delete_sure": "Delete **{name}** with all its pictures? It cannot be brought back.",
+    "delete_yes": "Yes, delete it",
+    "delete_no": "Keep it",
     "refresh": "Refresh",
+    "own_again": "These settings are for style pictures of your own; add them again: {names}",
     "which": "Paintings to compare",
+    "which_hint": "Choose two to four; a fifth takes the place of the first",
     "name": "Your name (kept with the vote)",
     "vote_next": "Show two",
     "compare": "Compare",
-    "compare_hint": "Choose two to four paintings; zoom and move one, and all move.",
+    "compare_none": "Nothing has been painted yet. What you paint can be compared here.",
+    "compare_one_more": "Choose another one to compare it with.",
+    "zoom_hint": "Wheel, two fingers or + and − zoom; dragging and arrow keys move; a double click zooms in and out.",
+    "compare_hint": "Wheel, two fingers or + and − zoom; dragging and arrow keys move; a double click zooms in and "
+    "out. All pictures move together.",
+    "more_differs": "and {count} more",
     "vote": "Blind vote",
-    "vote_hint": "Two paintings of the same photo, without names: which is better?",
-    "vote_left": "The left one",
-    "vote_right": "The right one",
+    "vote_hint": "Two paintings of the same photo, without names: which is better? The vote is kept; "
+    "only then you are told what they were.",
+    "vote_left": "A is better",
+    "vote_right": "B is better",
     "vote_skip": "Neither",
-    "vote_thanks": "Noted: {count} votes so far.",
+    "vote_thanks": "Noted: **{kept}** rather than **{other}**. Votes so far: {count}.",
+    "vote_skipped": "Nothing noted. Votes so far: {count}.",
     "vote_none": "Paint the same photo with two recipes first.",
+    "before": "Before",
+    "after": "After",
+    "before_hint": "How much of the photo is shown",
+    "enlarge": "Enlarge",
+    "close": "Close",
     "none_chosen": "Choose a photo and a style first.",
     "nothing_again": "Paint something first; then it can be painted again.",
     "no_run_chosen": "Choose a painting above first.",
@@ -90,7 +118,7 @@ CHINESE: Final[dict[str, str]] = {
     "styles_hint": "选择一种；选择多种则混合",
     "own_style": "自己的风格图片",
     "crop_style": "只用风格图片的一部分",
-    "crop_hint": "风格图片中的左、上、宽、高（像素）；留空则用整张",
+    "crop_hint": "在图片上拖出一个框，或输入左、上、宽、高（像素）。双击图片或留空则用整张",
     "mix": "混合",
     "mix_hint": "第一种风格相对于其余风格的比重",
     "strength": "强度",
@@ -132,23 +160,48 @@ CHINESE: Final[dict[str, str]] = {
     "region_none": "不设区域",
     "history": "历史",
     "history_hint": "每幅画都会保留。选择一幅查看它和它的配方。",
+    "history_head": "**{name}** · {state} · 第 {step}/{steps} 步",
+    "state_waiting": "排队中",
+    "state_painting": "正在绘制",
+    "state_paused": "已暂停",
+    "state_finished": "已完成",
+    "state_stopped": "已停止",
+    "state_interrupted": "已中断",
+    "state_failed": "未成功",
+    "state_damaged": "已损坏",
+    "history_default": "所有设置都是默认值。",
     "load_settings": "采用这些设置",
     "go_on": "继续绘制",
     "delete": "删除",
     "restore": "从画好的 PNG 取回设置",
+    "delete_sure": "要删除 **{name}** 及其所有图片吗？删除后无法恢复。",
+    "delete_yes": "确认删除",
+    "delete_no": "保留",
     "refresh": "刷新",
+    "own_again": "这些设置用到您自己的风格图片，请重新添加：{names}",
     "which": "要比较的画作",
+    "which_hint": "选择两到四幅；再选则替换最先选的一幅",
     "name": "您的名字（随投票保存）",
     "vote_next": "出示两幅",
     "compare": "比较",
-    "compare_hint": "选择两到四幅画；缩放或移动其中一幅，其余随之而动。",
+    "compare_none": "还没有画作。画好之后可以在这里比较。",
+    "compare_one_more": "请再选一幅来比较。",
+    "zoom_hint": "滚轮、双指或 + − 键缩放，拖动或方向键移动，双击放大或还原。",
+    "compare_hint": "滚轮、双指或 + − 键缩放，拖动或方向键移动，双击放大或还原：所有图片一起动。",
+    "more_differs": "另有 {count} 项不同",
     "vote": "盲选",
-    "vote_hint": "同一张照片的两幅画，不显示名称：哪一幅更好？",
-    "vote_left": "左边",
-    "vote_right": "右边",
+    "vote_hint": "同一张照片的两幅画，不显示名称：哪一幅更好？投票会保存，之后才揭晓它们是什么。",
+    "vote_left": "A 更好",
+    "vote_right": "B 更好",
     "vote_skip": "都不选",
-    "vote_thanks": "已记录，目前共 {count} 票。",
+    "vote_thanks": "已记录：选 **{kept}** 而不选 **{other}**。目前共 {count} 票。",
+    "vote_skipped": "没有记录。目前共 {count} 票。",
     "vote_none": "请先用两种配方画同一张照片。",
+    "before": "原图",
+    "after": "画作",
+    "before_hint": "显示多少原图",
+    "enlarge": "放大查看",
+    "close": "关闭",
     "none_chosen": "请先选择照片和风格。",
     "nothing_again": "请先画一幅，然后才能重画。",
     "no_run_chosen": "请先在上面选择一幅画。",
@@ -223,6 +276,30 @@ def field_name(field: str) -> str:
     'Style weight'
     """
     return field.replace("_", " ").capitalize()
+
+
+_ON_TOP: Final[dict[str, str]] = {
+    "strength": "strength",
+    "color_strength": "colors",
+    "size": "size",
+    "style_mix": "mix",
+}
+"""Fields with a widget of their own, and the key of its name."""
+
+
+def field_in(language: str, field: str) -> str:
+    """Return how the page calls a field within a sentence.
+
+    >>> field_in("en", "color_strength"), field_in("zh-CN", "seed"), field_in("zh-CN", "regions")
+    ('colors', '种子', '区域')
+    """
+    chinese = language.lower().startswith("zh")
+    key = _ON_TOP.get(field, field)
+    if chinese and field in FIELDS_IN_CHINESE:
+        return FIELDS_IN_CHINESE[field][0]
+    if chinese:
+        return CHINESE.get(key, field)
+    return ENGLISH[key].lower() if field in _ON_TOP else field_name(field).lower()
 
 
 def translations(fields: dict[str, str]) -> dict[str, dict[str, str]]:

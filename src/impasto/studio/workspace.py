@@ -1,5 +1,6 @@
 """The folder of a studio: its runs, what may be handed out of it, and how people voted."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -87,7 +88,10 @@ class Workspace:
         return path
 
     def delete(self, name: str) -> None:
-        """Remove a run and all its pictures; raises InputError if it is being painted, or there is none."""
+        """Remove a run and all its pictures, also what was made of them to be handed out.
+
+        Raises InputError if it is being painted, or there is none.
+        """
         path = self.folder_of(name)
         lock = FolderLock(path / LOCK)
         lock.acquire()
@@ -99,6 +103,10 @@ class Workspace:
         finally:
             lock.release()
         shutil.rmtree(doomed, ignore_errors=True)
+        for file in self.exports.iterdir():
+            # A number of many digits is when the picture was painted that a thumbnail shows; a short one is of a name.
+            if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif)", file.name):
+                file.unlink(missing_ok=True)
 
     def vote(self, kept: str, other: str, rater: str) -> None:
         """Note in `votes.csv` that a person kept one run's picture rather than another's.

@@ -26,6 +26,7 @@ from impasto.studio.page.callbacks import (
     styles_of,
 )
 from impasto.studio.page.compare import Compare
+from impasto.studio.page.crop import Crop, crops
 from impasto.studio.page.endpoint import add_endpoint, keep_private
 from impasto.studio.page.finished import Finished
 from impasto.studio.page.history import History
@@ -127,7 +128,7 @@ class _Builder:
         self.current = gr.State(None)
         self.watching = Watching(studio)
         gr.Markdown(text("title"), elem_id="title")
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as self.tabs:
             with gr.Tab(text("paint"), id="paint"), gr.Row(elem_id="bench"):
                 with gr.Column(scale=2, min_width=300, elem_id="left"):
                     self._left(text)
@@ -156,7 +157,7 @@ class _Builder:
                 label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3, height=180,
                 elem_id="own",
             )  # fmt: skip
-            self.crop = gr.Textbox(label=text("crop_style"), info=text("crop_hint"), elem_id="crop")
+            self.crop = Crop(self.own, text)
         self.mix = gr.Slider(
             0, 100, value=50, step=1, label=text("mix"), info=text("mix_hint"), elem_id="mix", visible=False
         )
@@ -197,19 +198,20 @@ class _Builder:
         self.settings.preset.input(
             self._preset, [self.settings.preset], shown[:2] + self.settings.fields, queue=False, show_progress="hidden"
         )
-        self.history.load.click(self._load, [self.history.chosen], shown, show_progress="hidden")
+        taken = [*shown, self.styles, self.own, self.mix, self.crop.field, self.crop.seen, self.tabs]
+        self.history.load.click(self.history.taken(self.settings), [self.history.chosen], taken, show_progress="hidden")
         self.dropped.upload(self._restore, [self.dropped], shown, show_progress="hidden")
-        self.history_tab.select(
-            self.history.listed, None, [self.history.gallery, self.history.names], show_progress="hidden"
+        self.history_tab.select(self.history.listed, None, self.history.outputs, show_progress="hidden")
+        self.compare_tab.select(
+            self.compare.choices, [self.compare.which], self.compare.outputs, show_progress="hidden"
         )
-        self.compare_tab.select(self.compare.choices, None, [self.compare.which], show_progress="hidden")
         self.blocks.unload(self.watching.leave)
 
     def _connect_orders(self) -> None:
         """Whoever orders a picture follows it, and then sees it finished."""
         ordered = self.paint.click(
             self._order,
-            [self.photo, self.styles, self.own, self.crop, self.mix, self.strength, self.colors, self.size,
+            [self.photo, self.styles, self.own, self.crop.field, self.mix, self.strength, self.colors, self.size,
              *self.regions.inputs, *self.settings.inputs],
             [self.current, *self.finished.outputs],
             show_progress="hidden",
@@ -221,6 +223,7 @@ class _Builder:
         continued = self.history.go_on.click(
             self._go_on, [self.history.chosen], [self.current, *self.finished.outputs], show_progress="hidden"
         )
+        continued.success(lambda: gr.Tabs(selected="paint"), None, [self.tabs], queue=False)
         for begun in (ordered, repeated, continued):
             begun.success(
                 self._follow,
@@ -265,7 +268,7 @@ class _Builder:
             "color_strength": colors,
             "size": int(size),
             "style_mix": shares,
-            "style_crop": crop or (),
+            "style_crop": crops(crop, len(styles or ()), len(own or ())) or (),
         }
         try:
             recipe = self.settings.recipe(values, **said)
@@ -330,14 +333,6 @@ class _Builder:
     def _preset(self, name: str) -> list[Any]:
         recipe = PRESETS[name]
         return [recipe.strength, recipe.color_strength, *self.settings.updates(recipe)]
-
-    def _load(self, name: str | None, request: gr.Request) -> list[Any]:
-        if not name:
-            raise refusal(say(language(request), "no_run_chosen"))
-        try:
-            return history.loaded(self._studio, self.settings, name)
-        except ImpastoError as error:
-            raise explained(error, language(request)) from None
 
     def _restore(self, file: str, request: gr.Request) -> list[Any]:
         try:

@@ -48,14 +48,14 @@ def styles_of(
     built_in: Sequence[str] | None, own: Sequence[Any] | None, mix: Number
 ) -> tuple[list[str], tuple[float, ...]]:
     """Return the styles that were chosen, in their order, and how they are mixed; nothing for one alone."""
-    styles = [*(built_in or ()), *(_path(item) for item in own or ())]
+    styles = [*(built_in or ()), *(path_of(item) for item in own or ())]
     if len(styles) < 2:
         return styles, ()
     rest = (100.0 - mix) / (len(styles) - 1)
     return styles, (float(mix), *(rest,) * (len(styles) - 1))
 
 
-def _path(item: Any) -> str:
+def path_of(item: Any) -> str:
     """Return the file of a gallery's item, which may come with a caption."""
     return str(item[0] if isinstance(item, (list, tuple)) else item)
 

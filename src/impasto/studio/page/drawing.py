@@ -5,6 +5,7 @@ import html
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -18,6 +19,7 @@ _LARGEST = 1280
 
 _QUALITY = 88
 _PLOT = (240, 56)
+_MOST_IN_A_ROW = 3
 
 
 def canvas(frame: UInt8[np.ndarray, "h w 3"] | None, text: str) -> str:
@@ -77,11 +79,75 @@ def wall_css() -> str:
     return "\n".join(rules)
 
 
-def linked(pictures: Mapping[str, str]) -> str:
-    """Return pictures side by side whose zoom and place are linked; the page's script moves them."""
+@dataclass(frozen=True, kw_only=True)
+class Pane:
+    """One picture of a comparison: what tells it from the others, what it is, its address, and its size in pixels."""
+
+    title: str
+    note: str = ""
+    source: str
+    width: int
+    height: int
+
+
+def linked(panes: Sequence[Pane], hint: str) -> str:
+    """Return pictures side by side whose zoom and place are linked; the page's script moves them.
+
+    They are shown at twice their own pixels at most, in frames of one size, and all can be seen at once.
+    """
+    if not panes:
+        return ""
     cells = "".join(
-        f'<figure><div class="pane"><img src="{source}" alt="{html.escape(name, quote=True)}" draggable="false"></div>'
-        f"<figcaption>{html.escape(name)}</figcaption></figure>"
-        for name, source in pictures.items()
+        f'<figure><div class="pane"><img src="{pane.source}" '
+        f'alt="{html.escape(pane.title, quote=True)}" draggable="false"></div><figcaption><strong>'
+        f"{html.escape(pane.title)}</strong> {html.escape(pane.note)}</figcaption></figure>"
+        for pane in panes
     )
-    return f'<div class="linked" tabindex="0" data-count="{len(pictures)}">{cells}</div>'
+    widest, ratio = max(pane.width for pane in panes), max(pane.width / pane.height for pane in panes)
+    rows = 2 if len(panes) == _MOST_IN_A_ROW + 1 and ratio > 1 else 1
+    columns = -(-len(panes) // rows)
+    return (
+        f'<div class="linked {"wide" if ratio > 1 else "tall"}" tabindex="0" role="group" '
+        f'aria-label="{html.escape(hint, quote=True)}" style="--columns: {columns}; --rows: {rows}; '
+        f'--widest: {2 * widest}px; --ratio: {ratio:.4f}">{cells}</div><p class="hint">{html.escape(hint)}</p>'
+    )
+
+
+def before_and_after(before: Pane, after: Pane, texts: Mapping[str, str]) -> str:
+    """Return a photo over its painting, whole and at the same place; a slider says how much of the photo is seen.
+
+    `texts` are `before_hint`, `enlarge` and `close`; the page's script moves the slider and opens the large view.
+    """
+    said = {key: html.escape(text, quote=True) for key, text in texts.items()}
+    pictures = "".join(
+        f'<img class="{name}" src="{pane.source}" alt="{html.escape(pane.title, quote=True)}" draggable="false">'
+        f'<span class="{name}" aria-hidden="true">{html.escape(pane.title)}</span>'
+        for name, pane in (("after", after), ("before", before))
+    )
+    return (
+        f'<div class="both" style="--ratio: {after.width / after.height:.4f}"><div class="stage">{pictures}'
+        f'<div class="edge"></div><input type="range" min="0" max="100" step="0.5" value="50" '
+        f'aria-label="{said["before_hint"]}"></div><button type="button" class="enlarge">{said["enlarge"]}</button>'
+        f'<dialog aria-label="{said["enlarge"]}"><button type="button" class="close">{said["close"]}</button></dialog>'
+        f"</div>"
+    )
+
+
+def uncut(pictures: Sequence[Pane], hint: str) -> str:
+    """Return pictures over which a frame can be drawn: the page's script writes its numbers into a field."""
+    hint = html.escape(hint, quote=True)
+    return "".join(
+        f'<div class="uncut" data-width="{pane.width}" data-height="{pane.height}" title="{hint}">'
+        f'<img src="{pane.source}" alt="{html.escape(pane.title, quote=True)}" draggable="false">'
+        f'<div class="cut" hidden></div></div>'
+        for pane in pictures
+    )
+
+
+def thumbnails_css(identity: str, addresses: Sequence[str]) -> str:
+    """Return a style sheet that gives each check box of a group its picture."""
+    rules = "".join(
+        f'#{identity} label:nth-of-type({number}) {{ background-image: url("{address}"); }}'
+        for number, address in enumerate(addresses, start=1)
+    )
+    return f"<style>{rules}</style>"

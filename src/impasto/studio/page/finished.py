@@ -1,18 +1,25 @@
 """What is shown of a finished picture: before and after, downloads, and the words that repeat it."""
 
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
-import numpy as np
 
 from impasto.errors import ImpastoError
-from impasto.images import read_picture, resize, write_picture
+from impasto.images import quantize, read_picture, resize, write_picture
 from impasto.runs import RunFolder
 from impasto.studio import Studio
-from impasto.studio.page.callbacks import words_of
+from impasto.studio.page import drawing
+from impasto.studio.page.callbacks import language, words_of
+from impasto.studio.texts import say
 from impasto.studio.work import SIXTEEN_BITS
+
+_LARGEST: Final = 2048
+"""Longer sides are shrunk to this on their way to the slider, which can be enlarged; downloads have every pixel."""
+
+_SCRIPT: Final = (files("impasto.studio.page") / "slider.js").read_text(encoding="utf-8")
 
 
 class Finished:
@@ -22,15 +29,8 @@ class Finished:
         """Build it inside the block that is being built."""
         self._studio = studio
         with gr.Column(visible=False, elem_id="finished") as self.column:
-            self.slider = gr.ImageSlider(
-                label=text("compare_photo"),
-                elem_id="slider",
-                type="numpy",
-                interactive=False,
-                buttons=["fullscreen"],
-                max_height=1200,
-            )
-            with gr.Row():
+            self.slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=_SCRIPT)
+            with gr.Row(elem_id="downloads"):
                 self.png = gr.DownloadButton(text("download_png"), size="md", elem_id="download-png", variant="primary")
                 self.jpeg = gr.DownloadButton(text("download_jpeg"), size="md", elem_id="download-jpeg")
                 self.tiff = gr.DownloadButton(text("download_tiff"), size="md", elem_id="download-tiff")
@@ -42,29 +42,35 @@ class Finished:
 
     def hidden(self) -> list[Any]:
         """Return the updates that hide it."""
-        return [gr.update(visible=False), None, None, None, None, "", ""]
+        return [gr.update(visible=False), "", None, None, None, "", ""]
 
-    def shown(self, name: str | None) -> list[Any]:
+    def shown(self, name: str | None, request: gr.Request) -> list[Any]:
         """Return the updates that show a run, or hide the column if it has no result."""
         try:
             path = self._studio.workspace.folder_of(name or "")
             result = path / "result.png"
             if not result.is_file():
                 return self.hidden()
-            before, after = _pair(path, result)
+            slider = _before_and_after(path, result, language(request))
             command, python = words_of(path)
-            files = exported(self._studio, path)
+            downloads = exported(self._studio, path)
         except ImpastoError:
             return self.hidden()
-        return [gr.update(visible=True), (before, after), *files, command, python]
+        return [gr.update(visible=True), slider, *downloads, command, python]
 
 
-def _pair(path: Path, result: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the photo and the result, of one size, in 8 bits."""
+def _before_and_after(path: Path, result: Path, tongue: str) -> str:
+    """Return the slider over the photo and the result, which are of one size there."""
     after = read_picture(result).pixels
-    photo = RunFolder.open(path).inputs().content.pixels
-    before = resize(photo, after.shape[1], after.shape[0])
-    return tuple((picture * 255 + 0.5).astype(np.uint8) for picture in (before, after))  # type: ignore[return-value]
+    height, width = after.shape[:2]
+    before = resize(RunFolder.open(path).inputs().content.pixels, width, height)
+
+    def shown(title: str, pixels: Any) -> drawing.Pane:
+        source = drawing.address(quantize(pixels), _LARGEST)
+        return drawing.Pane(title=say(tongue, title), source=source, width=width, height=height)
+
+    texts = {key: say(tongue, key) for key in ("before_hint", "enlarge", "close")}
+    return drawing.before_and_after(shown("before", before), shown("after", after), texts)
 
 
 def _is_as_new(source: Path, result: Path) -> bool:

@@ -1,26 +1,31 @@
 """Everything that was painted: look at it, take its settings, go on with it, delete it."""
 
+import html
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
-from PIL import Image
 
 from impasto.errors import ImpastoError, InputError
-from impasto.images import read_metadata
-from impasto.recipe import resolve
+from impasto.images import PLATES, plate_path, read_metadata
+from impasto.recipe import PRESETS, Recipe, resolve
+from impasto.recipe.fields import written
+from impasto.runs.header import read_header
 from impasto.studio import Entry, Studio
+from impasto.studio.differences import ABOUT_THE_MACHINE, called, label
+from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import explained, language, recipe_of
+from impasto.studio.page.pictures import LINKED_SCRIPT, pane, thumbnail
 from impasto.studio.page.settings import Settings
+from impasto.studio.texts import say
 
-_THUMBNAIL = 400
-
-_NOT_SAID = frozenset({"device", "precision", "max_megapixels", "threads"})
-"""Fields that are about the machine."""
-
-_SHOWN = 120
+_SHOWN: Final = 120
 """The newest so many runs are shown; older ones stay in the workspace."""
+
+_UNFINISHED: Final = frozenset({"stopped", "interrupted", "failed"})
+"""What can be gone on with."""
 
 
 class History:
@@ -31,76 +36,124 @@ class History:
         self._studio = studio
         gr.Markdown(text("history_hint"))
         self.gallery = gr.Gallery(
-            label=text("history"),
-            columns=5,
-            object_fit="cover",
-            allow_preview=False,
-            elem_id="history",
-            interactive=False,
-        )
+            label=text("history"), show_label=False, columns=5, object_fit="cover", allow_preview=False, buttons=[],
+            elem_id="history", interactive=False,
+        )  # fmt: skip
         self.names = gr.State([])
         self.chosen = gr.State(None)
-        self.details = gr.Markdown(elem_id="details")
+        with gr.Row(elem_id="run"):
+            with gr.Column(scale=3, min_width=280):
+                picture = gr.HTML("", elem_id="run-picture", padding=False, js_on_load=LINKED_SCRIPT)
+            with gr.Column(scale=2, min_width=280):
+                details = gr.Markdown(elem_id="details")
+                delete = self._build_buttons(text)
+        self.outputs: list[Any] = [self.gallery, self.names, self.chosen, picture, details, *self._buttons, self._sure]
+        self._refresh.click(self.listed, None, self.outputs, show_progress="hidden")
+        self.gallery.select(self._choose, [self.names], self.outputs[2:], show_progress="hidden")
+        delete.click(self._delete, [self.chosen], self.outputs, show_progress="hidden")
+
+    def _build_buttons(self, text: Callable[[str], Any]) -> gr.Button:
+        """Build what can be done with a run; return the button that deletes it once one was asked."""
+        look: Any = {"size": "md", "min_width": 160}
         with gr.Row():
-            self.load = gr.Button(text("load_settings"), size="md", elem_id="load-settings", min_width=120)
-            self.go_on = gr.Button(text("go_on"), size="md", elem_id="go-on", min_width=120)
-            self.delete = gr.Button(text("delete"), variant="stop", size="md", elem_id="delete", min_width=120)
-            self.refresh = gr.Button(text("refresh"), size="md", elem_id="refresh", min_width=120)
-        self.refresh.click(self.listed, None, [self.gallery, self.names], show_progress="hidden")
-        self.gallery.select(self._choose, [self.names], [self.chosen, self.details], show_progress="hidden")
-        self.delete.click(self._delete, [self.chosen], [self.gallery, self.names, self.chosen, self.details])
+            self.load = gr.Button(text("load_settings"), elem_id="load-settings", interactive=False, **look)
+            self.go_on = gr.Button(text("go_on"), elem_id="go-on", interactive=False, **look)
+            delete = gr.Button(text("delete"), variant="stop", elem_id="delete", interactive=False, **look)
+            self._refresh = gr.Button(text("refresh"), elem_id="refresh", **look)
+        self._buttons = [self.load, self.go_on, delete]
+        with gr.Column(visible=False, elem_id="delete-row") as self._sure:
+            question = gr.Markdown()
+            with gr.Row():
+                yes = gr.Button(text("delete_yes"), variant="stop", elem_id="delete-yes", **look)
+                no = gr.Button(text("delete_no"), elem_id="delete-no", **look)
+        delete.click(self._ask, [self.chosen], [self._sure, question], show_progress="hidden")
+        no.click(lambda: gr.update(visible=False), None, [self._sure], queue=False, show_progress="hidden")
+        return yes
 
-    def listed(self) -> tuple[Any, list[str]]:
-        """Return the gallery and the names of its runs."""
+    def listed(self) -> list[Any]:
+        """Return the updates that show all runs, none of them chosen."""
         entries = [entry for entry in self._studio.entries() if entry.picture is not None][:_SHOWN]
-        pictures = [
-            (thumbnail(self._studio, entry), f"{entry.content} · {', '.join(entry.styles)}") for entry in entries
-        ]
-        return gr.update(value=pictures, selected_index=None), [entry.name for entry in entries]
+        pictures = [(thumbnail(self._studio, entry), label(entry)) for entry in entries]
+        gallery = gr.update(value=pictures, selected_index=None)
+        return [gallery, [entry.name for entry in entries], *self._about(None, "")]
 
-    def _choose(self, names: list[str], event: gr.SelectData) -> tuple[str | None, str]:
+    def taken(self, settings: Settings) -> Callable[..., list[Any]]:
+        """Return what the button of the settings does: it fills the first tab with a run's recipe and styles."""
+
+        def take(name: str | None, request: gr.Request) -> list[Any]:
+            try:
+                styles, own, mix, crop = styles_loaded(self._studio, name)
+                shown = loaded(self._studio, settings, name)
+            except ImpastoError as error:
+                raise explained(error, language(request)) from None
+            if own:
+                gr.Info(html.escape(say(language(request), "own_again", names=", ".join(own))))
+            # Pictures of one's own that are there belong to other settings.
+            return [*shown, styles, None, gr.skip() if mix is None else mix, crop, [], gr.Tabs(selected="paint")]
+
+        return take
+
+    def _choose(self, names: list[str], event: gr.SelectData, request: gr.Request) -> list[Any]:
         index = event.index if isinstance(event.index, int) else event.index[0]
-        if not 0 <= index < len(names):
-            return None, ""
-        entry = next((one for one in self._studio.entries() if one.name == names[index]), None)
-        return (names[index], told(entry)) if entry else (None, "")
+        name = names[index] if 0 <= index < len(names) else None
+        entry = next((one for one in self._studio.entries() if one.name == name), None)
+        return self._about(entry, language(request))
 
-    def _delete(self, name: str | None, request: gr.Request) -> tuple[Any, ...]:
+    def _about(self, entry: Entry | None, tongue: str) -> list[Any]:
+        """Return the updates that show a run, and let those buttons be pressed that do something with it."""
+        can = [entry is not None and entry.recipe is not None, entry is not None and entry.status in _UNFINISHED]
+        buttons = [gr.update(interactive=on) for on in (*can, entry is not None)]
+        if entry is None:
+            return [None, "", "", *buttons, gr.update(visible=False)]
+        panes = [pane(entry, called(entry))] if entry.picture else []
+        return [
+            entry.name, drawing.linked(panes, say(tongue, "zoom_hint")), told(entry, tongue), *buttons,
+            gr.update(visible=False),
+        ]  # fmt: skip
+
+    def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:
+        return gr.update(visible=bool(name)), say(language(request), "delete_sure", name=name) if name else ""
+
+    def _delete(self, name: str | None, request: gr.Request) -> list[Any]:
         if name:
             try:
                 self._studio.delete(name)
             except ImpastoError as error:
                 raise explained(error, language(request)) from None
-        return (*self.listed(), None, "")
+        return self.listed()
 
 
-def thumbnail(studio: Studio, entry: Entry) -> str:
-    """Return a small picture of a run, in a folder that is served; run folders are not, they hold people's photos."""
-    assert entry.picture is not None
-    stamp = entry.picture.stat().st_mtime_ns
-    target = studio.workspace.exports / f"{entry.name}-{stamp}.jpg"
-    if not target.exists():
-        with Image.open(entry.picture) as image:
-            small = image.convert("RGB")
-        small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-        small.save(target, quality=88)
-    return str(target)
-
-
-def told(entry: Entry) -> str:
+def told(entry: Entry, tongue: str) -> str:
     """Return what a run was, as Markdown."""
-    head = f"**{entry.name}** · {entry.status} · {entry.step:,} / {entry.steps or 0:,}"
+    state = say(tongue, f"state_{entry.status}")
+    head = say(
+        tongue, "history_head", name=entry.name, state=state, step=f"{entry.step:,}", steps=f"{entry.steps or 0:,}"
+    )
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changes = entry.recipe.changes_from(entry.recipe.plain())
-    lines = [f"- `{name}` = `{value}`" for name, value in changes.items() if name not in _NOT_SAID]
-    return "\n".join([head, "", *lines])
+    lines = [f"- `{name}` = `{written(value)}`" for name, value in changes.items() if name not in ABOUT_THE_MACHINE]
+    return "\n".join([head, "", *(lines or [say(tongue, "history_default")])])
 
 
 def loaded(studio: Studio, settings: Settings, name: str | None) -> list[Any]:
     """Return the updates that show a run's recipe: strength, colors, size, the preset, and all fields."""
-    recipe = recipe_of(studio.workspace.folder_of(name or ""))
-    return [recipe.strength, recipe.color_strength, _size(recipe.size), "default", *settings.updates(recipe)]
+    return _recipe_updates(settings, recipe_of(studio.workspace.folder_of(name or "")))
+
+
+def styles_loaded(studio: Studio, name: str | None) -> tuple[list[str], list[str], int | None, str]:
+    """Return a run's built-in styles, what its other ones are called, how much the first counts, and the crops.
+
+    A picture of one's own may be called like a built-in style: its bytes tell.
+    """
+    path = studio.workspace.folder_of(name or "")
+    recipe, styles = recipe_of(path), read_header(path).inputs.styles
+    known = _plates()
+    built_in = [known[style.sha256] for style in styles if style.sha256 in known]
+    own = [style.name for style in styles if style.sha256 not in known]
+    whole = sum(recipe.style_mix)
+    mix = round(100 * recipe.style_mix[0] / whole) if whole else None
+    return built_in, own, mix, written(recipe.style_crop)
 
 
 def restored(settings: Settings, file: str) -> list[Any]:
@@ -109,7 +162,27 @@ def restored(settings: Settings, file: str) -> list[Any]:
     if record is None or not isinstance(record.get("recipe"), dict):
         raise InputError("this picture holds no recipe: impasto has not painted it, or another program removed it")
     recipe = resolve(None, {name: value for name, value in record["recipe"].items() if name != "regions"})
-    return [recipe.strength, recipe.color_strength, _size(recipe.size), "default", *settings.updates(recipe)]
+    return _recipe_updates(settings, recipe)
+
+
+def _recipe_updates(settings: Settings, recipe: Recipe) -> list[Any]:
+    updates = settings.updates(recipe)
+    return [recipe.strength, recipe.color_strength, _size(recipe.size), _nearest(settings, recipe), *updates]
+
+
+def _nearest(settings: Settings, recipe: Recipe) -> str:
+    """Return the preset that fewest of the page's fields differ from: the recipe keeps no name of one."""
+    fields = [widget.field for widget in settings.widgets]
+
+    def differences(name: str) -> int:
+        return sum(getattr(resolve(name), field) != getattr(recipe, field) for field in fields)
+
+    return min(PRESETS, key=differences)
+
+
+def _plates() -> dict[str, str]:
+    """Return the built-in styles by the digests of their files."""
+    return {sha256(plate_path(name).read_bytes()).hexdigest(): name for name in PLATES}
 
 
 def _size(size: int | str) -> int:

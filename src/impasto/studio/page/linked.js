@@ -1,30 +1,84 @@
-// Moves all pictures of a comparison as one: wheel and +/- zoom, dragging and arrows move. `element` holds them.
-(() => {
-  const pane = element.querySelector('.linked');
-  if (!pane || pane.dataset.ready) return;
-  pane.dataset.ready = 'yes';
-  let scale = 1, x = 0, y = 0, held = null;
-  const show = () => {
-    for (const image of pane.querySelectorAll('img')) image.style.transform = `translate(${x}%, ${y}%) scale(${scale})`;
-  };
-  const zoom = (factor) => { scale = Math.min(16, Math.max(1, scale * factor)); if (scale === 1) { x = 0; y = 0; } show(); };
-  pane.addEventListener('wheel', (event) => { event.preventDefault(); zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2); }, {passive: false});
-  pane.addEventListener('pointerdown', (event) => { held = event; });
-  window.addEventListener('pointerup', () => { held = null; });
-  pane.addEventListener('pointermove', (event) => {
-    if (!held) return;
-    const box = pane.querySelector('.pane').getBoundingClientRect();
-    x += 100 * (event.clientX - held.clientX) / box.width;
-    y += 100 * (event.clientY - held.clientY) / box.height;
-    held = event;
-    show();
-  });
-  pane.addEventListener('keydown', (event) => {
-    const moves = {ArrowLeft: [5, 0], ArrowRight: [-5, 0], ArrowUp: [0, 5], ArrowDown: [0, -5]};
-    if (event.key === '+') zoom(1.2);
-    else if (event.key === '-') zoom(1 / 1.2);
-    else if (moves[event.key]) { x += moves[event.key][0]; y += moves[event.key][1]; show(); }
-    else return;
-    event.preventDefault();
-  });
-})();
+// Moves all pictures of a comparison as one. The wheel, two fingers and + - zoom, towards where one points; dragging and
+// arrows move; a double click zooms in, and out again. `element` stays, whatever is shown in it.
+const places = new WeakMap();
+const held = new Map();
+const MOST = 16;
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const placeOf = (linked) => places.get(linked) ?? {scale: 1, x: 0, y: 0};
+
+// Shares of a pane: a picture at x, y begins that much beyond the pane's corner, and always fills the pane.
+const show = (linked, scale, x, y) => {
+  const place = {scale, x: clamp(x, 1 - scale, 0), y: clamp(y, 1 - scale, 0)};
+  places.set(linked, place);
+  linked.classList.toggle('zoomed', scale > 1);
+  for (const image of linked.querySelectorAll('img'))
+    image.style.transform = `translate(${100 * place.x}%, ${100 * place.y}%) scale(${scale})`;
+};
+const move = (linked, right, down) => {
+  const {scale, x, y} = placeOf(linked);
+  show(linked, scale, x + right, y + down);
+};
+const zoom = (linked, factor, [left, top] = [0.5, 0.5]) => {
+  const before = placeOf(linked);
+  const scale = clamp(before.scale * factor, 1, MOST);
+  const grown = scale / before.scale;
+  show(linked, scale, left - (left - before.x) * grown, top - (top - before.y) * grown);
+};
+const within = (pane, event) => {
+  const box = pane.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+};
+const linkedOf = (event) => event.target.closest?.('.linked');
+const paneOf = (event) => event.target.closest?.('.linked .pane');
+
+element.addEventListener('wheel', (event) => {
+  const pane = paneOf(event);
+  // A picture that is not zoomed lets the page scroll on.
+  if (!pane || (event.deltaY > 0 && placeOf(linkedOf(event)).scale === 1)) return;
+  event.preventDefault();
+  zoom(linkedOf(event), event.deltaY < 0 ? 1.2 : 1 / 1.2, within(pane, event));
+}, {passive: false});
+element.addEventListener('dblclick', (event) => {
+  const pane = paneOf(event);
+  if (!pane) return;
+  if (placeOf(linkedOf(event)).scale > 1) show(linkedOf(event), 1, 0, 0);
+  else zoom(linkedOf(event), 3, within(pane, event));
+});
+element.addEventListener('pointerdown', (event) => {
+  const pane = paneOf(event);
+  if (!pane || event.button) return;
+  pane.setPointerCapture(event.pointerId);
+  held.set(event.pointerId, {pane, at: within(pane, event)});
+});
+for (const end of ['pointerup', 'pointercancel'])
+  element.addEventListener(end, (event) => held.delete(event.pointerId));
+element.addEventListener('pointermove', (event) => {
+  const mine = held.get(event.pointerId);
+  if (!mine) return;
+  const linked = mine.pane.closest('.linked');
+  const at = within(mine.pane, event);
+  const other = [...held].find(([id, one]) => id !== event.pointerId && one.pane === mine.pane)?.[1];
+  if (other) {
+    const apart = (one) => Math.hypot(one[0] - other.at[0], one[1] - other.at[1]) || 0.001;
+    zoom(linked, apart(at) / apart(mine.at), [(at[0] + other.at[0]) / 2, (at[1] + other.at[1]) / 2]);
+  }
+  const share = other ? 2 : 1;
+  move(linked, (at[0] - mine.at[0]) / share, (at[1] - mine.at[1]) / share);
+  mine.at = at;
+});
+// Two fingers are ours; one finger scrolls the page until a picture is zoomed (see the style sheet).
+element.addEventListener('touchmove', (event) => {
+  if (event.touches.length > 1 && paneOf(event)) event.preventDefault();
+}, {passive: false});
+element.addEventListener('keydown', (event) => {
+  const linked = linkedOf(event);
+  const moves = {ArrowLeft: [0.1, 0], ArrowRight: [-0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1]};
+  if (!linked) return;
+  if (event.key === '+' || event.key === '=') zoom(linked, 1.2);
+  else if (event.key === '-') zoom(linked, 1 / 1.2);
+  else if (event.key === '0') show(linked, 1, 0, 0);
+  else if (moves[event.key] && placeOf(linked).scale > 1) move(linked, ...moves[event.key]);
+  else return;
+  event.preventDefault();
+});
