@@ -17,7 +17,15 @@ import torch
 from impasto.backbones import Extractor, Weights, load_weights
 from impasto.backbones.vgg import LAYERS
 
-LONGEST = ("tests/studio/test_page", "tests/test_docs.py", "tests/study/", "tests/cli/", "tests/api/")
+LONGEST = (
+    "tests/studio/test_page",
+    "tests/studio/",
+    "tests/test_docs.py",
+    "tests/study/",
+    "tests/cli/",
+    "tests/api/",
+    "tests/painting/",
+)
 """The files that take longest, the longest first: begun last, one of them would keep one process busy alone."""
 
 
