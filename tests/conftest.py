@@ -67,9 +67,15 @@ def weights() -> Weights:
 @pytest.fixture(scope="module", autouse=True)
 def decoded_once(weights):
     """Let the embedded weights be decoded once in a process, not for each picture: their file is checked every time."""
+
+    def writes() -> list[int]:
+        return [values._version for layer in weights.layers.values() for values in layer]
+
+    before = writes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("impasto.backbones.weights._from_codes", lambda stored: dict(weights.layers))
         yield
+    assert writes() == before, "a test has written into the weights that all tests share"
 
 
 @pytest.fixture(scope="session")
