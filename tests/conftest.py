@@ -17,6 +17,37 @@ import torch
 from impasto.backbones import Extractor, Weights, load_weights
 from impasto.backbones.vgg import LAYERS
 
+LONGEST = (
+    "tests/studio/test_page",
+    "tests/studio/",
+    "tests/test_docs.py",
+    "tests/study/",
+    "tests/cli/",
+    "tests/api/",
+    "tests/painting/",
+)
+"""The files that take longest, the longest first: begun last, one of them would keep one process busy alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest come first; within a file nothing changes."""
+    items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), 99))
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give whole files to the processes of `pytest -n`, in their order.
+
+    What the tests of a file share (a studio that is served, a browser, a study) is made in one process then, not in
+    each. Any other way of `--dist` than the usual one is left to pytest-xdist.
+    """
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # pytest-xdist would begin with the files of the most tests
+    return LoadFileScheduling(config, log)
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -31,6 +62,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def weights() -> Weights:
     """The real VGG-19."""
     return load_weights("embedded")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def decoded_once(weights):
+    """Let the embedded weights be decoded once in a process, not for each picture: their file is checked every time."""
+
+    def writes() -> list[int]:
+        return [values._version for layer in weights.layers.values() for values in layer]
+
+    before = writes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("impasto.backbones.weights._from_codes", lambda stored: dict(weights.layers))
+        yield
+    assert writes() == before, "a test has written into the weights that all tests share"
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "impasto"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = ("src", "tests", "tools", "examples", "benchmarks", "docs", ".ci")
-GENERATED = {"__pycache__", "out", ".hypothesis"}
+GENERATED = {"__pycache__", "out", ".hypothesis", ".git"}
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 350, 45
 
 

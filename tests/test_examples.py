@@ -83,21 +83,16 @@ def test_own_network_adds_a_network_and_paints_with_it(run_example, folder):
     assert last < first
 
 
-def test_resume_goes_on_after_a_kill_and_ends_with_the_same_picture(folder):
+def test_resume_goes_on_after_a_kill_and_ends_with_the_same_picture(run_example, folder):
     command = "resume.py photo.jpg style.jpg {} --size 48 --steps 30"
-
-    def start(run: str) -> subprocess.Popen:
-        name, *words = shlex.split(command.format(run))
-        return subprocess.Popen([sys.executable, str(EXAMPLES / name), *words], stdout=subprocess.PIPE, text=True)
-
-    with start("runs/killed") as killed:
+    name, *words = shlex.split(command.format("runs/killed"))
+    process = [sys.executable, str(EXAMPLES / name), *words]
+    with subprocess.Popen(process, stdout=subprocess.PIPE, text=True) as killed:
         assert any(line.startswith("step 3 of 30") for line in killed.stdout)
         killed.kill()
     assert not (folder / "runs/killed/result.png").exists()
     for run in ("runs/killed", "runs/undisturbed"):
-        with start(run) as process:
-            lines = process.communicate()[0].splitlines()
-        assert lines[-1] == f"{run}/result.png after 30 steps (steps)"
+        assert run_example(command.format(run))[-1] == f"{run}/result.png after 30 steps (steps)"
     killed_picture, undisturbed = (
         np.asarray(PIL.Image.open(folder / f"runs/{run}/result.png")) for run in ("killed", "undisturbed")
     )

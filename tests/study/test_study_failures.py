@@ -138,22 +138,19 @@ def test_steps_in_another_order_are_the_same_study(fresh):
     assert fresh("iterations", "--at", "2, 1,2").code == 0
 
 
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        (("custom", "--vary", "seed=0,2", "--steps", "1"), "holds another study"),
-        (("custom", "--vary", "seed=0,1", "--steps", "2"), "holds another study"),
-        (("seeds", "--runs", "2", "--steps", "1"), "holds another study"),
-    ],
-    ids=["other values", "other recipe", "other study"],
-)
-def test_a_folder_that_holds_another_study_is_left_alone(fresh, other, said):
+def test_a_folder_that_holds_another_study_is_left_alone(fresh):
     first = fresh("custom", "--vary", "seed=0,1", "--steps", "1")
     kept = {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()}
-    refused = fresh(*other)
-    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
-    assert said in refused.err
-    assert {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()} == kept
+    others = {
+        "other values": ("custom", "--vary", "seed=0,2", "--steps", "1"),
+        "other recipe": ("custom", "--vary", "seed=0,1", "--steps", "2"),
+        "other study": ("seeds", "--runs", "2", "--steps", "1"),
+    }
+    for other, words in others.items():
+        refused = fresh(*words)
+        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1), other
+        assert "holds another study" in refused.err, other
+        assert {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()} == kept, other
 
 
 def test_the_same_study_of_another_photo_is_another_study(fresh, tmp_path):

@@ -1,9 +1,10 @@
 """The report in a browser: it opens by itself, on a screen and on a phone, and everything in it is there."""
 
-import contextlib
+import functools
 import html
 import re
 import shlex
+from dataclasses import dataclass
 
 import pytest
 from conducted import SMALL, STUDIES, run_main
@@ -14,18 +15,49 @@ from impasto.study import StudyFolder
 SCREEN, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
-@contextlib.contextmanager
-def opened(browser, path, size):
-    """Open a report; yield the page, everything that it asked for and every complaint of the console."""
-    page = browser.new_page(viewport=size)
-    asked, told = [], []
-    page.on("request", lambda request: asked.append(request.url))
+@dataclass(frozen=True)
+class Seen:
+    """What a browser makes of a report: all that it asked for and complained of, on a screen and on a phone."""
+
+    title: str
+    language: str
+    asked: set[str]
+    told: list[str]
+    images: list[tuple[bool, int, str, int]]
+    links: list[tuple[str, str]]
+    widths_on_phone: tuple[int, int]
+    narrowest_on_phone: int
+
+
+def look_at(browser, path) -> Seen:
+    """Open a report on a screen, until it asks for nothing more, and once more on a phone."""
+    page = browser.new_page(viewport=SCREEN)
+    asked, told = set(), []
+    page.on("request", lambda request: asked.add(request.url))
     page.on("console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: told.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_load_state("networkidle")
-    yield page, asked, told
+    wide = {
+        "title": page.title(),
+        "language": page.locator("html").get_attribute("lang"),
+        "images": page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth, i.alt, i.clientWidth])"),
+        "links": page.evaluate("[...document.links].map(a => [a.getAttribute('href'), a.href])"),
+    }
+    page.set_viewport_size(PHONE)
+    page.reload()
+    narrow = {
+        "widths_on_phone": page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]"),
+        "narrowest_on_phone": page.evaluate("Math.min(...[...document.images].map(i => i.clientWidth))"),
+    }
     page.close()
+    return Seen(asked=asked, told=told, **wide, **narrow)
+
+
+@pytest.fixture(scope="module")
+def seen(studies, browser):
+    """Return a function to what is seen of the report of a study, which is opened once."""
+    return functools.cache(lambda name: look_at(browser, studies(name).path / "report.html"))
 
 
 def repeated(done):
@@ -35,21 +67,20 @@ def repeated(done):
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_report_opens_without_a_complaint_and_asks_the_network_for_nothing(studies, browser, name):
-    report = studies(name).path / "report.html"
-    with opened(browser, report, SCREEN) as (page, asked, told):
-        assert told == []
-        assert {url for url in asked if not url.startswith("data:")} == {report.as_uri()}
-        assert f"impasto study {name}" in page.title()
-        assert page.locator("html").get_attribute("lang") == "en"
+def test_a_report_opens_without_a_complaint_and_asks_the_network_for_nothing(studies, seen, name):
+    report = seen(name)
+    assert report.told == []
+    assert {url for url in report.asked if not url.startswith("data:")} == {
+        (studies(name).path / "report.html").as_uri()
+    }
+    assert f"impasto study {name}" in report.title
+    assert report.language == "en"
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_picture_of_a_report_is_seen_and_said_in_words(studies, browser, name):
-    done = studies(name)
-    with opened(browser, done.path / "report.html", SCREEN) as (page, _, _):
-        images = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth, i.alt, i.clientWidth])")
-    assert len(images) > len(done.lines("figures.csv")) + 2
+def test_every_picture_of_a_report_is_seen_and_said_in_words(studies, seen, name):
+    images = seen(name).images
+    assert len(images) > len(studies(name).lines("figures.csv")) + 2
     for complete, width, words, shown in images:
         assert complete
         assert width > 0
@@ -58,20 +89,15 @@ def test_every_picture_of_a_report_is_seen_and_said_in_words(studies, browser, n
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_report_fits_a_phone(studies, browser, name):
-    with opened(browser, studies(name).path / "report.html", PHONE) as (page, _, told):
-        wide, seen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        narrowest = page.evaluate("Math.min(...[...document.images].map(i => i.clientWidth))")
-    assert wide <= seen == PHONE["width"]
-    assert narrowest >= 90
-    assert told == []
+def test_a_report_fits_a_phone(seen, name):
+    wide, shown = seen(name).widths_on_phone
+    assert wide <= shown == PHONE["width"]
+    assert seen(name).narrowest_on_phone >= 90
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_links_of_a_report_lead_to_its_files(studies, browser, name):
-    done = studies(name)
-    with opened(browser, done.path / "report.html", SCREEN) as (page, _, _):
-        links = page.evaluate("[...document.links].map(a => [a.getAttribute('href'), a.href])")
+def test_the_links_of_a_report_lead_to_its_files(studies, seen, name):
+    done, links = studies(name), seen(name).links
     assert {"figures.csv", "steps.csv"} < {link for link, _ in links}
     assert len(links) == 2 + len(done.lines("figures.csv"))
     for link, whole in links:
