@@ -118,9 +118,8 @@ REFUSALS = (
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(scene=scenes(), fields=settings_of_a_run)
-def test_every_combination_of_controls_ends_with_a_picture(picture, scene, fields):
+def check(picture, scene, fields) -> None:
+    """Check that what was drawn is painted, or refused for a reason that is known."""
     styles, regions, of_styles = scene
     try:
         result = impasto.stylize(picture, styles, regions=regions, size=64, device="cpu", **of_styles, **fields)
@@ -134,3 +133,16 @@ def test_every_combination_of_controls_ends_with_a_picture(picture, scene, field
     assert result.pixels.max() <= 1
     assert np.isfinite(result.losses["total"]).all()
     assert np.isfinite(result.saved_loss)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(scene=scenes(), fields=settings_of_a_run)
+def test_every_combination_of_controls_ends_with_a_picture(picture, scene, fields):
+    check(picture, scene, fields)
+
+
+@pytest.mark.long
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scene=scenes(), fields=settings_of_a_run)
+def test_many_more_combinations_of_controls_end_with_a_picture(picture, scene, fields):
+    check(picture, scene, fields)

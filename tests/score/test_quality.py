@@ -1,6 +1,7 @@
 """The scoreboard in small: what the default paints is as good as it was, and a worse picture is found out.
 
 The bounds lie a tenth above what was measured; the default draws nothing at random, so that every seed gives the same.
+Each picture takes several seconds: one pair, and two of the three ways of being worse, are left to the long tests.
 """
 
 import dataclasses
@@ -55,7 +56,6 @@ def by_default(pair: tuple[str, str]) -> Scores:
     return painted(pair)
 
 
-# The last pair, which no other test of this file needs, is one of the long ones.
 @pytest.mark.parametrize(
     "pair", [*list(BOUNDS)[:3], pytest.param(list(BOUNDS)[3], marks=pytest.mark.long)], ids=" x ".join
 )
@@ -66,6 +66,7 @@ def test_the_default_is_as_good_as_it_was(pair):
     assert max(scores.noise, scores.grid, scores.border, scores.clipped, scores.grey) <= faults
 
 
+@pytest.mark.long
 def test_a_tenth_of_the_style_weight_is_found_out():
     pair = ("coffee", "night")
     weight = impasto.Recipe().style_weight / 10
@@ -96,6 +97,7 @@ def test_a_network_of_random_weights_is_found_out(monkeypatch):
     assert painted(pair).content_fidelity < FIDELITY < fidelity
 
 
+@pytest.mark.long
 def test_the_frame_that_zero_padding_paints_is_found_out():
     pair = ("chelsea", "watercolor")
     assert painted(pair, padding="zeros").border > BOUNDS[pair][2] >= by_default(pair).border
