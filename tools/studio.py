@@ -1,0 +1,159 @@
+"""Make the pictures of docs/studio.md: `python tools/studio.py OUT [--size N]` works the studio in Chromium.
+
+Every state of the page is written to OUT as a PNG, to be looked at; those that the documentation shows go to
+docs/pictures/studio-*.webp as well. The photo is scikit-image's coffee.
+"""
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import skimage.data
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hero import save
+from impasto.images import read_picture
+
+DOCS: Final = Path(__file__).parents[1] / "docs" / "pictures"
+SHOWN: Final = ("done", "phone", "compare")
+"""States that the documentation shows."""
+
+DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 1000}, "locale": "en-US"}
+DARK: Final[dict[str, Any]] = DESK | {"color_scheme": "dark"}
+CHINESE: Final[dict[str, Any]] = DESK | {"locale": "zh-CN"}
+PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "locale": "en-US"}
+PATIENCE: Final = 600_000
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a studio on this computer; yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(folder), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()  # told once it answers
+        urllib.request.urlopen(address).close()
+        try:
+            yield address
+        finally:
+            process.terminate()
+
+
+class Camera:
+    """A browser before the studio."""
+
+    def __init__(self, browser: Browser, address: str, out: Path) -> None:
+        self._browser, self._address, self._out = browser, address, out
+
+    def open(self, about: dict[str, Any]) -> Page:
+        """Open the page in a browser of its own."""
+        page = self._browser.new_context(**about).new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(self._address)
+        page.locator("#canvas .canvas.empty p").wait_for()
+        page.wait_for_timeout(1000)
+        return page
+
+    def shoot(self, page: Page, name: str, *, whole: bool = False) -> None:
+        """Write what is seen."""
+        page.wait_for_timeout(1500)
+        path = self._out / f"{name}.png"
+        page.screenshot(path=str(path), full_page=whole)
+        if name in SHOWN:
+            save(read_picture(path).pixels, DOCS / f"studio-{name}.webp")
+
+
+def begin(page: Page, photo: Path, style: str, strength: int, size: int) -> None:
+    """Fill in the first tab and press Paint."""
+    page.locator("#photo input[type=file]").set_input_files(photo)
+    page.locator("#photo img").wait_for()
+    for box in page.locator("#styles input").all():
+        box.set_checked(style in box.locator("xpath=..").inner_text())
+    for name, value in (("strength", strength), ("size", size)):
+        field = page.locator(f"#{name} input[type=number]")
+        field.fill(str(value))
+        field.press("Tab")
+    page.wait_for_timeout(500)
+    page.locator("#paint").click()
+
+
+def finished(page: Page) -> None:
+    """Wait until the picture is painted, and look at the top of the page."""
+    page.locator("#finished").wait_for()
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def states(camera: Camera, photo: Path, size: int) -> None:
+    """Go through the states of the page."""
+    page = camera.open(DESK)
+    camera.shoot(page, "empty")
+    page.locator("#paint").click()
+    camera.shoot(page, "error")
+    page.reload()
+    page.locator("#canvas .canvas.empty p").wait_for()
+    begin(page, photo, "night", 30, size)
+    page.locator("#canvas img").wait_for()
+    page.wait_for_timeout(4000)
+    page.evaluate("window.scrollTo(0, 0)")
+    camera.shoot(page, "painting")
+    finished(page)
+    camera.shoot(page, "done")
+    camera.shoot(page, "done-whole", whole=True)
+    page.locator("#regions-fold > button").first.click()
+    page.locator("#regions-fold").scroll_into_view_if_needed()
+    camera.shoot(page, "regions")
+
+    for about, name, style in ((DARK, "dark", "mosaic"), (CHINESE, "chinese", "night"), (PHONE, "phone", "stained")):
+        page = camera.open(about)
+        begin(page, photo, style, 60, size)
+        if name == "phone":
+            page.locator("#canvas img").wait_for()
+            camera.shoot(page, name)
+        finished(page)
+        camera.shoot(page, f"{name}-whole", whole=True)
+
+    for about, name in ((DESK, ""), (DARK, "dark-"), (CHINESE, "chinese-"), (PHONE, "phone-")):
+        page = camera.open(about)
+        page.get_by_role("tab").nth(1).click()
+        page.locator("#history img").first.click()
+        page.locator("#run-picture img").wait_for()
+        camera.shoot(page, f"{name}history", whole=True)
+        page.get_by_role("tab").nth(2).click()
+        for number in (1, 3):
+            page.locator("#which input").nth(number).check()
+            page.wait_for_timeout(1000)
+        page.locator("#compared img").nth(1).wait_for()
+        camera.shoot(page, f"{name}compare")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the pictures of docs/studio.md.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--size", type=int, default=384)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder) / "workspace") as address,
+        sync_playwright() as play,
+    ):
+        photo = Path(folder) / "coffee.jpg"
+        Image.fromarray(skimage.data.coffee()).save(photo, quality=95)
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        states(Camera(browser, address, options.out), photo, options.size)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
