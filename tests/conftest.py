@@ -1,4 +1,4 @@
-"""What many tests share: the real weights, small pictures, and the rule that no test is skipped silently."""
+"""What many tests share: the real weights, small pictures, their order, and the rule that none is skipped silently."""
 
 import os
 
@@ -21,6 +21,7 @@ LONGEST = (
     "tests/studio/test_page",
     "tests/studio/",
     "tests/test_docs.py",
+    "tests/score/test_quality.py",
     "tests/study/",
     "tests/cli/",
     "tests/api/",
