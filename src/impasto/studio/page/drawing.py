@@ -116,7 +116,8 @@ def linked(panes: Sequence[Pane], hint: str) -> str:
 def before_and_after(before: Pane, after: Pane, texts: Mapping[str, str]) -> str:
     """Return a photo over its painting, whole and at the same place; a slider says how much of the photo is seen.
 
-    `texts` are `before_hint`, `enlarge` and `close`; the page's script moves the slider and opens the large view.
+    `texts` are `compare_photo`, `before_hint`, `enlarge` and `close`; the page's script moves the slider and
+    opens the large view.
     """
     said = {key: html.escape(text, quote=True) for key, text in texts.items()}
     pictures = "".join(
@@ -125,7 +126,8 @@ def before_and_after(before: Pane, after: Pane, texts: Mapping[str, str]) -> str
         for name, pane in (("after", after), ("before", before))
     )
     return (
-        f'<div class="both" style="--ratio: {after.width / after.height:.4f}"><div class="stage">{pictures}'
+        f'<div class="both" role="group" aria-label="{said["compare_photo"]}" '
+        f'style="--ratio: {after.width / after.height:.4f}"><div class="stage">{pictures}'
         f'<div class="edge"></div><input type="range" min="0" max="100" step="0.5" value="50" '
         f'aria-label="{said["before_hint"]}"></div><button type="button" class="enlarge">{said["enlarge"]}</button>'
         f'<dialog aria-label="{said["enlarge"]}"><button type="button" class="close">{said["close"]}</button></dialog>'

@@ -69,7 +69,7 @@ def _before_and_after(path: Path, result: Path, tongue: str) -> str:
         source = drawing.address(quantize(pixels), _LARGEST)
         return drawing.Pane(title=say(tongue, title), source=source, width=width, height=height)
 
-    texts = {key: say(tongue, key) for key in ("before_hint", "enlarge", "close")}
+    texts = {key: say(tongue, key) for key in ("compare_photo", "before_hint", "enlarge", "close")}
     return drawing.before_and_after(shown("before", before), shown("after", after), texts)
 
 

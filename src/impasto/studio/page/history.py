@@ -54,7 +54,7 @@ class History:
 
     def _build_buttons(self, text: Callable[[str], Any]) -> gr.Button:
         """Build what can be done with a run; return the button that deletes it once one was asked."""
-        look: Any = {"size": "md", "min_width": 160}
+        look: Any = {"size": "md", "min_width": 150}
         with gr.Row():
             self.load = gr.Button(text("load_settings"), elem_id="load-settings", interactive=False, **look)
             self.go_on = gr.Button(text("go_on"), elem_id="go-on", interactive=False, **look)
