@@ -52,7 +52,7 @@ class Studio:
         """
         self.workspace = workspace
         self.on_close: OnClose = on_close
-        self._limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
+        self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
         self._lock = FolderLock(workspace.path / _LOCK)
         self._lock.acquire()
         self._turn = threading.Condition()
@@ -94,12 +94,12 @@ class Studio:
         style or a file of this machine: of what a stranger typed pass none on. Raises InputError in one line.
         """
         self._check_open()
-        return self._enter(place_order(self.workspace, self._limits, content, styles, recipe, regions))
+        return self._enter(place_order(self.workspace, self.limits, content, styles, recipe, regions))
 
     def again(self, name: str, seed: int | None = None) -> Ticket:
         """Order a run's picture once more with another seed (by chance if None), from the run's own copies."""
         self._check_open()
-        return self._enter(repeat_order(self.workspace, self._limits, self.workspace.folder_of(name), seed))
+        return self._enter(repeat_order(self.workspace, self.limits, self.workspace.folder_of(name), seed))
 
     def go_on(self, name: str) -> Ticket:
         """Let a run that was stopped, failed or interrupted wait for the rest of its steps.
