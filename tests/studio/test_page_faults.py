@@ -98,9 +98,7 @@ def served_by_a_process(folder, port, hold):
             process.send_signal(signal.SIGKILL)
 
 
-def test_after_the_server_is_killed_its_pages_come_back_and_follow_their_pictures_to_the_end(
-    browser, hills, tmp_path
-):
+def test_after_the_server_is_killed_its_pages_come_back_and_follow_their_pictures_to_the_end(browser, hills, tmp_path):
     port = free_port()
     workspace = Workspace(tmp_path)
     with contextlib.closing(browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")) as context:
