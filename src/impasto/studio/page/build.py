@@ -195,7 +195,7 @@ class _Builder:
             [self.canvas, self.status, self.pause, self.resume, self.stop],
             show_progress="hidden",
             concurrency_limit=_EVERYBODY,
-        ).then(self.finished.shown, [self.current], self.finished.outputs, show_progress="hidden")
+        ).then(self._shown, [name, self.current], self.finished.outputs, show_progress="hidden")
 
     def _connect_steering(self) -> None:
         """Let widgets act on the picture that is being painted, and on each other."""
@@ -282,6 +282,10 @@ class _Builder:
         # The page follows one picture at a time: while it does, a later order is only noted here.
         self.watching.begin(ticket.name, request)
         yield from follow(lambda: self.watching.ticket(request), language(request))
+
+    def _shown(self, name: str | None, newest: str | None) -> list[Any]:
+        """Show the picture that was ordered last, if one was followed at all."""
+        return self.finished.shown(newest) if name else self.finished.hidden()
 
     def _steer(self, name: str | None, wish: str) -> None:
         ticket = self._studio.ticket(name) if name else None
