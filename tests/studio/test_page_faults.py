@@ -248,5 +248,4 @@ def test_strength_that_is_moved_while_it_paints_loses_more_or_less_of_the_photo_
         page.finish()
         result = np.asarray(PIL.Image.open(ticket.result()))
         lost[strength] = score_picture(result, photo, photo[::-1].copy()).content
-    print(lost)
     assert lost[5] < lost[50] < lost[95]
