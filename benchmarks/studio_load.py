@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7899)
     given = parser.parse_args()
     people, count = given.people, given.people * ROUNDS
-    by_itself = alone(5)
+    by_itself = alone(min(5, people))
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), given.port) as server:
         empty = server.megabytes()
         one_round(server, range(count, count + 1))  # makes room
