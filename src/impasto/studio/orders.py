@@ -25,15 +25,22 @@ FIXED = frozenset({"init", "regions", "weights", "max_megapixels"})
 """Fields of a recipe that an order keeps: they name files, or guard the machine."""
 
 
-def place_order(
-    workspace: Workspace,
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Order:
+    """What is to be painted, read and checked; device and precision are resolved."""
+
+    recipe: Recipe
+    inputs: RunInputs
+
+
+def read_order(
     limits: Limits,
     content: Source,
     styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe | str | None,
     regions: str | Region | Sequence[str | Region] | None,
-) -> Path:
-    """Read and check everything, and return the folder of a new run, which nobody paints yet; raises InputError."""
+) -> Order:
+    """Read and check everything that somebody asks for; raises InputError."""
     chosen = recipe if isinstance(recipe, Recipe) else resolve(recipe, {})
     given = (content, styles, () if regions is None else regions)
     refuse_files(chosen, regions=regions is None)
@@ -42,35 +49,30 @@ def place_order(
         chosen = chosen.with_changes(max_megapixels=min(chosen.max_megapixels, limits.max_megapixels))
         if regions is not None:
             chosen = chosen.with_changes(regions=region_texts(regions))
-        return keep(workspace, limits, chosen, _called(read_inputs(content, styles, chosen, regions)))
+        return _checked(limits, chosen, _called(read_inputs(content, styles, chosen, regions)))
     except InputError as error:
         raise InputError(without_folders(str(error), *given)) from None
 
 
-def repeat_order(workspace: Workspace, limits: Limits, path: Path, seed: int | None) -> Path:
-    """Return the folder of a new run with the pictures and the recipe of another, and another seed; by chance if None.
+def repeat_order(limits: Limits, path: Path, seed: int | None) -> Order:
+    """Return an order with the pictures and the recipe of a run, and another seed, by chance if None.
 
     Raises InputError.
     """
     try:
         folder = RunFolder.open(path)
         recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
-        return keep(workspace, limits, recipe, folder.inputs())
+        return _checked(limits, recipe, folder.inputs())
     except InputError as error:
         raise InputError(one_line(error, path)) from None
 
 
-def keep(workspace: Workspace, limits: Limits, recipe: Recipe, inputs: RunInputs) -> Path:
-    """Write a run that can be painted into a folder of its own; raises InputError and leaves nothing otherwise."""
-    width, height = result_size(recipe, inputs.content.width, inputs.content.height)
-    if width * height > limits.max_pixels:
-        raise InputError(
-            f"the picture would have {width} x {height} pixels, too many for this studio: choose a smaller size"
-        )
-    job = prepare(recipe, inputs)
+def write_order(workspace: Workspace, order: Order) -> Path:
+    """Return the folder of a new run, which nobody paints yet; raises InputError and leaves nothing otherwise."""
+    inputs = order.inputs
     path = workspace.new_folder(inputs.content.name, [style.name for style in inputs.styles])
     try:
-        RunFolder.create(path, recipe=job.recipe, inputs=inputs).close()
+        RunFolder.create(path, recipe=order.recipe, inputs=inputs).close()
     except BaseException as error:
         with suppress(OSError):
             path.rmdir()
@@ -156,3 +158,12 @@ def _called(inputs: RunInputs) -> RunInputs:
 
     styles = tuple(named(style, "style") for style in inputs.styles)
     return dataclasses.replace(inputs, content=named(inputs.content, "photo"), styles=styles)
+
+
+def _checked(limits: Limits, recipe: Recipe, inputs: RunInputs) -> Order:
+    width, height = result_size(recipe, inputs.content.width, inputs.content.height)
+    if width * height > limits.max_pixels:
+        raise InputError(
+            f"the picture would have {width} x {height} pixels, too many for this studio: choose a smaller size"
+        )
+    return Order(recipe=prepare(recipe, inputs).recipe, inputs=inputs)

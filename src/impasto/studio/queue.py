@@ -17,7 +17,7 @@ from impasto.recipe import Recipe
 from impasto.runs.lock import FolderLock
 from impasto.studio.entries import Entry
 from impasto.studio.limits import Limits
-from impasto.studio.orders import place_order, repeat_order, take_up
+from impasto.studio.orders import Order, read_order, repeat_order, take_up, write_order
 from impasto.studio.ticket import Ticket
 from impasto.studio.workspace import Workspace
 
@@ -52,9 +52,10 @@ class Studio:
         """
         self.workspace = workspace
         self.on_close: OnClose = on_close
-        self._limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
+        self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
         self._lock = FolderLock(workspace.path / _LOCK)
         self._lock.acquire()
+        self._door = threading.Lock()
         self._turn = threading.Condition()
         self._line: list[Ticket] = []
         self._tickets: OrderedDict[str, Ticket] = OrderedDict()
@@ -94,12 +95,12 @@ class Studio:
         style or a file of this machine: of what a stranger typed pass none on. Raises InputError in one line.
         """
         self._check_open()
-        return self._enter(place_order(self.workspace, self._limits, content, styles, recipe, regions))
+        return self._enter(read_order(self.limits, content, styles, recipe, regions))
 
     def again(self, name: str, seed: int | None = None) -> Ticket:
         """Order a run's picture once more with another seed (by chance if None), from the run's own copies."""
         self._check_open()
-        return self._enter(repeat_order(self.workspace, self._limits, self.workspace.folder_of(name), seed))
+        return self._enter(repeat_order(self.limits, self.workspace.folder_of(name), seed))
 
     def go_on(self, name: str) -> Ticket:
         """Let a run that was stopped, failed or interrupted wait for the rest of its steps.
@@ -162,9 +163,12 @@ class Studio:
         if self._closing:
             raise InputError("the studio is closing: try again in a moment")
 
-    def _enter(self, path: Path) -> Ticket:
-        with self._turn:
-            return self._add(path)
+    def _enter(self, order: Order) -> Ticket:
+        # One at a time, so that orders stand in the queue as their folders are dated, also after a restart.
+        with self._door:
+            path = write_order(self.workspace, order)
+            with self._turn:
+                return self._add(path)
 
     def _add(self, path: Path) -> Ticket:
         ticket = Ticket(path, turn=self._turn, moved=self._move_up, cancels_on_close=self.on_close == "cancel")

@@ -58,7 +58,7 @@ def add_endpoint(studio: Studio) -> None:
         api_description="Paint a photo (a file) in a built-in style, or that of a picture of your own (style_picture), "
         "and return the finished PNG. strength and colors, 0 to 100, are the preset's if left out; size is the long "
         "side in pixels.",
-        concurrency_limit=16,
+        concurrency_limit=64,
     )
 
 
