@@ -29,11 +29,15 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A studio that is served; `runs` is the folder of its runs."""
+    """A studio that is served; `runs` is the folder of its runs, `blocks` Gradio's page.
+
+    One that another process serves has neither a studio nor blocks here.
+    """
 
     url: str
     workspace: Path
-    studio: Any
+    studio: Any = None
+    blocks: Any = None
 
     @property
     def runs(self) -> Path:
@@ -65,7 +69,7 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
     port = free_port()
     with Studio(Workspace(folder), on_close="go_on") as studio:
         blocks = serve(studio, Serving(port=port, **options), block=False)
-        server = Server(f"http://127.0.0.1:{port}", folder, studio)
+        server = Server(f"http://127.0.0.1:{port}", folder, studio, blocks)
         try:
             yield server
         finally:

@@ -22,7 +22,6 @@ from impasto.studio.page.callbacks import (
     follow,
     language,
     refusal,
-    steering,
     styles_of,
 )
 from impasto.studio.page.compare import Compare
@@ -32,6 +31,7 @@ from impasto.studio.page.history import History
 from impasto.studio.page.photo import photo
 from impasto.studio.page.regions import Regions, regions_of
 from impasto.studio.page.settings import Settings
+from impasto.studio.page.theme import theme
 from impasto.studio.texts import ENGLISH, say, translations
 
 _EVERYBODY: Any = None
@@ -42,6 +42,15 @@ _TO_THE_CANVAS = """() => {
     if (window.innerWidth < 800) document.getElementById("canvas").scrollIntoView({behavior: "smooth"});
 }"""
 """On a phone the canvas is far below the button."""
+
+_WHAT_IT_SHOWED = """() => {
+    addEventListener("pagehide", () => {
+        const shown = document.querySelector("#status [data-run]");
+        if (shown) sessionStorage.setItem("impasto-run", shown.dataset.run);
+    });
+    return sessionStorage.getItem("impasto-run") ?? "";
+}"""
+"""A tab remembers which picture it showed, for when it is loaded again: Gradio does that itself after a restart."""
 
 
 @dataclass(frozen=True)
@@ -64,52 +73,7 @@ def build_page(studio: Studio) -> Page:
         add_endpoint(studio)
     keep_private(blocks)
     css = (files("impasto.studio.page") / "page.css").read_text(encoding="utf-8")
-    return Page(blocks=blocks, i18n=i18n, css=f"{css}\n{drawing.wall_css()}", theme=_theme())
-
-
-def _theme() -> gr.themes.Base:
-    """Return the look; fonts are the system's, so that none is fetched."""
-    plain = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans CJK SC", "sans-serif")
-    theme = gr.themes.Soft(
-        primary_hue="orange", neutral_hue="stone", font=plain, font_mono=("ui-monospace", "Consolas", "monospace")
-    )
-    label = {
-        "background_fill": "transparent",
-        "background_fill_dark": "transparent",
-        "text_color": "*body_text_color",
-        "text_color_dark": "*body_text_color",
-        "text_weight": "600",
-        "padding": "0",
-    }
-    titles = {f"block_title_{name}": value for name, value in label.items()}
-    primary = {
-        "button_primary_background_fill": "*primary_700",
-        "button_primary_background_fill_hover": "*primary_800",
-        "button_primary_background_fill_dark": "*primary_600",
-        "button_primary_text_color": "white",
-        "button_secondary_background_fill": "*neutral_100",
-        "button_secondary_background_fill_hover": "*neutral_200",
-        "button_secondary_border_color": "*neutral_300",
-        "button_border_width": "1px",
-        "input_border_width": "1px",
-        "input_border_color": "*neutral_400",
-        "input_border_color_dark": "*neutral_500",
-        "checkbox_border_color": "*neutral_500",
-        "checkbox_border_color_dark": "*neutral_400",
-        "slider_color": "*primary_600",
-        "color_accent": "*primary_600",
-    }
-    return theme.set(
-        **titles,
-        **primary,
-        body_text_color_subdued="*neutral_600",
-        body_text_color_subdued_dark="*neutral_300",
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_300",
-        block_label_text_color="*body_text_color",
-        block_label_background_fill="*background_fill_secondary",
-        block_label_background_fill_dark="*background_fill_secondary",
-    )
+    return Page(blocks=blocks, i18n=i18n, css=f"{css}\n{drawing.wall_css()}", theme=theme())
 
 
 class _Builder:
@@ -119,6 +83,7 @@ class _Builder:
         self._studio = studio
         self.blocks = blocks
         self.current = gr.State(None)
+        self.taken_up = gr.State(None)
         self.watching = Watching(studio)
         gr.Markdown(text("title"), elem_id="title")
         with gr.Tabs(elem_id="tabs"):
@@ -195,7 +160,6 @@ class _Builder:
             self.history.listed, None, [self.history.gallery, self.history.names], show_progress="hidden"
         )
         self.compare_tab.select(self.compare.choices, None, [self.compare.which], show_progress="hidden")
-        self.blocks.load(self._greet, None, [self.canvas], queue=False, show_progress="hidden")
         self.blocks.unload(self.watching.leave)
 
     def _connect_orders(self) -> None:
@@ -214,22 +178,32 @@ class _Builder:
         continued = self.history.go_on.click(
             self._go_on, [self.history.chosen], [self.current, *self.finished.outputs], show_progress="hidden"
         )
-        for begun in (ordered, repeated, continued):
-            begun.success(
-                self._follow,
-                [self.current],
-                [self.canvas, self.status, self.pause, self.resume, self.stop],
-                show_progress="hidden",
-                concurrency_limit=_EVERYBODY,
-            ).then(self.finished.shown, [self.current], self.finished.outputs, show_progress="hidden")
-
+        with gr.Row(visible=False):
+            showed = gr.Textbox()
+        opened = self.blocks.load(
+            self._greet, [showed], [self.current, self.canvas], js=_WHAT_IT_SHOWED, queue=False, show_progress="hidden"
+        )
+        for begun in (ordered, repeated, continued, opened):
+            self._then_follow(begun, self.current)
         self.paint.click(None, None, None, js=_TO_THE_CANVAS)
+
+    def _then_follow(self, begun: Any, name: gr.State) -> None:
+        """Let the page follow a picture once an event has begun it, and then show it finished."""
+        begun.success(
+            self._follow,
+            [name],
+            [self.canvas, self.status, self.pause, self.resume, self.stop],
+            show_progress="hidden",
+            concurrency_limit=_EVERYBODY,
+        ).then(self._shown, [name, self.current], self.finished.outputs, show_progress="hidden")
 
     def _connect_steering(self) -> None:
         """Let widgets act on the picture that is being painted, and on each other."""
         quick: Any = {"queue": False, "show_progress": "hidden"}
-        for button, wish in ((self.pause, "pause"), (self.resume, "resume"), (self.stop, "stop")):
+        for button, wish in ((self.pause, "pause"), (self.stop, "stop")):
             button.click(lambda name, wish=wish: self._steer(name, wish), [self.current], None, **quick)
+        resumed = self.resume.click(self._resume, [self.current], [self.taken_up], **quick)
+        self._then_follow(resumed, self.taken_up)
         for slider, field in ((self.strength, "strength"), (self.colors, "color_strength")):
             slider.input(
                 lambda name, value, field=field: self._change(name, field, value),
@@ -268,8 +242,13 @@ class _Builder:
         self.watching.begin(ticket.name, request)
         return [ticket.name, *self.finished.hidden()]
 
-    def _greet(self, request: gr.Request) -> str:
-        return drawing.canvas(None, say(language(request), "empty"))
+    def _greet(self, showed: str | None, request: gr.Request) -> tuple[str | None, str]:
+        """Open with the picture that this tab showed before it was loaded again, if it is still there."""
+        try:
+            name = self._studio.workspace.folder_of(showed).name if showed else None
+        except InputError:
+            name = None
+        return name, drawing.canvas(None, say(language(request), "empty"))
 
     def _again(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
@@ -283,7 +262,7 @@ class _Builder:
 
     def _background(self, photo: str | None, request: gr.Request) -> Any:
         try:
-            return Regions.background(photo)
+            return Regions.background(photo, self._studio.limits)
         except ImpastoError as error:
             message = without_folders(str(error), photo)
             raise refusal(say(language(request), "failed", message=message)) from None
@@ -299,16 +278,30 @@ class _Builder:
     def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         ticket = self._studio.ticket(name) if name else None
         if ticket is None:
-            yield drawing.canvas(None, say(language(request), "empty")), "", *steering(None)
             return
         # The page follows one picture at a time: while it does, a later order is only noted here.
         self.watching.begin(ticket.name, request)
         yield from follow(lambda: self.watching.ticket(request), language(request))
 
+    def _shown(self, name: str | None, newest: str | None) -> list[Any]:
+        """Show the picture that was ordered last, if one was followed at all."""
+        return self.finished.shown(newest) if name else self.finished.hidden()
+
     def _steer(self, name: str | None, wish: str) -> None:
         ticket = self._studio.ticket(name) if name else None
         if ticket is not None:
             getattr(ticket, wish)()
+
+    def _resume(self, name: str | None, request: gr.Request) -> str | None:
+        """Go on with what is paused, which the page follows already, or with what failed: its name is returned."""
+        ticket = self._studio.ticket(name) if name else None
+        if ticket is None or ticket.state != "failed":
+            self._steer(name, "resume")
+            return None
+        try:
+            return self._studio.go_on(ticket.name).name
+        except ImpastoError as error:
+            raise explained(error, language(request)) from None
 
     def _change(self, name: str | None, field: str, value: Number) -> None:
         """Change a running picture; of one that has ended, the slider is for the next."""

@@ -115,7 +115,7 @@ _UNCHANGED: Final = (gr.skip(), gr.skip(), gr.skip())
 def steering(state: str | None) -> tuple[Any, Any, Any]:
     """Return the updates of pause, go on and stop: they can be pressed when they do something."""
     runs = state in ("waiting", "painting")
-    return tuple(gr.update(interactive=on) for on in (runs, state == "paused", runs or state == "paused"))  # type: ignore[return-value]
+    return tuple(gr.update(interactive=on) for on in (runs, state in ("paused", "failed"), runs or state == "paused"))  # type: ignore[return-value]
 
 
 def _canvas(ticket: Ticket, seen: int, tongue: str) -> Any:
@@ -129,7 +129,8 @@ def below(ticket: Ticket, tongue: str) -> str:
     """Return the line below the canvas."""
     standing = ticket.progress()
     share = standing.step / standing.steps if standing.steps else 0.0
-    return drawing.status(told(ticket, tongue), share, ticket.losses().get("total", []), say(tongue, "loss"))
+    losses = ticket.losses().get("total", [])
+    return drawing.status(ticket.name, told(ticket, tongue), share, losses, say(tongue, "loss"))
 
 
 def told(ticket: Ticket, tongue: str) -> str:

@@ -36,14 +36,16 @@ def address(frame: UInt8[np.ndarray, "h w 3"], longest: int = _LARGEST) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def status(text: str, share: float, losses: Sequence[float], label: str) -> str:
-    """Return the line below the canvas: how far it is, as text and as a bar, and the loss as a small plot."""
+def status(run: str, text: str, share: float, losses: Sequence[float], label: str) -> str:
+    """Return the line below the canvas: how far a run is, as text and as a bar, and the loss as a small plot."""
     percent = round(100 * min(1.0, max(0.0, share)))
     bar = (
         f'<div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}" '
         f'aria-label="{html.escape(text, quote=True)}"><span style="width:{percent}%"></span></div>'
     )
-    return f'<div class="status"><p aria-live="off">{html.escape(text)}</p>{bar}{loss_plot(losses, label)}</div>'
+    mark = html.escape(run, quote=True)
+    told = f'<p aria-live="off">{html.escape(text)}</p>'
+    return f'<div class="status" data-run="{mark}">{told}{bar}{loss_plot(losses, label)}</div>'
 
 
 def loss_plot(losses: Sequence[float], label: str) -> str:

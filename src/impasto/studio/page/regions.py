@@ -1,6 +1,7 @@
 """Regions painted with a brush: each color of the brush is a part of the photo with a style of its own."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 
 import impasto
 from impasto.images import PLATES, fit, quantize, read_picture, resize
+from impasto.studio.limits import Limits
 
 BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
 """The colors of the brush."""
@@ -48,11 +50,15 @@ class Regions:
         self.inputs = [self.editor, *self._styles]
 
     @staticmethod
-    def background(photo: str | None) -> Any:
-        """Return what the editor shows once a photo was chosen: the photo, upright, without strokes."""
+    def background(photo: str | None, limits: Limits) -> Any:
+        """Return what the editor shows once a photo was chosen: the photo, upright, without strokes.
+
+        Raises InputError for what is no picture, or too large.
+        """
         if photo is None:
             return None
-        pixels = read_picture(photo).pixels
+        limits.check(Path(photo))
+        pixels = read_picture(photo, max_megapixels=limits.max_megapixels).pixels
         height, width = pixels.shape[:2]
         small = quantize(resize(pixels, *fit(width, height, min(_LARGEST, max(width, height)))))
         return {"background": small, "layers": [], "composite": small}
