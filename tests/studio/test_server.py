@@ -1,14 +1,20 @@
 """The studio as a server: what it hands out, whom it lets in, and what programs may call."""
 
+import contextlib
+import http.client
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import numpy as np
 import PIL.Image
 import pytest
-from page_tools import served
+from page_tools import served, until
 from patience import PATIENCE
 
 from impasto.cli import main
@@ -38,6 +44,58 @@ def test_no_file_of_the_machine_and_none_of_the_runs_is_handed_out(server, paint
     files = ["/etc/passwd", "../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", run / "result.png"]
     files += [*(run / "inputs").iterdir(), server.workspace / "exports" / ".." / "runs" / painted / "result.png"]
     assert {fetched(server, path) for path in files} <= {403, 404}
+
+
+def bytes_at(server, address) -> bytes:
+    """Ask for an address exactly as it is written, which no client that knows better does."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=PATIENCE)
+    with contextlib.closing(connection):
+        connection.request("GET", address)
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else b""
+
+
+def test_no_way_of_writing_an_address_leads_out_of_what_is_handed_out(server, painted):
+    secret = server.workspace / "secret.txt"
+    secret.write_text("nobody must read this")
+    allowed = server.workspace / "exports" / "allowed.txt"
+    allowed.write_text("everybody may read this")
+    assert bytes_at(server, f"/gradio_api/file={allowed}") == allowed.read_bytes()
+    outside = allowed.parent / ".." / "secret.txt"
+    files = [secret, server.runs / painted / "result.png", allowed.parent / ".." / "runs" / painted / "result.png"]
+    files += [outside, f"{allowed.parent}//..//secret.txt", f"{allowed.parent}/./../secret.txt", f"file://{secret}"]
+    ways = [
+        lambda file: file,
+        lambda file: quote(file, safe=""),
+        lambda file: quote(quote(file, safe=""), safe=""),
+        lambda file: file.replace("..", "%2e%2e"),
+        lambda file: file.replace("/", "\\"),
+        lambda file: f"{file}%00.jpg",
+    ]
+    written = dict.fromkeys(way(str(file)) for file in files for way in ways)
+    roads = ["/gradio_api/file=", "/gradio_api/file/", "/file=", "/file/", "/assets/", "/static/", "/gradio_api/proxy="]
+    roads = [*roads, *(f"{road}../../../../../../../../" for road in ("/assets/", "/static/", "/static/img/"))]
+    kept = {file.read_bytes() for file in (secret, server.runs / painted / "result.png")}
+    for road in roads:
+        for file in written:
+            assert bytes_at(server, road + file) not in kept, road + file
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../evil.png", "/etc/evil.png", "..\\..\\evil.png", "..%2f..%2fevil.png", "..", ""]
+)
+def test_a_file_that_is_sent_stays_in_the_folder_for_such_files_whatever_it_is_called(server, name):
+    def everything():
+        return {path for path in server.workspace.parent.rglob("*") if path.is_file()}
+
+    uploads, before = server.workspace / "uploads", everything()
+    answer = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, b"evil")}, timeout=PATIENCE)
+    if answer.status_code == 200:
+        (sent,) = answer.json()
+        assert Path(sent).resolve().is_relative_to(uploads.resolve())
+        until(Path(sent).is_file, "the file has been moved to its place")
+    assert [path for path in everything() - before if not path.resolve().is_relative_to(uploads.resolve())] == []
+    assert not Path("/etc/evil.png").exists()
 
 
 def test_a_result_is_kept_with_sixteen_bits(server, painted):
@@ -113,3 +171,67 @@ def test_the_endpoint_is_called_without_any_library_and_reads_no_file_that_was_n
         answer = called(sent, 50)
         (file,) = json.loads(re.findall(r"^data: (.*)$", answer, flags=re.MULTILINE)[-1])
         assert client.get(file["url"]).content.startswith(b"\x89PNG")
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "studio.md"
+
+CURL = """#!{python}
+import sys
+import httpx
+words, form, headers, data, out, address = iter(sys.argv[1:]), None, {{}}, None, None, None
+for word in words:
+    if word == "-F":
+        name, _, path = next(words).partition("=@")
+        form = {{name: open(path, "rb")}}
+    elif word == "-H":
+        name, _, value = next(words).partition(": ")
+        headers[name] = value
+    elif word == "-d":
+        data = next(words)
+    elif word == "-o":
+        out = next(words)
+    elif not word.startswith("-"):
+        address = word
+sends = form is not None or data is not None
+answer = httpx.request("POST" if sends else "GET", address, files=form, headers=headers, content=data, timeout=None)
+(open(out, "wb") if out else sys.stdout.buffer).write(answer.content)
+"""
+"""What stands in for curl where it is not installed."""
+
+
+def documented(server, first: str) -> str:
+    """Return the example of the document that begins with some words, for this server and a small picture."""
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (example,) = [block.replace("\n    ", "\n").strip() for block in blocks if block.strip().startswith(first)]
+    assert "http://127.0.0.1:7860" in example
+    assert "512" in example
+    return example.replace("http://127.0.0.1:7860", server.url).replace("512", "64")
+
+
+def check_example(recipe, picture):
+    assert max(PIL.Image.open(picture).size) == 64
+    assert (recipe["strength"], recipe["size"], recipe["color_strength"]) == (60, 64, 100)
+
+
+def test_the_documented_python_paints_a_picture(server, hills, tmp_path, monkeypatch):
+    pytest.importorskip("gradio_client")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(hills.read_bytes())
+    names = {}
+    exec(documented(server, "from gradio_client"), names)
+    check_example(read_metadata(Path(names["path"]))["recipe"], names["path"])
+
+
+def test_the_documented_commands_of_curl_paint_a_picture(server, hills, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(hills.read_bytes())
+    curl = tmp_path / "bin" / "curl"
+    curl.parent.mkdir()
+    curl.write_text(CURL.format(python=sys.executable))
+    curl.chmod(0o755)
+    found = {**os.environ, "PATH": f"{os.environ['PATH']}{os.pathsep}{curl.parent}"}
+    done = subprocess.run(
+        ["bash", "-euc", documented(server, "studio=")], cwd=tmp_path, env=found, capture_output=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"event: complete" in done.stdout
+    check_example(read_metadata(tmp_path / "painted.png")["recipe"], tmp_path / "painted.png")
