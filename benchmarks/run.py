@@ -27,6 +27,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "saved": ("saved",),
     "controls": ("controls",),
     "stages": ("stages",),
+    "studio_load": ("studio_load", "studio_load-memory"),
 }
 """The scripts in the order of the page, and the tables they write."""
 OPTIONS = {"notebook": ("--small",)}
