@@ -13,6 +13,7 @@ from impasto.api import Region, run
 from impasto.errors import InputError
 from impasto.images import Picture, quantize
 from impasto.runs import RunFolder
+from impasto.studio import queue
 from impasto.studio.ticket import Ticket
 
 
@@ -282,8 +283,8 @@ def test_once_more_is_the_same_order_with_another_seed(studio, pictures, small):
 def test_who_is_dated_first_is_painted_first_even_if_another_order_comes_in_between(
     studio, pictures, small, hold_after, monkeypatch
 ):
-    brush, other_is_in, tickets = hold_after(1), threading.Event(), []
-    create, calls = RunFolder.create.__func__, []
+    brush, other_is_read, other_is_in, tickets = hold_after(1), threading.Event(), threading.Event(), []
+    create, read, calls = RunFolder.create.__func__, queue.read_order, []
 
     def dated_and_then_held_up(kind, *given, **named):
         folder = create(kind, *given, **named)
@@ -291,8 +292,15 @@ def test_who_is_dated_first_is_painted_first_even_if_another_order_comes_in_betw
         if len(calls) == 1:
             # This order is dated, and another one comes before it stands in the queue.
             third.start()
+            assert other_is_read.wait(PATIENCE)
             other_is_in.wait(1.0)
         return folder
+
+    def read_and_told(*given):
+        found = read(*given)
+        if threading.current_thread() is third:
+            other_is_read.set()
+        return found
 
     def order(seed):
         tickets.append(studio.submit(*pictures, small.with_changes(steps=1, seed=seed)))
@@ -301,6 +309,7 @@ def test_who_is_dated_first_is_painted_first_even_if_another_order_comes_in_betw
     third = threading.Thread(target=order, args=[3])
     studio.submit(*pictures, small)
     brush.wait()
+    monkeypatch.setattr(queue, "read_order", read_and_told)
     monkeypatch.setattr(RunFolder, "create", classmethod(dated_and_then_held_up))
     order(2)
     third.join()
