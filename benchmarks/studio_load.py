@@ -55,6 +55,7 @@ class Server:
     url: str
     runs: Path
     painted: int = 0
+    counting: threading.Lock = field(default_factory=threading.Lock)
     sizes: list[tuple[int, float]] = field(default_factory=list)
 
     def megabytes(self) -> float:
@@ -103,7 +104,8 @@ def ordered(server: Server, seed: int, moment: threading.Barrier) -> float:
         (file,) = json.loads(re.findall(r"^data: (.*)$", answer, flags=re.MULTILINE)[-1])
         picture = client.get(file["url"]).content
     taken = time.perf_counter() - begun
-    server.painted += 1
+    with server.counting:
+        server.painted += 1
     with tempfile.NamedTemporaryFile(suffix=".png") as saved:
         saved.write(picture)
         saved.flush()

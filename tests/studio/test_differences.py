@@ -1,5 +1,6 @@
 """Captions of pictures that stand side by side."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 
 from impasto.recipe import PRESETS, Recipe
 from impasto.studio import Entry
-from impasto.studio.differences import called, told_apart
+from impasto.studio.differences import ABOUT_THE_MACHINE, called, told_apart
+from impasto.studio.texts import field_in
 
 MOMENT = datetime(2026, 11, 26, 10, 15, 3, tzinfo=UTC)
 
@@ -28,6 +30,16 @@ def changed(entry, **fields):
 def test_of_two_recipes_only_what_differs_is_told(entry):
     assert told_apart([entry, changed(entry, strength=70)], "en") == ["strength 30", "strength 70"]
     assert told_apart([entry, changed(entry, strength=70)], "zh-CN") == ["强度 30", "强度 70"]
+
+
+def test_a_run_painted_by_regions_alone_is_called_by_its_photo(entry):
+    assert called(replace(entry, styles=())).startswith("coffee · 11-26 ")
+
+
+@pytest.mark.parametrize("field", sorted(set(Recipe.model_fields) - ABOUT_THE_MACHINE))
+def test_every_field_that_may_differ_has_a_chinese_name(field):
+    assert re.search(r"[\u4e00-\u9fff]", field_in("zh-CN", field))
+    assert re.fullmatch(r"[a-z .-]+", field_in("en", field))
 
 
 def test_photo_and_styles_are_told_where_they_differ(entry):

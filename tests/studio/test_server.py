@@ -205,7 +205,7 @@ def documented(server, first: str) -> str:
     (example,) = [block.replace("\n    ", "\n").strip() for block in blocks if block.strip().startswith(first)]
     assert "http://127.0.0.1:7860" in example
     assert "512" in example
-    return example.replace("http://127.0.0.1:7860", server.url).replace("512", "64")
+    return example.replace("512", "64").replace("http://127.0.0.1:7860", server.url)
 
 
 def check_example(recipe, picture):

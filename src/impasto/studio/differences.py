@@ -23,8 +23,9 @@ _FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 def called(entry: Entry) -> str:
     """Return how a run is called in a list: styles and strength, photo, and when it was ordered, in local time."""
     when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
-    strength = f" {entry.recipe.strength:g}" if entry.recipe else ""
-    return " · ".join(part for part in (_styles(entry) + strength, entry.content, when) if part) or entry.name
+    strength = f"{entry.recipe.strength:g}" if entry.recipe and entry.styles else ""
+    painted = " ".join(filter(None, (_styles(entry), strength)))
+    return " · ".join(filter(None, (painted, entry.content, when))) or entry.name
 
 
 def label(entry: Entry) -> str:

@@ -6,6 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+import PIL.Image
+from jaxtyping import UInt8
+
 from impasto.errors import InputError
 from impasto.events import LevelStarted
 from impasto.recipe import Recipe
@@ -87,6 +91,17 @@ def newest_picture(path: Path) -> Path | None:
     result, latest, snapshots = _pictures(path)
     files = [file for file in (result, latest, *snapshots[-1:]) if file is not None]
     return max(files, key=_age, default=None)
+
+
+def read_frame(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
+    """Return a picture as it is shown, or None if there is none, or it is deleted or replaced at this very moment."""
+    try:
+        if path is not None:
+            with PIL.Image.open(path) as image:
+                return np.asarray(image.convert("RGB"))
+    except OSError:
+        pass
+    return None
 
 
 def _pictures(path: Path) -> tuple[Path | None, Path | None, tuple[Path, ...]]:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from jaxtyping import UInt8
 
 from impasto.errors import InputError
 from impasto.painting import CHANGEABLE, Painter
 from impasto.recipe import check_balance
 from impasto.runs.checkpoint import NEWEST
-from impasto.studio.entries import newest_picture
+from impasto.studio.entries import newest_picture, read_frame
 from impasto.studio.orders import FIXED, alter, check_altered
 from impasto.studio.watch import Standing
 from impasto.studio.work import Work
@@ -84,11 +83,11 @@ class Ticket(Work):
             version, run = self.version, self._run
             if run is None:
                 self._frame = None
-                return _read(newest_picture(self.path))
+                return read_frame(newest_picture(self.path))
             if self._frame is None or self._frame[0] != version:
                 image = run.image
                 if image is None:
-                    return _read(newest_picture(self.path))
+                    return read_frame(newest_picture(self.path))
                 self._frame = version, np.asarray(image)
             return self._frame[1]
 
@@ -174,14 +173,3 @@ class Ticket(Work):
     def _leave_if_alone(self) -> None:
         if self._abandoned and not self._watchers and self._cancels_on_close:
             self._end()
-
-
-def _read(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
-    try:
-        if path is not None:
-            with PIL.Image.open(path) as image:
-                return np.asarray(image.convert("RGB"))
-    except OSError:
-        # Deleted, or being replaced, at this very moment.
-        pass
-    return None

@@ -18,6 +18,7 @@ from impasto.studio.page.callbacks import (
     ENDED,
     Number,
     Watching,
+    at_rest,
     explained,
     follow,
     language,
@@ -85,6 +86,8 @@ class _Builder:
         self.blocks = blocks
         self.current = gr.State(None)
         self.taken_up = gr.State(None)
+        with gr.Row(visible=False):
+            self.showed = gr.Textbox()
         self.watching = Watching(studio)
         gr.Markdown(text("title"), elem_id="title")
         with gr.Tabs(elem_id="tabs") as self.tabs:
@@ -116,7 +119,7 @@ class _Builder:
                 label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3, height=180,
                 elem_id="own",
             )  # fmt: skip
-            self.crop = Crop(self.own, text)
+            self.crop = Crop(self.own, self._studio.limits, text)
         self.mix = gr.Slider(
             0, 100, value=50, step=1, label=text("mix"), info=text("mix_hint"), elem_id="mix", visible=False
         )
@@ -159,7 +162,8 @@ class _Builder:
         )
         taken = [*shown, self.styles, self.own, self.mix, self.crop.field, self.crop.seen, self.tabs]
         self.history.load.click(self.history.taken(self.settings), [self.history.chosen], taken, show_progress="hidden")
-        self.dropped.upload(self._restore, [self.dropped], shown, show_progress="hidden")
+        restored = [*shown, self.crop.field, self.crop.seen]
+        self.dropped.upload(self._restore, [self.dropped], restored, show_progress="hidden")
         self.history_tab.select(self.history.listed, None, self.history.outputs, show_progress="hidden")
         self.compare_tab.select(
             self.compare.choices, [self.compare.which], self.compare.outputs, show_progress="hidden"
@@ -183,10 +187,8 @@ class _Builder:
             self._go_on, [self.history.chosen], [self.current, *self.finished.outputs], show_progress="hidden"
         )
         continued.success(lambda: gr.Tabs(selected="paint"), None, [self.tabs], queue=False)
-        with gr.Row(visible=False):
-            showed = gr.Textbox()
         opened = self.blocks.load(
-            self._remembered, [showed], [self.current], js=_WHAT_IT_SHOWED, queue=False, show_progress="hidden"
+            self._remembered, [self.showed], [self.current], js=_WHAT_IT_SHOWED, queue=False, show_progress="hidden"
         )
         for begun in (ordered, repeated, continued, opened):
             self._then_follow(begun, self.current)
@@ -282,6 +284,7 @@ class _Builder:
     def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         ticket = self._studio.ticket(name) if name else None
         if ticket is None:
+            yield from (at_rest(entry, language(request)) for entry in self._studio.entries() if entry.name == name)
             return
         # The page follows one picture at a time: while it does, a later order is only noted here.
         self.watching.begin(ticket.name, request)
@@ -299,11 +302,11 @@ class _Builder:
     def _resume(self, name: str | None, request: gr.Request) -> str | None:
         """Go on with what is paused, which the page follows already, or with what failed: its name is returned."""
         ticket = self._studio.ticket(name) if name else None
-        if ticket is None or ticket.state != "failed":
+        if not name or (ticket is not None and ticket.state != "failed"):
             self._steer(name, "resume")
             return None
         try:
-            return self._studio.go_on(ticket.name).name
+            return self._studio.go_on(name).name
         except ImpastoError as error:
             raise explained(error, language(request)) from None
 

@@ -12,7 +12,8 @@ from impasto.errors import ImpastoError
 from impasto.painting.estimate import clock
 from impasto.recipe import Recipe
 from impasto.runs import RunFolder
-from impasto.studio import Studio, Ticket
+from impasto.studio import Entry, Studio, Ticket
+from impasto.studio.entries import read_frame
 from impasto.studio.page import drawing
 from impasto.studio.texts import say
 
@@ -107,6 +108,15 @@ def _follow(ticket: Ticket, tongue: str, still: Callable[[], bool]) -> Iterator[
                 return
             time.sleep(_SHORTEST)
             news = ticket.wait_for_news(news, _PATIENCE)
+
+
+def at_rest(entry: Entry, tongue: str) -> tuple[Any, ...]:
+    """Return canvas, status and buttons of a run of an earlier time, which the queue no longer knows."""
+    state, counted = entry.status, {"step": f"{entry.step:,}", "steps": f"{entry.steps or 0:,}"}
+    words = say(tongue, state, **counted) if state in ("finished", "stopped") else say(tongue, f"state_{state}")
+    share = entry.step / entry.steps if entry.steps else 0.0
+    frame = read_frame(entry.picture)
+    return drawing.canvas(frame, words), drawing.status(entry.name, words, share, [], ""), *steering(state)
 
 
 _UNCHANGED: Final = (gr.skip(), gr.skip(), gr.skip())

@@ -5,18 +5,16 @@ from typing import Any, Final
 
 import gradio as gr
 
-from impasto.studio import Entry, Studio
+from impasto.errors import ImpastoError
+from impasto.studio import Studio
 from impasto.studio.differences import called, label, told_apart
 from impasto.studio.page import drawing
-from impasto.studio.page.callbacks import language
-from impasto.studio.page.pictures import LINKED_SCRIPT, pane, served, thumbnail
+from impasto.studio.page.callbacks import explained, language
+from impasto.studio.page.pictures import LINKED_SCRIPT, offered, pane, served
 from impasto.studio.page.vote import Vote
 from impasto.studio.texts import say
 
 _MOST: Final = 4
-
-_SHOWN: Final = 120
-"""The newest so many paintings can be chosen."""
 
 
 class Compare:
@@ -42,13 +40,13 @@ class Compare:
 
     def choices(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, str]:
         """Return the updates that offer what has been painted, and show what is chosen of it."""
-        entries = self._painted()[:_SHOWN]
-        names = [entry.name for entry in entries]
+        pictures = offered(self._studio)
+        names = [entry.name for entry, _ in pictures]
         still = [name for name in chosen or () if name in names]
-        wall = drawing.thumbnails_css("which", [served(thumbnail(self._studio, entry)) for entry in entries])
-        offered = gr.update(choices=[(label(entry), entry.name) for entry in entries], value=still)
-        pictures = self._compared(still, request)
-        return offered, wall, pictures if entries else _word(say(language(request), "compare_none"))
+        wall = drawing.thumbnails_css("which", [served(path) for _, path in pictures])
+        choices = gr.update(choices=[(label(entry), entry.name) for entry, _ in pictures], value=still)
+        shown = self._compared(still, request) if pictures else _word(say(language(request), "compare_none"))
+        return choices, wall, shown
 
     def _chosen(self, names: Sequence[str], request: gr.Request) -> tuple[Any, str]:
         """Show what is chosen; only a choice that is too long is given back, for the next click may be on its way."""
@@ -57,19 +55,15 @@ class Compare:
 
     def _compared(self, names: Sequence[str], request: gr.Request) -> str:
         tongue = language(request)
-        painted = {entry.name: entry for entry in self._painted()}
-        chosen = [painted[name] for name in names if name in painted]
-        shown = drawing.linked(
-            [
-                pane(entry, title, called(entry))
-                for entry, title in zip(chosen, told_apart(chosen, tongue), strict=True)
-            ],
-            say(tongue, "compare_hint"),
-        )
+        entries = {entry.name: entry for entry in self._studio.entries()}
+        chosen = [entries[name] for name in names if name in entries]
+        titles = told_apart(chosen, tongue)
+        try:
+            panes = [pane(entry, title, called(entry)) for entry, title in zip(chosen, titles, strict=True)]
+        except ImpastoError as error:
+            raise explained(error, tongue) from None
+        shown = drawing.linked(panes, say(tongue, "compare_hint"))
         return _word(say(tongue, "compare_one_more")) + shown if len(chosen) == 1 else shown
-
-    def _painted(self) -> list[Entry]:
-        return [entry for entry in self._studio.entries() if entry.picture is not None]
 
 
 def _word(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is drawn by HTML of our own: the canvas, the plot of the loss, the wall of styles."""
+"""What is drawn by HTML of our own: canvas, loss, walls of pictures, comparisons, before and after, crops."""
 
 import base64
 import html
@@ -19,7 +19,6 @@ _LARGEST = 1280
 
 _QUALITY = 88
 _PLOT = (240, 56)
-_MOST_IN_A_ROW = 3
 
 
 def canvas(frame: UInt8[np.ndarray, "h w 3"] | None, text: str) -> str:
@@ -106,7 +105,7 @@ def linked(panes: Sequence[Pane], hint: str) -> str:
         for pane in panes
     )
     widest, ratio = max(pane.width for pane in panes), max(pane.width / pane.height for pane in panes)
-    rows = 2 if len(panes) == _MOST_IN_A_ROW + 1 and ratio > 1 else 1
+    rows = 2 if len(panes) == 4 and ratio > 1 else 1
     columns = -(-len(panes) // rows)
     return (
         f'<div class="linked {"wide" if ratio > 1 else "tall"}" tabindex="0" role="group" '
@@ -132,8 +131,8 @@ def before_and_after(before: Pane, after: Pane, texts: Mapping[str, str]) -> str
         f'style="--ratio: {after.width / after.height:.4f}"><div class="stage">{pictures}'
         f'<div class="edge"></div><input type="range" min="0" max="100" step="0.5" value="50" '
         f'aria-label="{said["before_hint"]}"></div><button type="button" class="enlarge">{said["enlarge"]}</button>'
-        f'<dialog aria-label="{said["enlarge"]}"><button type="button" class="close">{said["close"]}</button></dialog>'
-        f"</div>"
+        f'<dialog aria-label="{said["compare_photo"]}">'
+        f'<button type="button" class="close">{said["close"]}</button></dialog></div>'
     )
 
 

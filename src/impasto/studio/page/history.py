@@ -17,12 +17,9 @@ from impasto.studio import Entry, Studio
 from impasto.studio.differences import ABOUT_THE_MACHINE, called, label
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import explained, language, recipe_of
-from impasto.studio.page.pictures import LINKED_SCRIPT, pane, thumbnail
+from impasto.studio.page.pictures import LINKED_SCRIPT, offered, pane
 from impasto.studio.page.settings import Settings
 from impasto.studio.texts import say
-
-_SHOWN: Final = 120
-"""The newest so many runs are shown; older ones stay in the workspace."""
 
 _UNFINISHED: Final = frozenset({"stopped", "interrupted", "failed"})
 """What can be gone on with."""
@@ -72,10 +69,9 @@ class History:
 
     def listed(self) -> list[Any]:
         """Return the updates that show all runs, none of them chosen."""
-        entries = [entry for entry in self._studio.entries() if entry.picture is not None][:_SHOWN]
-        pictures = [(thumbnail(self._studio, entry), label(entry)) for entry in entries]
-        gallery = gr.update(value=pictures, selected_index=None)
-        return [gallery, [entry.name for entry in entries], *self._about(None, "")]
+        found = offered(self._studio)
+        gallery = gr.update(value=[(path, label(entry)) for entry, path in found], selected_index=None)
+        return [gallery, [entry.name for entry, _ in found], *self._about(None, "")]
 
     def taken(self, settings: Settings) -> Callable[..., list[Any]]:
         """Return what the button of the settings does: it fills the first tab with a run's recipe and styles."""
@@ -105,7 +101,10 @@ class History:
         buttons = [gr.update(interactive=on) for on in (*can, entry is not None)]
         if entry is None:
             return [None, "", "", *buttons, gr.update(visible=False)]
-        panes = [pane(entry, called(entry))] if entry.picture else []
+        try:
+            panes = [pane(entry, called(entry))]
+        except InputError:
+            panes = []
         return [
             entry.name, drawing.linked(panes, say(tongue, "zoom_hint")), told(entry, tongue), *buttons,
             gr.update(visible=False),
@@ -157,12 +156,15 @@ def styles_loaded(studio: Studio, name: str | None) -> tuple[list[str], list[str
 
 
 def restored(settings: Settings, file: str) -> list[Any]:
-    """Return the updates that show the recipe inside a painted picture; raises InputError if there is none."""
+    """Return the updates that show the recipe inside a painted picture, its crops, and that they wait for pictures.
+
+    Raises InputError if there is none.
+    """
     record = read_metadata(Path(file))
     if record is None or not isinstance(record.get("recipe"), dict):
         raise InputError("this picture holds no recipe: impasto has not painted it, or another program removed it")
     recipe = resolve(None, {name: value for name, value in record["recipe"].items() if name != "regions"})
-    return _recipe_updates(settings, recipe)
+    return [*_recipe_updates(settings, recipe), written(recipe.style_crop), []]
 
 
 def _recipe_updates(settings: Settings, recipe: Recipe) -> list[Any]:

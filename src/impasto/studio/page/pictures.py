@@ -4,12 +4,15 @@ Run folders are not served, for they hold people's photos.
 """
 
 from importlib.resources import files
+from io import BytesIO
+from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
 from PIL import Image
 
-from impasto.images import quantize, read_picture
+from impasto.errors import InputError
+from impasto.images import atomic_write, quantize, read_picture
 from impasto.studio import Entry, Studio
 from impasto.studio.page import drawing
 
@@ -18,20 +21,37 @@ LINKED_SCRIPT: Final = (files("impasto.studio.page") / "linked.js").read_text(en
 
 _THUMBNAIL: Final = 400
 
+_MOST: Final = 120
+"""The newest so many runs are offered; older ones stay in the workspace."""
+
 _LARGEST: Final = 1600
 """Longer sides are shrunk to this; zoomed in, pixels are still seen."""
 
 
-def thumbnail(studio: Studio, entry: Entry) -> str:
+def offered(studio: Studio) -> list[tuple[Entry, str]]:
+    """Return the newest runs that have a picture, each with the path of a small one.
+
+    What cannot be read, or is deleted at this very moment, is left out.
+    """
+    found = ((entry, _thumbnail(studio, entry)) for entry in studio.entries())
+    return list(islice(((entry, path) for entry, path in found if path is not None), _MOST))
+
+
+def _thumbnail(studio: Studio, entry: Entry) -> str | None:
     """Return the path of a small picture of a run; it is made once for each picture that the run had."""
-    assert entry.picture is not None
-    stamp = entry.picture.stat().st_mtime_ns
-    target = studio.workspace.exports / f"{entry.name}-{stamp}.jpg"
-    if not target.exists():
-        with Image.open(entry.picture) as image:
-            small = image.convert("RGB")
-        small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
-        small.save(target, quality=88)
+    try:
+        if (picture := entry.picture) is None:
+            return None
+        target = studio.workspace.exports / f"{entry.name}-{picture.stat().st_mtime_ns}.jpg"
+        if not target.exists():
+            with Image.open(picture) as image:
+                small = image.convert("RGB")
+            small.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS)
+            data = BytesIO()
+            small.save(data, "JPEG", quality=88)
+            atomic_write(target, data.getvalue())
+    except (OSError, Image.DecompressionBombError, InputError):
+        return None
     return str(target)
 
 
@@ -41,9 +61,10 @@ def served(path: str) -> str:
 
 
 def pane(entry: Entry, title: str, note: str = "") -> drawing.Pane:
-    """Return the picture of a run for a comparison."""
-    assert entry.picture is not None
-    pixels = quantize(read_picture(entry.picture).pixels)
+    """Return the picture of a run for a comparison; raises InputError if it is gone, or cannot be read."""
+    if (picture := entry.picture) is None:
+        raise InputError(f"{entry.name} has no picture any more")
+    pixels = quantize(read_picture(picture).pixels)
     height, width = pixels.shape[:2]
     note = "" if note == title else note
     return drawing.Pane(title=title, note=note, source=drawing.address(pixels, _LARGEST), width=width, height=height)

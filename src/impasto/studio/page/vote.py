@@ -70,7 +70,8 @@ class Vote:
             return say(tongue, "vote_skipped", count=len(workspace.votes()))
         workspace.vote(pair[choice], pair[1 - choice], rater)
         entries = {entry.name: entry for entry in self._studio.entries()}
-        names = told_apart([entries[name] for name in pair], tongue)
+        still = [entries[name] for name in pair if name in entries]
+        names = told_apart(still, tongue) if len(still) == len(pair) else pair
         return say(tongue, "vote_thanks", kept=names[choice], other=names[1 - choice], count=len(workspace.votes()))
 
     def _show(self, before: _Pair, told: str, tongue: str) -> tuple[Any, ...]:
@@ -82,7 +83,10 @@ class Vote:
             return None, "", "\n\n".join(filter(None, lines)), *[gr.update(interactive=False)] * 3
         two = list(random.choice(others or pairs))
         random.shuffle(two)
-        panes = [pane(entry, letter) for letter, entry in zip("AB", two, strict=True)]
+        try:
+            panes = [pane(entry, letter) for letter, entry in zip("AB", two, strict=True)]
+        except ImpastoError as error:
+            raise explained(error, tongue) from None
         pictures = drawing.linked(panes, say(tongue, "compare_hint"))
         return [entry.name for entry in two], pictures, told, *[gr.update(interactive=True)] * 3
 
