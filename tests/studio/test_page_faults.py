@@ -186,7 +186,7 @@ def test_a_photo_that_is_cut_off_or_above_the_limit_of_uploads_is_refused_in_one
 # -- several tabs, closed tabs -----------------------------------------------------------------------------------------
 
 
-def test_two_tabs_of_one_browser_follow_each_its_own_picture(visit, hills, server):
+def test_two_tabs_of_one_browser_follow_each_its_own_picture(visit, hills, server, monkeypatch):
     first = visit()
     first.prepare(hills, steps=MANY)
     second = one_tab_more(first)
@@ -205,6 +205,13 @@ def test_two_tabs_of_one_browser_follow_each_its_own_picture(visit, hills, serve
     with second.page.expect_download() as download:
         second.click("download-png")
     assert read_metadata(download.value.path())["recipe"]["strength"] == 77
+
+    # After a restart of the server nobody holds a ticket of what was finished before.
+    monkeypatch.setattr(server.studio, "ticket", lambda name: None)
+    second.page.reload()
+    second.finish()
+    assert second.status() == f"Painted in {FEW} steps"
+    assert second.picture().startswith("data:image/jpeg")
 
 
 @pytest.mark.parametrize(("on_close", "ends"), [("cancel", ["stopped"]), ("go_on", ["finished", "finished"])])

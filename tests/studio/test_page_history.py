@@ -116,3 +116,14 @@ def test_a_frame_drawn_over_a_style_picture_is_the_part_that_teaches(visit, hill
     page.finish()
     assert server.newest().styles == (PLATES[0], "hills")
     assert server.newest().recipe.style_crop == ((), (24, 18, 48, 36))
+
+    # Taken over from the history, the part waits for the picture, which is asked for.
+    choose_newest(page)
+    until(lambda: pressable(page)[0], "the settings can be taken")
+    page.click("load-settings")
+    assert "hills" in page.toast()
+    until(lambda: field.input_value() == "full/24,18,48,36", "the part is shown")
+    assert picture.count() == 0
+    page.page.locator("#own input[type=file]").set_input_files(hills)
+    picture.locator("img").wait_for()
+    assert field.input_value() == "full/24,18,48,36"
