@@ -123,7 +123,7 @@ def test_a_frame_drawn_over_a_style_picture_is_the_part_that_teaches(visit, hill
     page.click("load-settings")
     assert "hills" in page.toast()
     until(lambda: field.input_value() == "full/24,18,48,36", "the part is shown")
-    assert picture.count() == 0
+    until(lambda: picture.count() == 0, "the picture of before is gone")
     page.page.locator("#own input[type=file]").set_input_files(hills)
     picture.locator("img").wait_for()
     assert field.input_value() == "full/24,18,48,36"

@@ -160,7 +160,16 @@ class _Builder:
         self.settings.preset.input(
             self._preset, [self.settings.preset], shown[:2] + self.settings.fields, queue=False, show_progress="hidden"
         )
-        taken = [*shown, self.styles, self.own, self.mix, self.crop.field, self.crop.seen, self.tabs]
+        taken = [
+            *shown,
+            self.styles,
+            self.own,
+            self.mix,
+            self.crop.field,
+            self.crop.seen,
+            self.crop.pictures,
+            self.tabs,
+        ]
         self.history.load.click(self.history.taken(self.settings), [self.history.chosen], taken, show_progress="hidden")
         restored = [*shown, self.crop.field, self.crop.seen]
         self.dropped.upload(self._restore, [self.dropped], restored, show_progress="hidden")
@@ -284,7 +293,9 @@ class _Builder:
     def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         ticket = self._studio.ticket(name) if name else None
         if ticket is None:
-            yield from (at_rest(entry, language(request)) for entry in self._studio.entries() if entry.name == name)
+            entries = (entry for entry in self._studio.entries() if entry.name == name)
+            # What yields nothing would empty the canvas.
+            yield next((at_rest(entry, language(request)) for entry in entries), (gr.skip(),) * 5)
             return
         # The page follows one picture at a time: while it does, a later order is only noted here.
         self.watching.begin(ticket.name, request)

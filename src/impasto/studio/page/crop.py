@@ -25,11 +25,11 @@ class Crop:
     def __init__(self, own: gr.Gallery, limits: Limits, text: Callable[[str], Any]) -> None:
         """Build it inside the fold that is being built; `own` holds the style pictures that were given."""
         self._limits = limits
-        self._pictures = gr.HTML("", elem_id="uncut", padding=False, js_on_load=_SCRIPT)
+        self.pictures = gr.HTML("", elem_id="uncut", padding=False, js_on_load=_SCRIPT)
         self.field = gr.Textbox(label=text("crop_style"), info=text("crop_hint"), elem_id="crop")
         self.seen = gr.State([])
         """The pictures that the field speaks of."""
-        own.change(self._changed, [own, self.seen], [self._pictures, self.field, self.seen], show_progress="hidden")
+        own.change(self._changed, [own, self.seen], [self.pictures, self.field, self.seen], show_progress="hidden")
 
     def _changed(self, own: Sequence[Any] | None, seen: list[str], request: gr.Request) -> tuple[Any, Any, list[str]]:
         """Show other pictures; what was said of those before is no longer true of them.

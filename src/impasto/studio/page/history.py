@@ -85,7 +85,7 @@ class History:
             if own:
                 gr.Info(html.escape(say(language(request), "own_again", names=", ".join(own))))
             # Pictures of one's own that are there belong to other settings.
-            return [*shown, styles, None, gr.skip() if mix is None else mix, crop, [], gr.Tabs(selected="paint")]
+            return [*shown, styles, None, gr.skip() if mix is None else mix, crop, [], "", gr.Tabs(selected="paint")]
 
         return take
 
