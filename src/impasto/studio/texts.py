@@ -39,7 +39,7 @@ ENGLISH: Final[dict[str, str]] = {
     "failed": "This did not work: {message}",
     "loss": "Loss",
     "compare_photo": "Before and after",
-    "download_png": "PNG (with the recipe inside)",
+    "download_png": "PNG, with its recipe",
     "download_jpeg": "JPEG",
     "download_tiff": "TIFF, 16 bit",
     "as_command": "As a command",

@@ -135,7 +135,7 @@ class _Builder:
             self.settings = Settings(text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold"):
             self.regions = Regions(text)
-        self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=130)
+        self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140)
 
     def _middle(self, text: gr.I18n) -> None:
         self.canvas = gr.HTML(
