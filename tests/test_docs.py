@@ -46,11 +46,11 @@ def commands(block: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """The current folder: photo.jpg (160 x 120), style.jpg (600 x 450), two masks, and a user's cache that is empty."""
+    """The current folder: photo.jpg (640 x 480), style.jpg (700 x 700), two masks, and a user's cache that is empty."""
     generator = np.random.default_rng(5)
     coarse = PIL.Image.fromarray(quantize(generator.random((6, 8, 3), dtype=np.float32)))
-    coarse.resize((160, 120), PIL.Image.Resampling.BICUBIC).save(tmp_path / "photo.jpg")
-    PIL.Image.open(plate_path("mosaic")).resize((600, 450)).save(tmp_path / "style.jpg")
+    coarse.resize((640, 480), PIL.Image.Resampling.BICUBIC).save(tmp_path / "photo.jpg")
+    PIL.Image.open(plate_path("mosaic")).resize((700, 700)).save(tmp_path / "style.jpg")
     PIL.Image.linear_gradient("L").rotate(180).save(tmp_path / "sky.png")
     PIL.Image.radial_gradient("L").save(tmp_path / "stars.png")
     monkeypatch.chdir(tmp_path)
