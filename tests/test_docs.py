@@ -77,6 +77,8 @@ def small_and_short(monkeypatch) -> None:
         begun.set()
         return handle
 
+    # First: what is imported here for the first time must not keep the replacement.
+    monkeypatch.setattr("impasto.cli.sweep.start", start)
     monkeypatch.setattr("impasto.api.start", start)
     monkeypatch.setattr("impasto.api.calls.start", start)
 
