@@ -118,7 +118,7 @@ def opened(plan: Plan, runs: dict[str, Path]) -> Findings:
 
 def pictures(out: Path) -> None:
     """Write the pictures and plots of the page."""
-    for name in ("iterations", "seeds", "layers", "reconstruct", "losses", "optimizers"):
+    for name in ("iterations", "seeds", "layers", "reconstruct", "losses"):
         if (out / name / "sheet.png").exists():
             save(read_picture(out / name / "sheet.png").pixels, DOCS / f"laboratory-{name}.webp")
     long = EXPERIMENTS["longrun"].plan({"precision": "bf16"})
