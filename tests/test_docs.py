@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import PIL.Image
@@ -20,6 +21,7 @@ import pytest
 import impasto.api
 from impasto.cli import main
 from impasto.images import plate_path, quantize
+from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe
 from impasto.recipe.writing import flag_of
 
@@ -143,7 +145,7 @@ def run_command(words: list[str], monkeypatch, capfdbinary) -> None:
 def run_document(folder, small_and_short, no_network, monkeypatch, capfdbinary):
     """Return a function that runs every command and every Python block of a document, in their order.
 
-    `spared` are commands that are left out.
+    `spared` are commands that are left out. A network that a block adds is gone afterwards.
     """
 
     def run(document: Path, spared: Sequence[list[str]] = ()) -> None:
@@ -155,7 +157,8 @@ def run_document(folder, small_and_short, no_network, monkeypatch, capfdbinary):
             elif language == "python":
                 exec(compile(block, str(document), "exec"), {})
 
-    return run
+    with mock.patch.dict(NETWORKS):
+        yield run
 
 
 def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_files_it_names(run_document, folder):

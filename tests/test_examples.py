@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import PIL.Image
@@ -71,11 +72,9 @@ def test_watch_changes_the_weight_halfway_and_keeps_both_pictures(run_example, f
 
 
 def test_own_network_adds_a_network_and_paints_with_it(run_example, folder):
-    try:
+    with mock.patch.dict(NETWORKS):
         (line,) = run_example("own_network.py photo.jpg style.jpg --size 48 --steps 8 --out own.png")
         assert NETWORKS["filters"].canonical("middle") == "middle"
-    finally:
-        NETWORKS.pop("filters", None)
     record = read_metadata(folder / "own.png")
     assert record["recipe"]["backbone"] == "filters"
     assert record["weights"]["name"] == "filters as it is built"
