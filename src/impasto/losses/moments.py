@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -208,6 +209,9 @@ def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tenso
     torch.set_num_threads(1)
     try:
         values, vectors = torch.linalg.eigh(matrix)
+    except torch.linalg.LinAlgError:
+        # Torch's library gave up on a covariance of AlexNet in which most channels never vary; NumPy has another one.
+        values, vectors = (torch.from_numpy(part).to(matrix) for part in np.linalg.eigh(matrix.cpu().numpy()))
     finally:
         torch.set_num_threads(threads)
     return values, vectors
