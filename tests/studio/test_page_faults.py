@@ -214,6 +214,7 @@ def test_two_tabs_of_one_browser_follow_each_its_own_picture(visit, hills, serve
 def test_closing_a_page_gives_up_its_picture_where_the_studio_was_so_told(
     browser, hills, server, monkeypatch, on_close, ends, hold_after
 ):
+    monkeypatch.setattr("impasto.studio.ticket.GRACE", 0.5)
     monkeypatch.setattr(server.studio, "on_close", on_close)
     left, leave = [], Ticket.abandoned
     monkeypatch.setattr(Ticket, "abandoned", lambda ticket: (leave(ticket), left.append(ticket)))
@@ -237,6 +238,28 @@ def test_closing_a_page_gives_up_its_picture_where_the_studio_was_so_told(
     brush.let_go()
     assert all(ticket.wait(PATIENCE) for ticket in tickets)
     assert [entry.status for entry in server.studio.entries() if entry.name not in before] == ends
+
+
+def test_a_page_that_is_loaded_again_keeps_its_picture_where_closed_pages_give_theirs_up(
+    visit, hills, server, monkeypatch, hold_after
+):
+    monkeypatch.setattr(server.studio, "on_close", "cancel")
+    left, leave = [], Ticket.abandoned
+    monkeypatch.setattr(Ticket, "abandoned", lambda ticket: (leave(ticket), left.append(ticket)))
+    brush = hold_after(3)
+    page = visit()
+    page.prepare(hills)
+    page.paint()
+    page.wait_until("step 3 of")
+    ticket = server.studio.ticket(server.newest().name)
+    page.page.reload()
+    until(lambda: ticket in left, "the server has noticed that the page is gone")
+    page.wait_until("step 3 of")
+    brush.let_go()
+    page.finish()
+    assert page.status() == f"Painted in {FEW} steps"
+    # The browser gave up the connections of the page before, of which Gradio's own script complained.
+    page.problems.clear()
 
 
 # -- strength, moved while it paints -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import PIL.Image
 import pytest
+from page_tools import until
 from patience import PATIENCE
 
 import impasto
@@ -320,7 +321,10 @@ def test_who_is_dated_first_is_painted_first_even_if_another_order_comes_in_betw
 # -- closed pages ------------------------------------------------------------------------------------------------------
 
 
-def test_an_order_whose_page_is_closed_is_cancelled_unless_somebody_else_looks(studio, pictures, small, hold_after):
+def test_an_order_whose_page_is_closed_is_cancelled_unless_somebody_else_looks(
+    studio, pictures, small, hold_after, monkeypatch
+):
+    monkeypatch.setattr("impasto.studio.ticket.GRACE", 0.1)
     brush = hold_after(1)
     studio.submit(*pictures, small)
     brush.wait()
@@ -328,20 +332,44 @@ def test_an_order_whose_page_is_closed_is_cancelled_unless_somebody_else_looks(s
     with ticket.watch():
         with ticket.watch():
             ticket.abandoned()
-        assert ticket.state == "waiting"
+        assert not ticket.wait(1.0)
+    assert ticket.wait(PATIENCE)
     assert ticket.state == "stopped"
 
 
-def test_somebody_who_comes_back_keeps_the_order(studio, pictures, small, hold_after):
+def test_somebody_who_comes_back_keeps_the_order(studio, pictures, small, hold_after, monkeypatch):
+    monkeypatch.setattr("impasto.studio.ticket.GRACE", 1)
     brush = hold_after(1)
     studio.submit(*pictures, small)
     brush.wait()
     ticket = studio.submit(*pictures, small)
+    # Before the old page is noticed to be gone, or after.
     with ticket.watch():
         ticket.abandoned()
         with ticket.watch():
             pass
+    ticket.abandoned()
+    with ticket.watch():
+        assert not ticket.wait(2.0)
+    assert not ticket.wait(2.0)
     assert ticket.state == "waiting"
+
+
+def test_a_studio_that_closes_keeps_what_its_pages_followed(open_studio, pictures, small, hold_after, monkeypatch):
+    monkeypatch.setattr("impasto.studio.ticket.GRACE", 0.1)
+    brush = hold_after(1)
+    studio = open_studio()
+    first, second = (studio.submit(*pictures, small) for _ in range(2))
+    brush.wait()
+    closing = threading.Thread(target=studio.close)
+    closing.start()
+    until(lambda: studio._closing, "the studio is about to close")
+    for ticket in (first, second):
+        ticket.abandoned()
+        assert not ticket.wait(1.0)
+    brush.let_go()
+    closing.join()
+    assert [ticket.state for ticket in (first, second)] == ["waiting", "waiting"]
 
 
 def test_an_order_goes_on_without_its_page_where_the_studio_was_so_told(open_studio, pictures, small, hold_after):

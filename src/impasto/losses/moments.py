@@ -209,7 +209,7 @@ def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tenso
     torch.set_num_threads(1)
     try:
         values, vectors = torch.linalg.eigh(matrix)
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         # Torch's library gave up on a covariance of AlexNet in which most channels never vary; NumPy has another one.
         values, vectors = (torch.from_numpy(part).to(matrix) for part in np.linalg.eigh(matrix.cpu().numpy()))
     finally:

@@ -150,6 +150,8 @@ class Studio:
         """
         with self._turn:
             self._closing = True
+            for ticket in self._tickets.values():
+                ticket.keep()
             if self._current is not None:
                 self._current.set_aside()
             self._turn.notify_all()

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -18,6 +18,9 @@ from impasto.studio.orders import FIXED, alter, check_altered
 from impasto.studio.watch import Standing
 from impasto.studio.work import Work
 
+GRACE: Final = 15.0
+"""Seconds in which a page that was closed may come back, as one that is loaded again does."""
+
 
 class Ticket(Work):
     """An order in the hands of the person. Every method may be called from any thread at any time."""
@@ -30,6 +33,7 @@ class Ticket(Work):
         self._cancels_on_close = cancels_on_close
         self._watchers = 0
         self._abandoned = False
+        self._leaving: threading.Timer | None = None
         self._looking = threading.Lock()
         self._frame: tuple[int, UInt8[np.ndarray, "h w 3"]] | None = None
 
@@ -102,6 +106,8 @@ class Ticket(Work):
         with self._turn:
             self._watchers += 1
             self._abandoned = False
+            if self._leaving is not None:
+                self._leaving.cancel()
         try:
             yield
         finally:
@@ -165,11 +171,26 @@ class Ticket(Work):
             self._recipe = recipe
 
     def abandoned(self) -> None:
-        """Say that a page was closed: if nobody else looks, the order is cancelled, where the studio was so told."""
+        """Say that a page was closed: if nobody looks `GRACE` seconds later, the order is cancelled.
+
+        Does nothing in a studio that was told to go on without pages.
+        """
         with self._turn:
             self._abandoned = True
             self._leave_if_alone()
 
-    def _leave_if_alone(self) -> None:
-        if self._abandoned and not self._watchers and self._cancels_on_close:
-            self._end()
+    def keep(self) -> None:
+        """Stay whoever closes a page from now on: the studio closes, and every page with it."""
+        with self._turn:
+            self._cancels_on_close = False
+
+    def _leave_if_alone(self, *, at_last: bool = False) -> None:
+        with self._turn:
+            if not self._abandoned or self._watchers or not self._cancels_on_close:
+                return
+            if at_last:
+                self._end()
+            else:
+                self._leaving = threading.Timer(GRACE, self._leave_if_alone, kwargs={"at_last": True})
+                self._leaving.daemon = True
+                self._leaving.start()
