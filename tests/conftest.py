@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+import impasto.backbones.weights as weights_module
 from impasto.backbones import Extractor, Weights, load_weights
 from impasto.backbones.vgg import LAYERS
 
@@ -67,14 +68,16 @@ def weights() -> Weights:
 
 @pytest.fixture(scope="module", autouse=True)
 def decoded_once(weights):
-    """Let the embedded weights be decoded once in a process, not for each picture: their file is checked every time."""
+    """Let the embedded weights be read once in a process, not for each picture: their digest is checked every time."""
+    embedded, read = weights_module._embedded_path(), weights_module.read_tensors
 
     def writes() -> list[int]:
         return [values._version for layer in weights.layers.values() for values in layer]
 
     before = writes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("impasto.backbones.weights._from_codes", lambda stored: dict(weights.layers))
+        patch.setattr(weights_module, "read_tensors", lambda path, *more: {} if path == embedded else read(path, *more))
+        patch.setattr(weights_module, "_from_codes", lambda stored: dict(weights.layers))
         yield
     assert writes() == before, "a test has written into the weights that all tests share"
 

@@ -39,6 +39,12 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
+@pytest.fixture(autouse=True)
+def plain_charts(monkeypatch) -> None:
+    """Let charts be empty: they take half of a small study's time."""
+    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
+
+
 def test_the_studies_of_the_command_line_are_those_of_the_laboratory():
     assert list(STUDIES) == list(EXPERIMENTS)
 

@@ -228,8 +228,7 @@ def names(*known):
     return st.lists(one, min_size=1, max_size=2, unique_by=lambda item: item.partition("=")[0])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
+RECIPES = given(
     side=st.sampled_from([43, 48, 64]),
     content_weight=weight,
     style_weight=weight,
@@ -254,7 +253,24 @@ def names(*known):
     max_step=st.sampled_from([1.0, 32.0, 255.0]),
     seed=st.integers(0, 100),
 )
+SHARED_PAINTER = [HealthCheck.function_scoped_fixture]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=SHARED_PAINTER)
+@RECIPES
 def test_no_valid_recipe_diverges(make_painter, side, **choices):
+    check_that_it_holds(make_painter, side, choices)
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None, suppress_health_check=SHARED_PAINTER)
+@RECIPES
+def test_no_valid_recipe_of_hundreds_diverges(make_painter, side, **choices):
+    check_that_it_holds(make_painter, side, choices)
+
+
+def check_that_it_holds(make_painter, side, choices):
+    """Paint by a recipe; the picture is finite and the loss does not end above its start."""
     choices["content_weight"] += 1e-3  # not all weights are 0
     painter = make_painter(size=(side, side * 3 // 4), steps=8, history=5, **choices)
     events = list(painter.paint())

@@ -269,7 +269,7 @@ def test_strength_that_is_moved_while_it_paints_loses_more_or_less_of_the_photo_
     visit, hills, server, hold_after
 ):
     page = visit()
-    page.prepare(hills, steps=60, size=96)
+    page.prepare(hills, steps=30, size=64)
     photo = np.asarray(PIL.Image.open(hills))
     lost = {}
     for strength in (50, 95, 5):
@@ -281,7 +281,7 @@ def test_strength_that_is_moved_while_it_paints_loses_more_or_less_of_the_photo_
         page.set("strength", strength)
         until(lambda ticket=ticket, to=strength: ticket.recipe.strength == to, "the strength is the new one")
         brush.let_go()
-        page.wait_until("Painted in 60 steps")
+        page.wait_until("Painted in 30 steps")
         page.finish()
         result = np.asarray(PIL.Image.open(ticket.result()))
         lost[strength] = score_picture(result, photo, photo[::-1].copy()).content

@@ -12,6 +12,8 @@ import torch
 from impasto.losses import Objective
 from impasto.study import StudyFolder
 
+pytestmark = pytest.mark.usefixtures("plain_charts")
+
 THREE = ("--vary", "seed=0,1,2", "--optimizer", "adam", "--steps", "4")
 
 
