@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 import numpy as np
 import PIL.Image
@@ -191,11 +192,31 @@ def test_a_photo_that_is_dropped_later_has_none_of_the_strokes(visit, lake, hill
     page.page.locator("#photo").get_by_role("button", name=re.compile("clear|remove", re.IGNORECASE)).click()
     page.page.locator("#photo img").wait_for(state="detached")
     page.give(hills)
-    page.page.wait_for_timeout(2000)
+    brush(page, 0.5)
     again = next_one(page, server, regional)
     drawn_twice(page)
     assert again.content == "hills"
-    assert again.recipe.regions == ()
+    assert again.recipe.regions == ("mask 1=keep",)
+    assert masks(again)[0].shape == (72, 96)
+
+
+def test_strokes_come_back_however_long_another_photo_takes_to_be_shown(visit, server, regional, monkeypatch):
+    from impasto.studio.page import regions
+
+    read = regions.read_picture
+
+    def read_slowly(*given, **options):
+        time.sleep(3)
+        return read(*given, **options)
+
+    monkeypatch.setattr(regions, "read_picture", read_slowly)
+    page = visit()
+    take_settings(page, regional.name)
+    page.page.locator("#regions canvas").first.wait_for()
+    page.page.wait_for_timeout(6000)
+    again = next_one(page, server, regional)
+    drawn_twice(page)
+    assert all(np.array_equal(one, other) for one, other in zip(masks(regional), masks(again), strict=True))
 
 
 def test_regions_that_the_brush_cannot_show_are_told_and_all_else_comes_back(visit, lake, own, server):
