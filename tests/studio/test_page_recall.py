@@ -137,6 +137,8 @@ def test_a_picture_is_painted_once_more_from_its_settings_with_everything_it_was
     fresh = visit()
     take_settings(fresh, first.name)
     until(lambda: fresh.page.locator("#uncut .uncut").count() == 2, "the own pictures are there")
+    frames = fresh.page.locator("#uncut .cut")
+    until(lambda: [frame.is_visible() for frame in frames.all()] == [False, True], "the second one's part is framed")
     fresh.page.locator("#regions canvas").first.wait_for()
     shown = [fresh.page.locator(f"#region-{color} input").input_value() for color in ("red", "green", "blue")]
     assert shown == ["keep the photo", "stained-glass", "no region"]
