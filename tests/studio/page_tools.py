@@ -92,11 +92,13 @@ def photo_of(folder: Path) -> Path:
     return path
 
 
-def painted(server: Server, photo: Path, styles: list[Any] | None = None, steps: int = 3, **fields: Any) -> Any:
+def painted(
+    server: Server, photo: Path, styles: list[Any] | None = None, steps: int = 3, regions: Any = None, **fields: Any
+) -> Any:
     """Let a studio paint a small picture quickly, without its page, and return its entry; one of MANY is stopped."""
     cheap = {"content_layers": "conv2_1", "style_layers": "conv1_1,conv2_1", "style_losses": "gram", "size": 64}
     recipe = Recipe().with_changes(levels=1, threads=1, device="cpu", precision="fp32", steps=steps, **cheap | fields)
-    ticket = server.studio.submit(photo, styles or ["mosaic"], recipe)
+    ticket = server.studio.submit(photo, styles or ["mosaic"], recipe, regions)
     if steps == MANY:
         until(lambda: ticket.progress().step, "a step is painted")
         ticket.stop()

@@ -6,6 +6,7 @@ from page_tools import MANY, painted, until
 
 from impasto.images import PLATES, plate_path
 from impasto.studio.differences import ABOUT_THE_MACHINE
+from impasto.studio.recall import recall
 
 
 def choose_newest(page):
@@ -34,22 +35,20 @@ def test_settings_that_are_taken_up_paint_the_same_again(visit, hills, server):
     chosen = page.page.locator("#styles label:has(input:checked)")
     assert chosen.all_inner_texts() == ["mosaic", "woodcut"]
     until(lambda: page.page.locator("#mix").is_visible() and page.value("mix") == 30, "the mix is shown")
-    page.give(hills)
     page.paint()
     until(lambda: server.newest().name != entry.name, "another is ordered")
     again = server.newest()
-    assert again.styles == ("mosaic", "woodcut")
+    assert (again.content, again.styles) == ("hills", ("mosaic", "woodcut"))
     assert set(again.recipe.changes_from(entry.recipe)) <= ABOUT_THE_MACHINE
 
 
 def test_a_picture_of_ones_own_is_not_taken_for_the_built_in_style_of_its_name(server, hills, tmp_path):
-    from impasto.studio.page.history import styles_loaded
-
     own = tmp_path / f"{PLATES[0]}.png"
     PIL.Image.open(plate_path("knife")).resize((64, 64)).save(own)
     entry = painted(server, hills, ["mosaic", own])
     assert entry.styles == ("mosaic", PLATES[0])
-    assert styles_loaded(server.studio, entry.name)[:2] == (["mosaic"], [PLATES[0]])
+    back = recall(server.studio.workspace, entry.name)
+    assert (back.plates, [one.picture.name for one in back.own]) == (("mosaic",), [PLATES[0]])
 
 
 def test_what_was_stopped_goes_on_and_is_followed(visit, hills, server):
@@ -117,13 +116,15 @@ def test_a_frame_drawn_over_a_style_picture_is_the_part_that_teaches(visit, hill
     assert server.newest().styles == (PLATES[0], "hills")
     assert server.newest().recipe.style_crop == ((), (24, 18, 48, 36))
 
-    # Taken over from the history, the part waits for the picture, which is asked for.
-    choose_newest(page)
-    until(lambda: pressable(page)[0], "the settings can be taken")
-    page.click("load-settings")
-    assert "hills" in page.toast()
-    until(lambda: field.input_value() == "full/24,18,48,36", "the part is shown")
-    until(lambda: picture.count() == 0, "the picture of before is gone")
-    page.page.locator("#own input[type=file]").set_input_files(hills)
-    picture.locator("img").wait_for()
-    assert field.input_value() == "full/24,18,48,36"
+    # Taken over from the history, the part comes with its picture, once more also where both are there already.
+    for _ in range(2):
+        choose_newest(page)
+        until(lambda: pressable(page)[0], "the settings can be taken")
+        page.click("load-settings")
+        picture.locator("img").wait_for()
+        until(lambda: field.input_value() == "full/24,18,48,36", "the part is shown")
+        page.page.wait_for_timeout(1000)
+        assert field.input_value() == "full/24,18,48,36"
+        assert picture.count() == 1
+    whole, cut = picture.bounding_box(), picture.locator(".cut").bounding_box()
+    assert cut["x"] - whole["x"] == pytest.approx(whole["width"] / 4, abs=2)

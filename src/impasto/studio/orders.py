@@ -3,8 +3,9 @@
 import dataclasses
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,31 @@ class Order:
     inputs: RunInputs
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Original:
+    """A picture in a run folder, whose copy was handed out: its file, its SHA-256, and the name a person gave it."""
+
+    file: Path
+    sha256: str
+    name: str
+
+
 def read_order(
     limits: Limits,
     content: Source,
     styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe | str | None,
     regions: str | Region | Sequence[str | Region] | None,
+    originals: Mapping[str, Original] | None = None,
 ) -> Order:
-    """Read and check everything that somebody asks for; raises InputError."""
+    """Read and check everything that somebody asks for; raises InputError.
+
+    Files that are copies of `originals` (by their SHA-256) stand for them.
+    """
     chosen = recipe if isinstance(recipe, Recipe) else resolve(recipe, {})
+    if originals:
+        content = _original(content, originals)
+        styles = [_original(one, originals) for one in ([*styles] if isinstance(styles, list | tuple) else [styles])]
     given = (content, styles, () if regions is None else regions)
     refuse_files(chosen, regions=regions is None)
     try:
@@ -49,7 +66,7 @@ def read_order(
         chosen = chosen.with_changes(max_megapixels=min(chosen.max_megapixels, limits.max_megapixels))
         if regions is not None:
             chosen = chosen.with_changes(regions=region_texts(regions))
-        return _checked(limits, chosen, _called(read_inputs(content, styles, chosen, regions)))
+        return _checked(limits, chosen, _called(read_inputs(content, styles, chosen, regions), originals or {}))
     except InputError as error:
         raise InputError(without_folders(str(error), *given)) from None
 
@@ -150,11 +167,25 @@ def one_line(error: BaseException, path: Path) -> str:
     return " ".join(text.replace(str(path), path.name).split())[:500] or type(error).__name__
 
 
-def _called(inputs: RunInputs) -> RunInputs:
-    """Give pictures that came as bytes a name that says something."""
+def _original(given: Any, originals: Mapping[str, Original]) -> Any:
+    """Return the file that a copy stands for; whatever is no copy is returned as it is."""
+    if not isinstance(given, str | Path):
+        return given
+    try:
+        original = originals.get(sha256(Path(given).read_bytes()).hexdigest())
+    except (OSError, ValueError):
+        # It may be the name of a built-in style, and else reading it tells what is wrong.
+        return given
+    return given if original is None else original.file
+
+
+def _called(inputs: RunInputs, originals: Mapping[str, Original]) -> RunInputs:
+    """Give pictures that came as bytes a name that says something, and those of another run the name they had there."""
+    known = {(original.sha256, original.file.stem): original.name for original in originals.values()}
 
     def named(picture: Any, name: str) -> Any:
-        return dataclasses.replace(picture, name=name) if picture.name == "stdin" else picture
+        otherwise = name if picture.name == "stdin" else picture.name
+        return dataclasses.replace(picture, name=known.get((picture.sha256, picture.name), otherwise))
 
     styles = tuple(named(style, "style") for style in inputs.styles)
     return dataclasses.replace(inputs, content=named(inputs.content, "photo"), styles=styles)

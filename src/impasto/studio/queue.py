@@ -18,6 +18,7 @@ from impasto.runs.lock import FolderLock
 from impasto.studio.entries import Entry
 from impasto.studio.limits import Limits
 from impasto.studio.orders import Order, read_order, repeat_order, take_up, write_order
+from impasto.studio.recall import originals
 from impasto.studio.ticket import Ticket
 from impasto.studio.workspace import Workspace
 
@@ -88,14 +89,18 @@ class Studio:
         styles: StyleSource | Sequence[StyleSource],
         recipe: Recipe | str | None = None,
         regions: str | Region | Sequence[str | Region] | None = None,
+        *,
+        recalled: str | None = None,
     ) -> Ticket:
         """Take an order; the arguments are those of `impasto.stylize`.
 
         Everything is read and checked before this returns, and the order is on the disk. A string names a built-in
-        style or a file of this machine: of what a stranger typed pass none on. Raises InputError in one line.
+        style or a file of this machine: of what a stranger typed pass none on. `recalled` is the name of a run: copies
+        that were lent of its pictures (`recall`) stand for the pictures themselves. Raises InputError in one line.
         """
         self._check_open()
-        return self._enter(read_order(self.limits, content, styles, recipe, regions))
+        known = originals(self.workspace, recalled) if recalled else {}
+        return self._enter(read_order(self.limits, content, styles, recipe, regions, known))
 
     def again(self, name: str, seed: int | None = None) -> Ticket:
         """Order a run's picture once more with another seed (by chance if None), from the run's own copies."""

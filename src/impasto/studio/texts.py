@@ -71,7 +71,8 @@ ENGLISH: Final[dict[str, str]] = {
     "delete_yes": "Yes, delete it",
     "delete_no": "Keep it",
     "refresh": "Refresh",
-    "own_again": "These settings are for style pictures of your own; add them again: {names}",
+    "regions_lost": "Regions or masks of this painting stay behind: the brush shows up to three regions, each painted "
+    "by hand and with a built-in style.",
     "which": "Paintings to compare",
     "which_hint": "Choose two to four; a fifth takes the place of the first",
     "name": "Your name (kept with the vote)",
@@ -180,7 +181,7 @@ CHINESE: Final[dict[str, str]] = {
     "delete_yes": "确认删除",
     "delete_no": "保留",
     "refresh": "刷新",
-    "own_again": "这些设置用到您自己的风格图片，请重新添加：{names}",
+    "regions_lost": "这幅画的部分区域或蒙版未能恢复：画笔最多显示三个手绘区域，且只能用内置风格。",
     "which": "要比较的画作",
     "which_hint": "选择两到四幅；再选第五幅则替换最先选的一幅",
     "name": "您的名字（随投票保存）",

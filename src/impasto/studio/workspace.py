@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from impasto.errors import InputError
-from impasto.images import encode_picture, read_picture
+from impasto.images import atomic_write, encode_picture, read_picture
 from impasto.images.sources import read_bytes
 from impasto.runs.begin import LOCK
-from impasto.runs.header import HEADER, INPUTS
+from impasto.runs.header import HEADER, INPUTS, KeptInput
 from impasto.runs.lock import FolderLock, is_locked
 from impasto.studio.entries import Entry, entry_of, is_run
-from impasto.studio.names import run_name
+from impasto.studio.names import run_name, slug
 from impasto.studio.votes import append_vote, checked_rater, read_votes
 
 RUNS: Final = "runs"
 EXPORTS: Final = "exports"
 """What was made to be handed out; a server needs to open no other folder."""
+GIVEN: Final = "given"
+"""Within `exports/`: pictures that runs were painted from, as they may leave the workspace."""
 VOTES: Final = "votes.csv"
 _DELETED: Final = ".deleted-"
 
@@ -107,6 +109,7 @@ class Workspace:
             # A number of many digits is when the picture was painted that a thumbnail shows; a short one is of a name.
             if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif)", file.name):
                 file.unlink(missing_ok=True)
+        shutil.rmtree(self.lending(name), ignore_errors=True)
 
     def vote(self, kept: str, other: str, rater: str) -> None:
         """Note in `votes.csv` that a person kept one run's picture rather than another's.
@@ -136,6 +139,34 @@ class Workspace:
         picture = read_picture(file, max_megapixels=100_000.0)
         suffix = ".jpg" if picture.encoded.startswith(b"\xff\xd8\xff") and picture.alpha is None else ".png"
         return encode_picture(picture.pixels, suffix, alpha=picture.alpha, exif=picture.exif)
+
+    def lending(self, name: str) -> Path:
+        """Return the folder of what is handed out of a run's own pictures; it may not be there yet."""
+        return self.exports / GIVEN / name
+
+    def lent(self, name: str, kept: KeptInput) -> list[Path]:
+        """Return the copy that `lend` has made of a picture, in a list; none if there is none yet."""
+        part = Path(kept.file).stem
+        copy = self.lending(name) / part / slug(kept.name, part)
+        return [path for path in (copy.with_suffix(".jpg"), copy.with_suffix(".png")) if path.is_file()]
+
+    def lend(self, name: str, kept: KeptInput) -> Path:
+        """Return a copy of a picture that a run was painted from, as it may leave the workspace (see `shareable`).
+
+        It is made once, has a plain name, and is deleted with the run. Raises InputError if it cannot be made.
+        """
+        source = self.folder_of(name) / kept.file
+        for copy in self.lent(name, kept):
+            return copy
+        data = self.shareable(source)
+        suffix = ".jpg" if data.startswith(b"\xff\xd8\xff") else ".png"
+        target = self.lending(name) / source.stem / f"{slug(kept.name, source.stem)}{suffix}"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(target, data)
+        except OSError as error:
+            raise InputError(f"cannot make a copy of {kept.name}: {error.strerror or error}") from None
+        return target
 
     def _entry(self, path: Path) -> Entry:
         stamp = _stamp(path)

@@ -12,7 +12,6 @@ from impasto.images import PLATES
 from impasto.recipe import PRESETS
 from impasto.studio import Studio
 from impasto.studio.fields import widgets
-from impasto.studio.limits import without_folders
 from impasto.studio.page import drawing, history
 from impasto.studio.page.callbacks import (
     ENDED,
@@ -31,7 +30,7 @@ from impasto.studio.page.endpoint import add_endpoint, keep_private
 from impasto.studio.page.finished import Finished
 from impasto.studio.page.history import History
 from impasto.studio.page.photo import photo
-from impasto.studio.page.regions import Regions, regions_of
+from impasto.studio.page.regions import KEEP, Regions, regions_of
 from impasto.studio.page.settings import Settings
 from impasto.studio.page.theme import theme
 from impasto.studio.texts import ENGLISH, say, translations
@@ -114,7 +113,7 @@ class _Builder:
         self.styles = gr.CheckboxGroup(
             list(PLATES), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
         )
-        with gr.Accordion(text("own_style"), open=False):
+        with gr.Accordion(text("own_style"), open=False) as self.own_fold:
             self.own = gr.Gallery(
                 label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3, height=180,
                 elem_id="own",
@@ -133,8 +132,8 @@ class _Builder:
         self.paint = gr.Button(text("paint"), variant="primary", size="lg", elem_id="paint")
         with gr.Accordion(text("more"), open=False, elem_id="more"):
             self.settings = Settings(text)
-        with gr.Accordion(text("regions"), open=False, elem_id="regions-fold"):
-            self.regions = Regions(text)
+        with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self.regions_fold:
+            self.regions = Regions(self.photo, self._studio.limits, text)
         self.dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140)
 
     def _middle(self, text: gr.I18n) -> None:
@@ -161,16 +160,18 @@ class _Builder:
             self._preset, [self.settings.preset], shown[:2] + self.settings.fields, queue=False, show_progress="hidden"
         )
         taken = [
-            *shown,
-            self.styles,
-            self.own,
-            self.mix,
-            self.crop.field,
-            self.crop.seen,
-            self.crop.pictures,
-            self.tabs,
-        ]
-        self.history.load.click(self.history.taken(self.settings), [self.history.chosen], taken, show_progress="hidden")
+            *shown, self.photo, self.styles, self.own, self.own_fold, self.mix,
+            self.crop.field, self.crop.pictures, self.crop.seen,
+            *self.regions.styles, self.regions.seen, self.history.taken_from, self.regions.editor, self.history.waiting,
+        ]  # fmt: skip
+        self.history.load.click(
+            self.history.taken(self.settings), [self.history.chosen], taken, show_progress="hidden"
+        ).success(
+            self.history.lay_on,
+            [self.history.waiting],
+            [self.regions.editor, self.regions_fold, self.history.waiting, self.tabs],
+            show_progress="hidden",
+        )
         restored = [*shown, self.crop.field, self.crop.seen]
         self.dropped.upload(self._restore, [self.dropped], restored, show_progress="hidden")
         self.history_tab.select(self.history.listed, None, self.history.outputs, show_progress="hidden")
@@ -183,8 +184,8 @@ class _Builder:
         """Whoever orders a picture follows it, and then sees it finished."""
         ordered = self.paint.click(
             self._order,
-            [self.photo, self.styles, self.own, self.crop.field, self.mix, self.strength, self.colors, self.size,
-             *self.regions.inputs, *self.settings.inputs],
+            [self.history.taken_from, self.photo, self.styles, self.own, self.crop.field, self.mix, self.strength,
+             self.colors, self.size, *self.regions.inputs, *self.settings.inputs],
             [self.current, *self.finished.outputs],
             show_progress="hidden",
             concurrency_limit=_EVERYBODY,
@@ -231,11 +232,11 @@ class _Builder:
         chosen: list[Any] = [self.styles, self.own]
         for source in chosen:
             source.change(self._mixes, chosen, [self.mix], **quick)
-        self.photo.change(self._background, [self.photo], [self.regions.editor], show_progress="hidden")
 
     def _order(
-        self, request: gr.Request, photo: str | None, styles: list[str], own: Any, crop: str | None, mix: Number,
-        strength: Number, colors: Number, size: Number, painted: Any, red: str, green: str, blue: str, *values: Any,
+        self, request: gr.Request, recalled: str | None, photo: str | None, styles: list[str], own: Any,
+        crop: str | None, mix: Number, strength: Number, colors: Number, size: Number, painted: Any, red: str,
+        green: str, blue: str, *values: Any,
     ) -> list[Any]:  # fmt: skip
         """Take an order; the page then follows it."""
         tongue = language(request)
@@ -243,16 +244,17 @@ class _Builder:
         chosen, shares = styles_of(styles, own, mix)
         if photo is None or not (chosen or regions):
             raise refusal(say(tongue, "none_chosen"))
+        styled = sum(region.style != KEEP for region in regions or ())
         said = {
             "strength": strength,
             "color_strength": colors,
             "size": int(size),
             "style_mix": shares,
-            "style_crop": crops(crop, len(styles or ()), len(own or ())) or (),
+            "style_crop": crops(crop, len(styles or ()), len(own or ()), styled) or (),
         }
         try:
             recipe = self.settings.recipe(values, **said)
-            ticket = self._studio.submit(photo, chosen, recipe, regions)
+            ticket = self._studio.submit(photo, chosen, recipe, regions, recalled=recalled)
         except ImpastoError as error:
             raise explained(error, tongue) from None
         self.watching.begin(ticket.name, request)
@@ -274,13 +276,6 @@ class _Builder:
         if not name:
             raise refusal(say(language(request), "no_run_chosen"))
         return self._named(lambda: self._studio.go_on(name).name, request)
-
-    def _background(self, photo: str | None, request: gr.Request) -> Any:
-        try:
-            return Regions.background(photo, self._studio.limits)
-        except ImpastoError as error:
-            message = without_folders(str(error), photo)
-            raise refusal(say(language(request), "failed", message=message)) from None
 
     def _named(self, order: Callable[[], str], request: gr.Request) -> list[Any]:
         try:

@@ -167,11 +167,6 @@ def told(ticket: Ticket, tongue: str) -> str:
     )
 
 
-def recipe_of(path: Path) -> Recipe:
-    """Return the recipe of a run folder as it is now; raises InputError."""
-    return RunFolder.open(path).recipe
-
-
 def words_of(path: Path) -> tuple[str, str]:
     """Return the command and the Python call that paint a run's picture; raises InputError."""
     folder = RunFolder.open(path)

@@ -59,3 +59,5 @@ element.addEventListener('dblclick', (event) => {
 });
 document.addEventListener('input', (event) => { if (event.target === field()) draw(); });
 watch('value', () => requestAnimationFrame(draw));
+// Pictures and numbers may be there before their fold is opened for the first time.
+requestAnimationFrame(draw);

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
+import numpy as np
+from jaxtyping import Float
 
 from impasto.errors import ImpastoError
 from impasto.images import quantize, read_picture
 from impasto.studio.limits import Limits, without_folders
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import language, path_of, refusal
+from impasto.studio.recall import Lent, digest_of
 from impasto.studio.texts import say
 
 _LARGEST: Final = 640
@@ -28,35 +31,51 @@ class Crop:
         self.pictures = gr.HTML("", elem_id="uncut", padding=False, js_on_load=_SCRIPT)
         self.field = gr.Textbox(label=text("crop_style"), info=text("crop_hint"), elem_id="crop")
         self.seen = gr.State([])
-        """The pictures that the field speaks of."""
+        """The pictures that the field speaks of, by their SHA-256."""
         own.change(self._changed, [own, self.seen], [self.pictures, self.field, self.seen], show_progress="hidden")
+
+    @staticmethod
+    def taken(own: Sequence[Lent], tongue: str) -> tuple[str, list[str]]:
+        """Return what is shown, and noted as seen, of the pictures that came with a painting's settings."""
+        panes = [_pane(one.copy, one.picture.pixels) for one in own]
+        return drawing.uncut(panes, say(tongue, "crop_hint")), [one.sha256 for one in own]
 
     def _changed(self, own: Sequence[Any] | None, seen: list[str], request: gr.Request) -> tuple[Any, Any, list[str]]:
         """Show other pictures; what was said of those before is no longer true of them.
 
-        What was said before there were any was taken over from a run, and waits for its pictures.
+        What was said before there were any was taken over from a painted PNG, and waits for its pictures.
         """
-        paths, tongue = [path_of(item) for item in own or ()], language(request)
-        shown = drawing.uncut([self._pane(path, tongue) for path in paths], say(tongue, "crop_hint"))
-        return shown, gr.skip() if not seen or paths == seen else "", paths
+        paths, tongue = [Path(path_of(item)) for item in own or ()], language(request)
+        if (digests := [digest_of(path) for path in paths]) == seen and seen:
+            return gr.skip(), gr.skip(), seen
+        shown = drawing.uncut([self._read(path, tongue) for path in paths], say(tongue, "crop_hint"))
+        return shown, "" if seen else gr.skip(), digests
 
-    def _pane(self, path: str, tongue: str) -> drawing.Pane:
+    def _read(self, path: Path, tongue: str) -> drawing.Pane:
         try:
-            self._limits.check(Path(path))
-            pixels = read_picture(path, max_megapixels=self._limits.max_megapixels).pixels
+            self._limits.check(path)
+            return _pane(path, read_picture(path, max_megapixels=self._limits.max_megapixels).pixels)
         except ImpastoError as error:
             raise refusal(say(tongue, "failed", message=without_folders(str(error), path))) from None
-        height, width = pixels.shape[:2]
-        source = drawing.address(quantize(pixels), _LARGEST)
-        return drawing.Pane(title=Path(path).name, source=source, width=width, height=height)
 
 
-def crops(text: str | None, built_in: int, own: int) -> str:
-    """Return the crops of all styles: those of one's own pictures alone stand behind the built-in styles, uncut.
+def _pane(path: Path, pixels: Float[np.ndarray, "h w 3"]) -> drawing.Pane:
+    height, width = pixels.shape[:2]
+    source = drawing.address(quantize(pixels), _LARGEST)
+    return drawing.Pane(title=path.name, source=source, width=width, height=height)
+
+
+def crops(text: str | None, built_in: int, own: int, regions: int = 0) -> str:
+    """Return the crops of all styles: those of one's own pictures alone stand between built-in styles and regions'.
 
     >>> crops("1,2,30,40", 1, 1), crops("1,2,30,40", 0, 1), crops("1,2,30,40", 1, 0)
     ('full/1,2,30,40', '1,2,30,40', '1,2,30,40')
+    >>> crops("1,2,30,40", 1, 1, 2), crops("", 1, 1, 2)
+    ('full/1,2,30,40/full/full', '')
     """
-    text = (text or "").strip()
-    alone = text and own and len(text.split("/")) == own
-    return "/".join(["full"] * built_in + [text]) if alone else text
+    parts = (text or "").strip().split("/") if (text or "").strip() else []
+    if own and len(parts) == own:
+        parts = ["full"] * built_in + parts
+    if parts and len(parts) == built_in + own:
+        parts += ["full"] * regions
+    return "/".join(parts)

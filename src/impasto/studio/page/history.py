@@ -2,23 +2,24 @@
 
 import html
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 
 from impasto.errors import ImpastoError, InputError
-from impasto.images import PLATES, plate_path, read_metadata
+from impasto.images import read_metadata
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.recipe.fields import written
-from impasto.runs.header import read_header
 from impasto.studio import Entry, Studio
 from impasto.studio.differences import ABOUT_THE_MACHINE, called, label
 from impasto.studio.page import drawing
-from impasto.studio.page.callbacks import explained, language, recipe_of
+from impasto.studio.page.callbacks import explained, language
+from impasto.studio.page.crop import Crop
 from impasto.studio.page.pictures import LINKED_SCRIPT, offered, pane
+from impasto.studio.page.regions import Regions
 from impasto.studio.page.settings import Settings
+from impasto.studio.recall import Recalled, recall
 from impasto.studio.texts import say
 
 _UNFINISHED: Final = frozenset({"stopped", "interrupted", "failed"})
@@ -38,6 +39,10 @@ class History:
         )  # fmt: skip
         self.names = gr.State([])
         self.chosen = gr.State(None)
+        self.taken_from = gr.State(None)
+        """The run whose pictures were brought back last."""
+        self.waiting = gr.State(None)
+        """What the editor of regions is to show."""
         with gr.Row(elem_id="run"):
             with gr.Column(scale=3, min_width=280):
                 picture = gr.HTML("", elem_id="run-picture", padding=False, js_on_load=LINKED_SCRIPT)
@@ -74,20 +79,40 @@ class History:
         return [gallery, [entry.name for entry, _ in found], *self._about(None, "")]
 
     def taken(self, settings: Settings) -> Callable[..., list[Any]]:
-        """Return what the button of the settings does: it fills the first tab with a run's recipe and styles."""
+        """Return what the button of the settings does: it brings back all that a run was painted from.
+
+        What it returns are the updates of strength, colors, size, preset and fields, of photo, styles, own pictures,
+        their fold and mix, of crops (field, pictures, what is seen), of the styles of the brush's colors, of the photo
+        that the regions are of, of `taken_from`, and of the editor, which is emptied, and `waiting`: `lay_on` has the
+        rest.
+        """
 
         def take(name: str | None, request: gr.Request) -> list[Any]:
+            tongue = language(request)
             try:
-                styles, own, mix, crop = styles_loaded(self._studio, name)
-                shown = loaded(self._studio, settings, name)
+                run = recall(self._studio.workspace, name or "")
+                folder = self._studio.workspace.lending(run.name)
+                editor, brushes, whole = Regions.taken(run.photo.picture.pixels, run.regions, folder)
             except ImpastoError as error:
-                raise explained(error, language(request)) from None
-            if own:
-                gr.Info(html.escape(say(language(request), "own_again", names=", ".join(own))))
-            # Pictures of one's own that are there belong to other settings.
-            return [*shown, styles, None, gr.skip() if mix is None else mix, crop, [], "", gr.Tabs(selected="paint")]
+                raise explained(error, tongue) from None
+            if run.masked or not whole:
+                gr.Info(html.escape(say(tongue, "regions_lost")))
+            crops, seen = Crop.taken(run.own, tongue)
+            return [
+                *_recipe_updates(settings, run.recipe), str(run.photo.copy), list(run.plates),
+                [str(one.copy) for one in run.own], gr.update(open=True) if run.own else gr.skip(), _mix(run),
+                _crop(run, whole), crops, seen, *brushes, run.photo.sha256, run.name, None, editor,
+            ]  # fmt: skip
 
         return take
+
+    def lay_on(self, editor: dict[str, Any] | None) -> tuple[Any, Any, None, Any]:
+        """Return the updates of the editor, its fold, `waiting` and the tabs, once the editor is empty.
+
+        Strokes that replace others, on another photo, would be laid at the wrong place.
+        """
+        painted = editor is not None and editor["layers"]
+        return editor, gr.update(open=True) if painted else gr.skip(), None, gr.Tabs(selected="paint")
 
     def _choose(self, names: list[str], event: gr.SelectData, request: gr.Request) -> list[Any]:
         index = event.index if isinstance(event.index, int) else event.index[0]
@@ -135,24 +160,18 @@ def told(entry: Entry, tongue: str) -> str:
     return "\n".join([head, "", *(lines or [say(tongue, "history_default")])])
 
 
-def loaded(studio: Studio, settings: Settings, name: str | None) -> list[Any]:
-    """Return the updates that show a run's recipe: strength, colors, size, the preset, and all fields."""
-    return _recipe_updates(settings, recipe_of(studio.workspace.folder_of(name or "")))
+def _mix(run: Recalled) -> Any:
+    """Return how much the first of several styles counts."""
+    count = len(run.plates) + len(run.own)
+    shares = run.recipe.style_mix or (1.0,) * count
+    whole = sum(shares)
+    return round(100 * shares[0] / whole) if count > 1 and whole else gr.skip()
 
 
-def styles_loaded(studio: Studio, name: str | None) -> tuple[list[str], list[str], int | None, str]:
-    """Return a run's built-in styles, what its other ones are called, how much the first counts, and the crops.
-
-    A picture of one's own may be called like a built-in style: its bytes tell.
-    """
-    path = studio.workspace.folder_of(name or "")
-    recipe, styles = recipe_of(path), read_header(path).inputs.styles
-    known = _plates()
-    built_in = [known[style.sha256] for style in styles if style.sha256 in known]
-    own = [style.name for style in styles if style.sha256 not in known]
-    whole = sum(recipe.style_mix)
-    mix = round(100 * recipe.style_mix[0] / whole) if whole else None
-    return built_in, own, mix, written(recipe.style_crop)
+def _crop(run: Recalled, whole: bool) -> str:
+    """Return the crops as the field has them: without those of the regions' styles, unless they are cut and shown."""
+    crop, count = run.recipe.style_crop, len(run.plates) + len(run.own)
+    return written(crop if whole and any(crop[count:]) else crop[:count])
 
 
 def restored(settings: Settings, file: str) -> list[Any]:
@@ -180,11 +199,6 @@ def _nearest(settings: Settings, recipe: Recipe) -> str:
         return sum(getattr(resolve(name), field) != getattr(recipe, field) for field in fields)
 
     return min(PRESETS, key=differences)
-
-
-def _plates() -> dict[str, str]:
-    """Return the built-in styles by the digests of their files."""
-    return {sha256(plate_path(name).read_bytes()).hexdigest(): name for name in PLATES}
 
 
 def _size(size: int | str) -> int:

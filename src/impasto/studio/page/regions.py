@@ -1,16 +1,23 @@
 """Regions painted with a brush: each color of the brush is a part of the photo with a style of its own."""
 
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+from PIL import Image
 
 import impasto
-from impasto.images import PLATES, fit, quantize, read_picture, resize
-from impasto.studio.limits import Limits
+from impasto.control import resize_mask
+from impasto.errors import ImpastoError, InputError
+from impasto.images import PLATES, atomic_write, fit, quantize, read_picture, resize
+from impasto.studio.limits import Limits, without_folders
+from impasto.studio.page.callbacks import language, refusal
+from impasto.studio.recall import MaskedRegion, digest_of
+from impasto.studio.texts import say
 
 BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
 """The colors of the brush."""
@@ -24,8 +31,9 @@ _FAINT: Final = 40
 class Regions:
     """The fold in which regions are painted. `inputs` are the editor and a style for each color."""
 
-    def __init__(self, text: Callable[[str], Any]) -> None:
-        """Build it inside the block that is being built."""
+    def __init__(self, photo: gr.Image, limits: Limits, text: Callable[[str], Any]) -> None:
+        """Build it inside the block that is being built; `photo` is what is painted on."""
+        self._limits = limits
         gr.Markdown(text("regions_hint"))
         self.editor = gr.ImageEditor(
             label=text("regions"),
@@ -40,28 +48,72 @@ class Regions:
             ),
             elem_id="regions",
             interactive=True,
+            # The editor centers strokes that it is given within the larger of the photo and this.
+            canvas_size=(1, 1),
         )
+        self.seen = gr.State(None)
+        """The SHA-256 of the photo that the editor shows."""
         choices = [(text("region_none"), NONE), (text("region_keep"), KEEP), *((name, name) for name in PLATES)]
         with gr.Row():
-            self._styles = [
+            self.styles = [
                 gr.Dropdown(choices, value=NONE, label=text(f"region_{color}"), elem_id=f"region-{color}")
                 for color in BRUSHES
             ]
-        self.inputs = [self.editor, *self._styles]
+        self.inputs = [self.editor, *self.styles]
+        photo.change(self._changed, [photo, self.seen], [self.editor, self.seen], show_progress="hidden")
+
+    def _changed(self, photo: str | None, seen: str | None, request: gr.Request) -> tuple[Any, Any]:
+        """Show another photo, upright, without strokes; what came with a painting's settings is there already."""
+        if photo is None:
+            return None, None
+        try:
+            if (digest := digest_of(Path(photo))) == seen:
+                return gr.skip(), gr.skip()
+            self._limits.check(Path(photo))
+            pixels = read_picture(photo, max_megapixels=self._limits.max_megapixels).pixels
+        except ImpastoError as error:
+            message = without_folders(str(error), photo)
+            raise refusal(say(language(request), "failed", message=message)) from None
+        return _on(_small(pixels)), digest
 
     @staticmethod
-    def background(photo: str | None, limits: Limits) -> Any:
-        """Return what the editor shows once a photo was chosen: the photo, upright, without strokes.
+    def taken(
+        photo: Float[np.ndarray, "h w 3"], regions: Sequence[MaskedRegion] | None, folder: Path
+    ) -> tuple[dict[str, Any], list[str], bool]:
+        """Return what the editor shows of a painting's photo and regions, a style for each color, and if that is all.
 
-        Raises InputError for what is no picture, or too large.
+        None of the regions is shown if the brush cannot paint them all. The strokes are written into `folder`: Gradio
+        would change the colors of an array. Raises InputError if the disk does not take them.
         """
-        if photo is None:
-            return None
-        limits.check(Path(photo))
-        pixels = read_picture(photo, max_megapixels=limits.max_megapixels).pixels
-        height, width = pixels.shape[:2]
-        small = quantize(resize(pixels, *fit(width, height, min(_LARGEST, max(width, height)))))
-        return {"background": small, "layers": [], "composite": small}
+        small = _small(photo)
+        height, width = small.shape[:2]
+        masks = [quantize(resize_mask(region.mask / np.float32(255), width, height)) for region in regions or ()]
+        none, strokes = [NONE] * len(BRUSHES), strokes_of(masks) if masks else None
+        if not regions or strokes is None:
+            return _on(small), none, regions is not None and not masks
+        styles = [*(region.style for region in regions), *none][: len(BRUSHES)]
+        return _on(small, [_kept(strokes, folder / "strokes.png")]), styles, True
+
+
+def _kept(strokes: UInt8[np.ndarray, "h w 4"], file: Path) -> str:
+    data = io.BytesIO()
+    Image.fromarray(strokes).save(data, "PNG")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write the strokes: {error.strerror or error}") from None
+    atomic_write(file, data.getvalue())
+    return str(file)
+
+
+def _small(pixels: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_height _width 3"]:
+    height, width = pixels.shape[:2]
+    return quantize(resize(pixels, *fit(width, height, min(_LARGEST, max(width, height)))))
+
+
+def _on(photo: UInt8[np.ndarray, "h w 3"], layers: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the editor's value; it takes the composite for the photo."""
+    return {"background": photo, "layers": list(layers), "composite": photo}
 
 
 def regions_of(painted: Mapping[str, Any] | None, styles: list[str]) -> list["impasto.Region"] | None:
@@ -75,6 +127,23 @@ def regions_of(painted: Mapping[str, Any] | None, styles: list[str]) -> list["im
         if style != NONE and mask is not None and mask.any():
             found.append(impasto.Region(quantize(mask), style))
     return found or None
+
+
+def strokes_of(masks: Sequence[UInt8[np.ndarray, "h w"]]) -> UInt8[np.ndarray, "h w 4"] | None:
+    """Return masks as strokes, one color of the brush each, in the order of its colors, as opaque as the mask.
+
+    None if the strokes would say something else: for more masks than colors, or such as overlap. What is fainter than
+    the edge of a stroke is left out.
+    """
+    if len(masks) > len(BRUSHES):
+        return None
+    palette = np.array(list(BRUSHES.values()), np.uint8)
+    strokes = np.dstack([palette[np.argmax(masks, axis=0)], np.max(masks, axis=0)])
+    for color, mask in zip(BRUSHES, masks, strict=False):
+        said = mask_of([strokes], color)
+        if said is None or np.abs(said * 255 - mask).max() > _FAINT:
+            return None
+    return strokes
 
 
 def mask_of(layers: list[UInt8[np.ndarray, "h w 4"]], color: str) -> Float[np.ndarray, "h w"] | None:
