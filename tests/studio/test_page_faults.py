@@ -244,6 +244,7 @@ def test_a_page_that_is_loaded_again_keeps_its_picture_where_closed_pages_give_t
     visit, hills, server, monkeypatch, hold_after
 ):
     monkeypatch.setattr(server.studio, "on_close", "cancel")
+    monkeypatch.setattr("impasto.studio.ticket.GRACE", 10.0)
     left, leave = [], Ticket.abandoned
     monkeypatch.setattr(Ticket, "abandoned", lambda ticket: (leave(ticket), left.append(ticket)))
     brush = hold_after(3)
@@ -251,13 +252,20 @@ def test_a_page_that_is_loaded_again_keeps_its_picture_where_closed_pages_give_t
     page.prepare(hills)
     page.paint()
     page.wait_until("step 3 of")
-    ticket = server.studio.ticket(server.newest().name)
+    first = server.studio.ticket(server.newest().name)
     page.page.reload()
-    until(lambda: ticket in left, "the server has noticed that the page is gone")
+    until(lambda: first in left, "the server has noticed that the page is gone")
     page.wait_until("step 3 of")
+    assert not first.wait(11.0)
+    # Nor is a page closed that turns to its next picture.
+    page.prepare(hills)
+    page.paint()
+    page.wait_until("you are next")
+    assert not first.wait(11.0)
     brush.let_go()
     page.finish()
     assert page.status() == f"Painted in {FEW} steps"
+    assert first.state == "finished"
     # The browser gave up the connections of the page before, of which Gradio's own script complained.
     page.problems.clear()
 

@@ -1,6 +1,7 @@
 """A run is read back: its pictures without a position, its styles in their order, its regions; and ordered again."""
 
 import shutil
+from unittest import mock
 
 import numpy as np
 import PIL.Image
@@ -11,6 +12,7 @@ from impasto.errors import InputError
 from impasto.images import plate_path, read_picture
 from impasto.runs import RegionInputs, RunFolder, RunInputs
 from impasto.runs.header import read_header
+from impasto.studio import Workspace
 from impasto.studio.recall import recall
 
 
@@ -72,7 +74,7 @@ def test_what_is_handed_out_of_a_run_shows_its_pictures_and_not_where_they_were_
     assert all(copy.is_relative_to(workspace.exports) for copy in copies)
     with PIL.Image.open(photo) as before, PIL.Image.open(copies[0]) as after:
         assert before.getexif().get_ifd(0x8825)
-        assert after.getexif().get_ifd(0x8825) == {}
+        assert dict(after.getexif()) == {}
         assert after.size == before.size
         assert np.abs(np.asarray(after, int) - np.asarray(before, int)).mean() < 3
     for style, copy in zip((painting, turned), copies[1:], strict=True):
@@ -121,6 +123,42 @@ def test_what_was_handed_out_of_a_run_goes_with_it(workspace, run_of, given):
     workspace.delete(path.name)
     assert not copy.exists()
     assert not workspace.lending(path.name).exists()
+
+
+def test_what_was_handed_out_of_an_order_that_is_given_up_goes_with_it(open_studio, given, small, hold_after):
+    brush, studio = hold_after(1), open_studio()
+    studio.submit(given[0], [given[1]], small)
+    brush.wait()
+    waits = studio.submit(given[0], [given[1]], small)
+    recall(studio.workspace, waits.name)
+    studio.delete(waits.name)
+    assert not studio.workspace.lending(waits.name).exists()
+    brush.let_go()
+
+
+def test_nothing_is_handed_out_of_a_run_that_is_deleted_at_this_moment(workspace, run_of, given):
+    path = run_of(given[0], [given[1]])
+    workspace.delete(path.name)
+    with pytest.raises(InputError, match="there is no run"):
+        workspace.hand_out(path.name, "photo/late.png", b"late")
+    assert not workspace.lending(path.name).exists()
+
+
+def test_what_a_kill_left_of_a_run_that_is_gone_is_removed_at_the_next_start(workspace, run_of, given):
+    stays, goes = run_of(given[0], [given[1]]), run_of(given[0], [given[1]])
+    copies = [recall(workspace, path.name).photo.copy for path in (stays, goes)]
+    shutil.rmtree(goes)
+    Workspace(workspace.path)
+    assert [copy.exists() for copy in copies] == [True, False]
+
+
+@pytest.mark.parametrize("refused", ["os.fsync", "pathlib.Path.mkdir"])
+def test_a_disk_that_is_full_is_told_in_one_line_without_folders(workspace, run_of, given, monkeypatch, refused):
+    path = run_of(given[0], [given[1]])
+    monkeypatch.setattr(refused, mock.Mock(side_effect=OSError(28, "No space left on device")))
+    message = told(workspace, path)
+    assert "No space left on device" in message
+    assert "/" not in message
 
 
 # -- regions -----------------------------------------------------------------------------------------------------------

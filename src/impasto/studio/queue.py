@@ -145,6 +145,7 @@ class Studio:
                 ticket.cancel()
                 self._tickets.pop(name, None)
                 if not ticket.path.exists():
+                    self.workspace.withdraw(name)
                     return
         self.workspace.delete(name)
 

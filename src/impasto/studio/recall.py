@@ -80,7 +80,7 @@ def recall(workspace: Workspace, name: str) -> Recalled:
             regions=_regions(folder.recipe.regions, inputs.regions),
             masked=any(mask is not None for mask in inputs.style_masks),
         )
-    except (InputError, OSError) as error:
+    except (InputError, OSError, ValueError) as error:
         # What follows is advice for the command line.
         raise InputError(one_line(error, path).partition(";")[0]) from None
 
@@ -98,8 +98,11 @@ def originals(workspace: Workspace, name: str) -> Mapping[str, Original]:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file; raises OSError."""
-    return sha256(path.read_bytes()).hexdigest()
+    """Return the SHA-256 of a file; raises InputError if it cannot be read."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path.name}: {error.strerror or error}") from None
 
 
 def _leading_plates(styles: Sequence[Picture]) -> tuple[str, ...]:

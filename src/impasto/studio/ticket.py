@@ -32,7 +32,6 @@ class Ticket(Work):
         super().__init__(path, turn=turn, moved=moved)
         self._cancels_on_close = cancels_on_close
         self._watchers = 0
-        self._abandoned = False
         self._leaving: threading.Timer | None = None
         self._looking = threading.Lock()
         self._frame: tuple[int, UInt8[np.ndarray, "h w 3"]] | None = None
@@ -105,7 +104,6 @@ class Ticket(Work):
         """Count as somebody who looks at it; see `abandoned`."""
         with self._turn:
             self._watchers += 1
-            self._abandoned = False
             if self._leaving is not None:
                 self._leaving.cancel()
         try:
@@ -113,7 +111,6 @@ class Ticket(Work):
         finally:
             with self._turn:
                 self._watchers -= 1
-                self._leave_if_alone()
 
     # -- steering ------------------------------------------------------------------------------------------------------
 
@@ -171,26 +168,24 @@ class Ticket(Work):
             self._recipe = recipe
 
     def abandoned(self) -> None:
-        """Say that a page was closed: if nobody looks `GRACE` seconds later, the order is cancelled.
+        """Say that a page was closed and looks no more: if nobody does `GRACE` seconds later, the order is cancelled.
 
         Does nothing in a studio that was told to go on without pages.
         """
         with self._turn:
-            self._abandoned = True
-            self._leave_if_alone()
+            if self._leaving is not None:
+                self._leaving.cancel()
+            if self._ended is None and not self._watchers and self._cancels_on_close:
+                self._leaving = threading.Timer(GRACE, self._leave_if_alone)
+                self._leaving.daemon = True
+                self._leaving.start()
 
     def keep(self) -> None:
         """Stay whoever closes a page from now on: the studio closes, and every page with it."""
         with self._turn:
             self._cancels_on_close = False
 
-    def _leave_if_alone(self, *, at_last: bool = False) -> None:
+    def _leave_if_alone(self) -> None:
         with self._turn:
-            if not self._abandoned or self._watchers or not self._cancels_on_close:
-                return
-            if at_last:
+            if self._cancels_on_close and not self._watchers:
                 self._end()
-            else:
-                self._leaving = threading.Timer(GRACE, self._leave_if_alone, kwargs={"at_last": True})
-                self._leaving.daemon = True
-                self._leaving.start()

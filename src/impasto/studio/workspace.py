@@ -47,6 +47,9 @@ class Workspace:
         for doomed in self.runs.glob(f"{_DELETED}*"):
             # What a kill left of a deletion.
             shutil.rmtree(doomed, ignore_errors=True)
+        for folder in (self.exports / GIVEN).glob("*"):
+            if not is_run(self.runs / folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
         self._known: dict[Path, tuple[_Stamp, Entry]] = {}
 
     def new_folder(self, content: str, styles: Sequence[str]) -> Path:
@@ -109,7 +112,7 @@ class Workspace:
             # A number of many digits is when the picture was painted that a thumbnail shows; a short one is of a name.
             if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif)", file.name):
                 file.unlink(missing_ok=True)
-        shutil.rmtree(self.lending(name), ignore_errors=True)
+        self.withdraw(name)
 
     def vote(self, kept: str, other: str, rater: str) -> None:
         """Note in `votes.csv` that a person kept one run's picture rather than another's.
@@ -136,9 +139,7 @@ class Workspace:
             raise InputError("only pictures of this studio are handed out")
         if file.parent.name != INPUTS:
             return read_bytes(file)
-        picture = read_picture(file, max_megapixels=100_000.0)
-        suffix = ".jpg" if picture.encoded.startswith(b"\xff\xd8\xff") and picture.alpha is None else ".png"
-        return encode_picture(picture.pixels, suffix, alpha=picture.alpha, exif=picture.exif)
+        return _encoded_anew(file, with_exif=True)
 
     def lending(self, name: str) -> Path:
         """Return the folder of what is handed out of a run's own pictures; it may not be there yet."""
@@ -151,22 +152,39 @@ class Workspace:
         return [path for path in (copy.with_suffix(".jpg"), copy.with_suffix(".png")) if path.is_file()]
 
     def lend(self, name: str, kept: KeptInput) -> Path:
-        """Return a copy of a picture that a run was painted from, as it may leave the workspace (see `shareable`).
+        """Return a copy of a picture that a run was painted from, as everybody may have it: its pixels, and no EXIF.
 
         It is made once, has a plain name, and is deleted with the run. Raises InputError if it cannot be made.
         """
         source = self.folder_of(name) / kept.file
         for copy in self.lent(name, kept):
             return copy
-        data = self.shareable(source)
+        data = _encoded_anew(source, with_exif=False)
         suffix = ".jpg" if data.startswith(b"\xff\xd8\xff") else ".png"
-        target = self.lending(name) / source.stem / f"{slug(kept.name, source.stem)}{suffix}"
+        return self.hand_out(name, f"{source.stem}/{slug(kept.name, source.stem)}{suffix}", data)
+
+    def hand_out(self, name: str, file: str, data: bytes) -> Path:
+        """Write a file that everybody may have into the folder `lending` of a run, with which it goes away.
+
+        Raises InputError, which names no folder, if the disk does not take it or the run is gone.
+        """
+        target = self.lending(name) / file
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(target, data)
         except OSError as error:
-            raise InputError(f"cannot make a copy of {kept.name}: {error.strerror or error}") from None
+            raise InputError(f"cannot write {target.name}: {error.strerror or type(error).__name__}") from None
+        except InputError as error:
+            raise InputError(str(error).replace(str(target), target.name)) from None
+        if not is_run(self.runs / name):
+            # Deleted by somebody meanwhile.
+            self.withdraw(name)
+            raise InputError(f"there is no run {name}")
         return target
+
+    def withdraw(self, name: str) -> None:
+        """Remove what was handed out of a run's own pictures."""
+        shutil.rmtree(self.lending(name), ignore_errors=True)
 
     def _entry(self, path: Path) -> Entry:
         stamp = _stamp(path)
@@ -195,6 +213,13 @@ def _when(entry: Entry) -> tuple[float, str]:
         return entry.path.stat().st_mtime, entry.name
     except OSError:
         return 0.0, entry.name
+
+
+def _encoded_anew(file: Path, *, with_exif: bool) -> bytes:
+    """Encode a picture from its pixels, upright: a JPEG as JPEG, all else as PNG; its EXIF without the place."""
+    picture = read_picture(file, max_megapixels=100_000.0)
+    suffix = ".jpg" if picture.encoded.startswith(b"\xff\xd8\xff") and picture.alpha is None else ".png"
+    return encode_picture(picture.pixels, suffix, alpha=picture.alpha, exif=picture.exif if with_exif else None)
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -294,7 +294,8 @@ class _Builder:
             return
         # The page follows one picture at a time: while it does, a later order is only noted here.
         self.watching.begin(ticket.name, request)
-        yield from follow(lambda: self.watching.ticket(request), language(request))
+        with self.watching.looking(request):
+            yield from follow(lambda: self.watching.ticket(request), language(request))
 
     def _shown(self, name: str | None, newest: str | None, request: gr.Request) -> list[Any]:
         """Show the picture that was ordered last, if one was followed at all."""

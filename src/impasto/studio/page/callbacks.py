@@ -1,8 +1,11 @@
 """What passes between the widgets and the queue: orders one way, pictures and words the other."""
 
 import html
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +28,9 @@ _PATIENCE: Final = 0.5
 
 _SHORTEST: Final = 0.1
 """Seconds between two pictures: more than ten a second nobody sees, and each has to be sent."""
+
+_LONGEST_LOOK: Final = 60.0
+"""Seconds within which it is surely noticed that a page which was closed looks no more."""
 
 ENDED: Final = frozenset({"finished", "stopped", "failed"})
 
@@ -67,6 +73,8 @@ class Watching:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._names: dict[str, str] = {}
+        self._looks: Counter[str] = Counter()
+        self._turned = threading.Condition()
 
     def begin(self, name: str, request: gr.Request) -> None:
         """Let a page follow a picture."""
@@ -77,10 +85,27 @@ class Watching:
         name = self._names.get(request.session_hash or "")
         return self._studio.ticket(name) if name else None
 
+    @contextmanager
+    def looking(self, request: gr.Request) -> Iterator[None]:
+        """Count a page as one that looks."""
+        session = request.session_hash or ""
+        with self._turned:
+            self._looks[session] += 1
+        try:
+            yield
+        finally:
+            with self._turned:
+                self._looks[session] -= 1
+                self._turned.notify_all()
+
     def leave(self, request: gr.Request) -> None:
-        """Note that a page was closed."""
-        name = self._names.pop(request.session_hash or "", None)
+        """Note that a page was closed, once it no longer looks, which is noticed a moment later."""
+        session = request.session_hash or ""
+        name = self._names.pop(session, None)
         ticket = self._studio.ticket(name) if name else None
+        with self._turned:
+            self._turned.wait_for(lambda: not self._looks[session], _LONGEST_LOOK)
+            del self._looks[session]
         if ticket is not None:
             ticket.abandoned()
 

@@ -1,6 +1,7 @@
 """Which part of one's own style pictures counts: a frame drawn over them, and a field with the same numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -46,17 +47,28 @@ class Crop:
         What was said before there were any was taken over from a painted PNG, and waits for its pictures.
         """
         paths, tongue = [Path(path_of(item)) for item in own or ()], language(request)
-        if (digests := [digest_of(path) for path in paths]) == seen and seen:
+        if (digests := [self._digest(path, tongue) for path in paths]) == seen and seen:
             return gr.skip(), gr.skip(), seen
         shown = drawing.uncut([self._read(path, tongue) for path in paths], say(tongue, "crop_hint"))
         return shown, "" if seen else gr.skip(), digests
 
-    def _read(self, path: Path, tongue: str) -> drawing.Pane:
-        try:
+    def _digest(self, path: Path, tongue: str) -> str:
+        with _told(path, tongue):
             self._limits.check(path)
+            return digest_of(path)
+
+    def _read(self, path: Path, tongue: str) -> drawing.Pane:
+        with _told(path, tongue):
             return _pane(path, read_picture(path, max_megapixels=self._limits.max_megapixels).pixels)
-        except ImpastoError as error:
-            raise refusal(say(tongue, "failed", message=without_folders(str(error), path))) from None
+
+
+@contextmanager
+def _told(path: Path, tongue: str) -> Iterator[None]:
+    """Turn what is wrong with a picture into a toast."""
+    try:
+        yield
+    except ImpastoError as error:
+        raise refusal(say(tongue, "failed", message=without_folders(str(error), path))) from None
 
 
 def _pane(path: Path, pixels: Float[np.ndarray, "h w 3"]) -> drawing.Pane:

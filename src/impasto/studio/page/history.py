@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,17 +92,18 @@ class History:
             tongue = language(request)
             try:
                 run = recall(self._studio.workspace, name or "")
-                folder = self._studio.workspace.lending(run.name)
-                editor, brushes, whole = Regions.taken(run.photo.picture.pixels, run.regions, folder)
+                hand_out = partial(self._studio.workspace.hand_out, run.name, "strokes.png")
+                editor, brushes, whole = Regions.taken(run.photo.picture.pixels, run.regions, hand_out)
             except ImpastoError as error:
                 raise explained(error, tongue) from None
-            if run.masked or not whole:
+            count = len(run.plates) + len(run.own)
+            if run.masked or not whole or any(run.recipe.style_crop[count:]):
                 gr.Info(html.escape(say(tongue, "regions_lost")))
             crops, seen = Crop.taken(run.own, tongue)
             return [
                 *_recipe_updates(settings, run.recipe), str(run.photo.copy), list(run.plates),
                 [str(one.copy) for one in run.own], gr.update(open=True) if run.own else gr.skip(), _mix(run),
-                _crop(run, whole), crops, seen, *brushes, run.photo.sha256, run.name, None, editor,
+                written(run.recipe.style_crop[:count]), crops, seen, *brushes, run.photo.sha256, run.name, None, editor,
             ]  # fmt: skip
 
         return take
@@ -166,12 +168,6 @@ def _mix(run: Recalled) -> Any:
     shares = run.recipe.style_mix or (1.0,) * count
     whole = sum(shares)
     return round(100 * shares[0] / whole) if count > 1 and whole else gr.skip()
-
-
-def _crop(run: Recalled, whole: bool) -> str:
-    """Return the crops as the field has them: without those of the regions' styles, unless they are cut and shown."""
-    crop, count = run.recipe.style_crop, len(run.plates) + len(run.own)
-    return written(crop if whole and any(crop[count:]) else crop[:count])
 
 
 def restored(settings: Settings, file: str) -> list[Any]:

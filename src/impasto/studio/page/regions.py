@@ -12,8 +12,8 @@ from PIL import Image
 
 import impasto
 from impasto.control import resize_mask
-from impasto.errors import ImpastoError, InputError
-from impasto.images import PLATES, atomic_write, fit, quantize, read_picture, resize
+from impasto.errors import ImpastoError
+from impasto.images import PLATES, fit, quantize, read_picture, resize
 from impasto.studio.limits import Limits, without_folders
 from impasto.studio.page.callbacks import language, refusal
 from impasto.studio.recall import MaskedRegion, digest_of
@@ -67,9 +67,9 @@ class Regions:
         if photo is None:
             return None, None
         try:
+            self._limits.check(Path(photo))
             if (digest := digest_of(Path(photo))) == seen:
                 return gr.skip(), gr.skip()
-            self._limits.check(Path(photo))
             pixels = read_picture(photo, max_megapixels=self._limits.max_megapixels).pixels
         except ImpastoError as error:
             message = without_folders(str(error), photo)
@@ -78,12 +78,12 @@ class Regions:
 
     @staticmethod
     def taken(
-        photo: Float[np.ndarray, "h w 3"], regions: Sequence[MaskedRegion] | None, folder: Path
+        photo: Float[np.ndarray, "h w 3"], regions: Sequence[MaskedRegion] | None, write: Callable[[bytes], Path]
     ) -> tuple[dict[str, Any], list[str], bool]:
         """Return what the editor shows of a painting's photo and regions, a style for each color, and if that is all.
 
-        None of the regions is shown if the brush cannot paint them all. The strokes are written into `folder`: Gradio
-        would change the colors of an array. Raises InputError if the disk does not take them.
+        None of the regions is shown if the brush cannot paint them all. `write` puts the strokes, a PNG, into a file:
+        Gradio would change the colors of an array. Raises InputError if that does.
         """
         small = _small(photo)
         height, width = small.shape[:2]
@@ -92,18 +92,13 @@ class Regions:
         if not regions or strokes is None:
             return _on(small), none, regions is not None and not masks
         styles = [*(region.style for region in regions), *none][: len(BRUSHES)]
-        return _on(small, [_kept(strokes, folder / "strokes.png")]), styles, True
+        return _on(small, [str(write(_png(strokes)))]), styles, True
 
 
-def _kept(strokes: UInt8[np.ndarray, "h w 4"], file: Path) -> str:
+def _png(strokes: UInt8[np.ndarray, "h w 4"]) -> bytes:
     data = io.BytesIO()
     Image.fromarray(strokes).save(data, "PNG")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write the strokes: {error.strerror or error}") from None
-    atomic_write(file, data.getvalue())
-    return str(file)
+    return data.getvalue()
 
 
 def _small(pixels: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_height _width 3"]:
