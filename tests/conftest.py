@@ -138,6 +138,12 @@ def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
     return ((picture - picture.min()) / np.ptp(picture)).astype(np.float32)
 
 
+@pytest.fixture
+def plain_charts(monkeypatch) -> None:
+    """Let charts be empty: they take half of a small study's time."""
+    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
+
+
 @pytest.fixture(scope="session")
 def photo() -> np.ndarray:
     """A small photo-like picture, 48 x 64 x 3."""

@@ -61,9 +61,8 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def small_and_short(monkeypatch) -> None:
+def small_and_short(monkeypatch, plain_charts) -> None:
     """Let everything that is painted be tiny and charts be empty; a run that is kept stops after its first step."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
     really_start = impasto.api.start
 
     def start(*pictures_and_recipe, on_event=None, run=None, **given):

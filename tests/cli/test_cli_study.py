@@ -19,6 +19,8 @@ from impasto.images import quantize
 from impasto.recipe import PRESETS
 from impasto.study import EXPERIMENTS
 
+pytestmark = pytest.mark.usefixtures("plain_charts")
+
 TINY = ("--size", 48, "--device", "cpu", "--precision", "fp32")
 CUSTOM = ("study", "custom", "photo.png", "style.jpg")
 STOPPABLE = (*CUSTOM, "--vary", "seed=0,1,2", "--steps", 16, "--snapshots", 3, *TINY)
@@ -37,12 +39,6 @@ sys.modules[sys.argv[1]] = None
 from impasto.cli import main
 sys.exit(main(sys.argv[2:]))
 """
-
-
-@pytest.fixture(autouse=True)
-def plain_charts(monkeypatch) -> None:
-    """Let charts be empty: they take half of a small study's time."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
 
 
 def test_the_studies_of_the_command_line_are_those_of_the_laboratory():

@@ -40,9 +40,3 @@ def fresh(tmp_path, photo, painting) -> Callable[..., Conducted]:
         return Conducted(tmp_path / "study", *outcome)
 
     return conduct
-
-
-@pytest.fixture
-def plain_charts(monkeypatch) -> None:
-    """Let charts be empty: they take half of a small study's time."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
