@@ -210,9 +210,7 @@ class Run:
         if isinstance(event, Finished):
             self._finished = event
         if self._folder is not None:
-            if isinstance(event, Snapshot):
-                self._folder.save_snapshot(event.step, event.image, self.metadata)
-            self._folder.record(event)
+            self._folder.record(event, self.metadata if isinstance(event, Snapshot) else None)
         if self._listener is not None:
             self._listener(event)
 

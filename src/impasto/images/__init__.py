@@ -3,6 +3,7 @@
 A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1].
 """
 
+from impasto.images.formats import sniff
 from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.metadata import read_metadata
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_path
@@ -28,5 +29,6 @@ __all__ = [
     "read_picture",
     "resize",
     "rotate",
+    "sniff",
     "write_picture",
 ]

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from impasto.errors import InputError, reason_of
 from impasto.images import atomic_write
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, checked
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, copy_inputs
 from impasto.runs.lock import FolderLock
 
@@ -41,7 +41,7 @@ class Header(BaseModel):
 
     def checked_recipe(self) -> Recipe:
         """Return the recipe that the run began with; raises InputError if this version does not know it."""
-        return Recipe().with_changes(**self.recipe)
+        return checked(self.recipe)
 
 
 def read_header(folder: Path) -> Header:
@@ -103,21 +103,14 @@ def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) 
 def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> None:
     shutil.rmtree(path / INPUTS_FOLDER, ignore_errors=True)
     header = Header(
-        version=_program_version(),
+        version=version("impasto"),
         created=datetime.now(UTC),
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.to_dict(),
         inputs=copy_inputs(path, inputs),
         output=os.path.abspath(output) if output else None,
     )
     # Last and atomically: without run.json the folder holds no run yet.
     atomic_write(path / RUN_FILE, (header.model_dump_json(indent=2) + "\n").encode())
-
-
-def _program_version() -> str:
-    try:
-        return version("impasto")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from impasto.errors import InputError, reason_of
-from impasto.images import Picture, atomic_write, read_picture
+from impasto.images import Picture, atomic_write, read_picture, sniff
 
 INPUTS_FOLDER: Final = "inputs"
 
@@ -98,7 +98,8 @@ def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
     (folder / INPUTS_FOLDER).mkdir(exist_ok=True)
 
     def copy(picture: Picture, stem: str) -> KeptInput:
-        file = f"{INPUTS_FOLDER}/{stem}{_suffix(picture.encoded)}"
+        # An extension lets other programs open the copy.
+        file = f"{INPUTS_FOLDER}/{stem}.{sniff(picture.encoded) or 'image'}"
         atomic_write(folder / file, picture.encoded)
         return KeptInput(file=file, sha256=picture.sha256, name=picture.name)
 
@@ -122,13 +123,3 @@ def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Inp
         return dataclasses.replace(read_picture(path, max_megapixels=max_megapixels), name=item.name)
 
     return kept.map(read)
-
-
-def _suffix(data: bytes) -> str:
-    """Return the file name extension that fits the bytes, so that other programs can open the copy."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return ".webp"
-    if data[4:8] == b"ftyp":
-        return ".avif" if data[8:12] in (b"avif", b"avis") else ".heic"
-    known = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"II": ".tif", b"MM": ".tif"}
-    return next((suffix for magic, suffix in known.items() if data.startswith(magic)), ".image")
