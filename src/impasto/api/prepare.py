@@ -135,7 +135,5 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     for section, field, standard in (("network", "weights", ("embedded", "full")), ("start", "init", INITS)):
         if portable[section][field] not in standard:
             portable[section][field] = Path(portable[section][field]).name
-    portable["regions"] = [
-        {part: Path(name).name for part, name in region.items()} for region in portable["regions"]
-    ]
+    portable["regions"] = [{part: Path(name).name for part, name in region.items()} for region in portable["regions"]]
     return portable

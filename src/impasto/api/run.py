@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import PIL.Image
@@ -209,13 +210,11 @@ class Run:
         if isinstance(event, Finished):
             self._finished = event
         if self._folder is not None:
-            if isinstance(event, Snapshot):
-                self._folder.save_snapshot(event.step, event.image, self.metadata)
-            self._folder.record(event)
+            self._folder.record(event, self.metadata if isinstance(event, Snapshot) else None)
         if self._listener is not None:
             self._listener(event)
 
-    def _note(self, loss: float, terms: dict[str, float]) -> None:
+    def _note(self, loss: float, terms: Mapping[str, float]) -> None:
         self._losses["total"].append(loss)
         for name in TERMS:
             # A run that was begun before the program knew a term has none of it.
