@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from impasto.control import Colors, colors_of, mixed_colors, recolor, resize_mask, share_out
-from impasto.images import crop, fit, resize
+from impasto.color import Colors, colors_of, mixed_colors, recolor
+from impasto.images import crop, fit, normalize_masks, resize, resize_mask
 from impasto.painting.pyramid import Level
 from impasto.recipe import Recipe
 
@@ -127,7 +127,7 @@ class LevelView:
         where: list[Float[np.ndarray, "h w"] | None] = [None]
         kept = None
         if parts:
-            shares, kept = share_out(parts)
+            shares, kept = normalize_masks(parts)
             where = list(shares)
         content = resize(scene.content, width, height)
         return cls(

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import FeatureExtractor
-from impasto.control import finish_colors, importance
+from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.images import resize
 from impasto.losses import TERMS, Lesson, Objective, Teacher, View, smoothing_extractor
@@ -17,6 +17,7 @@ from impasto.painting.optimisers import make_optimiser
 from impasto.painting.pyramid import Level, carry_up
 from impasto.painting.scene import Area, LevelView, Scene, StyleImage
 from impasto.recipe import Recipe
+from impasto.saliency import saliency_weights
 
 OTHER_LEVELS = "the run was begun by another version of impasto, which planned other levels: start a new run"
 
@@ -104,7 +105,7 @@ class Stage:
 
     def finished(self) -> Float[np.ndarray, "h w 3"]:
         """Return the picture in the colours that the recipe asks for."""
-        return finish_colors(self._recipe, self.picture(), self._view.photo, kept=self._view.kept)
+        return finish_colors(self._recipe.color, self.picture(), self._view.photo, kept=self._view.kept)
 
     @property
     def notices(self) -> list[str]:
@@ -189,7 +190,7 @@ def _blend(view: LevelView, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
 def _importance(
     recipe: Recipe, content: Float[np.ndarray, "h w 3"], device: torch.device
 ) -> Float[Tensor, "1 1 h w"] | None:
-    return torch.from_numpy(importance(content, recipe.rescue))[None, None].to(device) if recipe.rescue else None
+    return torch.from_numpy(saliency_weights(content, recipe.rescue))[None, None].to(device) if recipe.rescue else None
 
 
 _MEAN_COLOR = np.array([123.68, 116.779, 103.939])

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from impasto.errors import InputError
-from impasto.images import Picture, atomic_write, read_picture
+from impasto.images import DecodedImage, atomic_write, read_picture
 from impasto.recipe import Recipe
 from impasto.runs.disk import why
 
@@ -23,9 +23,9 @@ INPUTS: Final = "inputs"
 class RegionInputs:
     """The pictures of a region: its mask, its style (None: the photo stays) and which part of that teaches."""
 
-    mask: Picture
-    style: Picture | None = None
-    style_mask: Picture | None = None
+    mask: DecodedImage
+    style: DecodedImage | None = None
+    style_mask: DecodedImage | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class RunInputs:
     `style_masks` has one entry for each style, or none at all.
     """
 
-    content: Picture
-    styles: tuple[Picture, ...]
-    init: Picture | None = None
-    style_masks: tuple[Picture | None, ...] = ()
+    content: DecodedImage
+    styles: tuple[DecodedImage, ...]
+    init: DecodedImage | None = None
+    style_masks: tuple[DecodedImage | None, ...] = ()
     regions: tuple[RegionInputs, ...] = ()
 
 
@@ -131,12 +131,12 @@ def keep_inputs(folder: Path, inputs: RunInputs) -> KeptInputs:
     """Copy the files' bytes into the folder and return where they are; raises OSError or InputError."""
     (folder / INPUTS).mkdir(exist_ok=True)
 
-    def keep(picture: Picture, stem: str) -> KeptInput:
+    def keep(picture: DecodedImage, stem: str) -> KeptInput:
         file = f"{INPUTS}/{stem}{_suffix(picture.encoded)}"
         atomic_write(folder / file, picture.encoded)
         return KeptInput(file=file, sha256=picture.sha256, name=picture.name)
 
-    def keep_if_there(picture: Picture | None, stem: str) -> KeptInput | None:
+    def keep_if_there(picture: DecodedImage | None, stem: str) -> KeptInput | None:
         return None if picture is None else keep(picture, stem)
 
     return KeptInputs(
@@ -160,7 +160,7 @@ def keep_inputs(folder: Path, inputs: RunInputs) -> KeptInputs:
 def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> RunInputs:
     """Read the copies; raises InputError if one is missing or is not, byte for byte, what was kept."""
 
-    def read(item: KeptInput) -> Picture:
+    def read(item: KeptInput) -> DecodedImage:
         path = folder / item.file
         try:
             with path.open("rb") as file:
@@ -171,7 +171,7 @@ def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Run
             raise InputError(f"{path} has changed since the run began: put the first one back or start a new run")
         return dataclasses.replace(read_picture(path, max_megapixels=max_megapixels), name=item.name)
 
-    def read_if_there(item: KeptInput | None) -> Picture | None:
+    def read_if_there(item: KeptInput | None) -> DecodedImage | None:
         return None if item is None else read(item)
 
     return RunInputs(
