@@ -60,9 +60,9 @@ for _ in sys.stdin:
 """
 
 DIES_BEFORE_EACH_FILE_OPERATION = """
-from impasto.images import Picture
+from impasto.images import DecodedImage
 
-picture = Picture(pixels=np.zeros((2, 2, 3), np.float32), alpha=None, exif=None, name="x", encoded=b"bytes",
+picture = DecodedImage(pixels=np.zeros((2, 2, 3), np.float32), alpha=None, exif=None, name="x", encoded=b"bytes",
                   sha256="0" * 64, bits=8)
 image = np.full((4, 6, 3), 200, np.uint8)
 

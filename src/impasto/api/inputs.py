@@ -9,11 +9,11 @@ import numpy as np
 from PIL.Image import Image
 
 from impasto.api.savable import Savable
-from impasto.control import AUTOMATIC, automatic_mask
 from impasto.errors import InputError
-from impasto.images import Picture, is_plate, plate_path, read_picture
+from impasto.images import DecodedImage, is_plate, plate_path, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import RegionInputs, RunInputs
+from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
 
 Source: TypeAlias = str | Path | bytes | Image | np.ndarray
 """A picture: a path, the bytes of a file, a PIL image, or an array h x w (x 3 or 4), uint8 or float in [0, 1]."""
@@ -125,12 +125,12 @@ def _region(given: str | Region) -> Region:
     return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
-def _read_style(style: Style, limit: float) -> tuple[Picture, Picture | None]:
+def _read_style(style: Style, limit: float) -> tuple[DecodedImage, DecodedImage | None]:
     picture = read_picture(plate_or_file(style.picture), max_megapixels=limit)
     return picture, None if style.mask is None else read_picture(style.mask, max_megapixels=limit)
 
 
-def _read_region(region: Region, photo: Picture, limit: float) -> RegionInputs:
+def _read_region(region: Region, photo: DecodedImage, limit: float) -> RegionInputs:
     mask = read_picture(_mask(region.mask, photo), max_megapixels=limit)
     if isinstance(region.style, str) and region.style == KEEP:
         return RegionInputs(mask=mask)
@@ -138,9 +138,9 @@ def _read_region(region: Region, photo: Picture, limit: float) -> RegionInputs:
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
 
 
-def _mask(given: Source | Savable, photo: Picture) -> Source:
+def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
     """Return a mask as a picture; that which impasto finds itself for one of its names, unless there is such a file."""
-    if isinstance(given, str) and given in AUTOMATIC and not Path(given).is_file():
+    if isinstance(given, str) and given in AUTOMATIC_MASKS and not Path(given).is_file():
         return automatic_mask(given, photo.pixels)
     if isinstance(given, np.ndarray) and given.dtype == bool:
         return given.astype(np.float32)

@@ -7,8 +7,8 @@ from numpy import ndarray
 
 from impasto.api.inputs import Source
 from impasto.api.savable import Savable
-from impasto.control import automatic_mask
 from impasto.images import read_picture
+from impasto.saliency import automatic_mask
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

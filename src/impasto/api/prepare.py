@@ -11,7 +11,7 @@ from impasto.api.hardware import resolve_hardware
 from impasto.api.scene import make_scene
 from impasto.backbones import AnyWeights, check_size, load_weights
 from impasto.errors import InputError
-from impasto.images import Picture, fit
+from impasto.images import DecodedImage, fit
 from impasto.losses import make_extractor, needed_layers
 from impasto.painting import Painter, Scene, plan_levels
 from impasto.recipe import INITS, Recipe
@@ -81,7 +81,7 @@ def _told(inputs: RunInputs) -> dict[str, Any]:
     return told
 
 
-def _entry(picture: Picture) -> dict[str, Any]:
+def _entry(picture: DecodedImage) -> dict[str, Any]:
     return {"name": picture.name, "sha256": picture.sha256}
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from impasto.api.inputs import Source, plate_or_file
 from impasto.api.savable import Savable
-from impasto.control import recolor as move_colors
+from impasto.color import recolor as move_colors
 from impasto.errors import InputError
 from impasto.images import read_picture
 from impasto.recipe import ColorMap, one_of

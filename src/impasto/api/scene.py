@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from impasto.control import lightness_only, mask_of, painted_photo, resize_mask, share_out, teaching_style
+from impasto.color import lightness_only, photo_for_network, style_for_network
 from impasto.errors import InputError
-from impasto.images import Picture, crop, resize, rotate
+from impasto.images import DecodedImage, crop, mask_from_image, normalize_masks, resize, resize_mask, rotate
 from impasto.painting import Area, Scene, StyleImage, plan_levels
 from impasto.recipe import Recipe
 from impasto.runs import RunInputs
@@ -27,7 +27,7 @@ def make_scene(recipe: Recipe, size: tuple[int, int], inputs: RunInputs) -> Scen
     if recipe.color.mode == "luminance" and init is not None:
         init = lightness_only(init)
     return Scene(
-        content=painted_photo(recipe, photo),
+        content=photo_for_network(recipe.color, photo),
         areas=tuple(_in_colors(recipe, size, photo, area) for area in areas),
         init=init,
         photo=photo,
@@ -67,8 +67,8 @@ def _style_images(recipe: Recipe, inputs: RunInputs) -> list[StyleImage]:
 
 def _style_image(
     recipe: Recipe,
-    picture: Picture,
-    mask: Picture | None,
+    picture: DecodedImage,
+    mask: DecodedImage | None,
     *,
     box: tuple[int, ...] | None,
     turn: float,
@@ -78,7 +78,7 @@ def _style_image(
     pixels = picture.pixels
     teaches = None
     if mask is not None:
-        teaches = resize_mask(mask_of(mask, f"{mask.name} of a style"), picture.width, picture.height)
+        teaches = resize_mask(mask_from_image(mask, f"{mask.name} of a style"), picture.width, picture.height)
     if box:
         left, top, width, height = box
         pixels = crop(pixels, (left, top, width, height))
@@ -134,10 +134,10 @@ def _areas(recipe: Recipe, size: tuple[int, int], inputs: RunInputs, styles: lis
     others = iter(styles[len(inputs.styles) :])
     names = [f"the region {region.mask}" for region in recipe.regions]
     masks = [
-        resize_mask(mask_of(region.mask, name.removeprefix("the region ")), *size)
+        resize_mask(mask_from_image(region.mask, name.removeprefix("the region ")), *size)
         for region, name in zip(inputs.regions, names, strict=True)
     ]
-    shares, rest = share_out(masks)
+    shares, rest = normalize_masks(masks)
     areas = []
     for region, name, where in zip(inputs.regions, names, shares, strict=True):
         if where.sum() < _LEAST:
@@ -167,6 +167,6 @@ def _in_colors(recipe: Recipe, size: tuple[int, int], photo: Float[np.ndarray, "
         small = no_larger(style.pixels, (wide, tall))
         mask = None if style.mask is None else resize_mask(style.mask, wide, tall)
         margin = style.border(wide, tall)
-        pixels = teaching_style(recipe, small, photo, margin=margin, where=area.where, mask=mask)
+        pixels = style_for_network(recipe.color, small, photo, margin=margin, where=area.where, mask=mask)
         styles.append(StyleImage(pixels=pixels, share=style.share, mask=mask, scale=style.scale, margin=style.margin))
     return Area(styles=tuple(styles), where=area.where, name=area.name)

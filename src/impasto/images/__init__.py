@@ -4,7 +4,7 @@ A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1]; a m
 """
 
 from impasto.images.contact_sheets import contact_sheet
-from impasto.images.decode import DecodedImage, ImageFile, peek_size
+from impasto.images.decode import DecodedImage, peek_size, sniff
 from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.masks import mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
@@ -23,7 +23,6 @@ from impasto.images.write import (
 __all__ = [
     "PLATES",
     "DecodedImage",
-    "ImageFile",
     "atomic_write",
     "check_destination",
     "contact_sheet",
@@ -46,5 +45,6 @@ __all__ = [
     "resize",
     "resize_mask",
     "rotate",
+    "sniff",
     "write_picture",
 ]

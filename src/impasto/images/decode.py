@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -17,9 +17,14 @@ from impasto.images.geometry import map_planes
 
 InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
 
-HEAD_LENGTH: Final = 64
-"""Bytes at the start of a file that tell its format."""
+HEAD_LENGTH: Final = 64  # bytes at the start of a file that tell its format
 _READABLE: Final = "JPEG, PNG, WebP, TIFF, AVIF, GIF, HEIC"
+_SIGNATURES: Final[dict[InputFormat, tuple[bytes, ...]]] = {
+    "jpeg": (b"\xff\xd8\xff",),
+    "png": (b"\x89PNG\r\n\x1a\n",),
+    "gif": (b"GIF87a", b"GIF89a"),
+    "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _COLOR_BANDS: Final = {"b-w": 1, "grey16": 1, "cmyk": 4}
@@ -30,33 +35,24 @@ _LARGEST: Final = {"uchar": 255, "ushort": 65535, "uint": 2**32 - 1}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ImageFile:
-    r"""The file of an input picture, without its pixels.
-
-    Attributes:
-        name: Stem for the names of results.
-        encoded: The bytes of the file (of a lossless PNG or TIFF for a PIL image or an array).
-        sha256: Their hash in hexadecimal.
-        exif: EXIF block that the result may carry: no `Exif\0\0`, GPS or thumbnail, orientation reset.
-    """
-
-    name: str
-    encoded: bytes
-    sha256: str
-    exif: bytes | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class DecodedImage(ImageFile):
-    """A picture file and its pixels.
+class DecodedImage:
+    r"""A picture file and its pixels.
 
     Attributes:
         pixels: Upright, sRGB-encoded, in [0, 1]; wholly transparent pixels have the color of their surroundings.
         alpha: In [0, 1]; None if the whole picture is opaque.
+        exif: EXIF block that the result may carry: no `Exif\0\0`, GPS or thumbnail, orientation reset.
+        name: Stem for the names of results.
+        encoded: The bytes of the file (of a lossless PNG or TIFF for a PIL image or an array).
+        sha256: Their hash in hexadecimal.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
     alpha: Float[np.ndarray, "h w"] | None
+    exif: bytes | None
+    name: str
+    encoded: bytes
+    sha256: str
 
     @property
     def width(self) -> int:
@@ -68,10 +64,6 @@ class DecodedImage(ImageFile):
         """Height in pixels."""
         return int(self.pixels.shape[0])
 
-    def without_pixels(self) -> ImageFile:
-        """Return the file alone, for those who keep it longer than the pixels are needed."""
-        return ImageFile(**{field.name: getattr(self, field.name) for field in fields(ImageFile)})
-
 
 def sniff(head: bytes) -> InputFormat | None:
     """Return the format that the first `HEAD_LENGTH` bytes of a file show; None if impasto does not read it.
@@ -79,12 +71,8 @@ def sniff(head: bytes) -> InputFormat | None:
     Only the loaders of these formats are ever called. libvips has many more (SVG, PDF, CSV...) that an attacker could
     use, and blocking them would change libvips for the whole process.
     """
-    signatures: dict[bytes, InputFormat] = {
-        **{b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"},
-        **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff"),
-    }
-    for signature, kind in signatures.items():
-        if head.startswith(signature):
+    for kind, signatures in _SIGNATURES.items():
+        if head.startswith(signatures):
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
@@ -115,11 +103,14 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
 
 
 def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
-    """Return width and height from the header of a file, which is cheap; None if only decoding tells them.
+    """Return width and height from the header of a picture file, without decoding it.
 
     Args:
         data: The whole file.
-        name: What an error message calls it.
+        name: What error messages call it.
+
+    Returns:
+        None for HEIC, whose header libvips cannot read, and for what is not a picture.
 
     Raises:
         InputError: The file is damaged.
@@ -152,9 +143,6 @@ def decode(data: bytes, shown: str, max_megapixels: float, *, name: str = "pictu
     return DecodedImage(pixels=pixels, alpha=alpha, exif=clean_exif(exif), name=name, encoded=data, sha256=digest)
 
 
-# -- HEIC --------------------------------------------------------------------------------------------------------------
-
-
 def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
     """Decode HEIC, for which libvips is usually built without a decoder, by pillow-heif.
 
@@ -163,10 +151,12 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
     try:
         import pillow_heif
     except ImportError:
-        return _open_heic_with_libvips(data, name, max_megapixels)
+        raise InputError(
+            f"{name} is HEIC, which needs one more package: pip install 'impasto[heic]' (or save it as JPEG)"
+        ) from None
     try:
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
-        _check_size(*picture.size, name, max_megapixels)
+        _check_size(picture.size[0], picture.size[1], name, max_megapixels)
         pixels = np.asarray(picture)
     except InputError:
         raise
@@ -178,21 +168,6 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
         if picture.info.get(key):
             image.set_type(pyvips.GValue.blob_type, field, picture.info[key])
     return image.unpremultiply().cast(image.format) if picture.premultiplied_alpha else image
-
-
-def _open_heic_with_libvips(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
-    try:
-        image = pyvips.Image.heifload_buffer(data, fail_on="error")
-        _check_size(image.width, image.height, name, max_megapixels)
-        image.crop(0, 0, 1, 1).avg()  # only decoding shows whether this libvips has the decoder
-    except pyvips.Error:
-        raise InputError(
-            f"{name} is HEIC, which needs one more package: pip install 'impasto[heic]' (or save it as JPEG)"
-        ) from None
-    return image
-
-
-# -- pixels ------------------------------------------------------------------------------------------------------------
 
 
 def to_vips(values: np.ndarray) -> pyvips.Image:
@@ -288,9 +263,6 @@ def _halve(values: Float[np.ndarray, "h w *c"]) -> Float[np.ndarray, "_h _w *c"]
 
 def _enlarge(colors: Float[np.ndarray, "_h _w 3"], height: int, width: int) -> Float[np.ndarray, "{height} {width} 3"]:
     return map_planes(colors, lambda plane: plane.resize((width, height), Image.Resampling.BILINEAR))
-
-
-# -- errors ------------------------------------------------------------------------------------------------------------
 
 
 def _check_size(width: int, height: int, name: str, most: float) -> None:

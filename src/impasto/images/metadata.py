@@ -1,7 +1,7 @@
 """The recipe, seed, versions and input hashes of a run, embedded in the picture file.
 
-They are one JSON object in an XMP packet (XMP specification, part 1), which PNG, JPEG, WebP and TIFF all store and other
-programs leave alone. The JSON is ASCII, so that no character can be lost.
+They are one JSON object in an XMP packet (XMP specification, part 1), which PNG, JPEG, WebP and TIFF all store and
+other programs leave alone. The JSON is ASCII, so that no character can be lost.
 """
 
 import json

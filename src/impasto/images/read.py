@@ -1,9 +1,11 @@
 """Reads a picture from a file, from bytes, from a PIL image or from an array."""
 
+import contextlib
 import io
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,15 @@ from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decod
 from impasto.images.exif import clean_exif
 
 # Modes of PIL that PNG does not have, and those they are converted to without loss of color.
-_SAME_COLORS: Final = {"RGBa": "RGBA", "La": "LA", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB", "I": "I;16"}
+_SAME_COLORS: Final = {
+    "RGBa": "RGBA",
+    "La": "LA",
+    "PA": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+    "I": "I;16",
+}
 _STORED_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "CMYK"})
 _TOLERANCE: Final = 1e-3  # interpolation moves floats slightly out of range; 255 is a mistake
 
@@ -49,23 +59,31 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         InputError: There is no such file, or it does not begin as a picture does (found before the rest is read).
     """
+    with one_line_errors("read", path):
+        try:
+            with path.open("rb") as file:
+                if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+                    raise InputError(f"{path} is a device, not a picture")
+                head = file.read(HEAD_LENGTH)
+                check_format(head, str(path))
+                return head + file.read()
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist") from None
+        except IsADirectoryError:
+            raise InputError(f"{path} is a folder, not a picture") from None
+
+
+@contextlib.contextmanager
+def one_line_errors(verb: str, path: Path) -> Iterator[None]:
+    """Turn the system's errors into one line that names the file."""
     try:
-        with path.open("rb") as file:
-            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"{path} is a device, not a picture")
-            head = file.read(HEAD_LENGTH)
-            check_format(head, str(path))
-            return head + file.read()
+        yield
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a picture") from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        raise InputError(f"cannot {verb} {path}: {error.strerror or error}") from None
     except ValueError as error:  # a null character in the name
-        raise InputError(f"cannot read {str(path)!r}: {error}") from None
+        raise InputError(f"cannot {verb} {str(path)!r}: {error}") from None
 
 
 def _encode_image(image: Image.Image) -> bytes:

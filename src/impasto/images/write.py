@@ -16,19 +16,23 @@ from impasto.errors import InputError
 from impasto.images.decode import to_vips
 from impasto.images.exif import add_exif, add_png_chunk
 from impasto.images.metadata import pack_metadata, xmp_packet
+from impasto.images.read import one_line_errors
 
 OutputFormat: TypeAlias = Literal["png", "jpeg", "webp", "tiff"]
 Values: TypeAlias = Float[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"]
 Alpha: TypeAlias = Float[np.ndarray, "h w"] | UInt8[np.ndarray, "h w"]
 
 _FORMATS: Final[dict[str, OutputFormat]] = {
-    **{".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"},
-    **{".webp": "webp", ".tif": "tiff", ".tiff": "tiff"},
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
 }
 _LONGEST_SIDE: Final[dict[OutputFormat, int]] = {"jpeg": 65_535, "webp": 16_383}
 _PIXELS_PER_MM: Final = 72 / 25.4
-_TEMPORARY: Final = (".impasto-", ".tmp")
-"""Prefix and suffix of temporary files."""
+_TEMPORARY: Final = (".impasto-", ".tmp")  # prefix and suffix of temporary files
 
 
 def output_format(path: str | Path) -> OutputFormat:
@@ -95,19 +99,15 @@ def encode_picture(
     return add_exif(data, kind, exif) if exif else data
 
 
-def write_picture(
-    path: Path,
-    pixels: Values,
-    *,
-    alpha: Alpha | None = None,
-    exif: bytes | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    bits: Literal[8, 16] = 8,
-    quality: int = 95,
-) -> None:
-    """Encode a picture by the extension of `path` and write it atomically; see `encode_picture` and `atomic_write`."""
+def write_picture(path: Path, pixels: Values, **options: Any) -> None:
+    """Encode a picture by the extension of `path` and write it atomically.
+
+    Args:
+        path: The file; see `atomic_write`.
+        pixels: RGB or gray; see `encode_picture`.
+        options: Keyword arguments of `encode_picture`.
+    """
     output_format(path)
-    options: dict[str, Any] = {"alpha": alpha, "exif": exif, "metadata": metadata, "bits": bits, "quality": quality}
     atomic_write(path, encode_picture(pixels, path.suffix, **options))
 
 
@@ -117,7 +117,7 @@ def check_destination(path: Path) -> None:
     Raises:
         InputError: Unknown extension, a folder or device of that name, or no folder that takes a new file.
     """
-    with _one_line_errors(path):
+    with one_line_errors("write", path):
         target = _resolve_target(path)
         output_format(path)
         with _temporary_file(target.parent):
@@ -133,7 +133,7 @@ def atomic_write(path: Path, data: bytes) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    with _one_line_errors(path):
+    with one_line_errors("write", path):
         target = _resolve_target(path)
         with _temporary_file(target.parent) as (file, temporary):
             if target.exists():
@@ -178,7 +178,7 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
         data = add_png_chunk(data, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
     if packet is not None and xmp_packet(data) != packet:
         # JPEG has room for about 64 kB, and libvips silently leaves out what is longer.
-        raise InputError(f"the metadata of {len(packet)} bytes do not fit into {kind.upper()}: use .png")
+        raise InputError(f"the metadata, {len(packet)} bytes, does not fit into {kind.upper()}: use .png")
     return data
 
 
@@ -217,15 +217,3 @@ def _temporary_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
             yield file, temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _one_line_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
-    except ValueError as error:  # a null character in the name
-        raise InputError(f"cannot write {str(path)!r}: {error}") from None

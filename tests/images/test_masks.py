@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.control import mask_of, resize_mask, share_out
 from impasto.errors import InputError
-from impasto.images import Picture, read_picture
+from impasto.images import DecodedImage, mask_from_image, normalize_masks, read_picture, resize_mask
 
 
-def painted(grey: np.ndarray, alpha: np.ndarray | None = None) -> Picture:
-    """Return a file's picture of some grey levels, 0 to 255, with or without transparency."""
-    rgb = np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8)
+def painted(gray: np.ndarray, alpha: np.ndarray | None = None) -> DecodedImage:
+    """Return a file's picture of some gray levels, 0 to 255, with or without transparency."""
+    rgb = np.repeat(gray[:, :, None], 3, axis=2).astype(np.uint8)
     return read_picture(rgb if alpha is None else np.dstack([rgb, alpha.astype(np.uint8)]))
 
 
@@ -24,28 +23,28 @@ def halves(height: int = 32, width: int = 48) -> np.ndarray:
 
 
 def test_a_mask_is_1_where_it_is_white_0_where_it_is_black_and_between_as_light_as_it_is():
-    mask = mask_of(painted(np.array([[0, 255, 128, 51]])), "m.png")
+    mask = mask_from_image(painted(np.array([[0, 255, 128, 51]])), "m.png")
     assert mask.dtype == np.float32
     np.testing.assert_allclose(mask, [[0, 1, 128 / 255, 0.2]], atol=1e-6)
 
 
-def test_colours_count_by_the_mean_of_their_channels():
+def test_colors_count_by_the_mean_of_their_channels():
     red = np.zeros((4, 4, 3), dtype=np.uint8)
     red[..., 0] = 255
-    np.testing.assert_allclose(mask_of(read_picture(red), "m.png"), 1 / 3, atol=1e-6)
+    np.testing.assert_allclose(mask_from_image(read_picture(red), "m.png"), 1 / 3, atol=1e-6)
 
 
 def test_what_is_transparent_is_black_however_white_it_is():
-    grey, alpha = np.full((16, 16), 255), np.full((16, 16), 255)
+    gray, alpha = np.full((16, 16), 255), np.full((16, 16), 255)
     alpha[:, :8], alpha[:8, 8:] = 0, 128
-    mask = mask_of(painted(grey, alpha), "m.png")
+    mask = mask_from_image(painted(gray, alpha), "m.png")
     assert not mask[:, :8].any()
     np.testing.assert_allclose(mask[8:, 8:], 1, atol=1e-6)
     np.testing.assert_allclose(mask[:8, 8:], 128 / 255, atol=1e-6)
 
 
 def test_traces_of_a_jpeg_in_black_areas_are_black():
-    mask = mask_of(painted(np.array([[0, 1, 2, 3, 200]])), "m.png")
+    mask = mask_from_image(painted(np.array([[0, 1, 2, 3, 200]])), "m.png")
     assert not mask[0, :3].any()
     assert mask[0, 3:].all()
 
@@ -53,12 +52,12 @@ def test_traces_of_a_jpeg_in_black_areas_are_black():
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_a_mask_without_anything_white_is_refused_by_its_name(level):
     with pytest.raises(InputError, match=r"^the mask sky\.png is empty"):
-        mask_of(painted(np.full((8, 8), level)), "sky.png")
+        mask_from_image(painted(np.full((8, 8), level)), "sky.png")
 
 
 def test_a_white_mask_that_is_wholly_transparent_is_refused():
     with pytest.raises(InputError, match=r"the mask sky\.png is empty"):
-        mask_of(painted(np.full((8, 8), 255), np.zeros((8, 8))), "sky.png")
+        mask_from_image(painted(np.full((8, 8), 255), np.zeros((8, 8))), "sky.png")
 
 
 @settings(max_examples=40, deadline=None)
@@ -109,7 +108,7 @@ def test_shares_and_what_is_left_sum_to_1_everywhere(seed, count, hard):
     generator = np.random.default_rng(seed)
     masks = [generator.random((7, 9)).astype(np.float32) for _ in range(count)]
     masks = [mask.round() for mask in masks] if hard else masks
-    shares, rest = share_out(masks)
+    shares, rest = normalize_masks(masks)
     # What is hardly anything is left out.
     np.testing.assert_allclose(np.sum([*shares, rest], axis=0), 1, atol=2 / 255 + 1e-6)
     for part in (*shares, rest):
@@ -120,7 +119,7 @@ def test_shares_and_what_is_left_sum_to_1_everywhere(seed, count, hard):
 
 def test_where_masks_overlap_each_gives_way_in_proportion():
     one, half = np.ones((2, 2), dtype=np.float32), np.full((2, 2), 0.5, dtype=np.float32)
-    (first, second), rest = share_out([one, half])
+    (first, second), rest = normalize_masks([one, half])
     np.testing.assert_allclose(first, 2 / 3, atol=1e-6)
     np.testing.assert_allclose(second, 1 / 3, atol=1e-6)
     assert not rest.any()
@@ -128,7 +127,7 @@ def test_where_masks_overlap_each_gives_way_in_proportion():
 
 def test_where_masks_do_not_fill_a_place_they_stay_as_they_are():
     quarter = np.full((2, 2), 0.25, dtype=np.float32)
-    shares, rest = share_out([quarter, quarter])
+    shares, rest = normalize_masks([quarter, quarter])
     for share in shares:
         np.testing.assert_array_equal(share, quarter)
     np.testing.assert_allclose(rest, 0.5, atol=1e-6)
@@ -136,6 +135,6 @@ def test_where_masks_do_not_fill_a_place_they_stay_as_they_are():
 
 def test_soft_edges_that_meet_leave_no_gap():
     ramp = np.linspace(0, 1, 11, dtype=np.float32)[None]
-    shares, rest = share_out([ramp, 1 - ramp])
+    shares, rest = normalize_masks([ramp, 1 - ramp])
     np.testing.assert_allclose(shares[0] + shares[1], 1, atol=1e-6)
     assert not rest.any()

@@ -5,10 +5,12 @@ import sys
 import numpy as np
 import pytest
 import skimage.data
+from scipy.sparse.csgraph import shortest_path
 
-from impasto.control import AUTOMATIC, automatic_mask, subject_mask
 from impasto.errors import InputError
 from impasto.images import resize
+from impasto.saliency import AUTOMATIC_MASKS, automatic_mask, subject_mask
+from impasto.saliency.subject import MAP_SIZE, describe, foreground_probability, segment, shortest_paths, texture
 
 PHOTOS = {
     # A name: middles of the subject, as shares of height and width, and corners that belong to the background.
@@ -51,10 +53,10 @@ def test_a_drawn_subject_on_textured_ground_is_found_to_its_outline(size):
     assert overlap(mask, truth) > 0.9
 
 
-def test_a_grey_photo_has_its_subject_found_by_lightness_and_texture():
+def test_a_gray_photo_has_its_subject_found_by_lightness_and_texture():
     photo, truth = drawn()
-    grey = np.repeat(photo @ np.float32([0.1, 0.8, 0.1])[:, None], 3, axis=2)
-    assert overlap(subject_mask(grey), truth) > 0.9
+    gray = np.repeat(photo @ np.float32([0.1, 0.8, 0.1])[:, None], 3, axis=2)
+    assert overlap(subject_mask(gray), truth) > 0.9
 
 
 @pytest.mark.parametrize("name", PHOTOS)
@@ -104,8 +106,8 @@ def test_the_same_photo_gives_the_same_mask_whatever_chance_was_drawn_before():
 
 def test_the_words_stand_for_the_subject_and_for_the_rest():
     photo, truth = drawn()
-    assert AUTOMATIC == ("foreground", "background")
-    before, behind = (automatic_mask(name, photo) for name in AUTOMATIC)
+    assert AUTOMATIC_MASKS == ("foreground", "background")
+    before, behind = (automatic_mask(name, photo) for name in AUTOMATIC_MASKS)
     assert overlap(before, truth) > 0.9
     np.testing.assert_allclose(before + behind, 1, atol=1e-6)
     with pytest.raises(InputError, match="'sky'; those that impasto finds itself are foreground, background"):
@@ -114,7 +116,7 @@ def test_the_words_stand_for_the_subject_and_for_the_rest():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (60, 80), (3, 500)])
 @pytest.mark.parametrize("value", [0.0, 0.37, 1.0])
-def test_a_photo_of_one_colour_has_no_subject(size, value):
+def test_a_photo_of_one_color_has_no_subject(size, value):
     with pytest.raises(InputError, match="no subject stands out"):
         subject_mask(np.full((*size, 3), value, dtype=np.float32))
 
@@ -146,3 +148,79 @@ def test_without_opencv_the_package_to_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match=r"^[^\n]*pip install 'impasto\[masks\]'$"):
         subject_mask(drawn()[0])
+
+
+# The map of foreground
+
+
+def scene(height: int, width: int, box: tuple[int, int, int, int], color=(0.8, 0.2, 0.1)) -> np.ndarray:
+    """Draw a rectangle (top, bottom, left, right) on a ground of gray-blue clouds."""
+    y, x = np.mgrid[:height, :width]
+    clouds = 0.05 * np.sin(x / 9 + np.cos(y / 13))
+    photo = np.stack([0.45 + clouds, 0.5 + clouds, 0.6 + clouds], axis=2)
+    photo[box[0] : box[1], box[2] : box[3]] = color
+    return photo.astype(np.float32)
+
+
+def test_the_shortest_ways_are_those_of_scipy():
+    chance = np.random.default_rng(3)
+    lengths = np.where(chance.random((40, 40)) < 0.15, chance.random((40, 40)), np.inf)
+    lengths = np.minimum(lengths, lengths.T)
+    np.testing.assert_allclose(shortest_paths(lengths), shortest_path(np.where(np.isinf(lengths), 0, lengths)))
+
+
+def test_patches_do_not_cross_a_strong_edge_and_are_about_as_many_as_asked_for():
+    lab = np.zeros((160, 120, 3), dtype=np.float32)
+    lab[:, 47:, 0] = 90
+    labels = segment(lab)
+    left, right = set(labels[:, :47].ravel()), set(labels[:, 47:].ravel())
+    assert not left & right
+    assert 300 < len(left | right) < 500
+
+
+def test_patches_know_their_color_their_place_their_border_and_their_neighbors():
+    labels = np.repeat(np.repeat(np.arange(9).reshape(3, 3), 4, axis=0), 4, axis=1)
+    features = np.repeat((labels * 2.0)[..., None], 4, axis=2)
+    patches = describe(labels, features)
+    np.testing.assert_allclose(patches.features[:, 0], np.arange(9) * 2)
+    np.testing.assert_allclose(patches.centers[0], [-1 / 3, -1 / 3])
+    np.testing.assert_allclose(patches.centers[4], [0, 0], atol=1e-12)
+    assert patches.border[4] == 0
+    assert patches.border[7] < patches.border[1] == 1
+    assert np.flatnonzero(patches.neighbors[4]).tolist() == [1, 3, 5, 7]
+
+
+def test_a_thing_in_the_middle_is_foreground_and_the_ground_is_not():
+    found = foreground_probability(scene(120, 160, (40, 80, 60, 100)))
+    assert found.shape == (MAP_SIZE * 3 // 4, MAP_SIZE)
+    assert found[45:75, 65:95].min() > 0.8
+    assert found[:30].max() < 0.2
+    assert found[:, :40].max() < 0.2
+
+
+def test_a_thing_that_the_bottom_cuts_off_is_foreground():
+    found = foreground_probability(scene(120, 160, (30, 120, 55, 105)))
+    assert found[50:115, 65:95].min() > 0.5
+    assert found[:20].max() < 0.2
+
+
+def test_nothing_of_a_meadow_under_the_sky_is_surely_foreground():
+    found = foreground_probability(scene(120, 160, (50, 120, 0, 160), color=(0.2, 0.5, 0.1)))
+    assert found.max() < 0.5
+
+
+def test_a_single_edge_is_no_texture_and_a_pattern_is():
+    lightness = np.zeros((80, 80), dtype=np.float32)
+    lightness[:, 60:] = 10
+    lightness[:, :30] = 10 * np.random.default_rng(1).random((80, 30))
+    found = texture(lightness)
+    assert found[10:70, 5:20].mean() > 1.5 * found[10:70, 45:75].max()
+
+
+@pytest.mark.parametrize("size", [(60, 80), (240, 320), (480, 640)])
+def test_the_map_is_the_same_at_every_size_of_the_photo(size):
+    boxed = np.kron(scene(60, 80, (20, 40, 30, 50))[:, :, 0], np.ones((8, 8)))
+    large = np.stack([boxed, 0.6 - boxed / 2, boxed], axis=2).astype(np.float32)
+    small = large.reshape(size[0], 480 // size[0], size[1], 640 // size[1], 3).mean(axis=(1, 3))
+    apart = np.abs(foreground_probability(small) - foreground_probability(large))
+    assert apart.mean() < 0.03

@@ -19,7 +19,7 @@ def test_pictures_lie_in_their_cells_with_gaps_between():
     assert sheet[:4].min() == sheet[36:40].min() == sheet[:, :4].min() == 1
 
 
-def test_a_tall_picture_is_centred_and_a_wide_row_is_no_higher_than_its_pictures():
+def test_a_tall_picture_is_centered_and_a_wide_row_is_no_higher_than_its_pictures():
     wide, tall = _plain(10, 40, 0, 0, 0), _plain(40, 10, 0, 0, 0)
     beside = contact_sheet([[wide, tall]], cell=40, gap=0)
     assert np.flatnonzero(beside[:, :40].max(axis=(1, 2)) == 0).tolist() == list(range(15, 25))

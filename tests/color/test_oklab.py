@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.control.lightness import in_gamut, lightness_only, match_lightness, take_chroma, to_oklab, to_srgb
+from impasto.color.oklab import clip_chroma, lightness_only, match_lightness, take_chroma, to_oklab, to_srgb
 
 
 def random_picture(seed: int, size: int = 16) -> np.ndarray:
@@ -22,7 +22,7 @@ def random_picture(seed: int, size: int = 16) -> np.ndarray:
         ((0, 0, 1), (0.45201, -0.03246, -0.31153)),
     ],
 )
-def test_colours_lie_where_the_published_figures_put_them(color, expected):
+def test_colors_lie_where_the_published_figures_put_them(color, expected):
     np.testing.assert_allclose(to_oklab(np.array(color, dtype=np.float64)), expected, atol=2e-5)
 
 
@@ -31,7 +31,7 @@ def test_colours_lie_where_the_published_figures_put_them(color, expected):
 def test_there_and_back_is_the_same(seed):
     picture = random_picture(seed)
     np.testing.assert_allclose(to_srgb(to_oklab(picture)), picture, atol=1e-6)
-    np.testing.assert_allclose(in_gamut(to_oklab(picture)), picture, atol=1e-5)
+    np.testing.assert_allclose(clip_chroma(to_oklab(picture)), picture, atol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -46,14 +46,14 @@ def test_a_picture_with_anothers_chroma_keeps_its_lightness_and_stays_a_picture(
 
 def test_what_cannot_be_shown_loses_chroma_and_keeps_its_hue():
     lab = np.array([[0.9, 0.3, 0.1], [0.2, -0.2, 0.25], [0.5, 0.0, 0.0]])
-    found = to_oklab(in_gamut(lab))
+    found = to_oklab(clip_chroma(lab))
     np.testing.assert_allclose(found[:, 0], lab[:, 0], atol=1e-3)
     chroma, wanted = np.hypot(found[:, 1], found[:, 2]), np.hypot(lab[:, 1], lab[:, 2])
     assert (chroma[:2] < wanted[:2]).all()
     hue = np.arctan2(found[:2, 2], found[:2, 1])
     np.testing.assert_allclose(hue, np.arctan2(lab[:2, 2], lab[:2, 1]), atol=1e-2)
     # As much is left as can be shown: one channel is at its end.
-    ends = np.minimum(in_gamut(lab)[:2].min(axis=1), 1 - in_gamut(lab)[:2].max(axis=1))
+    ends = np.minimum(clip_chroma(lab)[:2].min(axis=1), 1 - clip_chroma(lab)[:2].max(axis=1))
     assert (ends < 2e-3).all()
 
 
@@ -63,11 +63,11 @@ def test_the_chroma_is_the_photos_where_it_can_be_shown():
     np.testing.assert_allclose(to_oklab(take_chroma(painted, photo))[..., 1:], to_oklab(photo)[..., 1:], atol=1e-4)
 
 
-def test_lightness_only_is_grey_and_as_light():
+def test_lightness_only_is_gray_and_as_light():
     picture = random_picture(5)
-    grey = lightness_only(picture)
-    assert np.ptp(grey, axis=2).max() < 1e-4
-    np.testing.assert_allclose(to_oklab(grey)[..., 0], to_oklab(picture)[..., 0], atol=1e-3)
+    gray = lightness_only(picture)
+    assert np.ptp(gray, axis=2).max() < 1e-4
+    np.testing.assert_allclose(to_oklab(gray)[..., 0], to_oklab(picture)[..., 0], atol=1e-3)
 
 
 def test_a_style_gets_mean_and_deviation_of_the_photos_lightness():
@@ -77,7 +77,7 @@ def test_a_style_gets_mean_and_deviation_of_the_photos_lightness():
     assert light.std() == pytest.approx(own.std(), rel=1e-2)
 
 
-def test_pictures_of_one_colour_stay_finite():
+def test_pictures_of_one_color_stay_finite():
     flat = np.full((4, 4, 3), 0.3, dtype=np.float32)
     for one, other in ((flat, random_picture(1, 4)), (random_picture(1, 4), flat), (flat, flat), (flat * 0, flat)):
         for picture in (match_lightness(one, other), take_chroma(one, other)):

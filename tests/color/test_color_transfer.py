@@ -1,4 +1,4 @@
-"""Colour matching against the definition: mean and covariance are the style's."""
+"""Color matching against the definition: mean and covariance are the style's."""
 
 from typing import get_args
 
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.control import Colors, colors_of, mixed_colors, recolor
+from impasto.color import Colors, colors_of, mixed_colors, recolor
 from impasto.recipe import ColorMap
 
 
 def soft_picture(seed: int, size: int = 24) -> np.ndarray:
-    """Colours well inside the range, so that nothing is clipped."""
+    """Colors well inside the range, so that nothing is clipped."""
     generator = np.random.default_rng(seed)
     axes, _ = np.linalg.qr(generator.normal(size=(3, 3)))
     mixing = np.diag(generator.uniform(0.02, 0.05, size=3)) @ axes
@@ -31,7 +31,7 @@ def test_the_recolored_photo_has_the_mean_and_covariance_of_the_style(how, seed)
 
 
 @pytest.mark.parametrize("how", get_args(ColorMap))
-def test_a_photo_in_its_own_colours_stays_as_it_is(how):
+def test_a_photo_in_its_own_colors_stays_as_it_is(how):
     photo = soft_picture(3)
     np.testing.assert_allclose(recolor(photo, photo, how), photo, atol=1e-4)
 
@@ -49,16 +49,16 @@ def test_every_channel_of_a_histogram_match_has_the_styles_distribution(seed):
         assert (np.diff(painted[..., channel].ravel()[order]) >= 0).all()
 
 
-def test_equal_colours_stay_equal():
+def test_equal_colors_stay_equal():
     photo = np.repeat(np.array([[[0.2, 0.4, 0.6]], [[0.7, 0.1, 0.3]]], dtype=np.float32), 5, axis=1)
     painted = recolor(photo, soft_picture(1), "histogram")
     assert (painted == painted[:, :1]).all()
 
 
 def test_black_and_white_photos_and_styles_stay_finite_and_in_the_gamut():
-    grey = np.repeat(soft_picture(1)[..., :1], 3, axis=2)
+    gray = np.repeat(soft_picture(1)[..., :1], 3, axis=2)
     flat = np.full((8, 8, 3), 0.25, dtype=np.float32)
-    for photo, style in ((grey, soft_picture(2)), (soft_picture(2), grey), (flat, grey), (grey, flat), (flat, flat)):
+    for photo, style in ((gray, soft_picture(2)), (soft_picture(2), gray), (flat, gray), (gray, flat), (flat, flat)):
         for how in get_args(ColorMap):
             painted = recolor(photo, style, how)
             assert np.isfinite(painted).all()
@@ -66,7 +66,7 @@ def test_black_and_white_photos_and_styles_stay_finite_and_in_the_gamut():
             assert painted.max() <= 1
 
 
-def test_the_map_is_the_one_that_moves_colours_least():
+def test_the_map_is_the_one_that_moves_colors_least():
     # Between two Gaussians the optimal linear map is symmetric and positive definite.
     photo, style = soft_picture(5, 64), soft_picture(6, 64)
     before, after = photo.reshape(-1, 3).astype(float), recolor(photo, style).reshape(-1, 3).astype(float)
@@ -76,7 +76,7 @@ def test_the_map_is_the_one_that_moves_colours_least():
 
 
 @pytest.mark.parametrize("how", get_args(ColorMap))
-def test_a_weight_of_2_counts_as_a_colour_that_is_there_twice(how):
+def test_a_weight_of_2_counts_as_a_color_that_is_there_twice(how):
     photo, style = soft_picture(1, 12), soft_picture(2, 10)
     weights = np.random.default_rng(4).integers(0, 4, size=100).astype(np.float32)
     weighted = Colors(style.reshape(-1, 3), weights)
@@ -143,7 +143,7 @@ def test_one_picture_alone_is_mixed_with_nothing():
 
 
 @pytest.mark.parametrize("how", get_args(ColorMap))
-def test_a_part_of_one_pixel_or_of_one_colour_stays_finite(how):
+def test_a_part_of_one_pixel_or_of_one_color_stays_finite(how):
     photo, style = soft_picture(1, 8), soft_picture(2, 8)
     one = np.zeros((8, 8), dtype=np.float32)
     one[3, 4] = 0.01
