@@ -23,7 +23,7 @@ def gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
 
 
 class _Gram(torch.autograd.Function):
-    """F F^T with the gradient (D + D^T) F: one product over the positions, where automatic differentiation makes two."""
+    """F F^T with the gradient (D + D^T) F: one product over the positions where automatic differentiation makes two."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
