@@ -72,7 +72,7 @@ class GramLoss(StyleLoss):
         """Return the mean of f f^T."""
         if weights is not None and not isinstance(maps, Moments):
             (maps,) = regional_moments(maps, [weights])
-        count = maps.weight if isinstance(maps, Moments) else maps.shape[2] * maps.shape[3]
+        count = maps.weight if isinstance(maps, Moments) else float(maps.shape[2] * maps.shape[3])
         return Mean(count, mean_gram(maps))
 
     def measure_regions(self, maps: Float[Tensor, "1 c h w"], regions: Any) -> list[Mean]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from impasto.backbones import full_precision
 from impasto.losses.regions import PositionWeights, normalized
 
 
+@runtime_checkable
 class Statistic(Protocol):
     """A statistic of features at some positions.
 
@@ -24,11 +25,11 @@ class Statistic(Protocol):
         """Number of positions, or sum of their weights."""
         ...
 
-    def __add__(self, other: Self, /) -> Self:
+    def __add__(self, other: Any, /) -> Any:
         """Return the statistic of the positions of both."""
         ...
 
-    def scaled(self, weight: float) -> Self:
+    def scaled(self, weight: float) -> Any:
         """Return the same statistic with another weight."""
         ...
 
@@ -45,7 +46,7 @@ class Mean:
         """Return the mean of a map over its positions, in fp32 or better."""
         columns = full_precision(maps).flatten(2)[0]
         if weights is None:
-            return cls(columns.shape[1], columns.mean(dim=1))
+            return cls(float(columns.shape[1]), columns.mean(dim=1))
         return cls(weights.count, columns @ weights.weights.to(columns))
 
     def __add__(self, other: "Mean") -> "Mean":
@@ -68,7 +69,7 @@ class Positions:
     @property
     def weight(self) -> float:
         """Number of positions, or sum of their weights."""
-        return self.count if self.weights is None else float(self.weights.sum())
+        return float(self.count) if self.weights is None else float(self.weights.sum())
 
     @property
     def shares(self) -> Float[Tensor, "n"]:
