@@ -1,4 +1,4 @@
-"""Numbers on their way from the device to the host, read without making the device wait."""
+"""Scalars copied from the device to the host without making the device wait."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ _LAG = 4
 """Steps after which a GPU's numbers are read; by then they have long arrived."""
 
 
-class Ledger:
-    """Takes a few numbers after each step and gives them back in order, at once on a processor, later on a GPU.
+class AsyncScalars:
+    """Takes a few numbers after each step and returns them in order: at once on a CPU, some steps later on a GPU.
 
-    The lag is a fixed number of steps, never a matter of timing, so that decisions taken on the numbers repeat.
+    The lag is a fixed number of steps, never a matter of timing, so that decisions based on the numbers are repeatable.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -33,7 +33,7 @@ class Ledger:
         self._pending.append((step, copy, arrived))
 
     def take(self, *, everything: bool = False) -> Iterator[tuple[int, list[float]]]:
-        """Yield (step, numbers) of what is due, or of all that was put."""
+        """Yield (step, numbers) of the steps that are due, or of all."""
         while len(self._pending) > (0 if everything else self._lag):
             step, numbers, arrived = self._pending.popleft()
             if arrived is not None:

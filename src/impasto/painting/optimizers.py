@@ -1,7 +1,7 @@
-"""Optimisers as ask and tell: `ask()` says where to look next, `tell()` takes the loss and gradient found there.
+"""Optimizers as ask and tell: `ask()` says where to look next, `tell()` takes the loss and gradient found there.
 
 One evaluation is one step. The picture is always the last accepted point, whose loss is known exactly. Nothing here
-looks at a number on the host, so that a GPU is never waited for; what depends on a value is chosen by `torch.where`.
+reads a number on the host, so that a GPU is never waited for; what depends on a value is chosen by `torch.where`.
 """
 
 from typing import Protocol, runtime_checkable
@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from impasto.recipe import Recipe
+from impasto.recipe import OptimizerSettings, Precision
 
 
 @runtime_checkable
-class Optimiser(Protocol):
-    """What the engine needs of an optimiser."""
+class Optimizer(Protocol):
+    """What the engine needs of an optimizer."""
 
     accepted: Float[Tensor, "*shape"]
     """The last accepted point."""
@@ -28,7 +28,7 @@ class Optimiser(Protocol):
         ...
 
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
-        """Take what was found at the point last asked for; return whether it was accepted."""
+        """Take loss and gradient at the point last asked for; return whether it was accepted."""
         ...
 
     def restart(self) -> None:
@@ -40,7 +40,7 @@ class Optimiser(Protocol):
         ...
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         ...
 
 
@@ -54,7 +54,7 @@ class _Stateful:
         return {name: getattr(self, name) for name in self._STATE}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take the tensors back, on the device where they are now."""
+        """Restore the tensors, on the current device."""
         for name in self._STATE:
             like: Tensor = getattr(self, name)
             setattr(self, name, state[name].to(like.device, like.dtype))
@@ -121,8 +121,8 @@ class GuardedLBFGS(_Stateful):
     _rho: Float[Tensor, "history"]
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Take the tensors back; pairs that were kept in another number format are rounded to this one."""
-        # Of a run that was begun before the lowest loss was kept, the last few are known.
+        """Restore the tensors; pairs that were kept in another number format are rounded to this one."""
+        # Checkpoints of older versions lack the lowest loss but have the last few.
         super().load_state({"_lowest": state["_losses"].min()} | state)
         if state["_steps"].dtype != self._steps.dtype:
             curvatures = (self._steps.to(self._rho.dtype) * self._changes.to(self._rho.dtype)).sum(dim=1)
@@ -133,7 +133,7 @@ class GuardedLBFGS(_Stateful):
     _FIRST_STEP = 2.0
     """Root mean square of the first step, in units of the canvas; nothing is known of the curvature yet."""
     _LEAST_CURVATURE = 1e-3
-    """Least cosine between step and change of gradient that counts as curvature; half precision's noise is below."""
+    """Least cosine between step and change of gradient that counts as curvature; the noise of half precision is below."""
 
     def __init__(
         self,
@@ -199,8 +199,8 @@ class GuardedLBFGS(_Stateful):
         return accept
 
     def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
-        """Put the last step and its change of gradient into the history, or an inert pair if it teaches nothing."""
-        # What the history keeps is what the curvature is taken of, however short its number format.
+        """Put the last step and its change of gradient into the history, or an inert pair if its curvature is unusable."""
+        # The curvature is that of the rounded vectors that the history keeps.
         step = self._rounded(self._trial - self.accepted)
         change = self._rounded(gradient - self._gradient)
         curvature = step @ change
@@ -219,7 +219,8 @@ class GuardedLBFGS(_Stateful):
         """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
         gradient = self._gradient.flatten()
         newest = int(self._count) - 1
-        order = [(newest - i) % len(self._rho) for i in range(min(len(self._rho), int(self._count)))]
+        # Slots not yet filled hold inert pairs: every step does the same operations, whatever the history has.
+        order = [(newest - i) % len(self._rho) for i in range(len(self._rho))]
         q = gradient.clone()
         alphas = []
         for i in order:
@@ -240,13 +241,14 @@ def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
     return x.square().mean().sqrt().clamp(min=1e-30)
 
 
-def make_optimiser(recipe: Recipe, start: Float[Tensor, "*shape"]) -> Optimiser:
-    """Return the recipe's optimiser, to begin at `start` (coordinates of a canvas)."""
-    if recipe.optimizer.name == "adam":
-        return Adam(start, learning_rate=recipe.learning_rate)
-    if recipe.precision != "bf16":
-        return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step)
-    # Gradients that come through a network in bf16 have no more digits than that; the history takes half the memory.
-    return GuardedLBFGS(
-        start, history=recipe.history, max_step=recipe.max_step, history_dtype=torch.bfloat16, noise=1e-3
-    )
+def make_optimizer(
+    settings: OptimizerSettings, start: Float[Tensor, "*shape"], *, precision: Precision
+) -> Optimizer:
+    """Return the optimizer of these settings, to begin at `start` (coordinates of a canvas)."""
+    if settings.name == "adam":
+        return Adam(start, learning_rate=settings.learning_rate)
+    history, max_step = settings.history, settings.max_step
+    if precision != "bf16":
+        return GuardedLBFGS(start, history=history, max_step=max_step)
+    # Gradients from a network in bf16 have no more digits than that; the history takes half the memory.
+    return GuardedLBFGS(start, history=history, max_step=max_step, history_dtype=torch.bfloat16, noise=1e-3)
