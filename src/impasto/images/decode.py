@@ -103,17 +103,10 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
 
 
 def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
-    """Return width and height from the header of a picture file, without decoding it.
-
-    Args:
-        data: The whole file.
-        name: What error messages call it.
-
-    Returns:
-        None for HEIC, whose header libvips cannot read, and for what is not a picture.
+    """Return width and height from the header of a file; None for HEIC and for what is not a picture.
 
     Raises:
-        InputError: The file is damaged.
+        InputError: The file, which the message calls `name`, is damaged.
     """
     if sniff(data[:HEAD_LENGTH]) in (None, "heic"):
         return None

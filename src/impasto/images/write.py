@@ -100,13 +100,7 @@ def encode_picture(
 
 
 def write_picture(path: Path, pixels: Values, **options: Any) -> None:
-    """Encode a picture by the extension of `path` and write it atomically.
-
-    Args:
-        path: The file; see `atomic_write`.
-        pixels: RGB or gray; see `encode_picture`.
-        options: Keyword arguments of `encode_picture`.
-    """
+    """Encode a picture by the extension of `path` (see `encode_picture`) and write it atomically."""
     output_format(path)
     atomic_write(path, encode_picture(pixels, path.suffix, **options))
 
