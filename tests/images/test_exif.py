@@ -104,9 +104,9 @@ def test_the_thumbnail_is_removed():
     assert exif.get_ifd(ExifTags.IFD.IFD1)[0x0202] == 9
     cleaned = clean_exif(bytes(block))
     assert b"THUMBNAIL" not in cleaned
-    anew = Image.Exif()
-    anew.load(cleaned)
-    assert not anew.get_ifd(ExifTags.IFD.IFD1)
+    again = Image.Exif()
+    again.load(cleaned)
+    assert not again.get_ifd(ExifTags.IFD.IFD1)
 
 
 def test_maker_notes_too_long_for_a_jpeg_are_removed():

@@ -194,7 +194,7 @@ def test_a_float_tiff_with_nan_or_infinity_is_refused(bad):
 
 def test_a_tiff_of_thousands_of_channels_or_of_signed_numbers_is_refused():
     assert "2000 x uchar" in refusal(tiff(np.zeros((4, 5, 2000), np.uint8)))
-    assert "cannot take for colors" in refusal(tiff(np.zeros((4, 5), np.int16)))
+    assert "cannot interpret as colors" in refusal(tiff(np.zeros((4, 5), np.int16)))
 
 
 # Arrays and PIL images
