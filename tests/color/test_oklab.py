@@ -94,11 +94,6 @@ def test_the_share_of_the_chroma_may_differ_by_position():
         np.testing.assert_allclose(found[share == np.float32(value)], everywhere[share == np.float32(value)], atol=1e-5)
 
 
-def test_a_photo_that_takes_its_own_chroma_stays_as_it_is():
-    photo = random_picture(3)
-    np.testing.assert_allclose(take_chroma(photo, photo, np.ones((16, 16), dtype=np.float32)), photo, atol=1e-5)
-
-
 def test_lightness_is_matched_between_the_masked_parts():
     style, photo = random_picture(1), (0.4 + 0.2 * random_picture(2)).astype(np.float32)
     where, mask = np.zeros((16, 16), dtype=np.float32), np.zeros((16, 16), dtype=np.float32)

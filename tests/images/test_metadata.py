@@ -111,14 +111,6 @@ def test_metadata_rewritten_by_another_program_is_found():
     assert unpack_metadata(element.encode() + b"\0") == {"seed": 1}
 
 
-def test_a_missing_file_and_a_text_are_errors(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        read_metadata(tmp_path / "a.png")
-    (tmp_path / "a.png").write_text("hello")
-    with pytest.raises(InputError, match="not a picture"):
-        read_metadata(tmp_path / "a.png")
-
-
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -175,7 +175,9 @@ def _read_pixels(image: pyvips.Image, name: str) -> tuple[Float[np.ndarray, "h w
     bands = _COLOR_BANDS.get(image.interpretation, 3)
     known = image.format in _LARGEST or image.format in _FLOATS or image.interpretation in _CIE_SPACES
     if not known or not bands <= image.bands <= _MOST_BANDS:
-        raise InputError(f"{name} holds {image.bands} x {image.format} a pixel, which impasto cannot interpret as colors")
+        raise InputError(
+            f"{name} holds {image.bands} x {image.format} a pixel, which impasto cannot interpret as colors"
+        )
     colors = image.extract_band(0, n=bands)
     if image.interpretation in _CIE_SPACES:
         return _fractions(colors.colourspace("rgb16"), name), None
