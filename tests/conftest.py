@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,9 @@ import torch
 import impasto.backbones.weights as weights_module
 from impasto.backbones import Extractor, Weights, load_weights
 from impasto.backbones.vgg import LAYERS
+
+hypothesis.settings.register_profile("impasto", deadline=None)
+hypothesis.settings.load_profile("impasto")
 
 LONGEST = (
     "tests/studio/test_page",
