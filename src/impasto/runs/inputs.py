@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from impasto.errors import InputError, reason_of
-from impasto.images import Picture, atomic_write, read_picture, sniff
+from impasto.images import DecodedImage, atomic_write, read_picture, sniff
 
 INPUTS_FOLDER: Final = "inputs"
 
-P = DefaultTypeVar("P", default=Picture)
+P = DefaultTypeVar("P", default=DecodedImage)
 _Q = TypeVar("_Q")
 
 
@@ -41,7 +41,7 @@ class Inputs(Generic[P]):
     Attributes:
         content: The photo.
         styles: The style images.
-        init: Picture that the canvas starts from, if it is a file.
+        init: DecodedImage that the canvas starts from, if it is a file.
         style_masks: One mask (or None) for each style image, or empty.
         regions: The pictures of each region.
     """
@@ -97,7 +97,7 @@ def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
     """Copy the files' bytes into the folder and return where they are; raises OSError or InputError."""
     (folder / INPUTS_FOLDER).mkdir(exist_ok=True)
 
-    def copy(picture: Picture, stem: str) -> KeptInput:
+    def copy(picture: DecodedImage, stem: str) -> KeptInput:
         # An extension lets other programs open the copy.
         file = f"{INPUTS_FOLDER}/{stem}.{sniff(picture.encoded) or 'image'}"
         atomic_write(folder / file, picture.encoded)
@@ -109,7 +109,7 @@ def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
 def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Inputs:
     """Read the copies; raises InputError if one is missing or has changed."""
 
-    def read(item: KeptInput, _: str) -> Picture:
+    def read(item: KeptInput, _: str) -> DecodedImage:
         path = folder / item.file
         try:
             with path.open("rb") as file:
