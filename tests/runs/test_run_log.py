@@ -2,11 +2,12 @@ import errno
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,8 +23,8 @@ from impasto.events import (
     Notice,
     ResultSaved,
     Resumed,
-    SnapshotSaved,
     Step,
+    StopReason,
 )
 from impasto.runs import LogEntry, Progress, RunLog
 from impasto.runs import log as module
@@ -31,32 +32,17 @@ from impasto.runs.log import EventLog
 
 COUNTS = st.integers(0, 10**7)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    int: COUNTS,
+    float: FINITE,
+    str: st.text(),
+    bool: st.booleans(),
+    StopReason: st.sampled_from(get_args(StopReason)),
+    Mapping[str, float]: st.dictionaries(st.text(), FINITE, max_size=3),
+    dict[str, Any]: st.dictionaries(st.text(), st.none() | FINITE | st.lists(COUNTS), max_size=3),
+}
 EVENTS = st.one_of(
-    st.builds(LevelStarted, level=COUNTS, levels=COUNTS, width=COUNTS, height=COUNTS, step=COUNTS, steps=COUNTS),
-    st.builds(
-        Step,
-        step=COUNTS,
-        steps=COUNTS,
-        level=COUNTS,
-        loss=FINITE,
-        terms=st.dictionaries(st.text(), FINITE, max_size=3),
-        seconds=FINITE,
-        improved=st.booleans(),
-    ),
-    st.builds(
-        Finished,
-        step=COUNTS,
-        loss=FINITE,
-        saved_loss=FINITE,
-        seconds=FINITE,
-        reason=st.sampled_from(["steps", "plateau", "stopped"]),
-    ),
-    st.builds(Notice, step=COUNTS, text=st.text()),
-    st.builds(SnapshotSaved, step=COUNTS, file=st.text()),
-    st.builds(Changed, step=COUNTS, changes=st.dictionaries(st.text(), st.none() | FINITE | st.lists(COUNTS))),
-    st.builds(Resumed, step=COUNTS),
-    st.builds(ResultSaved, file=st.text(), reason=st.just("steps")),
-    st.builds(Failed, message=st.text()),
+    *(st.builds(kind, **{field.name: VALUES[field.type] for field in fields(kind)}) for kind in get_args(LoggedEvent))
 )
 LINE = '{"type": "Notice", "time": "2026-01-02T03:04:05.678+00:00", "step": 7, "text": "x"}'
 
