@@ -139,6 +139,7 @@ def test_the_status_follows_the_run_from_beginning_to_end(run: RunFolder) -> Non
         paint(run, 3, 6)
         run.record(finished(6))
         run.finish(png(), "stopped")
+        assert run.status == "running", "until its process releases the lock"
     assert run.status == "interrupted"
     with run:
         run.rewind(6)
