@@ -55,16 +55,17 @@ def paint(run: RunFolder, first: int, last: int, snapshots: tuple[int, ...] = ()
 
 
 @pytest.mark.parametrize(("number", "name"), [(100, "000100.png"), (10_000_000, "10000000.png")])
-def test_a_snapshot_is_saved_as_an_8_bit_png_with_the_metadata(run: RunFolder, number: int, name: str) -> None:
+def test_pictures_are_saved_as_8_bit_png_with_the_metadata(run: RunFolder, number: int, name: str) -> None:
     with run:
         run.record(Snapshot(step=number, image=IMAGE), {"seed": 7})
-    path = run.path / "snapshots" / name
-    assert path == run.snapshot_path(number)
-    with PIL.Image.open(path) as image:
-        assert image.mode == "RGB"
-        assert np.array_equal(np.asarray(image), IMAGE)
-    assert read_metadata(path) == {"seed": 7}
+        run.save_latest(IMAGE, {"seed": 7})
     assert run.read_log().of(SnapshotSaved) == [SnapshotSaved(step=number, file=f"snapshots/{name}")]
+    assert run.snapshot_path(number) == run.path / "snapshots" / name
+    for path in (run.snapshot_path(number), run.path / "latest.png"):
+        with PIL.Image.open(path) as image:
+            assert image.mode == "RGB"
+            assert np.array_equal(np.asarray(image), IMAGE)
+        assert read_metadata(path) == {"seed": 7}
 
 
 def test_rewinding_drops_later_events_and_snapshots_and_keeps_the_rest(run: RunFolder) -> None:
@@ -153,15 +154,6 @@ def test_the_status_follows_the_run_from_beginning_to_end(run: RunFolder) -> Non
     assert RunFolder.open(run.path).status == "finished"
     log = run.read_log()
     assert (len(log.of(Finished)), len(log.of(ResultSaved)), len(log.of(Failed))) == (1, 1, 0)
-
-
-def test_the_latest_picture_is_saved_with_its_metadata(run: RunFolder) -> None:
-    with run:
-        path = run.save_latest(IMAGE, {"step": 3})
-    assert path.name == "latest.png"
-    with PIL.Image.open(path) as image:
-        assert np.array_equal(np.asarray(image), IMAGE)
-    assert read_metadata(path) == {"step": 3}
 
 
 def test_writing_locks_the_folder_and_a_second_writer_is_refused(run: RunFolder) -> None:

@@ -109,12 +109,10 @@ def test_numbers_that_json_does_not_have_are_written_as_null_and_read_as_nan(pat
     assert math.isnan(read.terms["style"])
 
 
-def test_a_missing_log_has_no_entries(path: Path) -> None:
-    assert EventLog(path).read() == RunLog()
-
-
 def test_the_file_is_parsed_again_only_after_it_has_changed(path: Path) -> None:
-    log = written(path, step(1))
+    log = EventLog(path)
+    assert log.read().progress == Progress()
+    written(path, step(1))
     first = log.read()
     assert log.read() is first
     written(path, step(2))
@@ -230,10 +228,6 @@ STOPPED = ResultSaved(file="result.png", reason="stopped")
 FAILED = Failed(message="no")
 
 
-def test_an_empty_log_is_no_progress() -> None:
-    assert RunLog().progress == Progress()
-
-
 def test_progress_is_that_of_the_last_step() -> None:
     expected = Progress(step=2, level=1, loss=5.0, seconds=4.0, size=(64, 48))
     assert run_log(LEVEL, step(1, 3.0), step(2, 4.0)).progress == expected
@@ -245,11 +239,9 @@ def test_seconds_add_up_over_resumptions() -> None:
 
 
 def test_later_changes_count() -> None:
-    first, second = ({"strength": 3, "threads": 1}, {"threads": None})
-    assert run_log(Changed(step=1, changes=first), Changed(step=2, changes=second)).changes == {
-        "strength": 3,
-        "threads": None,
-    }
+    changes = ({"strength": 3, "threads": 1}, {"threads": None})
+    log = run_log(*(Changed(step=1, changes=some) for some in changes))
+    assert log.changes == {"strength": 3, "threads": None}
 
 
 @pytest.mark.parametrize(
