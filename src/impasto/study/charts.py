@@ -11,7 +11,8 @@ from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from impasto.study.findings import COLUMNS, Findings, LossCurve
+from impasto.events import Step
+from impasto.study.findings import COLUMNS, Findings
 
 _TEXT: Final = "0.25"
 _MAX_POINTS: Final = 400
@@ -20,20 +21,20 @@ _MAX_LABELS: Final = 12
 """With more pictures or rows, their labels in a plot would overlap."""
 
 
-def loss_chart(curve: LossCurve, title: str) -> str:
+def loss_chart(steps: Sequence[Step], title: str) -> str:
     """Return a plot of the loss and its terms against the steps as SVG; both axes are logarithmic."""
     figure, axes = _new_figure(title)
-    chosen = _log_spaced(len(curve.steps))
-    for name, values in {"total": curve.losses, **curve.terms}.items():
-        losses = np.asarray(values, dtype=float)[chosen]
+    chosen = _log_spaced(steps)
+    for name in ("total", *(steps[0].terms if steps else ())):
+        losses = np.array([step.loss if name == "total" else step.terms[name] for step in chosen])
         if np.nanmax(losses, initial=0.0) > 0:
             positive = np.where(losses > 0, losses, np.nan)
-            axes.plot(np.asarray(curve.steps)[chosen], positive, label=name, linewidth=2 if name == "total" else 1.2)
+            axes.plot([step.step for step in chosen], positive, label=name, linewidth=2 if name == "total" else 1.2)
     if not axes.lines:
         axes.text(0.5, 0.5, "no loss above 0", transform=axes.transAxes, ha="center", color=_TEXT)
         return _to_svg(figure)
     axes.set_yscale("log")
-    _scale_steps(axes, curve.steps)
+    _scale_steps(axes, [step.step for step in steps])
     axes.legend(frameon=False, fontsize=8)
     return _to_svg(figure)
 
@@ -119,8 +120,7 @@ def _to_svg(figure: Figure) -> str:
     return text.getvalue()
 
 
-def _log_spaced(count: int) -> Any:
-    """Return indices spaced evenly on a logarithmic axis, so that 100,000 points are drawn as fast as 400."""
-    if not count:
-        return np.zeros(0, int)
-    return np.unique(np.geomspace(1, count, _MAX_POINTS).round().astype(int)) - 1
+def _log_spaced(steps: Sequence[Step]) -> list[Step]:
+    """Return steps spaced evenly on a logarithmic axis, so that 100,000 steps are drawn as fast as 400."""
+    indices = np.geomspace(1, len(steps), _MAX_POINTS).round().astype(int) - 1 if steps else ()
+    return [steps[index] for index in dict.fromkeys(indices)]

@@ -1,7 +1,8 @@
 """Evaluation of a study's runs: their pictures with the figures of each, and the loss of every step."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -10,12 +11,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from impasto.errors import InputError
+from impasto.events import Failed, Step
 from impasto.images import quantize, read_picture
-from impasto.recipe import resolve
+from impasto.recipe import Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.score import Judge
 from impasto.study import measures
-from impasto.study.plan import Cell, Plan, Row
+from impasto.study.plan import Cell, Plan, Row, Stated
 
 COLUMNS: Final[dict[str, str]] = {
     "loss": "the objective after this step",
@@ -63,17 +65,6 @@ class EvaluatedPicture:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LossCurve:
-    """The loss of every step of one run, with its weighted terms by name."""
-
-    steps: Sequence[int]
-    losses: Sequence[float]
-    terms: Mapping[str, Sequence[float]]
-    accepted: Sequence[bool]
-    levels: Sequence[int]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class ImageStrip:
     """Heat maps by their captions, drawn side by side on one scale of colors below a heading and an explanation."""
 
@@ -81,14 +72,19 @@ class ImageStrip:
     text: str
     maps: Mapping[str, Float[np.ndarray, "_h _w"]]
 
+    @property
+    def maximum(self) -> float:
+        """The upper end of the scale: the 99.5th percentile of the strongest map."""
+        return max(float(np.quantile(values, 0.995)) for values in self.maps.values())
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Findings:
-    """The evaluated pictures and losses of a study; `photo` and `style` are its input pictures, in [0, 1]."""
+    """The evaluated pictures and the steps of a study by run; `photo` and `style` are its input pictures, in [0, 1]."""
 
     plan: Plan
     rows: Sequence[Sequence[EvaluatedPicture]]
-    curves: Mapping[str, LossCurve]
+    steps: Mapping[str, Sequence[Step]]
     photo: Float[np.ndarray, "h w 3"]
     style: Float[np.ndarray, "sh sw 3"]
     style_figures: Mapping[str, float]
@@ -99,55 +95,59 @@ class Findings:
         return [picture for row in self.rows for picture in row]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """A kind of study.
-
-    Args:
-        name: Name of the command.
-        title: Heading of the report.
-        question: What it is meant to answer.
-        arrange: Returns the rows of a study for the base recipe, the stated fields and the experiment's options.
-        summary: Returns sentences that say what was found.
-        strips: Returns heat maps for the report.
-        plots_steps: Whether the report plots the figures against the steps; otherwise it plots content against style.
-        preset: The preset to begin with unless another is named; None: the experiment compares presets.
-    """
+class Experiment(ABC):
+    """A kind of study."""
 
     name: str
+    """Name of the command."""
     title: str
+    """Heading of the report."""
     question: str
-    arrange: Callable[..., list[Row]]
-    summary: Callable[[Findings], list[str]]
-    strips: Callable[[Findings], list[ImageStrip]] = lambda _: []
-    plots_steps: bool = False
+    """What the study is meant to answer."""
     preset: str | None = "paper"
+    """What recipes begin with unless another preset is named; None: the experiment compares presets."""
+    plots_steps: bool = False
+    """Whether the report plots the figures against the steps; otherwise it plots content against style."""
 
-    def plan(self, stated: Mapping[str, Any], preset: str | None = None, **options: Any) -> Plan:
+    def plan(self, stated: Stated, preset: str | None = None, **options: Any) -> Plan:
         """Plan a study; nothing is loaded or painted.
 
         Args:
             stated: Recipe fields by flat name, over those of the preset.
             preset: Name of the preset to begin with.
-            options: The experiment's own options, and `yes` where it may have more than 200 runs.
+            **options: The experiment's own options, and `yes` where it may have more than 200 runs.
+
+        Returns:
+            The plan.
 
         Raises:
             InputError: An option or a field is out of range, or there are too many runs.
         """
         if preset and self.preset is None:
             raise InputError(f"study {self.name} compares presets: name them with --recipes, not --preset")
-        chosen = preset or self.preset
-        base = resolve(chosen, dict(stated))
+        base = resolve(preset or self.preset, stated)
         return Plan(
             name=self.name,
             title=self.title,
             question=self.question,
             rows=tuple(self.arrange(base, stated, **options)),
             options=options,
-            preset=chosen,
+            preset=preset or self.preset,
             base=base,
             stated=stated,
         )
+
+    @abstractmethod
+    def arrange(self, base: Recipe, stated: Stated, *args: Any, **options: Any) -> list[Row]:
+        """Return the rows of a study for the recipe to begin with and the experiment's options."""
+
+    @abstractmethod
+    def summarize(self, findings: Findings) -> list[str]:
+        """Return sentences that say what was found."""
+
+    def strips(self, findings: Findings) -> list[ImageStrip]:
+        """Return heat maps for the report."""
+        return []
 
 
 def evaluate(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
@@ -198,7 +198,7 @@ def evaluate(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
     return Findings(
         plan=plan,
         rows=rows,
-        curves={key: run.curve for key, run in runs.items()},
+        steps={key: run.steps for key, run in runs.items()},
         photo=photo,
         style=style,
         style_figures=_measure(style, threshold),
@@ -210,25 +210,16 @@ class _LoggedRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self._path = folder.path
-        lines = folder.events()
-        failures = [line["message"] or "the run ended early" for line in lines if line["type"] == "failed"]
-        self._problem = failures[-1] if failures else ""
-        sizes = [(line["width"], line["height"]) for line in lines if line["type"] == "LevelStarted"]
-        self.size: tuple[int, int] | None = sizes[-1] if sizes else None
+        log = folder.read_log()
+        self.steps: Sequence[Step] = log.steps
+        failures = log.of(Failed)
+        self._problem = (failures[-1].message or "the run ended early") if failures else ""
+        self.size = log.progress.size
         """Width and height of the last level, at which all pictures of the run are judged."""
-        steps = [line for line in lines if line["type"] == "Step"]
-        names = dict.fromkeys(name for step in steps for name in step["terms"])
-        self.curve = LossCurve(
-            steps=[step["step"] for step in steps],
-            losses=[_number(step["loss"]) for step in steps],
-            terms={name: [_number(step["terms"].get(name, 0.0)) for step in steps] for name in names},
-            accepted=[step["improved"] for step in steps],
-            levels=[step["level"] for step in steps],
-        )
 
     def picture(self, step: int) -> tuple[UInt8[np.ndarray, "_h _w 3"], int, str]:
         """Return the picture after `step` steps (0: at the end), its step, and why there is no better one."""
-        done = self.curve.steps[-1] if self.curve.steps else 0
+        done = self.steps[-1].step if self.steps else 0
         snapshot = self._path / "snapshots" / f"{step:06d}.png"
         for file, at in ((snapshot, step), (self._path / "result.png", done), (self._path / "latest.png", done)):
             if file.exists():
@@ -237,18 +228,10 @@ class _LoggedRun:
 
     def losses_at(self, step: int) -> dict[str, float]:
         """Return loss and terms of the last accepted step up to this one."""
-        curve = self.curve
-        accepted = [n for n, (at, ok) in enumerate(zip(curve.steps, curve.accepted, strict=True)) if at <= step and ok]
-        if not accepted:
+        last = next((one for one in reversed(self.steps) if one.step <= step and one.improved), None)
+        if last is None:
             return dict.fromkeys(("loss", "content_loss", "style_loss"), math.nan)
-        last = accepted[-1]
-        terms = {f"{name}_loss": curve.terms[name][last] for name in ("content", "style")}
-        return {"loss": curve.losses[last]} | terms
-
-
-def _number(value: float | None) -> float:
-    """Read a number of the log, where one that was not finite is null."""
-    return math.nan if value is None else float(value)
+        return {"loss": last.loss} | {f"{name}_loss": last.terms[name] for name in ("content", "style")}
 
 
 def _measure(picture: Float[np.ndarray, "_h _w 3"], threshold: float) -> dict[str, float]:

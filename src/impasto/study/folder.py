@@ -48,7 +48,7 @@ class StudyFolder:
                 "study": plan.name,
                 "content": inputs.content.sha256,
                 "style": inputs.styles[0].sha256,
-                "runs": {cell.key: cell.recipe.model_dump(mode="json", exclude_none=True) for cell in plan.cells},
+                "runs": {cell.key: cell.recipe.to_dict() for cell in plan.cells},
             }
         )
 
@@ -93,7 +93,7 @@ class StudyFolder:
         """
         cells = self.remaining_cells
         levels = [len(self._levels(cell)) for cell in cells]
-        total_levels, total_steps = sum(levels), sum(cell.recipe.steps for cell in cells)
+        total_levels, total_steps = sum(levels), sum(cell.recipe.schedule.steps for cell in cells)
         first_level = first_step = 0
 
         def forward(event: Event) -> None:
@@ -116,7 +116,7 @@ class StudyFolder:
             except (RuntimeError, MemoryError) as error:
                 # RunError and the out-of-memory errors of torch are RuntimeErrors.
                 on_note(f"{cell.caption} failed: {str(error) or 'there is not enough memory'}")
-            first_level, first_step = first_level + count, first_step + cell.recipe.steps
+            first_level, first_step = first_level + count, first_step + cell.recipe.schedule.steps
 
     def _start(self, cell: Cell, on_event: Listener) -> api.Run:
         folder = self._path_of(cell)
@@ -130,7 +130,7 @@ class StudyFolder:
     def _is_started(self, cell: Cell) -> bool:
         return (self._path_of(cell) / "run.json").exists()
 
-    def _levels(self, cell: Cell) -> list[Level]:
+    def _levels(self, cell: Cell) -> tuple[Level, ...]:
         return plan_levels(cell.recipe, *result_size(cell.recipe, *self._photo_size))
 
     def _check(self, cell: Cell) -> RunInputs:

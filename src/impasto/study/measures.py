@@ -62,12 +62,12 @@ def content_loss_maps(
     The value of a pixel is the weighted sum over the content layers of the squared difference to the photo's features,
     divided by the mean square of the photo's features. The list is empty for a recipe without content layers.
     """
-    weights = {layer: weight for layer, weight in recipe.content_layer_weights.items() if weight}
+    weights = {layer: weight for layer, weight in recipe.content.layers.items() if weight}
     if not weights:
         return []
     content_only = recipe.with_changes(style_weight=0.0, style_layers=tuple(weights), strength=50.0, content_weight=1.0)
     extractor = make_extractor(
-        load_weights(recipe.weights, recipe.backbone),
+        load_weights(recipe.network.weights, recipe.network.backbone),
         content_only,
         precision="fp32",
         device=torch.device("cpu"),

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from impasto.errors import InputError
 from impasto.recipe import Recipe
 
 MAX_UNCONFIRMED_RUNS: Final = 200
 """A study of more runs than this has to be confirmed."""
+
+Stated: TypeAlias = Mapping[str, Any]
+"""Recipe fields that a person stated, by flat name."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     preset: str | None = None
     base: Recipe = field(default_factory=Recipe)
-    stated: Mapping[str, Any] = field(default_factory=dict)
+    stated: Stated = field(default_factory=dict)
 
     @property
     def cells(self) -> list[Cell]:

@@ -8,7 +8,7 @@ import math
 import shlex
 from collections.abc import Iterable
 from importlib.resources import files
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,7 +19,7 @@ from impasto.images import atomic_write, contact_sheet, encode_picture, fit, qua
 from impasto.recipe import PRESETS
 from impasto.study.charts import figure_charts, heat_map, loss_chart, tradeoff_chart
 from impasto.study.experiments import EXPERIMENTS
-from impasto.study.findings import COLUMNS, EvaluatedPicture, Findings, ImageStrip, evaluate
+from impasto.study.findings import COLUMNS, Findings, evaluate
 from impasto.study.folder import StudyFolder
 from impasto.study.plan import Plan
 
@@ -27,15 +27,6 @@ _MAX_SIDE: Final = 640
 """Larger pictures are shrunk to this long side in the report; their files are not."""
 _MAX_LOSS_CHARTS: Final = 6
 _MAX_COMMANDS: Final = 24
-
-
-class _Figure(NamedTuple):
-    """A picture of the report: a data URI, the texts below it, and the file it links to."""
-
-    source: str
-    caption: str
-    detail: str
-    link: str = ""
 
 
 def write_report(study: StudyFolder, content: str, style: str) -> Findings:
@@ -69,41 +60,26 @@ def write_report(study: StudyFolder, content: str, style: str) -> Findings:
 
 def figures_csv(findings: Findings) -> str:
     """Return a line for every picture: its run, what was varied, its step and size, and all figures."""
-    varied = list(dict.fromkeys(name for cell in findings.plan.cells for name in cell.varied))
+    varied = {name: "" for cell in findings.plan.cells for name in cell.varied}
     return _to_csv(
-        ["run", *varied, "step", "width", "height", *COLUMNS, "problem"],
-        (
-            [
-                picture.cell.key,
-                *(_plain(picture.cell.varied.get(name, "")) for name in varied),
-                picture.step,
-                picture.pixels.shape[1],
-                picture.pixels.shape[0],
-                *(_number(picture.figures[name]) for name in COLUMNS),
-                picture.problem,
-            ]
-            for picture in findings.pictures
-        ),
+        {"run": picture.cell.key}
+        | varied
+        | {name: value if isinstance(value, str) else json.dumps(value) for name, value in picture.cell.varied.items()}
+        | {"step": picture.step, "width": picture.pixels.shape[1], "height": picture.pixels.shape[0]}
+        | {name: _number(picture.figures[name]) for name in COLUMNS}
+        | {"problem": picture.problem}
+        for picture in findings.pictures
     )
 
 
 def steps_csv(findings: Findings) -> str:
     """Return a line for every step: its loss, the weighted terms, and whether the optimizer accepted it."""
-    names = list(dict.fromkeys(name for curve in findings.curves.values() for name in curve.terms))
     return _to_csv(
-        ["run", "step", "level", "accepted", "loss", *names],
-        (
-            [
-                key,
-                step,
-                curve.levels[index],
-                int(curve.accepted[index]),
-                _number(curve.losses[index]),
-                *(_number(curve.terms[name][index]) if name in curve.terms else "" for name in names),
-            ]
-            for key, curve in findings.curves.items()
-            for index, step in enumerate(curve.steps)
-        ),
+        {"run": key, "step": step.step, "level": step.level, "accepted": int(step.improved)}
+        | {"loss": _number(step.loss)}
+        | {name: _number(value) for name, value in step.terms.items()}
+        for key, steps in findings.steps.items()
+        for step in steps
     )
 
 
@@ -113,14 +89,15 @@ def study_command(plan: Plan, content: str, style: str) -> str:
     for name, value in plan.options.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
-    fields = {name: value for name, value in plan.base.model_dump(mode="json").items() if name in plan.stated}
+    base, names = plan.base, list(plan.stated)
     if plan.preset is not None:
         words += ["--preset", plan.preset]
-        fields = plan.base.changes_from(PRESETS[plan.preset])
-        if "strength" in fields and {"content_weight", "style_weight"} & set(fields):
+        names = list(base.changes_from(PRESETS[plan.preset]))
+        if "strength" in names and {"content_weight", "style_weight"} & set(names):
             # Flags cannot state both.
-            fields = plan.base.balanced().changes_from(PRESETS[plan.preset])
-    return shlex.join([*words, *plan.base.flags(fields)])
+            base = base.balanced()
+            names = list(base.changes_from(PRESETS[plan.preset]))
+    return shlex.join([*words, *base.flags(names)])
 
 
 def _contact_sheet(findings: Findings) -> np.ndarray:
@@ -132,48 +109,22 @@ def _contact_sheet(findings: Findings) -> np.ndarray:
 
 def _render(findings: Findings, content: str, style: str) -> str:
     plan, experiment = findings.plan, EXPERIMENTS[findings.plan.name]
-    source = (files("impasto.study") / "report.html.jinja").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    rows = [
-        (row.title, [_figure(picture) for picture in pictures])
-        for row, pictures in zip(plan.rows, findings.rows, strict=True)
-    ]
-    table = [
-        (picture.cell.caption, picture.step, {name: _short(picture.figures[name]) for name in COLUMNS}, picture.problem)
-        for picture in findings.pictures
-    ]
-    return environment.from_string(source).render(
+    environment.filters |= {"data_uri": _data_uri, "heat_map": heat_map, "short": _short, "to_8_bit": quantize}
+    environment.tests["known"] = math.isfinite
+    template = environment.from_string((files("impasto.study") / "report.html.jinja").read_text(encoding="utf-8"))
+    return template.render(
         plan=plan,
-        summary=experiment.summary(findings),
-        photo=_data_uri(quantize(findings.photo)),
-        style=_data_uri(quantize(findings.style)),
-        rows=rows,
-        charts=_charts(findings, plots_steps=experiment.plots_steps),
-        strips=[(strip.title, strip.text, _heat_maps(strip)) for strip in experiment.strips(findings)],
+        findings=findings,
         columns=COLUMNS,
-        table=table,
-        style_figures={name: _short(value) for name, value in findings.style_figures.items()},
+        summary=experiment.summarize(findings),
+        strips=experiment.strips(findings),
+        charts=_charts(findings, plots_steps=experiment.plots_steps),
+        content=content,
+        style=style,
         command=study_command(plan, content, style),
-        commands=[(cell.caption, cell.recipe.as_command(content, style)) for cell in plan.cells[:_MAX_COMMANDS]],
-        hidden_commands=max(0, len(plan.cells) - _MAX_COMMANDS),
+        max_commands=_MAX_COMMANDS,
     )
-
-
-def _figure(picture: EvaluatedPicture) -> _Figure:
-    size = f"{picture.pixels.shape[1]} × {picture.pixels.shape[0]}"
-    scores = {name: picture.figures[name] for name in ("content", "style") if math.isfinite(picture.figures[name])}
-    detail = ", ".join([*(f"{name} {score:.3f}" for name, score in scores.items()), size])
-    if picture.problem:
-        detail = f"failed: {picture.problem}"
-    return _Figure(_data_uri(picture.pixels), picture.caption, detail, f"pictures/{picture.stem}.png")
-
-
-def _heat_maps(strip: ImageStrip) -> list[_Figure]:
-    maximum = max(float(np.quantile(values, 0.995)) for values in strip.maps.values())
-    return [
-        _Figure(_data_uri(heat_map(values, maximum)), caption, f"mean {values.mean():.3g}")
-        for caption, values in strip.maps.items()
-    ]
 
 
 def _charts(findings: Findings, *, plots_steps: bool) -> list[tuple[str, str]]:
@@ -182,7 +133,7 @@ def _charts(findings: Findings, *, plots_steps: bool) -> list[tuple[str, str]]:
     cells = findings.plan.cells
     for cell in cells if len(cells) <= _MAX_LOSS_CHARTS else ():
         name = f"{cell.caption}: the loss and its terms"
-        charts.append((name, loss_chart(findings.curves[cell.key], cell.caption)))
+        charts.append((name, loss_chart(findings.steps[cell.key], cell.caption)))
     return [(name, f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}") for name, svg in charts]
 
 
@@ -195,9 +146,12 @@ def _data_uri(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(encode_picture(pixels, f'.{kind}', quality=90)).decode()}"
 
 
-def _to_csv(header: list[str], lines: Iterable[list[Any]]) -> str:
+def _to_csv(lines: Iterable[dict[str, Any]]) -> str:
+    lines = list(lines)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *lines])
+    writer = csv.DictWriter(text, list(lines[0]) if lines else ["run"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return text.getvalue()
 
 
@@ -208,7 +162,3 @@ def _number(value: float) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "–"
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
