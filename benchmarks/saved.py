@@ -1,4 +1,4 @@
-"""How much is lost by saving 8 bits? Loss of the optimizer and of the saved picture; canvas `box` and `free`, 256 px."""
+"""How much is lost by saving 8 bits? Losses of the optimizer and of the saved picture, in canvas `box` and `free`."""
 
 import impasto
 from common import store

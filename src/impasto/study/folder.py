@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from impasto import api
-from impasto.api.inputs import read_inputs
-from impasto.api.prepare import result_size
+from impasto.api import Run, Session, plan_job, plate_or_file, read_inputs
 from impasto.errors import InputError
 from impasto.events import Event, Finished, LevelStarted, Listener, Step
 from impasto.images import atomic_write, is_leftover
-from impasto.painting import Level, plan_levels
-from impasto.runs import RunFolder, RunInputs
+from impasto.painting import Level
+from impasto.runs import Inputs, RunFolder
 from impasto.study.plan import Cell, Plan
 
 HEADER: Final = "study.json"
@@ -37,11 +35,11 @@ class StudyFolder:
         self.path = path
         self.plan = plan
         self.is_stopping = False
-        self._run: api.Run | None = None
-        self._content, self._style = content, api.plate_or_file(style)
+        self._run: Run | None = None
+        self._content, self._style = content, plate_or_file(style)
+        self._session = Session(self._style)
         # Every run is checked now, so that the study does not fail after hours.
-        inputs, *_ = [self._check(cell) for cell in plan.cells]
-        self._photo_size = inputs.content.width, inputs.content.height
+        inputs, self._levels = self._plan_jobs()
         self._claim(
             {
                 "format": 2,
@@ -68,7 +66,7 @@ class StudyFolder:
     @property
     def remaining_levels(self) -> list[Level]:
         """The levels of these runs, one after the other, as `paint` counts them."""
-        return [level for cell in self.remaining_cells for level in self._levels(cell)]
+        return [level for cell in self.remaining_cells for level in self._levels[cell.key]]
 
     @property
     def has_failed(self) -> bool:
@@ -92,7 +90,7 @@ class StudyFolder:
             on_note: Called with one line when a run starts or fails.
         """
         cells = self.remaining_cells
-        levels = [len(self._levels(cell)) for cell in cells]
+        levels = [len(self._levels[cell.key]) for cell in cells]
         total_levels, total_steps = sum(levels), sum(cell.recipe.schedule.steps for cell in cells)
         first_level = first_step = 0
 
@@ -118,28 +116,32 @@ class StudyFolder:
                 on_note(f"{cell.caption} failed: {str(error) or 'there is not enough memory'}")
             first_level, first_step = first_level + count, first_step + cell.recipe.schedule.steps
 
-    def _start(self, cell: Cell, on_event: Listener) -> api.Run:
+    def _start(self, cell: Cell, on_event: Listener) -> Run:
         folder = self._path_of(cell)
         if self._is_started(cell):
-            return api.resume(folder, on_event=on_event)
-        return api.start(self._content, self._style, cell.recipe, run=folder, on_event=on_event)
+            return self._session.resume(folder, on_event=on_event)
+        return self._session.start(self._content, recipe=cell.recipe, run=folder, on_event=on_event)
 
     def _path_of(self, cell: Cell) -> Path:
         return self.path / "runs" / cell.key
 
     def _is_started(self, cell: Cell) -> bool:
-        return (self._path_of(cell) / "run.json").exists()
+        return RunFolder.exists(self._path_of(cell))
 
-    def _levels(self, cell: Cell) -> tuple[Level, ...]:
-        return plan_levels(cell.recipe, *result_size(cell.recipe, *self._photo_size))
-
-    def _check(self, cell: Cell) -> RunInputs:
-        try:
-            inputs = read_inputs(self._content, self._style, cell.recipe, None)
-            api.prepare(cell.recipe, inputs)
-        except InputError as error:
-            raise InputError(f"{cell.caption}: {error}" if len(self.plan.cells) > 1 else str(error)) from None
-        return inputs
+    def _plan_jobs(self) -> tuple[Inputs, dict[str, tuple[Level, ...]]]:
+        """Return the inputs of the first run and the levels of every run; pictures that runs share are read once."""
+        read: dict[Any, Inputs] = {}
+        levels = {}
+        for cell in self.plan.cells:
+            recipe = cell.recipe
+            files = recipe.start.init, recipe.regions, recipe.picture.max_megapixels
+            try:
+                if files not in read:
+                    read[files] = read_inputs(self._content, self._style, recipe)
+                levels[cell.key] = plan_job(recipe, read[files]).levels
+            except InputError as error:
+                raise InputError(f"{cell.caption}: {error}" if len(self.plan.cells) > 1 else str(error)) from None
+        return next(iter(read.values())), levels
 
     def _claim(self, header: dict[str, Any]) -> None:
         """Write the header into an empty folder, or check that the folder holds the same study."""

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 
 from impasto.backbones import load_weights
+from impasto.color import to_oklab
 from impasto.images import resize
 from impasto.losses import make_extractor
 from impasto.recipe import Recipe
-from impasto.score.colors import to_oklab
 
 _HALF_A_LEVEL: Final = 0.5 / 255
 
