@@ -175,8 +175,8 @@ def test_a_folder_with_nothing_but_an_unfinished_write_counts_as_empty(fresh, tm
 
 
 def test_a_run_that_cannot_be_painted_is_named_before_anything_is_written(fresh, tmp_path):
-    with pytest.raises(InputError, match=r"^size 16: .*too small"):
-        fresh("custom", ONE_STEP, vary=["size=48,16"])
+    with pytest.raises(InputError, match=r"^style_size 16: .*too small"):
+        fresh("custom", ONE_STEP, vary=["style-size=48,16"])
     assert not os.path.exists(tmp_path / "study")
 
 
