@@ -54,7 +54,7 @@ def _one_size(chosen: argparse.Namespace, size: int) -> list[str]:
     failures: list[str] = []
     if not chosen.no_run:
         due = [method for method in methods if _is_due(method, size, chosen)]
-        failures = paint_missing(due, pairs, paintings, threads=chosen.threads, again=chosen.again, say=_say)
+        failures = paint_missing(due, pairs, paintings, threads=chosen.threads, again=chosen.again, report=_print)
     board, records = gather(methods, pairs, paintings, scores)
     summary = {"machine": machine()} | summarize(board, records, pairs, size)
     print(f"\n{size} px, {len(pairs)} pairs\n\n{tables(summary)}")
@@ -98,7 +98,7 @@ def _update_page() -> None:
     (RESULTS / "quality.md").write_text(write_page(stored, notes.read_text() if notes.is_file() else ""))
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 

@@ -13,7 +13,7 @@ from scoreboard.inputs import Pair, pixels_digest, read_pixels
 from scoreboard.methods import Method
 from scoreboard.store import Store, digest
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def key_of(method: Method, pair: Pair) -> str:
@@ -54,7 +54,7 @@ def paint(method: Method, pair: Pair, store: Store, threads: int) -> dict[str, A
 
 
 def paint_missing(
-    methods: Iterable[Method], pairs: Sequence[Pair], store: Store, *, threads: int, again: bool, say: Say
+    methods: Iterable[Method], pairs: Sequence[Pair], store: Store, *, threads: int, again: bool, report: Report
 ) -> list[str]:
     """Paint what is missing (with `again` everything) and return a line for each picture that failed."""
     failures = []
@@ -64,10 +64,10 @@ def paint_missing(
                 continue
             try:
                 record = paint(method, pair, store, threads)
-                say(f"{method.name} {pair.name}: {record['seconds']:.1f} s")
+                report(f"{method.name} {pair.name}: {record['seconds']:.1f} s")
             except RuntimeError as error:
                 failures.append(f"{method.name} {pair.name}: {error}")
-                say(failures[-1])
+                report(failures[-1])
     return failures
 
 
