@@ -1,9 +1,9 @@
 """Run the studies of docs/laboratory.md and make its pictures and plots.
 
-`python tools/laboratory.py OUT [NAME...]` conducts all or some of the studies in folders below OUT. On two cores most of
-them take half an hour together, `longrun` more than an hour for each of its three recipes, `changes` ten minutes for
+`python tools/laboratory.py OUT [NAME...]` conducts all or some of the studies in folders below OUT. On two cores most
+of them take half an hour together, `longrun` more than an hour for each of its three recipes, `changes` ten minutes for
 each of its runs. After an interruption the same command continues. `python tools/laboratory.py OUT --pictures` then
-writes docs/pictures/laboratory-*.webp and laboratory-*.svg from the runs that exist, and prints the figures of the page.
+writes docs/pictures/laboratory-*.webp and laboratory-*.svg from the runs that exist, and prints the page's figures.
 """
 
 import sys
