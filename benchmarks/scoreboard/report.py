@@ -23,7 +23,7 @@ a style are painted by every preset and, with their own defaults, by other progr
 that optimize had 300 steps.
 
 Style is the mean of two sliced Wasserstein distances to the style image, content is ST-LPIPS to the photo, by networks
-that no method optimizes; faults are the worst of noise, grid, frame, burnt and gray places beyond the style's own.
+that no method optimizes; faults are the worst of noise, grid, border, clipped and gray places beyond the style's own.
 Lower is better. Methods are ranked pair by pair, 1 being the best. "Left" is the mean of a score divided by the worst
 possible of the pair: the photo's for style, the style image's for content.
 """
