@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # As impasto does, before torch is loaded: how long OpenMP's threads spin while they wait.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import torch
 
-from impasto.api import plan_job, read_inputs
+from impasto.api import plan_job, read_inputs, region_settings
 from impasto.backbones import FeatureExtractor, load_weights
 from impasto.losses import make_extractor
 from impasto.painting import LevelOptimizer
@@ -70,10 +70,20 @@ def spread(times: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(times), "fastest": min(times), "slowest": max(times)}
 
 
-def finest_level(
-    recipe: Recipe, photo: Any, styles: Any, regions: Any = None
-) -> tuple[LevelOptimizer, FeatureExtractor]:
-    """Return the last level of a job, ready to be advanced, and its network."""
+class FinestLevel(NamedTuple):
+    """The last level of a job, ready to be advanced, and its parts."""
+
+    level: LevelOptimizer
+    objective: Any
+    canvas: Any
+    optimizer: Any
+    extractor: FeatureExtractor
+
+
+def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -> FinestLevel:
+    """Return the last level of a job, ready to be advanced."""
+    if regions:
+        recipe = recipe.with_changes(regions=region_settings(regions))
     job = plan_job(recipe, read_inputs(photo, styles, recipe, regions))
     network, hardware = job.recipe.network, job.recipe.hardware
     extractor = make_extractor(
@@ -83,8 +93,9 @@ def finest_level(
         device=torch.device(hardware.device),
         masked=job.scene.masked,
     )
-    level = job.levels[-1]
-    return LevelOptimizer(job.recipe, job.scene.at(level), extractor, level), extractor
+    level = LevelOptimizer(job.recipe, job.scene.at(job.levels[-1]), extractor, job.levels[-1])
+    # Only measurements need the parts, so they have no public names.
+    return FinestLevel(level, level._objective, level._canvas, level._optimizer, extractor)
 
 
 def store(name: str, rows: list[dict[str, Any]], **more: Any) -> None:

@@ -39,7 +39,7 @@ def main() -> None:
         "three regions": (["night"], [Region(upper, "mosaic"), Region(left, "knife"), Region(disc, "woodcut")]),
     }
     recipe = Recipe(size=512, levels=1)
-    levels = {name: finest_level(recipe, demo_photo(), *case)[0] for name, case in cases.items()}
+    levels = {name: finest_level(recipe, demo_photo(), *case).level for name, case in cases.items()}
     times: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(TURNS + 1):
         for name, level in levels.items():

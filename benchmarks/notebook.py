@@ -56,7 +56,7 @@ def by_impasto(photo: Path, style: Path, recipe: Recipe, out: Path) -> dict[int,
 
 def by_torch(photo: Path, style: Path, recipe: Recipe) -> dict[int, float]:
     """Minimize the same objective from the same start by torch.optim.LBFGS; return the loss of these evaluations."""
-    level, _ = finest_level(recipe, photo, style)
+    level = finest_level(recipe, photo, style)
     z = level.optimizer.ask().clone().requires_grad_()
     optimizer = torch.optim.LBFGS([z], lr=1, max_iter=ITERATIONS)
     losses: list[float] = []

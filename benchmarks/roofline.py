@@ -73,7 +73,7 @@ class Steps:
 
     def __init__(self, size: int, recipe: Recipe) -> None:
         photo, style = (resize(read_picture(path).pixels, size, size) for path in (demo_photo(), plate_path("night")))
-        self._level, self._extractor = finest_level(recipe.with_changes(size=size), photo, style)
+        self._level = finest_level(recipe.with_changes(size=size), photo, style)
 
     def step(self) -> dict[str, float]:
         """Do one step; return the seconds of its parts."""
@@ -91,8 +91,8 @@ class Steps:
         """Return the seconds of the network's forward pass alone."""
         coordinates = self._level.optimizer.ask().detach().requires_grad_()
         started = time.perf_counter()
-        features = self._extractor(self._level.canvas.picture(coordinates))
-        for layer in self._extractor.layers:
+        features = self._level.extractor(self._level.canvas.picture(coordinates))
+        for layer in self._level.extractor.layers:
             features.seen(layer)
         return time.perf_counter() - started
 
