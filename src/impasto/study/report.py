@@ -117,7 +117,7 @@ def _render(findings: Findings, content: str, style: str) -> str:
         plan=plan,
         findings=findings,
         columns=COLUMNS,
-        summary=experiment.summarize(findings),
+        summary=experiment.summary(findings),
         strips=experiment.strips(findings),
         charts=_charts(findings, plots_steps=experiment.plots_steps),
         content=content,
