@@ -55,6 +55,10 @@ recipes = st.builds(
     snapshots=st.lists(st.integers(1, 10**6)),
     init=st.sampled_from(["noise", "a picture.png"]),
     seed=st.integers(0, 2**63 - 1),
+    canvas=st.sampled_from(["box", "free"]),
+    optimizer=st.sampled_from(["lbfgs", "adam"]),
+    color_strength=st.floats(0, 100),
+    color=st.sampled_from(["style", "photo", "match", "luminance"]),
     threads=st.none() | st.integers(1, 8),
     upscale=st.booleans(),
 )
@@ -275,6 +279,12 @@ def test_every_setting_is_described_in_a_sentence(name):
 
 def test_the_help_shows_about_twenty_common_settings():
     assert 18 <= sum(field.common for field in FIELDS.values()) <= 24
+
+
+@pytest.mark.parametrize("first", [{"canvas": "free", "color_strength": 5}, {}])
+def test_the_main_setting_of_a_section_has_the_name_of_the_section(first):
+    recipe = Recipe(**first, optimizer="adam", color="photo")
+    assert (recipe.optimizer.name, recipe.color.mode) == ("adam", "photo")
 
 
 def test_sections_may_be_given_as_models():

@@ -232,7 +232,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
     nested: dict[str, Any] = {name: dict(_items(values[name])) for name in SECTIONS if _is_section(values.get(name))}
     for name, value in values.items():
-        if name in nested:
+        if name in SECTIONS and _is_section(value):
             continue
         if name in RENAMED:
             raise InputError(f"{name} is called {RENAMED[name]} now")
