@@ -43,7 +43,9 @@ def encoded(maps: torch.Tensor, mask: torch.Tensor | None = None, border: int = 
     return EncodedImage(picture, Features(("conv1_1",), iter([("conv1_1", maps)])), mask, border)
 
 
-@pytest.mark.parametrize(("size", "border", "expected"), [((9, 8), 2, (5, 4)), ((9, 8), 0, (9, 8)), ((5, 9), 1, (5, 9))])
+@pytest.mark.parametrize(
+    ("size", "border", "expected"), [((9, 8), 2, (5, 4)), ((9, 8), 0, (9, 8)), ((5, 9), 1, (5, 9))]
+)
 def test_a_style_image_is_measured_without_its_border_unless_it_is_too_small(size, border, expected, draw):
     maps = draw(*size, 1)
     found, weights = encoded(maps, border=border).layer("conv1_1")
@@ -134,7 +136,9 @@ def test_a_style_term_is_the_sum_over_weighted_layers(name, style_term, encode, 
 
 
 @pytest.mark.parametrize("name", OF_MOMENTS)
-def test_a_loss_of_moments_is_the_same_whether_maps_are_kept_or_not(name, small_recipe, make_objective, monkeypatch, canvas):
+def test_a_loss_of_moments_is_the_same_whether_maps_are_kept_or_not(
+    name, small_recipe, make_objective, monkeypatch, canvas
+):
     objective = make_objective(small_recipe(style_losses=(name,), content_weight=0.0))
     expected = objective.terms(canvas)["style"]
 
@@ -146,7 +150,9 @@ def test_a_loss_of_moments_is_the_same_whether_maps_are_kept_or_not(name, small_
     torch.testing.assert_close(objective.terms(canvas)["style"], expected, rtol=1e-9, atol=0)
 
 
-def test_relaxed_emd_compares_hypercolumns_at_random_places_on_the_scale_of_the_style(style_term, encode, canvas, style):
+def test_relaxed_emd_compares_hypercolumns_at_random_places_on_the_scale_of_the_style(
+    style_term, encode, canvas, style
+):
     layers = ("conv1_1", "conv2_2")
     seen, target = ({layer: encode(picture).features[layer] for layer in layers} for picture in (canvas, style))
     scales = layer_scales(target)
@@ -219,7 +225,9 @@ def test_a_canvas_that_is_the_style_costs_nothing_where_each_region_has_the_same
 @pytest.mark.parametrize("name", [*OF_LAYERS, "gradient_energy"])
 def test_two_halves_cost_the_mean_of_their_own_losses(name, style_term, encode, canvas, style, other, by_majority):
     sides = halves()
-    found = style_term(name, ([style], sides[0]), ([other], sides[1]), style_layers=("conv1_1=1",), samples=1000)(canvas)
+    found = style_term(name, ([style], sides[0]), ([other], sides[1]), style_layers=("conv1_1=1",), samples=1000)(
+        canvas
+    )
     generator, expected = seeded(), 0.0
     for mask, target in zip(sides, (style, other), strict=True):
         own, weights = mask.flatten(), mask
@@ -252,7 +260,9 @@ def test_relaxed_emd_draws_places_in_each_half(style_term, encode, canvas, style
 
 
 @pytest.mark.parametrize("name", DRAW_NOTHING)
-def test_the_loss_of_several_regions_is_the_sum_of_the_loss_of_each(name, style_term, canvas, style, other, by_majority):
+def test_the_loss_of_several_regions_is_the_sum_of_the_loss_of_each(
+    name, style_term, canvas, style, other, by_majority
+):
     mask = soft_mask()
     apart = style_term(name, ([style], mask))(canvas) + style_term(name, ([other], 1 - mask))(canvas)
     together = style_term(name, ([style], mask), ([other], 1 - mask))(canvas)

@@ -1,4 +1,4 @@
-"""What every style loss promises: its formula, statistics that can be added, mixtures, weights of positions, gradients."""
+"""What every style loss promises: its formula, statistics that can be added, mixtures, regions and gradients."""
 
 import numpy as np
 import pytest
@@ -199,7 +199,9 @@ def test_styles_mixed_by_their_size_are_the_target_of_their_positions_side_by_si
 def test_the_gradient_energy_of_a_mixture_is_the_mean_of_the_energies():
     loss, maps = style_loss("gradient_energy"), [random_map(3, 5, 6, seed) for seed in (1, 2)]
     several = mixed([loss.measure(some) for some in maps], [0.25, 0.75])
-    expected = 0.25 * energies(maps[0][0].numpy(), np.ones((5, 6))) + 0.75 * energies(maps[1][0].numpy(), np.ones((5, 6)))
+    expected = 0.25 * energies(maps[0][0].numpy(), np.ones((5, 6))) + 0.75 * energies(
+        maps[1][0].numpy(), np.ones((5, 6))
+    )
     np.testing.assert_allclose(several.value, expected)
 
 

@@ -1,4 +1,4 @@
-"""The distance of Gaussians against SciPy, closed forms and finite differences, and roots of ill-conditioned matrices."""
+"""The distance of Gaussians against SciPy, closed forms and finite differences; roots by iteration."""
 
 import math
 

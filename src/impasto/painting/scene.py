@@ -103,7 +103,9 @@ class Scene:
         margin: float = 0.0,
     ) -> "Scene":
         """Return the scene of one style for the whole canvas."""
-        return cls(content=content, regions=(CanvasRegion(styles=(StyleImage(pixels=style, margin=margin),)),), init=init)
+        return cls(
+            content=content, regions=(CanvasRegion(styles=(StyleImage(pixels=style, margin=margin),)),), init=init
+        )
 
     @property
     def masked(self) -> bool:
