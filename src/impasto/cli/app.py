@@ -10,16 +10,14 @@ import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensError
 from cyclopts.help import DefaultFormatter, HelpPanel
 
+import impasto
 from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, stop_signals, warn
 from impasto.errors import ImpastoError, InputError
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
@@ -38,7 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Where each command is defined (module and name), and what it does."""
 
-_HELP, _HELP_ALL = ("--help", "-h"), "--help-all"
+_HELP_ALL: Final = "--help-all"
 _USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto stylize --help)
        impasto COMMAND [ARGUMENTS]"""
 
@@ -76,8 +74,8 @@ def _make_app(*, shows_all: bool) -> App:
         name="impasto",
         usage=_USAGE,
         help="Paint a photograph in the style of any picture, by optimizing its pixels.",
-        version=_version,
-        help_flags=(*_HELP, _HELP_ALL),
+        version=lambda: f"impasto {impasto.__version__}",
+        help_flags=("--help", "-h", _HELP_ALL),
         # The texts contain `backticks` and [brackets]; the Markdown reader alone would double the time of --help.
         help_format="plaintext",
         help_formatter=None if shows_all else _CommonSettings(),
@@ -93,19 +91,13 @@ def _make_app(*, shows_all: bool) -> App:
 class _CommonSettings(DefaultFormatter):
     """Shows only the common settings of a recipe, and everything else."""
 
-    def __call__(self, console: "Console", options: "ConsoleOptions", panel: HelpPanel) -> None:
+    def __call__(self, console: Any, options: Any, panel: HelpPanel) -> None:
         from impasto.recipe import FIELDS, flag_of
 
         rare = {flag_of(name) for name, field in FIELDS.items() if field.group == panel.title and not field.common}
         entries = [entry for entry in panel.entries if not rare & set(entry.names)]
         if entries:
             super().__call__(console, options, panel.copy(entries=entries))
-
-
-def _version() -> str:
-    from impasto import __version__
-
-    return f"impasto {__version__}"
 
 
 def _with_command(words: list[str], commands: set[str]) -> list[str]:

@@ -1,11 +1,11 @@
 """`impasto plates`, `presets` and `weights`: the built-in styles, the presets, and the weights of networks."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from impasto.cli.console import warn, write_line
+from impasto.cli.console import warn, write_facts, write_line
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, resolve
@@ -19,7 +19,7 @@ def list_plates() -> None:
     """List the built-in styles."""
     from impasto.images import PLATES, plate_description
 
-    _write_table({name: plate_description(name) for name in PLATES})
+    write_facts({name: plate_description(name) for name in PLATES})
 
 
 @plates.command(name="export")
@@ -48,7 +48,7 @@ def presets(name: Annotated[str | None, Parameter(choices=tuple(PRESETS))] = Non
         name: The preset to print, for --recipe.
     """
     if name is None:
-        _write_table({preset: PRESET_PURPOSES[preset] for preset in PRESETS})
+        write_facts({preset: PRESET_PURPOSES[preset] for preset in PRESETS})
     else:
         write_line(resolve(name).as_toml().rstrip())
 
@@ -58,17 +58,14 @@ def list_weights() -> None:
     """List the weights that are available here."""
     from impasto.backbones import describe_weights
 
-    kinds = [("vgg19", "embedded"), ("vgg19", "full"), *((name, "embedded") for name in NETWORKS if name != "vgg19")]
-    for backbone, kind in kinds:
-        title = kind if backbone == "vgg19" else backbone
+    facts: dict[str, Any] = {}
+    for backbone, kind in (("vgg19", "full"), *((name, "embedded") for name in NETWORKS)):
+        name = f"{backbone} ({kind})" if backbone == "vgg19" else backbone
         try:
-            described = describe_weights(kind, backbone)
+            facts[name] = describe_weights(kind, backbone)
         except InputError as error:
-            write_line(f"{title}: {error}")
-            continue
-        write_line(f"{title}: {described['name']}")
-        for key in ("path", "sha256", "license", "source"):
-            write_line(f"  {key:8}{described[key]}")
+            facts[name] = str(error)
+    write_facts(facts)
 
 
 @weights.command(name="fetch")
@@ -89,9 +86,3 @@ def download_weights(*, backbone: str = "vgg19") -> None:
             warn(f"{done / 2**20:.0f} of {total / 2**20:.0f} MiB")
 
     write_line(str(fetch_weights(backbone, on_progress=show)))
-
-
-def _write_table(texts: dict[str, str]) -> None:
-    width = max(map(len, texts))
-    for name, text in texts.items():
-        write_line(f"{name.ljust(width)}  {text}")

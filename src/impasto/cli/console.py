@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -50,6 +50,21 @@ def write_line(text: str) -> None:
 def write_json(value: Any) -> None:
     """Write one JSON object to standard output."""
     write_line(json.dumps(value, ensure_ascii=False))
+
+
+def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
+    """Write named values to standard output, one in a line; tables, and tables in lists, are indented."""
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        tables = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Mapping)]
+        for table in tables:
+            write_line(f"{indent}{name}")
+            write_facts(table, f"{indent}  ")
+        if not tables:
+            text = (
+                ", ".join(value) if isinstance(value, list) else f"{value:.6g}" if isinstance(value, float) else value
+            )
+            write_line(f"{indent}{name:{width}}  {text}")
 
 
 def write_bytes(data: bytes) -> None:

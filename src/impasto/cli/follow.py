@@ -16,7 +16,7 @@ from impasto.cli.destination import Destination
 from impasto.cli.options import Reporting
 from impasto.cli.progress import Progress
 from impasto.errors import InputError
-from impasto.events import Event, Listener, Snapshot, Step
+from impasto.events import Event, Snapshot, Step
 from impasto.images import write_picture
 from impasto.painting import Eta
 
@@ -24,32 +24,23 @@ _POLL_SECONDS: Final = 0.1
 
 
 def follow(
-    begin: Callable[[Listener], Run],
+    begin: Callable[..., Run],
     destination: Destination,
     reporting: Reporting,
     folder: Path | None = None,
     *,
     reports_result: bool = True,
 ) -> int:
-    """Paint what `begin` starts, save it, and return the exit code: 0, or 130 if it was stopped.
+    """Paint what `begin(on_event=...)` starts, save it, and return the exit code: 0, or 130 if stopped.
 
-    The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt.
-
-    Args:
-        begin: Starts the run, whose events go to the listener.
-        destination: Where the picture is saved.
-        reporting: The options `--json` and `--quiet`.
-        folder: The run's folder, which keeps the snapshots itself.
-        reports_result: Write the path or the JSON object to standard output.
-
-    Raises:
-        RunError: The run failed; the last good picture is saved then.
+    The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt. If the run fails, the
+    last good picture is saved. A run's `folder` keeps its snapshots itself.
     """
     if reporting.json and destination.is_stdout:
         raise InputError("--json and `-o -` both need standard output: choose one of them")
     keep_memory()
     follower = _Follower(destination, saves_snapshots=folder is None)
-    run = begin(follower.receive)
+    run = begin(on_event=follower.receive)
     return_memory_if_scarce(math.prod(run.size), precision=run.recipe.hardware.precision)
     with stop_signals(follower.stop):
         result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
@@ -151,15 +142,6 @@ def _facts(result: Result) -> dict[str, Any]:
     """Return what a program may want to know about a result."""
     height, width = result.pixels.shape[:2]
     recipe = result.recipe
-    return {
-        "size": [width, height],
-        "steps": result.steps,
-        "seconds": round(result.seconds, 3),
-        "loss": result.loss,
-        "saved_loss": result.saved_loss,
-        "reason": result.reason,
-        "seed": recipe.start.seed,
-        "device": recipe.hardware.device,
-        "precision": recipe.hardware.precision,
-        "recipe": recipe.to_dict(),
-    }
+    facts = {name: getattr(result, name) for name in ("steps", "loss", "saved_loss", "reason")}
+    facts |= {name: recipe.get(name) for name in ("seed", "device", "precision")}
+    return {"size": [width, height], "seconds": round(result.seconds, 3), **facts, "recipe": recipe.to_dict()}

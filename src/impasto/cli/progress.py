@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -20,14 +20,15 @@ class Progress:
     """
 
     def __init__(self, eta: Eta, *, quiet: bool = False, console: Console | None = None) -> None:
-        """Show nothing if `quiet`, a live line on a terminal (`console`), plain lines elsewhere."""
-        console = console or Console(stderr=True)
+        """Show nothing if `quiet`, a live line if standard error is a terminal (or on `console`), plain lines else."""
+        if console is None and sys.stderr.isatty():
+            console = Console(stderr=True)
         self._eta = eta
         self._quiet = quiet
         self._level = self._step = ""
         self._tenths = 0
         self._live: Live | None = None
-        if not quiet and console.is_terminal and not console.is_dumb_terminal:
+        if console is not None and not quiet and not console.is_dumb_terminal:
             self._live = Live(
                 console=console,
                 get_renderable=self._line,
@@ -37,7 +38,7 @@ class Progress:
                 redirect_stderr=False,
             )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         with suppress(OSError):
             if self._live is not None:
                 self._live.start()

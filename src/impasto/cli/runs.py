@@ -1,6 +1,7 @@
 """`impasto runs` and `impasto resume`: list the runs that were kept, and continue one."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,7 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
         run.output or folder / "result.png",
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
     )
-    return follow(
-        lambda listener: continue_run(folder, on_event=listener), destination, reporting, folder=folder
-    )
+    return follow(partial(continue_run, folder), destination, reporting, folder)
 
 
 def _is_of_run(path: Path, run: "RunFolder") -> bool:

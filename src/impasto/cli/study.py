@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
 from cyclopts import App, Group, Parameter
 from pydantic import BaseModel, create_model
@@ -56,7 +56,7 @@ _OPTIONS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
 _MAY_HAVE_MANY_RUNS: Final = ("seeds", "layers", "custom")
 
 STUDY: Final = Group("Study", sort_key=-3)
-study = App(name="study")
+study = App(name="study", help_flags=("--help", "-h", "--help-all"))
 
 
 def _command(name: str) -> Callable[..., int]:
@@ -65,14 +65,15 @@ def _command(name: str) -> Callable[..., int]:
         option: (Annotated[kind | None, Parameter(help=text, group=STUDY)], None)
         for option, (kind, text) in _OPTIONS.get(name, {}).items()
     }
-    own_options: TypeAlias = Parameter(name="*")(create_model("Options", **fields))  # type: ignore[valid-type]
+    own_options = Parameter(name="*")(create_model("Options", **fields))
+    no_options = own_options()
 
     def command(
         photo: str,
         style: str,
         /,
         *,
-        own: BaseModel = own_options(),
+        own: BaseModel = no_options,
         out: Annotated[Path | None, Parameter(name=("--out", "-o"), group=OUTPUT)] = None,
         yes: Annotated[Switch, Parameter(group=STUDY)] = False,
         source: RecipeSource = RECIPE_SOURCE,
@@ -94,7 +95,8 @@ def _command(name: str) -> Callable[..., int]:
         by_study |= {"steps"} if "at" in _OPTIONS.get(name, {}) else set()
         by_study -= set() if flags is None else flags.model_fields_set
         options["stated"] = {setting: value for setting, value in settings.items() if setting not in by_study}
-        return _conduct(name, photo, style, out, source.preset, options, reporting)
+        options["preset"] = source.preset
+        return _conduct(name, photo, style, out, options, reporting)
 
     command.__annotations__["own"] = own_options
     return command
@@ -104,9 +106,7 @@ for _order, (_name, _purpose) in enumerate(STUDIES.items()):
     study.command(_command(_name), name=_name, help=_purpose, sort_key=_order)
 
 
-def _conduct(
-    name: str, photo: str, style: str, out: Path | None, preset: str | None, options: dict[str, Any], reporting: Reporting
-) -> int:
+def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[str, Any], reporting: Reporting) -> int:
     """Conduct a study and return the exit code: 0, 1 if a run failed, 130 if it was stopped."""
     if is_stdio(photo) or is_stdio(style):
         raise InputError("a study reads its pictures from files, so that it can be continued later")
@@ -118,16 +118,14 @@ def _conduct(
     from impasto.cli.progress import Progress
     from impasto.painting import Eta
 
-    plan = EXPERIMENTS[name].plan(options.pop("stated"), preset, **options)
+    plan = EXPERIMENTS[name].plan(**options)
     path = out or Path(f"{Path(photo).stem}_{Path(read_style(style)[0]).stem}_{name}")
     folder = StudyFolder(path, plan, photo, style)
     keep_memory()
     findings = None
     try:
-        with (
-            stop_signals(folder.stop),
-            Progress(Eta(folder.remaining_levels), quiet=reporting.quiet) as progress,
-        ):
+        progress = Progress(Eta(folder.remaining_levels), quiet=reporting.quiet)
+        with stop_signals(folder.stop), progress:
             folder.paint(on_event=progress.show, on_note=progress.note)
         if not folder.is_stopping:
             findings = write_report(folder, photo, style)

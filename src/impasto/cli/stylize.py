@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,8 +42,7 @@ def stylize(
 
     Args:
         photo: The photo; `-` reads it from standard input.
-        styles: The style image, or the name of a built-in style (see plates); several are mixed. `STYLE@MASK`: only
-            what is white in the mask is used.
+        styles: Files or built-in styles (see plates), which are mixed; `STYLE@MASK` uses only the mask's white part.
         run: A new folder to keep the run in, so that it can be resumed.
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
@@ -63,12 +63,7 @@ def stylize(
         return _paint_mixes(recipe, photo, styles, style_mix_steps, destination, saving, reporting)
     output = None if destination.is_stdout else destination.path
     content, pictures = read_source(photo), [read_source(style) for style in styles]
-    return follow(
-        lambda listener: start(content, pictures, recipe, on_event=listener, run=run, output=output),
-        destination,
-        reporting,
-        folder=run,
-    )
+    return follow(partial(start, content, pictures, recipe, run=run, output=output), destination, reporting, run)
 
 
 def _stem(word: str) -> str:
@@ -107,10 +102,9 @@ def _paint_mixes(
     session = Session()
     for second, destination in zip(seconds, destinations, strict=True):
         mixed = recipe.with_changes(style_mix=(100.0 - second, float(second)))
+        begin = partial(session.start, photo, list(styles), mixed)
         # With --json one object describes all pictures.
-        code = follow(
-            partial(session.start, photo, styles, mixed), destination, reporting, reports_result=not reporting.json
-        )
+        code = follow(begin, destination, reporting, reports_result=not reporting.json)
         if code != DONE:
             return code
     pictures = [read_picture(path).pixels for path in paths]
@@ -146,7 +140,7 @@ def demo(
 
     photo, style = demo_photo(), plate_path(plate)
     destination = Destination(saving, Path("impasto-demo.png"), may_replace=lambda path: _is_demo(path, photo.stem))
-    return follow(lambda listener: start(photo, style, recipe, on_event=listener), destination, reporting)
+    return follow(partial(start, photo, style, recipe), destination, reporting)
 
 
 def _is_demo(path: Path, photo: str) -> bool:
