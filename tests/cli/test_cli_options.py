@@ -90,7 +90,12 @@ def test_the_command_states_every_kind_of_value(parse, settings):
         ("--style-losses gram=2,relaxed-emd=1", {"style_losses": {"gram": 2, "relaxed_emd": 1}}),
         (
             "--style-losses wasserstein=1,nearest=0.5@conv3_1=0.3+conv4_1=0.1",
-            {"style_losses": {"wasserstein": 1, "nearest": {"weight": 0.5, "layers": {"conv3_1": 0.3, "conv4_1": 0.1}}}},
+            {
+                "style_losses": {
+                    "wasserstein": 1,
+                    "nearest": {"weight": 0.5, "layers": {"conv3_1": 0.3, "conv4_1": 0.1}},
+                }
+            },
         ),
         ("--content-losses self-similarity=0.5", {"content_losses": {"self_similarity": 0.5}}),
         ("--style-crop 0,5,20,30", {"style_crop": (Crop(0, 5, 20, 30),)}),
@@ -99,7 +104,10 @@ def test_the_command_states_every_kind_of_value(parse, settings):
         ("--style-rotation=-30 --steps 7", {"style_rotation": (-30,), "steps": 7}),
         ("--style-rotation -30 --steps 7", {"style_rotation": (-30,), "steps": 7}),
         ("--style-rotation -30,10", {"style_rotation": (-30, 10)}),
-        ("--region 'sky, blue.png=night' --region face.png=keep", {"regions": ("sky, blue.png=night", "face.png=keep")}),
+        (
+            "--region 'sky, blue.png=night' --region face.png=keep",
+            {"regions": ("sky, blue.png=night", "face.png=keep")},
+        ),
         ("--upscale --no-keep-best", {"upscale": True, "keep_best": False}),
     ],
 )
