@@ -72,7 +72,7 @@ class _Follower:
         self._destination = destination
         self._saves_snapshots = saves_snapshots
         self._is_ready = threading.Event()
-        self._has_improved = False
+        self._has_begun = self._has_improved = False
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -96,6 +96,10 @@ class _Follower:
     def receive(self, event: Event) -> None:
         """Show an event; save the picture of a snapshot."""
         self._is_ready.wait()
+        if not self._has_begun and math.prod(self._run.size) < math.prod(self._run.photo_size):
+            photo, result = ("{} x {}".format(*size) for size in (self._run.photo_size, self._run.size))
+            self._progress.note(f"the photo is {photo}, the result {result}: --size photo paints it all")
+        self._has_begun = True
         self._progress.show(event)
         if isinstance(event, Step):
             self._has_improved |= event.improved
@@ -108,9 +112,6 @@ class _Follower:
                 self._progress.note(f"a snapshot is missing: {error}")
 
     def _wait(self) -> Result:
-        if math.prod(self._run.size) < math.prod(self._run.photo_size):
-            photo, result = ("{} x {}".format(*size) for size in (self._run.photo_size, self._run.size))
-            self._progress.note(f"the photo is {photo}, the result {result}: --size photo paints it all")
         explains_stop = True
         while self._run.running:
             with suppress(TimeoutError):

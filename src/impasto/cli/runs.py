@@ -72,8 +72,8 @@ def _columns(run: "RunSummary") -> list[str]:
 
 
 def _as_json(run: "RunSummary") -> dict[str, Any]:
-    created = None if run.created is None else run.created.isoformat()
-    return vars(run) | {"path": str(run.path), "created": created}
+    facts = {name: value for name, value in vars(run).items() if name not in ("recipe", "ending")}
+    return facts | {"path": str(run.path), "created": run.created and run.created.isoformat()}
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
