@@ -15,7 +15,7 @@ from impasto.api import Savable
 from impasto.cli.console import is_stdio, write_bytes
 from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
-from impasto.images import check_destination, encode_picture, output_format, read_metadata
+from impasto.images import check_destination, encode_picture, output_format
 from impasto.recipe import INITS, Recipe, read_style
 
 
@@ -32,14 +32,7 @@ class Destination:
     ) -> None:
         """Take the path of `-o`, or the first of `default` and its -2, -3... that is free or may be replaced.
 
-        Args:
-            saving: The options `--out`, `--bits` and `--quality`.
-            default: The path without `-o`.
-            inputs: Files that must not be overwritten.
-            may_replace: Returns True for an existing file that a path without `-o` may overwrite.
-
-        Raises:
-            InputError: The picture cannot be written there.
+        `inputs` are files that must not be overwritten. Raises InputError if the picture cannot be written there.
         """
         self._saving = saving
         self._free_path = partial(free_path, default, may_replace)
@@ -94,13 +87,7 @@ class Destination:
 
 
 def input_files(recipe: Recipe, content: str, styles: Sequence[str]) -> list[Path]:
-    """Return the files that are painted from, which no result may overwrite.
-
-    Args:
-        recipe: May name a start image and regions.
-        content: The photo; `-` is standard input.
-        styles: The styles as they were given (`STYLE`, `STYLE@MASK`, `-`).
-    """
+    """Return the files that are painted from (pictures, masks, the start image), which no result may overwrite."""
     words = [*styles, recipe.start.init]
     files = [content]
     for region in recipe.regions:
@@ -113,14 +100,10 @@ def input_files(recipe: Recipe, content: str, styles: Sequence[str]) -> list[Pat
 
 def free_path(path: Path, may_replace: Callable[[Path], bool] = lambda _: False) -> Path:
     """Return the first of `NAME.png`, `NAME-2.png`, `NAME-3.png`... that is free or may be replaced."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    candidates = itertools.chain([path], numbered)
-    return next(candidate for candidate in candidates if not candidate.exists() or may_replace(candidate))
-
-
-def record_of(path: Path) -> dict[str, Any]:
-    """Return the record of its run that a picture contains; nothing if there is none or it cannot be read."""
-    try:
-        return read_metadata(path) or {}
-    except InputError:
-        return {}
+    candidate = path
+    for number in itertools.count(2):
+        with suppress(InputError):  # a file that cannot be read may not be replaced
+            if not candidate.exists() or may_replace(candidate):
+                break
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate

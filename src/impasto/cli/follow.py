@@ -72,12 +72,12 @@ class _Follower:
         self._destination = destination
         self._saves_snapshots = saves_snapshots
         self._is_ready = threading.Event()
+        self._is_stopping = threading.Event()
         self._has_begun = self._has_improved = False
-        self._is_stopping = False
 
     def stop(self) -> None:
         """End the run after the current step."""
-        self._is_stopping = True
+        self._is_stopping.set()
         self._run.stop()
 
     def follow(self, run: Run, progress: Progress) -> Result:
@@ -86,11 +86,19 @@ class _Follower:
         try:
             with progress:
                 self._is_ready.set()
-                return self._wait()
+                while run.running:
+                    with suppress(TimeoutError):
+                        run.wait(_POLL_SECONDS)
+                    if self._is_stopping.is_set():
+                        self._is_stopping.clear()
+                        progress.note("stopping after this step; press Ctrl-C again to give the picture up")
+                return run.wait()
         except Exception as error:
-            kept = self._save_last_picture()
-            if kept is not None:
-                error.add_note(f"the last good picture was saved as {kept}")
+            if self._has_improved and run.image is not None:
+                pixels, record = np.asarray(run.image), run.metadata
+                kept = self._destination.save_elsewhere(lambda path: write_picture(path, pixels, metadata=record))
+                if kept is not None:
+                    error.add_note(f"the last good picture was saved as {kept}")
             raise
 
     def receive(self, event: Event) -> None:
@@ -110,23 +118,6 @@ class _Follower:
             except InputError as error:
                 # A missing snapshot must not end the run.
                 self._progress.note(f"a snapshot is missing: {error}")
-
-    def _wait(self) -> Result:
-        explains_stop = True
-        while self._run.running:
-            with suppress(TimeoutError):
-                self._run.wait(_POLL_SECONDS)
-            if self._is_stopping and explains_stop:
-                explains_stop = False
-                self._progress.note("stopping after this step; press Ctrl-C again to give the picture up")
-        return self._run.wait()
-
-    def _save_last_picture(self) -> Path | None:
-        image = self._run.image if self._has_improved else None
-        if image is None:
-            return None
-        pixels = np.asarray(image)
-        return self._destination.save_elsewhere(lambda path: write_picture(path, pixels, metadata=self._run.metadata))
 
 
 def _describe_end(result: Result, folder: Path | None) -> str:

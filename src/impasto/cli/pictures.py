@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from impasto.cli.destination import Destination
     from impasto.score import Scores
 
-_HEADLINES: Final = ("style", "content", "faults")
 _COLUMNS: Final = ("result", "photo itself", "style itself")
 
 
@@ -99,7 +98,7 @@ def score(result: str, /, *, content: str, style: str, json: Switch = False) -> 
 
 def _score_table(*columns: "Scores") -> list[str]:
     """Return the lines of the table: the three summary scores, then all measures by what they measure."""
-    from impasto.score import HIGHER_IS_BETTER, MEASURES
+    from impasto.score import HEADLINES, HIGHER_IS_BETTER, MEASURES
 
     values = [column.as_dict() for column in columns]
 
@@ -107,7 +106,7 @@ def _score_table(*columns: "Scores") -> list[str]:
         cells = [f"{value[name]:{len(title)}.3f}" for value, title in zip(values, _COLUMNS, strict=True)]
         return "  ".join([f"{name:16}", *cells, "higher" if name in HIGHER_IS_BETTER else "lower"])
 
-    lines = ["  ".join([16 * " ", *_COLUMNS, "better"]), *map(row, _HEADLINES)]
+    lines = ["  ".join([16 * " ", *_COLUMNS, "better"]), *map(row, HEADLINES)]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         lines += ["", group, *(row(name) for name, measure in MEASURES.items() if measure.group == group)]
     return lines

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.cli.console import warn, write_json, write_line
-from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch
+from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
 
 if TYPE_CHECKING:
     from impasto.runs import RunFolder, RunSummary
@@ -35,9 +35,8 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
 def _is_of_run(path: Path, run: "RunFolder") -> bool:
     """Return True if a file is a picture of this run, not one that was put there since."""
     from impasto.api import portable_recipe
-    from impasto.cli.destination import record_of
 
-    record = record_of(path)
+    record = read_record(str(path))
     photos = [picture.get("sha256") for picture in record.get("inputs", {}).get("content", [])]
     has_same_recipe: bool = record.get("recipe") == portable_recipe(run.recipe)
     return has_same_recipe and run.inputs().content.sha256 in photos

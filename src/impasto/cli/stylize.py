@@ -18,6 +18,7 @@ from impasto.cli.options import (
     RecipeSource,
     Reporting,
     Saving,
+    read_record,
     stated_settings,
 )
 from impasto.errors import InputError
@@ -145,7 +146,5 @@ def demo(
 
 def _is_demo(path: Path, photo: str) -> bool:
     """Return True if a file is a picture of an earlier demo."""
-    from impasto.cli.destination import record_of
-
-    contents = record_of(path).get("inputs", {}).get("content") or [{}]
+    contents = read_record(str(path)).get("inputs", {}).get("content") or [{}]
     return bool(contents[0].get("name") == photo)
