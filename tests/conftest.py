@@ -141,7 +141,7 @@ def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def plain_charts(monkeypatch) -> None:
     """Let charts be empty: they take half of a small study's time."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
+    monkeypatch.setattr("impasto.study.charts._to_svg", lambda _: "<svg></svg>")
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from scoreboard.checks import checks
-from scoreboard.ranking import complete, duel, mean_ranks, mean_relative, ranks
+from scoreboard.ranking import checks, complete, duel, mean_ranks, mean_relative, ranks
 
 PAIRS = range(12)
 
@@ -55,7 +54,7 @@ def test_ranks_do_not_change_when_the_scores_of_one_pair_are_scaled(factor):
     assert mean_ranks(plain, "style", plain, (0, 1)) == mean_ranks(scaled, "style", scaled, (0, 1))
 
 
-def test_the_highest_comes_first_where_more_is_better():
+def test_measures_can_be_ranked_from_the_highest():
     board = {"a": {0: {"ssim": 0.1}}, "b": {0: {"ssim": 0.9}}}
     assert mean_ranks(board, "ssim", board, [0], highest=True) == {"a": 2.0, "b": 1.0}
 
@@ -67,7 +66,7 @@ def test_a_duel_counts_wins_in_style_in_content_in_both_and_in_neither():
     assert (result.style, result.content, result.both, result.neither, result.pairs) == (2, 2, 1, 2, 5)
 
 
-def test_relative_scores_are_one_for_what_achieves_nothing_and_zero_for_what_is_perfect(board):
+def test_relative_scores_are_one_for_the_worst_row_and_zero_for_a_perfect_one(board):
     assert mean_relative(board, "photo", "style", PAIRS) == mean_relative(board, "style", "content", PAIRS) == 1
     assert mean_relative(board, "photo", "content", PAIRS) == mean_relative(board, "style", "style", PAIRS) == 0
     assert mean_relative(board, "default", "style", PAIRS) == pytest.approx(0.2)
@@ -86,7 +85,7 @@ def test_all_checks_pass_where_everything_holds(board):
 
 
 @pytest.mark.parametrize(("lost", "passes"), [(3, True), (4, False)])
-def test_nine_of_twelve_pairs_suffice_against_a_peer_that_optimises(board, lost, passes):
+def test_nine_of_twelve_pairs_suffice_against_a_peer_that_optimizes(board, lost, passes):
     for pair in range(lost):
         board["pastiche"][pair] = one_score(0.15, 0.1)
     check = next(check for check in checks(board, PAIRS) if check.rule == "default is better than pastiche in both")

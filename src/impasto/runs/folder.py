@@ -12,20 +12,9 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
 
+from impasto import events
 from impasto.errors import InputError, RunError, reason_of
-from impasto.events import (
-    Changed,
-    Event,
-    Failed,
-    Finished,
-    LevelStarted,
-    LoggedEvent,
-    ResultSaved,
-    Resumed,
-    Snapshot,
-    SnapshotSaved,
-    StopReason,
-)
+from impasto.events import Event, LevelStarted, LoggedEvent, Snapshot, StopReason
 from impasto.images import atomic_write, write_picture
 from impasto.recipe import Recipe
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
@@ -177,7 +166,7 @@ class RunFolder:
         if isinstance(event, Snapshot):
             path = self.snapshot_path(event.step)
             self._save_picture(path, event.image, metadata)
-            self._append(SnapshotSaved(step=event.step, file=f"{_SNAPSHOTS}/{path.name}"))
+            self._append(events.SnapshotSaved(step=event.step, file=f"{_SNAPSHOTS}/{path.name}"))
         elif not isinstance(event, LevelStarted):
             self._append(event)
         elif event.level > self._level:
@@ -189,7 +178,7 @@ class RunFolder:
         self.lock()
         changes = recipe.changes_from(self.recipe)
         if changes:
-            self._append(Changed(step=step, changes=changes), durable=True)
+            self._append(events.Changed(step=step, changes=changes), durable=True)
             self.recipe = recipe
 
     def save_latest(self, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any]) -> Path:
@@ -220,7 +209,7 @@ class RunFolder:
         self.lock()
         if self.read_log().entries:
             with self._writing(self._log.path):
-                self._log.rewrite(lambda event: _remains(event, step), add=[Resumed(step=step)])
+                self._log.rewrite(lambda event: _remains(event, step), add=[events.Resumed(step=step)])
             self._replay_log()
         with self._writing(self.path / _SNAPSHOTS):
             for file in self.path.glob(f"{_SNAPSHOTS}/*.png"):
@@ -234,7 +223,7 @@ class RunFolder:
         """
         with self._writing(self.result_path):
             atomic_write(self.result_path, png)
-        self._append(ResultSaved(file=self.result_path.name, reason=reason), durable=True)
+        self._append(events.ResultSaved(file=self.result_path.name, reason=reason), durable=True)
         return self.result_path
 
     def fail(self, message: str) -> None:
@@ -242,7 +231,7 @@ class RunFolder:
         self.lock()
         # The error to report is the one that came first, not that a full disk has no room for this line either.
         with suppress(RunError):
-            self._append(Failed(message=" ".join(message.split())), durable=True)
+            self._append(events.Failed(message=" ".join(message.split())), durable=True)
 
     @contextmanager
     def _writing(self, file: Path) -> Iterator[None]:
@@ -272,4 +261,7 @@ class RunFolder:
 
 def _remains(event: LoggedEvent, step: int) -> bool:
     """Return True if a run that is set back to `step` steps keeps this event."""
-    return not isinstance(event, Finished | ResultSaved | Failed) and getattr(event, "step", 0) <= step
+    return (
+        not isinstance(event, events.Finished | events.ResultSaved | events.Failed)
+        and getattr(event, "step", 0) <= step
+    )

@@ -7,8 +7,7 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -79,25 +78,22 @@ def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) 
 
     Raises InputError if the folder holds anything or cannot be written.
     """
-    with _explained(path):
+    try:
         _refuse_occupied(path)
         is_new = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(path / LOCK_FILE)
-    lock.acquire()
-    try:
-        # Once more: another process may have been quicker.
-        _refuse_occupied(path)
-        try:
-            with _explained(path):
-                _write(path, recipe, inputs, output)
-        except BaseException:
-            _clear(path, is_new)
-            raise
-    except BaseException:
-        lock.release()
-        raise
-    return lock
+        lock = FolderLock(path / LOCK_FILE)
+        lock.acquire()
+        with ExitStack() as undo:
+            undo.callback(lock.release)
+            # Once more: another process may have been quicker.
+            _refuse_occupied(path)
+            undo.callback(_clear, path, is_new)
+            _write(path, recipe, inputs, output)
+            undo.pop_all()
+        return lock
+    except OSError as error:
+        raise InputError(f"cannot make the run folder {path}: {reason_of(error)}; choose another with --run") from None
 
 
 def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> None:
@@ -111,14 +107,6 @@ def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> N
     )
     # Last and atomically: without run.json the folder holds no run yet.
     atomic_write(path / RUN_FILE, (header.model_dump_json(indent=2) + "\n").encode())
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot make the run folder {path}: {reason_of(error)}; choose another with --run") from None
 
 
 def _refuse_occupied(path: Path) -> None:
