@@ -11,7 +11,7 @@ import pytest
 import impasto as program
 from impasto.images import plate_path, quantize, read_picture
 from impasto.score import HIGHER_IS_BETTER, MEASURES, score_picture
-from impasto.score.weights import load_judge
+from impasto.score.judge import load_network
 
 PICTURES = ("--content", "photo.png", "--style", "style.jpg")
 
@@ -186,8 +186,8 @@ def test_score_reports_in_one_line_what_is_wrong(refused, folder, words, message
 
 
 def test_score_without_the_extra_says_what_to_install(refused, monkeypatch):
-    load_judge.cache_clear()
+    load_network.cache_clear()
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     message = refused("score", "photo.png", *PICTURES)
-    load_judge.cache_clear()
+    load_network.cache_clear()
     assert "pip install 'impasto[score]'" in message

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import App, Group, Parameter
-from pydantic import BaseModel, create_model
 
 from impasto.cli.console import DONE, FAILED, STOPPED, is_stdio, stop_signals, warn, write_json, write_line
 from impasto.cli.options import (
@@ -61,11 +61,11 @@ study = App(name="study", help_flags=("--help", "-h", "--help-all"))
 
 def _command(name: str) -> Callable[..., int]:
     """Return the command of a study."""
-    fields: dict[str, Any] = {
-        option: (Annotated[kind | None, Parameter(help=text, group=STUDY)], None)
+    fields: list[tuple[str, Any, Any]] = [
+        (option, Annotated[kind | None, Parameter(help=text, group=STUDY)], None)
         for option, (kind, text) in _OPTIONS.get(name, {}).items()
-    }
-    own_options = Parameter(name="*")(create_model("Options", **fields))
+    ]
+    own_options = Parameter(name="*")(make_dataclass("Options", fields, namespace={"__module__": __name__}))
     no_options = own_options()
 
     def command(
@@ -73,7 +73,7 @@ def _command(name: str) -> Callable[..., int]:
         style: str,
         /,
         *,
-        own: BaseModel = no_options,
+        own: Any = no_options,
         out: Annotated[Path | None, Parameter(name=("--out", "-o"), group=OUTPUT)] = None,
         yes: Annotated[Switch, Parameter(group=STUDY)] = False,
         source: RecipeSource = RECIPE_SOURCE,
@@ -88,7 +88,8 @@ def _command(name: str) -> Callable[..., int]:
             out: The study's folder, by default PHOTO_STYLE_STUDY; if it holds the same study, that is continued.
             yes: Allow more than 200 runs.
         """
-        options = own.model_dump(exclude_none=True) | ({"yes": yes} if name in _MAY_HAVE_MANY_RUNS else {})
+        options = {option: value for option, value in asdict(own).items() if value is not None}
+        options |= {"yes": yes} if name in _MAY_HAVE_MANY_RUNS else {}
         settings = stated_settings(source, flags)
         # A file states every setting; what the study itself sets overrides a file, but not a flag.
         by_study = {text.partition("=")[0].strip().replace("-", "_") for text in options.get("vary", ())}
