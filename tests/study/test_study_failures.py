@@ -93,7 +93,7 @@ def test_pictures_that_are_too_small_to_be_judged_have_no_scores_and_the_summary
     shallow = ONE_STEP | {"style_layers": "conv1_1", "content_layers": "conv2_1"}
     done = fresh("custom", shallow, vary=["seed=0,1"])
     assert [(line["content"], line["style"]) for line in done.lines("figures.csv")] == [("", "")] * 2
-    (sentence,) = EXPERIMENTS["custom"].summarize(done.findings)
+    (sentence,) = EXPERIMENTS["custom"].summary(done.findings)
     assert "The pictures have no scores" in sentence
 
 
@@ -105,7 +105,7 @@ def test_a_loss_of_zero_is_no_error(fresh, name):
     options |= {"recipes": "paper"} if name == "longrun" else {}
     done = fresh(name, stated if name == "init" else stated | {"init": "content"}, **options)
     assert not done.study.has_failed
-    assert EXPERIMENTS[name].summarize(done.findings)
+    assert EXPERIMENTS[name].summary(done.findings)
 
 
 def test_the_same_study_again_writes_only_the_report(fresh):

@@ -35,28 +35,31 @@ def halves(left: tuple[float, float, float], right: tuple[float, float, float]) 
 RED, GRAY = (0.8, 0.2, 0.1), (0.4, 0.4, 0.4)
 
 
-def test_chroma_is_the_distance_from_gray():
+def figure(name: str, picture: np.ndarray, threshold: float = 0.05) -> float:
+    return measures.color_figures(picture, threshold)[name]
+
+
+def test_chroma_is_the_mean_distance_from_gray():
     _, a, b = oklab(RED)
-    chroma = measures.chroma(halves(RED, GRAY))
-    assert chroma[:, :4] == pytest.approx(np.hypot(a, b), abs=1e-5)
-    assert chroma[:, 4:] == pytest.approx(0, abs=1e-4)
+    assert figure("chroma", halves(RED, RED)) == pytest.approx(np.hypot(a, b), abs=1e-5)
+    assert figure("chroma", halves(RED, GRAY)) == pytest.approx(np.hypot(a, b) / 2, abs=1e-4)
 
 
 def test_the_gray_share_is_the_area_below_the_threshold(painting):
     picture = halves(RED, GRAY)
     picture[0, :4] = GRAY
-    assert measures.gray_share(picture, 0.05) == pytest.approx((24 + 4) / 48)
-    assert measures.gray_share(picture, 0.0) == 0
-    own_share = measures.gray_share(painting, measures.gray_threshold(painting))
+    assert figure("gray", picture) == pytest.approx((24 + 4) / 48)
+    assert figure("gray", picture, threshold=0.0) == 0
+    own_share = figure("gray", painting, measures.gray_threshold(painting))
     assert own_share == pytest.approx(0.1, abs=1 / painting[..., 0].size)
 
 
 def test_a_pixel_is_clipped_if_any_channel_is_at_an_end_of_its_range():
     picture = np.full((5, 4, 3), 0.5, np.float32)
-    assert measures.clipped_share(picture) == 0
+    assert figure("clipped", picture) == 0
     picture[0, 0, 1], picture[1, 1, 2], picture[2, 2] = 0, 1, (0, 1, 1)
     picture[3, 3] = (1 / 255, 254 / 255, 0.5)
-    assert measures.clipped_share(picture) == pytest.approx(3 / 20)
+    assert figure("clipped", picture) == pytest.approx(3 / 20)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_a_pixel_is_clipped_if_any_channel_is_at_an_end_of_its_range():
     [((0, 0, 0), (1, 1, 1), 0.5), (RED, RED, 0), (RED, GRAY, abs(oklab(RED)[0] - oklab(GRAY)[0]) / 2)],
 )
 def test_the_lightness_spread_of_two_halves_is_half_their_difference(left, right, spread):
-    assert measures.lightness_spread(halves(left, right)) == pytest.approx(spread, abs=1e-4)
+    assert figure("lightness", halves(left, right)) == pytest.approx(spread, abs=1e-4)
 
 
 def test_the_difference_is_the_mean_absolute_difference_in_gray_levels():

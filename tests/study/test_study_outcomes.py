@@ -117,7 +117,7 @@ class TestRuns:
         first, other, again = (done.picture("runs", key, "result.png") for key in ("seed-0", "seed-1", "again"))
         assert (first == again).all()
         assert (first != other).any()
-        said = " ".join(EXPERIMENTS["seeds"].summarize(done.findings))
+        said = " ".join(EXPERIMENTS["seeds"].summary(done.findings))
         assert "The repeated seed gave the same picture, bit for bit." in said
         distance = np.abs(first.astype(float) - other).mean()
         assert f"Pictures of different seeds are {distance:.1f} gray levels apart" in said
@@ -267,7 +267,7 @@ class TestReport:
     def test_a_report_contains_the_summary_and_a_command_for_every_run(self, studies, name):
         done, text = studies(name), report_text(studies(name))
         listed = [" ".join(sentence.split()) for sentence in re.findall(r"<li>(.*?)</li>", text, re.DOTALL)]
-        assert listed == [" ".join(said.split()) for said in EXPERIMENTS[name].summarize(done.findings)]
+        assert listed == [" ".join(said.split()) for said in EXPERIMENTS[name].summary(done.findings)]
         photo = done.path.parent / "photo.png"
         assert text.count(f"<pre>impasto {photo}") == len(done.recipes())
         assert "nan" not in re.sub(r"data:[^\"]*", "", text).split("<main>")[1].split('id="repeat"')[0]

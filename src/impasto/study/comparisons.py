@@ -33,7 +33,7 @@ class Comparison(Experiment):
         ]
         return [Row.of_results("", cells)]
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         """Name the pictures with the best scores; compare the losses where all runs have the same objective."""
         sentences = _name_best(findings)
         if self.name in ("init", "optimizers"):
@@ -71,7 +71,7 @@ class CustomGrid(Experiment):
             rows.append(Row.of_results(_describe(shared), cells, [_describe({last: value}) for value in columns]))
         return rows
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         """Name the pictures with the best scores."""
         return _name_best(findings)
 

@@ -39,7 +39,7 @@ class _Iterations(Experiment):
             raise InputError("--at says how many steps are done: leave --steps out")
         return [Row.of_snapshots("", Cell("run", "one run", base.with_changes(**_snapshots_at(steps))), steps)]
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         pictures, steps = findings.rows[0], findings.steps["run"]
         sentences = [
             f"From {one.step:,} to {two.step:,} steps the picture changed by {two.figures['change']:.1f} gray levels "
@@ -90,7 +90,7 @@ class _Seeds(Experiment):
         ]
         return [Row.of_results("", [*cells, Cell("again", f"seed {first} again", base, {"seed": first})])]
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         *runs, again = findings.rows[0]
         first = runs[0]
         distances = [difference(one.floats, other.floats) for one, other in itertools.combinations(runs, 2)]
@@ -154,7 +154,7 @@ class _Layers(Experiment):
             rows.append(Row.of_results(title, cells, [f"{ratio:g}" for ratio in columns]))
         return rows
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         if not have_scores(findings.pictures):
             return [NO_SCORES]
         sentences = []
@@ -192,7 +192,7 @@ class _Reconstruct(Experiment):
         ]
         return [Row.of_results("content", contents), Row.of_results("style", styles)]
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         contents, styles = findings.rows
         distances = ", ".join(f"{one.cell.caption} {difference(one.floats, findings.photo):.1f}" for one in contents)
         scores = ", ".join(f"{one.cell.caption} {one.figures['style']:.3f}" for one in styles)
@@ -236,7 +236,7 @@ class _LongRun(Experiment):
             rows.append(Row.of_snapshots(name, cell, steps))
         return rows
 
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         sentences = []
         for row, pictures in zip(findings.plan.rows, findings.rows, strict=True):
             early = next((p for p in reversed(pictures[:-1]) if p.step <= 1000), pictures[0])

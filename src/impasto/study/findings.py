@@ -17,7 +17,7 @@ from impasto.recipe import Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.score import Judge
 from impasto.study import measures
-from impasto.study.plan import Cell, Plan, Row, Stated
+from impasto.study.plan import Cell, Plan, PlannedPicture, Row, Stated
 
 COLUMNS: Final[dict[str, str]] = {
     "loss": "the objective after this step",
@@ -142,7 +142,7 @@ class Experiment(ABC):
         """Return the rows of a study for the recipe to begin with and the experiment's options."""
 
     @abstractmethod
-    def summarize(self, findings: Findings) -> list[str]:
+    def summary(self, findings: Findings) -> list[str]:
         """Return sentences that say what was found."""
 
     def strips(self, findings: Findings) -> list[ImageStrip]:
@@ -163,7 +163,6 @@ def evaluate(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
     inputs = folders[plan.cells[0].key].inputs()
     photo, style = inputs.content.pixels, inputs.styles[0].pixels
     threshold = measures.gray_threshold(style)
-    runs = {key: _LoggedRun(folder) for key, folder in folders.items()}
 
     @cache
     def judge(width: int, height: int) -> Judge | None:
@@ -173,81 +172,58 @@ def evaluate(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
             # The picture is too small for the networks that judge, or they are not installed.
             return None
 
-    rows = []
+    def evaluate_picture(planned: PlannedPicture, before: EvaluatedPicture | None) -> EvaluatedPicture:
+        folder = folders[planned.cell.key]
+        log = folder.read_log()
+        pixels, step = _picture_of(folder, planned.step)
+        floats = pixels.astype(np.float32) / 255
+        # All pictures of a run are judged at the size of its last level.
+        network = judge(*(log.progress.size or floats.shape[1::-1]))
+        scores = network.score(floats) if network else None
+        figures = _losses_at(log.steps, step) | measures.color_figures(floats, threshold)
+        figures |= {name: getattr(scores, name, math.nan) for name in ("content", "style")}
+        figures["change"] = measures.difference(floats, before.floats) if before else math.nan
+        failures = log.of(Failed)
+        return EvaluatedPicture(
+            cell=planned.cell,
+            caption=planned.caption,
+            stem=f"{planned.cell.key}-{planned.step:06d}" if planned.step else planned.cell.key,
+            step=step,
+            pixels=pixels,
+            figures=figures,
+            problem=(failures[-1].message or "the run ended early") if failures else "",
+        )
+
+    rows: list[list[EvaluatedPicture]] = []
     for row in plan.rows:
-        evaluated: list[EvaluatedPicture] = []
-        for cell, caption, planned_step in row.pictures:
-            run = runs[cell.key]
-            pixels, step, problem = run.picture(planned_step)
-            floats = pixels.astype(np.float32) / 255
-            figures = run.losses_at(step) | _measure(floats, threshold)
-            figures |= _score(judge(*(run.size or floats.shape[1::-1])), floats)
-            figures["change"] = measures.difference(floats, evaluated[-1].floats) if evaluated else math.nan
-            evaluated.append(
-                EvaluatedPicture(
-                    cell=cell,
-                    caption=caption,
-                    stem=f"{cell.key}-{planned_step:06d}" if planned_step else cell.key,
-                    step=step,
-                    pixels=pixels,
-                    figures=figures,
-                    problem=problem,
-                )
-            )
-        rows.append(evaluated)
+        rows.append([])
+        for planned in row.pictures:
+            rows[-1].append(evaluate_picture(planned, rows[-1][-1] if rows[-1] else None))
     return Findings(
         plan=plan,
         rows=rows,
-        steps={key: run.steps for key, run in runs.items()},
+        steps={key: folder.read_log().steps for key, folder in folders.items()},
         photo=photo,
         style=style,
-        style_figures=_measure(style, threshold),
+        style_figures=measures.color_figures(style, threshold),
     )
 
 
-class _LoggedRun:
-    """What the folder of a run says about its course."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.path
-        log = folder.read_log()
-        self.steps: Sequence[Step] = log.steps
-        failures = log.of(Failed)
-        self._problem = (failures[-1].message or "the run ended early") if failures else ""
-        self.size = log.progress.size
-        """Width and height of the last level, at which all pictures of the run are judged."""
-
-    def picture(self, step: int) -> tuple[UInt8[np.ndarray, "_h _w 3"], int, str]:
-        """Return the picture after `step` steps (0: at the end), its step, and why there is no better one."""
-        done = self.steps[-1].step if self.steps else 0
-        snapshot = self._path / "snapshots" / f"{step:06d}.png"
-        for file, at in ((snapshot, step), (self._path / "result.png", done), (self._path / "latest.png", done)):
-            if file.exists():
-                return quantize(read_picture(file).pixels), at, self._problem
-        return np.full((64, 64, 3), 255, np.uint8), done, self._problem or "no picture was kept"
-
-    def losses_at(self, step: int) -> dict[str, float]:
-        """Return loss and terms of the last accepted step up to this one."""
-        last = next((one for one in reversed(self.steps) if one.step <= step and one.improved), None)
-        if last is None:
-            return dict.fromkeys(("loss", "content_loss", "style_loss"), math.nan)
-        return {"loss": last.loss} | {f"{name}_loss": last.terms[name] for name in ("content", "style")}
+def _picture_of(folder: RunFolder, step: int) -> tuple[UInt8[np.ndarray, "_h _w 3"], int]:
+    """Return the picture after `step` steps (0: at the end) and its step, or the last one if the run failed before."""
+    done = folder.read_log().progress.step
+    for file, at in ((folder.snapshot_path(step), step), (folder.result_path, done), (folder.latest_path, done)):
+        if file.exists():
+            return quantize(read_picture(file).pixels), at
+    return np.full((64, 64, 3), 255, np.uint8), done
 
 
-def _measure(picture: Float[np.ndarray, "_h _w 3"], threshold: float) -> dict[str, float]:
-    return {
-        "gray": measures.gray_share(picture, threshold),
-        "clipped": measures.clipped_share(picture),
-        "lightness": measures.lightness_spread(picture),
-        "chroma": float(measures.chroma(picture).mean()),
-    }
-
-
-def _score(judge: Judge | None, picture: Float[np.ndarray, "_h _w 3"]) -> dict[str, float]:
-    if judge is None:
-        return {"content": math.nan, "style": math.nan}
-    scores = judge.score(picture)
-    return {"content": scores.content, "style": scores.style}
+def _losses_at(steps: Sequence[Step], step: int) -> dict[str, float]:
+    """Return loss and terms of the last accepted step up to this one."""
+    last = next((one for one in reversed(steps) if one.step <= step and one.improved), None)
+    if last is None:
+        return dict.fromkeys(("loss", "content_loss", "style_loss"), math.nan)
+    return {"loss": last.loss} | {f"{name}_loss": last.terms[name] for name in ("content", "style")}
 
 
 def lowest(pictures: Sequence[EvaluatedPicture], column: str) -> EvaluatedPicture:

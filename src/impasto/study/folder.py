@@ -1,21 +1,18 @@
 """The folder of a study: one run folder for each of its runs, so that an interrupted study can go on."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from impasto.api import Run, Session, plan_job, plate_or_file, read_inputs
-from impasto.errors import InputError
+from impasto.errors import InputError, reason_of
 from impasto.events import Event, Finished, LevelStarted, Listener, Step
 from impasto.images import atomic_write, is_leftover
 from impasto.painting import Level
 from impasto.runs import Inputs, RunFolder
 from impasto.study.plan import Cell, Plan
-
-HEADER: Final = "study.json"
 
 
 class StudyFolder:
@@ -145,29 +142,18 @@ class StudyFolder:
 
     def _claim(self, header: dict[str, Any]) -> None:
         """Write the header into an empty folder, or check that the folder holds the same study."""
-        file = self.path / HEADER
-        with self._disk_errors():
+        file = self.path / "study.json"
+        try:
             if file.exists():
-                if _read_json(file) != header:
+                if json.loads(file.read_text(encoding="utf-8")) != header:
                     raise InputError(f"{self.path} holds another study: choose another folder with --out")
                 return
             if self.path.exists() and not (self.path.is_dir() and all(map(is_leftover, self.path.iterdir()))):
                 raise InputError(f"{self.path} is not an empty folder: choose another with --out")
             self.path.mkdir(parents=True, exist_ok=True)
             atomic_write(file, (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
-
-    @contextmanager
-    def _disk_errors(self) -> Iterator[None]:
-        try:
-            yield
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise InputError(f"{file} is damaged: choose another folder with --out") from None
         except OSError as error:
-            raise InputError(
-                f"cannot write the study to {self.path}: {error.strerror}; choose another with --out"
-            ) from None
-
-
-def _read_json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{file} is damaged: choose another folder with --out") from None
+            reason = f"cannot write the study to {self.path}: {reason_of(error)}"
+            raise InputError(f"{reason}; choose another with --out") from None

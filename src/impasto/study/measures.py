@@ -16,31 +16,29 @@ from impasto.recipe import Recipe
 _HALF_A_LEVEL: Final = 0.5 / 255
 
 
-def chroma(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
-    """Return each pixel's distance from gray in Oklab (Ottosson 2020), 0 to about 0.32."""
-    lab = to_oklab(picture)
-    return np.asarray(np.hypot(lab[..., 1], lab[..., 2]))
-
-
 def gray_threshold(style: Float[np.ndarray, "h w 3"]) -> float:
     """Return the tenth percentile of the style's chroma: what is less colorful counts as gray."""
-    return float(np.quantile(chroma(style), 0.1))
+    return float(np.quantile(_chroma(to_oklab(style)), 0.1))
 
 
-def gray_share(picture: Float[np.ndarray, "h w 3"], threshold: float) -> float:
-    """Return the share of pixels with a chroma below `threshold` (see `gray_threshold`)."""
-    return float((chroma(picture) < threshold).mean())
+def color_figures(picture: Float[np.ndarray, "h w 3"], threshold: float) -> dict[str, float]:
+    """Return the share of `gray` (chroma below the threshold) and `clipped` pixels, `lightness` and `chroma`.
 
-
-def clipped_share(picture: Float[np.ndarray, "h w 3"]) -> float:
-    """Return the share of pixels with a channel at 0 or 255."""
+    Lightness is the standard deviation in Oklab (Ottosson 2020), which grows as a picture polarizes; chroma is the
+    mean distance from gray in Oklab, 0 to about 0.32.
+    """
+    lab = to_oklab(picture)
     at_limit = (picture < _HALF_A_LEVEL) | (picture > 1 - _HALF_A_LEVEL)
-    return float(at_limit.any(axis=2).mean())
+    return {
+        "gray": float((_chroma(lab) < threshold).mean()),
+        "clipped": float(at_limit.any(axis=2).mean()),
+        "lightness": float(lab[..., 0].std()),
+        "chroma": float(_chroma(lab).mean()),
+    }
 
 
-def lightness_spread(picture: Float[np.ndarray, "h w 3"]) -> float:
-    """Return the standard deviation of lightness in Oklab, which grows as a picture polarizes."""
-    return float(to_oklab(picture)[..., 0].std())
+def _chroma(lab: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    return np.asarray(np.hypot(lab[..., 1], lab[..., 2]))
 
 
 def difference(one: Float[np.ndarray, "h w 3"], other: Float[np.ndarray, "_h _w 3"]) -> float:

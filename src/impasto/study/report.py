@@ -88,7 +88,8 @@ def study_command(plan: Plan, content: str, style: str) -> str:
     words = ["impasto", "study", plan.name, content, style]
     for name, value in plan.options.items():
         for one in value if isinstance(value, list | tuple) else [value]:
-            words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
+            if one is not False:
+                words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
     base, names = plan.base, list(plan.stated)
     if plan.preset is not None:
         words += ["--preset", plan.preset]
@@ -117,7 +118,7 @@ def _render(findings: Findings, content: str, style: str) -> str:
         plan=plan,
         findings=findings,
         columns=COLUMNS,
-        summary=experiment.summarize(findings),
+        summary=experiment.summary(findings),
         strips=experiment.strips(findings),
         charts=_charts(findings, plots_steps=experiment.plots_steps),
         content=content,
