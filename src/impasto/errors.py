@@ -1,5 +1,7 @@
 """Errors whose text says in one line what is wrong and what to do."""
 
+from pydantic import ValidationError
+
 
 class ImpastoError(Exception):
     """Base of every error that impasto raises on purpose; its text is one line for the user."""
@@ -14,6 +16,11 @@ class RunError(ImpastoError, RuntimeError):
 
 
 def reason_of(error: Exception) -> str:
-    """Return why something failed, in a few words on one line, without the number and path that an OSError adds."""
+    """Return why something failed, in a few words on one line: no error number, no path, no class name."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join([*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])
+    if isinstance(error, KeyError):
+        return f"no {error}"
     text: str = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())

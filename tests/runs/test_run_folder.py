@@ -220,13 +220,13 @@ def test_a_checkpoint_is_found_by_another_object(run: RunFolder) -> None:
     assert loaded.scalars == {"step": 3, "losses": [0.1, 0.2]}
 
 
-@pytest.mark.parametrize("changes", ['{"colour": 1}', '{"steps": "many"}'])
+@pytest.mark.parametrize("changes", ['{"paint": 1}', '{"steps": "many"}'])
 def test_a_logged_change_that_is_no_setting_is_an_error_of_one_line(run: RunFolder, changes: str) -> None:
     with run:
         run.record_change(run.recipe.with_changes(style_weight=3.5), 1)
     file = run.path / "events.jsonl"
     file.write_text(file.read_text().replace('{"style_weight": 3.5}', changes))
-    with pytest.raises(InputError, match=r"colour|steps") as caught:
+    with pytest.raises(InputError, match=r"paint|steps") as caught:
         RunFolder.open(run.path)
     assert "\n" not in str(caught.value)
 

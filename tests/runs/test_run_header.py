@@ -152,7 +152,7 @@ def test_a_folder_without_a_run_is_reported(tmp_path: Path) -> None:
             {"inputs": {"content": {"file": "../x.png", "sha256": "0" * 64, "name": ""}, "styles": []}},
             r"is damaged: inputs\.content\.file: ",
         ),
-        ({"recipe": {"colour": "blue"}}, "colour"),
+        ({"recipe": {"paint": "blue"}}, "paint"),
         ({"recipe": {"schedule": {"steps": -1}}}, "steps"),
         ({"recipe": 3}, "is damaged: recipe: "),
     ],
