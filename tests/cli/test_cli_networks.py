@@ -10,6 +10,7 @@ import torch
 from impasto.backbones.modules import build_module
 from impasto.images import read_metadata
 from impasto.networks import find_network
+from impasto.recipe import as_text
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_a_network_paints_and_is_recorded_in_the_picture(stylize, impasto, folde
     assert stylize("--backbone", name, "-o", "out.png").code == 0
     record = read_metadata(folder / "out.png")
     assert record["recipe"]["network"]["backbone"] == name
-    assert list(record["recipe"]["style"]["layers"]) == list(find_network(name).style_layers)
+    assert as_text(record["recipe"]["style"]["layers"]) == as_text(find_network(name).style_layers)
     assert "ST-LPIPS" in record["weights"]["name"]
     command = impasto("info", "out.png").out.splitlines()[-1]
     assert f"--backbone {name}" in command
@@ -54,7 +55,7 @@ def test_a_network_of_torchvision_paints_with_a_file_of_weights(stylize, resnet,
 def test_presets_and_files_that_state_layers_give_way_to_the_network(stylize, folder):
     assert stylize("--preset", "paper", "--backbone", "alexnet", "-o", "out.png").code == 0
     recipe = read_metadata(folder / "out.png")["recipe"]
-    assert list(recipe["content"]["layers"]) == list(find_network("alexnet").content_layers)
+    assert as_text(recipe["content"]["layers"]) == as_text(find_network("alexnet").content_layers)
     assert recipe["network"]["normalization"] == "paper"
 
 

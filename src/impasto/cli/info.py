@@ -8,7 +8,7 @@ from impasto.cli.console import write_facts, write_json, write_line
 from impasto.cli.options import Switch, read_record
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, find_network
-from impasto.recipe import Recipe, resolve
+from impasto.recipe import Recipe, as_text, resolve
 
 
 def info(file: str | None = None, /, *, backbone: str | None = None, json: Switch = False) -> None:
@@ -58,8 +58,8 @@ def _of_network(name: str) -> dict[str, Any]:
         "name": network.name,
         "purpose": network.purpose,
         "layers": list(network.layers),
-        "content_layers": list(network.content_layers),
-        "style_layers": list(network.style_layers),
+        "content_layers": as_text(network.content_layers).split(","),
+        "style_layers": as_text(network.style_layers).split(","),
         "smoothing": "softmax" if network.smoothed else "none",
         "weights": weights,
     }
