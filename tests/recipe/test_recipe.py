@@ -96,7 +96,10 @@ def test_the_command_of_a_recipe_states_every_difference_from_the_default(recipe
 @given(recipe=recipes)
 def test_the_python_call_of_a_recipe_states_every_difference_from_the_default(recipe):
     stated = {}
-    eval(recipe.as_python("a.jpg", "b.jpg"), {"impasto": type("", (), {"stylize": lambda *_, **more: stated.update(more)})})
+    eval(
+        recipe.as_python("a.jpg", "b.jpg"),
+        {"impasto": type("", (), {"stylize": lambda *_, **more: stated.update(more)})},
+    )
     assert resolve(None, stated) == recipe
 
 
@@ -170,7 +173,10 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"content_weight": 0, "style_weight": 0}, "all weights are 0"),
         ({"content_layers": "", "style_weight": 0}, "all weights are 0"),
         ({"content_losses": "gram"}, "unknown content loss 'gram'; known are features, self_similarity, laplacian$"),
-        ({"style_losses": "gram,features"}, "unknown style loss 'features'; known are gram, mean_std, .*gradient_energy$"),
+        (
+            {"style_losses": "gram,features"},
+            "unknown style loss 'features'; known are gram, mean_std, .*gradient_energy$",
+        ),
         ({"style_losses": "gram=x"}, "weight in 'gram=x'"),
         ({"style_losses": "sliced=-1"}, "weight in 'sliced=-1'"),
         ({"content_losses": "laplacian=inf"}, "weight in 'laplacian=inf'"),
