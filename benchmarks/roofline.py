@@ -15,7 +15,7 @@ import torch
 
 from common import store
 from impasto.api.hardware import keep_memory, resolve_hardware
-from impasto.backbones import Weights, load_weights
+from impasto.backbones import VGG19Weights, load_weights
 from impasto.backbones.products import quick_products
 from impasto.images import demo_photo, plate_path, read_picture, resize
 from impasto.losses import Lesson, Objective, View, make_extractor
@@ -70,7 +70,7 @@ def rates(dtype: torch.dtype) -> dict[str, float]:
 class Steps:
     """Steps of the plain Gram recipe whose parts can be timed."""
 
-    def __init__(self, size: int, weights: Weights, recipe: Recipe) -> None:
+    def __init__(self, size: int, weights: VGG19Weights, recipe: Recipe) -> None:
         pictures = [read_picture(path).pixels for path in (demo_photo(), plate_path("night"))]
         content, style = (
             torch.from_numpy(resize(pixels, size, size).transpose(2, 0, 1)[None].copy()) for pixels in pictures
@@ -100,7 +100,7 @@ class Steps:
         begun = time.perf_counter()
         features = self._extractor(self._canvas.picture(coordinates))
         for layer in self._extractor.layers:
-            features.seen(layer)
+            features.map_or_moments(layer)
         return time.perf_counter() - begun
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from impasto.errors import InputError
-from impasto.networks import canonical_layer
+from impasto.networks import find_network
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, read_region, read_style, resolve
 
 
@@ -181,7 +181,7 @@ def test_layers_without_a_weight_share_1_and_aliases_are_the_same_layer():
     recipe = Recipe(style_layers="relu1_1,CONV2_1", content_layers="conv4_2=0.25")
     assert recipe.style_layer_weights == {"conv1_1": 0.5, "conv2_1": 0.5}
     assert recipe.content_layer_weights == {"conv4_2": 0.25}
-    assert canonical_layer("relu4_2") == canonical_layer(" conv4_2 ") == "conv4_2"
+    assert find_network("vgg19").canonical("relu4_2") == find_network("vgg19").canonical(" conv4_2 ") == "conv4_2"
 
 
 def test_losses_may_be_written_with_dashes_and_capitals_and_share_1_without_a_weight():

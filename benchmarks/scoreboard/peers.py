@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from impasto.backbones import Weights, load_weights
+from impasto.backbones import VGG19Weights, load_weights
 from scoreboard.methods import Method
 
 HERE = Path(__file__).parents[1] / "peers"
@@ -71,7 +71,7 @@ def _peer(name: str, size: int, cache: Path) -> Method:
     return Method(name=name, kind="peer", command=command, identity=identity, environment=environment)
 
 
-def caffe_state(weights: Weights) -> dict[str, torch.Tensor]:
+def caffe_state(weights: VGG19Weights) -> dict[str, torch.Tensor]:
     """Return the weights under torchvision's names, for an input of BGR in 0..255 minus Caffe's mean.
 
     Scale and mean are folded into the first convolution: it then gives what ours gives for the same picture, but for
@@ -88,7 +88,7 @@ def caffe_state(weights: Weights) -> dict[str, torch.Tensor]:
     return state
 
 
-def write_caffe_weights(weights: Weights, path: Path) -> None:
+def write_caffe_weights(weights: VGG19Weights, path: Path) -> None:
     """Write what neural-style reads; its fully connected layers, which it never uses, are zeros."""
     state = caffe_state(weights)
     for place, (rows, columns) in {0: (4096, 25088), 3: (4096, 4096), 6: (1000, 4096)}.items():

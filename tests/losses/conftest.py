@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto.backbones import Extractor, Weights
+from impasto.backbones import FeatureExtractor, VGG19Weights, build_extractor
 from impasto.losses import View
 from impasto.recipe import Recipe
 
@@ -39,14 +39,14 @@ def small_recipe() -> Callable[..., Recipe]:
 
 
 @pytest.fixture
-def small_extractor(small_weights: Weights) -> Extractor:
+def small_extractor(small_weights: VGG19Weights) -> FeatureExtractor:
     """The network of three filters a layer, in float64."""
     layers = ("conv1_1", "conv2_1", "conv2_2", "conv3_1")
-    return Extractor(small_weights, layers=layers, pooling="l2", padding="reflect", device=torch.device("cpu"))
+    return build_extractor(small_weights, layers=layers, pooling="l2", padding="reflect", device=torch.device("cpu"))
 
 
 @pytest.fixture
-def look(small_extractor: Extractor) -> Callable[[Tensor], View]:
+def look(small_extractor: FeatureExtractor) -> Callable[[Tensor], View]:
     """Return a function from a picture to what the small network sees in it."""
     return lambda picture: View(picture, small_extractor(picture))
 

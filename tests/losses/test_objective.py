@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from impasto.backbones import Extractor
+from impasto.backbones.vgg19 import VGG19Extractor
 from impasto.losses import TERMS, Objective, needed_layers, total_variation
 from impasto.losses.gamut import gamut_loss, gamut_of
 from impasto.losses.layout import color_anchor_loss
@@ -247,7 +247,7 @@ def test_the_most_samples_that_a_recipe_may_ask_for_are_not_too_many_for_any_los
 def maps_in_memory(monkeypatch):
     """Return a function to the layers whose maps still are in memory, for every picture that was looked at."""
     seen = []
-    look = Extractor.__call__
+    look = VGG19Extractor.__call__
 
     def looked(extractor, picture, **options):
         features = look(extractor, picture, **options)
@@ -258,7 +258,7 @@ def maps_in_memory(monkeypatch):
         gc.collect()
         return [{name for name, memory in maps.items() if not memory.expired()} for maps in seen]
 
-    monkeypatch.setattr(Extractor, "__call__", looked)
+    monkeypatch.setattr(VGG19Extractor, "__call__", looked)
     return kept
 
 

@@ -271,7 +271,7 @@ def test_the_more_a_style_counts_the_more_the_picture_has_of_it(exact, red, blue
 def test_several_styles_are_mixed_alike_whether_their_maps_are_kept_or_not(exact, red, blue, large, monkeypatch):
     layers = {"style_layers": "conv1_1,conv1_2,conv2_1", "steps": 1}
     expected = paint(exact, [red, blue], style_mix=(30, 70), **layers)
-    monkeypatch.setattr("impasto.backbones.extract.LARGE", 1 if large else 10**9)
+    monkeypatch.setattr("impasto.backbones.chunked.MIN_PIXELS", 1 if large else 10**9)
     found = paint(exact, [red, blue], style_mix=(30, 70), **layers)
     assert found.losses["style"][0] == pytest.approx(expected.losses["style"][0], rel=1e-3)
     regions = paint(exact, [red, blue], [Region(LEFT, red)], style_mix=(30, 70), **layers)

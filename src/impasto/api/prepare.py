@@ -3,23 +3,19 @@
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from impasto.api.hardware import resolve_hardware
 from impasto.api.scene import make_scene
-from impasto.backbones import AnyWeights, check_size, load_weights
+from impasto.backbones import AnyWeights, check_input_size, load_weights, min_input_size
 from impasto.errors import InputError
 from impasto.images import Picture, fit
 from impasto.losses import make_extractor, needed_layers
 from impasto.painting import Painter, Scene, plan_levels
 from impasto.recipe import INITS, Recipe
 from impasto.runs import RunInputs
-
-_LARGE: Final = 2**16
-"""A side in pixels that is large enough for every layer of every network."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
@@ -89,8 +85,8 @@ def prepare(recipe: Recipe, inputs: RunInputs) -> Job:
     """Resolve and check everything that can be checked before painting begins. Raises InputError in one line."""
     recipe = resolve_hardware(recipe)
     size = result_size(recipe, inputs.content.width, inputs.content.height)
-    # At no size a network that is not installed, or has no such layers, sees anything: that is told as it is.
-    check_size(_LARGE, _LARGE, needed_layers(recipe), backbone=recipe.backbone, padding=recipe.padding)
+    # A network that is not installed, or has no such layers, is reported before any size is checked.
+    min_input_size(recipe.backbone, needed_layers(recipe), recipe.padding)
     scene = make_scene(recipe, size, inputs)
     _check_sizes(recipe, size, scene)
     weights = load_weights(recipe.weights, recipe.backbone)
@@ -107,7 +103,7 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], scene: Scene) -> None:
     layers = needed_layers(recipe)
     network: Any = {"backbone": recipe.backbone, "padding": recipe.padding}
     try:
-        check_size(coarsest.width, coarsest.height, layers, **network)
+        check_input_size(coarsest.width, coarsest.height, layers, **network)
     except InputError as error:
         raise InputError(f"the picture is too small at {coarsest.width} x {coarsest.height} px: {error}") from None
     for style in styles:
@@ -117,7 +113,7 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], scene: Scene) -> None:
         across, down = style.border(width, height)
         width, height = width - 2 * across, height - 2 * down
         try:
-            check_size(width, height, layers, **network)
+            check_input_size(width, height, layers, **network)
         except InputError as error:
             raise InputError(f"the style image is too small at {width} x {height} px: {error}") from None
 

@@ -1,22 +1,25 @@
-"""The networks that see: structure, weights, and the way from a picture to its features."""
+"""Networks that evaluate images: reading their weights, and computing the features of an image."""
 
-from impasto.backbones.extract import Extractor, Features
-from impasto.backbones.families import AnyWeights, build_extractor, check_size, describe_weights, load_weights
-from impasto.backbones.fetch import fetch_weights
-from impasto.backbones.interface import FeatureExtractor
-from impasto.backbones.smoothing import SmoothedExtractor
-from impasto.backbones.weights import Weights
+from impasto.backbones.antialiased import antialiased_maps
+from impasto.backbones.download import fetch_weights
+from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
+from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
+from impasto.backbones.weight_formats import AntialiasedName, AntialiasedWeights, AnyWeights, VGG19Weights
+from impasto.backbones.weights import describe_weights, load_weights
 
 __all__ = [
+    "AntialiasedName",
+    "AntialiasedWeights",
     "AnyWeights",
-    "Extractor",
     "FeatureExtractor",
     "Features",
     "SmoothedExtractor",
-    "Weights",
+    "VGG19Weights",
+    "antialiased_maps",
     "build_extractor",
-    "check_size",
+    "check_input_size",
     "describe_weights",
     "fetch_weights",
     "load_weights",
+    "min_input_size",
 ]

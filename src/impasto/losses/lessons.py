@@ -41,7 +41,7 @@ class Teacher:
 
     def moments(self, layer: str) -> Tensor | Moments:
         """Return what a layer teaches: a map, or its moments where places count differently or no map was kept."""
-        seen = self.view.features.seen(layer)
+        seen = self.view.features.map_or_moments(layer)
         if isinstance(seen, Moments):
             return seen
         maps, mask = self._inner(seen)

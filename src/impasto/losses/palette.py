@@ -48,7 +48,7 @@ def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Gener
     weights = {layer: weight for layer, weight in recipe.style_layer_weights.items() if weight}
     losses = {layer: layer_loss(name, recipe, models, layer, generator) for layer in weights}
     return lambda view: _sum(
-        view, {layer: weight * losses[layer](view.features.seen(layer)) for layer, weight in weights.items()}
+        view, {layer: weight * losses[layer](view.features.map_or_moments(layer)) for layer, weight in weights.items()}
     )
 
 

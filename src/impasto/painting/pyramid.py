@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from impasto.backbones import check_size
+from impasto.backbones import check_input_size
 from impasto.errors import InputError
 from impasto.images import fit, resize
 from impasto.losses import needed_layers
@@ -56,7 +56,7 @@ def _seen(recipe: Recipe, width: int, height: int) -> bool:
     if min(width, height) < SMALLEST_LEVEL // 4:
         return False
     try:
-        check_size(width, height, needed_layers(recipe), backbone=recipe.backbone, padding=recipe.padding)
+        check_input_size(width, height, needed_layers(recipe), backbone=recipe.backbone, padding=recipe.padding)
     except InputError:
         return False
     return True

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from impasto.backbones.stlpips import AntialiasedName
+from impasto.backbones import AntialiasedName
 from impasto.images import fit, resize
 from impasto.losses.statistics import mean_gram
 from impasto.score import content as kept

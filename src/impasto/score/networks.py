@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.antialiased import walk
-from impasto.backbones.stlpips import AntialiasedWeights
+from impasto.backbones import AntialiasedWeights, antialiased_maps
 from impasto.errors import InputError
 
 Maps: TypeAlias = Mapping[str, Float[Tensor, "1 _c _h _w"]]
@@ -41,4 +40,4 @@ def see(
         )
     rgb = torch.from_numpy(np.ascontiguousarray(picture, dtype=np.float32)).permute(2, 0, 1)[None]
     with torch.no_grad():
-        return {name: maps for name, maps in walk(weights, rgb) if name in layers}
+        return {name: maps for name, maps in antialiased_maps(weights, rgb) if name in layers}

@@ -1,8 +1,8 @@
-"""The weights of the networks that judge: those of ST-LPIPS, which the room `backbones` reads."""
+"""The weights of the networks that judge: those of ST-LPIPS, which `impasto.backbones` reads."""
 
 from functools import lru_cache
 
-from impasto.backbones.stlpips import AntialiasedName, AntialiasedWeights, load_antialiased
+from impasto.backbones import AntialiasedName, AntialiasedWeights, load_weights
 
 
 @lru_cache(maxsize=2)
@@ -11,4 +11,6 @@ def load_judge(name: AntialiasedName) -> AntialiasedWeights:
 
     Raises InputError, saying what to install, if the package is not there or its file is not the one that is known.
     """
-    return load_antialiased(name)
+    weights = load_weights("embedded", name)
+    assert isinstance(weights, AntialiasedWeights)
+    return weights
