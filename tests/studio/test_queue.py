@@ -12,7 +12,7 @@ from patience import PATIENCE
 import impasto
 from impasto.api import Region, run
 from impasto.errors import InputError
-from impasto.images import Picture, quantize
+from impasto.images import DecodedImage, quantize
 from impasto.runs import RunFolder
 from impasto.studio import queue
 from impasto.studio.ticket import Ticket
@@ -90,7 +90,7 @@ def test_who_waits_knows_the_place_and_keeps_no_pixels_in_memory(studio, picture
 
     def pixels():
         gc.collect()
-        return sum(type(thing) is Picture for thing in gc.get_objects())
+        return sum(type(thing) is DecodedImage for thing in gc.get_objects())
 
     before = pixels()
     others = [studio.submit(*pictures, small) for _ in range(3)]

@@ -18,9 +18,8 @@ from page_tools import served, until
 from patience import PATIENCE
 
 from impasto.cli import main
-from impasto.images import read_metadata
+from impasto.images import read_bytes, read_metadata
 from impasto.images.decode import decode
-from impasto.images.sources import read_bytes
 
 
 @pytest.fixture

@@ -1,9 +1,21 @@
-"""Networks that evaluate images: reading their weights, and computing the features of an image."""
+"""Networks that evaluate images: reading their weights, the features of an image, and products of features."""
 
 from impasto.backbones.antialiased import antialiased_maps
 from impasto.backbones.download import fetch_weights
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
 from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
+from impasto.backbones.matmul import (
+    bf16_matmul,
+    centered_chunks,
+    chunk_size,
+    chunks,
+    flat,
+    full_precision,
+    gradient_product,
+    rounded_mean,
+    self_product,
+)
+from impasto.backbones.moments import Moments, moments_of
 from impasto.backbones.weight_formats import AntialiasedName, AntialiasedWeights, AnyWeights, VGG19Weights
 from impasto.backbones.weights import describe_weights, load_weights
 
@@ -13,13 +25,24 @@ __all__ = [
     "AnyWeights",
     "FeatureExtractor",
     "Features",
+    "Moments",
     "SmoothedExtractor",
     "VGG19Weights",
     "antialiased_maps",
+    "bf16_matmul",
     "build_extractor",
+    "centered_chunks",
     "check_input_size",
+    "chunk_size",
+    "chunks",
     "describe_weights",
     "fetch_weights",
+    "flat",
+    "full_precision",
+    "gradient_product",
     "load_weights",
     "min_input_size",
+    "moments_of",
+    "rounded_mean",
+    "self_product",
 ]

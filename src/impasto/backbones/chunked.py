@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones.frozen_ops import WHOLE, Edges, convolve
-from impasto.backbones.moments import Moments, Sums, moments_slope
+from impasto.backbones.moments import Moments, MomentSums, moments_gradient
 from impasto.backbones.pooling import halve
 from impasto.recipe import Padding, Pooling
 
@@ -60,7 +60,8 @@ def evaluate_in_chunks(
     if border and torch.is_grad_enabled() and image.requires_grad:
         raise ValueError("moments that leave a border out have no gradient")
     pooled, *numbers = _ChunkedBlock.apply(image, block, border)  # type: ignore[no-untyped-call]
-    found = {name: Moments(*numbers[2 * i : 2 * i + 2]) for i, name in enumerate(block.of_moments)}
+    count = image.shape[2] * image.shape[3]
+    found = {name: Moments(count, *numbers[2 * i : 2 * i + 2]) for i, name in enumerate(block.of_moments)}
     return pooled, found
 
 
@@ -70,7 +71,7 @@ class _ChunkedBlock(torch.autograd.Function):
         height, width = image.shape[2:]
         shape = (1, height // 2, width // 2, len(block.first[1]))
         pooled = image.new_empty(shape, dtype=block.dtype).permute(0, 3, 1, 2)
-        sums = {name: Sums() for name in block.of_moments}
+        sums = {name: MomentSums() for name in block.of_moments}
         for strip in _strips(height, width):
             first = block.conv1_1(strip.with_context(image), strip.edges)
             second = block.conv1_2(first, strip.edges)
@@ -81,7 +82,7 @@ class _ChunkedBlock(torch.autograd.Function):
         found = [total.moments() for total in sums.values()]
         ctx.block = block
         ctx.save_for_backward(image, *(moments.mean for moments in found))
-        return pooled, *(number for moments in found for number in moments)
+        return pooled, *(number for moments in found for number in (moments.mean, moments.covariance))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -89,7 +90,7 @@ class _ChunkedBlock(torch.autograd.Function):
         image, *means = ctx.saved_tensors
         block: FirstBlock = ctx.block
         height, width = image.shape[2:]
-        of_moments = [Moments(*gradients[i : i + 2]) for i in range(1, len(gradients), 2)]
+        of_moments = [gradients[i : i + 2] for i in range(1, len(gradients), 2)]
         result = torch.zeros_like(image)
         for strip in _strips(height, width):
             with torch.enable_grad():
@@ -98,9 +99,9 @@ class _ChunkedBlock(torch.autograd.Function):
                 second = block.conv1_2(first, strip.edges)
                 outputs = [halve(second, block.pooling)]
             output_gradients = [strip.of_pooled(gradients[0])]
-            for name, mean, slopes in zip(block.of_moments, means, of_moments, strict=True):
+            for name, mean, moment_gradients in zip(block.of_moments, means, of_moments, strict=True):
                 maps = first if name == "conv1_1" else second
-                gradient = moments_slope(maps.detach(), mean, slopes, height * width)
+                gradient = moments_gradient(maps.detach(), mean, *moment_gradients, count=height * width)
                 if name == "conv1_1":
                     own = strip.own_rows(first)
                     gradient[:, :, : own.start] = 0

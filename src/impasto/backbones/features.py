@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones.moments import Moments
-from impasto.backbones.products import precise
+from impasto.backbones.matmul import full_precision
 from impasto.errors import InputError
 from impasto.recipe import Padding, Pooling
 
@@ -164,6 +164,6 @@ def smoothed(features: Float[Tensor, "1 c h w"], scale: float) -> Float[Tensor, 
 
     In fp32 or better; the mean is 1 for all features, so that losses keep their scale.
     """
-    exponents = precise(features) / scale
+    exponents = full_precision(features) / scale
     powers = (exponents - exponents.detach().amax()).exp()
     return powers / powers.mean()

@@ -10,13 +10,10 @@ import numpy as np
 from PIL.Image import Image
 
 from impasto.api import Region, Style
-from impasto.control import AUTOMATIC
 from impasto.errors import InputError
-from impasto.images import is_plate
-from impasto.images.decode import open_header
-from impasto.images.formats import HEAD_LENGTH, sniff
-from impasto.images.sources import read_bytes
+from impasto.images import is_plate, peek_size, read_bytes
 from impasto.recipe import INITS, KEEP, Recipe, read_region
+from impasto.saliency import AUTOMATIC_MASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +52,9 @@ class Limits:
 
     def _check_file(self, data: bytes, name: str) -> None:
         # Reading a HEIC picture tells its size first, too, but needs more than this to open it.
-        if sniff(data[:HEAD_LENGTH]) not in (None, "heic"):
-            header = open_header(data, name)
-            self._check_size(header.width, header.height, name)
+        size = peek_size(data, name)
+        if size is not None:
+            self._check_size(*size, name)
 
     def _check_length(self, length: int, name: str) -> None:
         if length > self.max_bytes:
@@ -98,7 +95,7 @@ def refuse_files(recipe: Recipe, *, regions: bool) -> None:
         "init": recipe.init not in INITS,
         "weights": recipe.weights not in ("embedded", "full"),
         "regions": any(
-            part.mask not in AUTOMATIC or not (part.style == KEEP or is_plate(part.style)) or part.style_mask
+            part.mask not in AUTOMATIC_MASKS or not (part.style == KEEP or is_plate(part.style)) or part.style_mask
             for part in parts
         ),
     }

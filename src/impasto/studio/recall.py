@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from impasto.control import AUTOMATIC, mask_of
 from impasto.errors import InputError
-from impasto.images import PLATES, Picture, plate_path, quantize
+from impasto.images import PLATES, DecodedImage, mask_from_image, plate_path, quantize
 from impasto.recipe import KEEP, Recipe, read_region
 from impasto.runs import RegionInputs, RunFolder
 from impasto.runs.header import KeptInput, read_header
+from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.orders import Original, one_line
 from impasto.studio.workspace import Workspace
 
@@ -24,7 +24,7 @@ from impasto.studio.workspace import Workspace
 class Lent:
     """A picture that a run was painted from, and its copy that may leave the workspace, with that one's SHA-256."""
 
-    picture: Picture
+    picture: DecodedImage
     copy: Path
     sha256: str
 
@@ -65,7 +65,7 @@ def recall(workspace: Workspace, name: str) -> Recalled:
         folder = RunFolder.open(path)
         inputs, kept = folder.inputs(), read_header(path).inputs
 
-        def lent(picture: Picture, item: KeptInput) -> Lent:
+        def lent(picture: DecodedImage, item: KeptInput) -> Lent:
             copy = workspace.lend(name, item)
             return Lent(picture=picture, copy=copy, sha256=digest_of(copy))
 
@@ -105,7 +105,7 @@ def digest_of(path: Path) -> str:
         raise InputError(f"cannot read {path.name}: {error.strerror or error}") from None
 
 
-def _leading_plates(styles: Sequence[Picture]) -> tuple[str, ...]:
+def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
     """Return the names of the built-in styles that come first, up to one that is none or was there before."""
     names: list[str] = []
     for style in styles:
@@ -121,9 +121,9 @@ def _regions(texts: Sequence[str], regions: Sequence[RegionInputs]) -> tuple[Mas
     found = []
     for text, region in zip(texts, regions, strict=True):
         style = KEEP if region.style is None else _plates().get(region.style.sha256)
-        if style is None or region.style_mask is not None or read_region(text).mask in AUTOMATIC:
+        if style is None or region.style_mask is not None or read_region(text).mask in AUTOMATIC_MASKS:
             return None
-        found.append(MaskedRegion(mask=quantize(mask_of(region.mask, text)), style=style))
+        found.append(MaskedRegion(mask=quantize(mask_from_image(region.mask, text)), style=style))
     return tuple(found)
 
 

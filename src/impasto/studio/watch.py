@@ -1,7 +1,7 @@
 """What a page shows of a run that is being painted: how far it is, its losses, and whether there is anything new."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,11 +35,11 @@ class Curve:
 
     def __init__(self) -> None:
         self._stride = 1
-        self._points: list[tuple[int, float, dict[str, float]]] = []
-        self._last: tuple[int, float, dict[str, float]] | None = None
+        self._points: list[tuple[int, float, Mapping[str, float]]] = []
+        self._last: tuple[int, float, Mapping[str, float]] | None = None
         self._count = 0
 
-    def add(self, step: int, loss: float, terms: dict[str, float]) -> None:
+    def add(self, step: int, loss: float, terms: Mapping[str, float]) -> None:
         """Note the losses of a step."""
         self._last = (step, loss, terms)
         if self._count % self._stride == 0:

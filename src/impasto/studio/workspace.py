@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from impasto.errors import InputError
-from impasto.images import atomic_write, encode_picture, read_picture
-from impasto.images.sources import read_bytes
+from impasto.images import atomic_write, encode_picture, read_bytes, read_picture
 from impasto.runs.begin import LOCK
 from impasto.runs.header import HEADER, INPUTS, KeptInput
 from impasto.runs.lock import FolderLock, is_locked

@@ -11,9 +11,8 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 import impasto
-from impasto.control import resize_mask
 from impasto.errors import ImpastoError
-from impasto.images import PLATES, fit, quantize, read_picture, resize
+from impasto.images import PLATES, fit, quantize, read_picture, resize, resize_mask
 from impasto.studio.limits import Limits, without_folders
 from impasto.studio.page.callbacks import language, refusal
 from impasto.studio.recall import MaskedRegion, digest_of
