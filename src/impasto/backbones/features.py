@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.moments import Moments
 from impasto.backbones.matmul import full_precision
+from impasto.backbones.moments import Moments
 from impasto.errors import InputError
 from impasto.recipe import Padding, Pooling
 

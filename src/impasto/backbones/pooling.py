@@ -39,12 +39,14 @@ def pool_windows(
     maps: Float[Tensor, "b c h w"], kind: Pooling, gain: float, **windows: Any
 ) -> Float[Tensor, "b c _h _w"]:
     """Pool any windows, given by the keyword arguments of torch's poolings; `gain` is that of l2 pooling."""
+    pooled: Tensor
     if kind == "max":
-        return F.max_pool2d(maps, **windows)
-    if kind == "average":
-        return F.avg_pool2d(maps, **windows)
-    mean_square: Tensor = F.avg_pool2d(maps.square(), **windows)
-    return (mean_square + _EPSILON).sqrt() * gain
+        pooled = F.max_pool2d(maps, **windows)
+    elif kind == "average":
+        pooled = F.avg_pool2d(maps, **windows)
+    else:
+        pooled = (F.avg_pool2d(maps.square(), **windows) + _EPSILON).sqrt() * gain
+    return pooled
 
 
 def blur_pool(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c (h+1)//2+1 (w+1)//2+1"]:

@@ -29,8 +29,7 @@ _RESNET50_MODULES: Final = {"conv1": "relu"} | {
     for stage, count in {2: 3, 3: 4, 4: 6, 5: 3}.items()
     for i in range(count)
 }
-"""`conv1` is the first convolution with its ReLU, `conv{s}_{i}` the output of residual block i of stage s as numbered in
-the paper: 256 channels at 1/4 of the image's size in stage 2, ... 2048 at 1/32 in stage 5."""
+"""`conv1` is the first convolution with its ReLU, `conv{s}_{i}` the output of residual block i of the paper's stage s."""
 
 # These weights were trained on images normalized in another way; `transform_input` makes the network convert.
 _INCEPTION_ARGUMENTS: Final = {"transform_input": True, "aux_logits": False, "init_weights": False}
@@ -69,7 +68,7 @@ NETWORKS: Final[dict[str, Network]] = {
         # Krizhevsky 2014, antialiased as in ST-LPIPS.
         Network(
             name="alexnet",
-            purpose="five layers with large filters: twice as fast as vgg19, soft and blurred strokes; for a first impression",
+            purpose="five layers with large filters: twice as fast as vgg19, soft strokes; for a first impression",
             family="antialiased",
             layers=("conv1_1", "pool1", "conv2_1", "pool2", "conv3_1", "conv4_1", "conv5_1"),
             modules={f"conv{block}_1": f"conv{block}" for block in range(1, 6)},
@@ -93,7 +92,7 @@ NETWORKS: Final[dict[str, Network]] = {
         # Szegedy et al. 2014.
         Network(
             name="googlenet",
-            purpose="inception blocks, which combine filters of several sizes, for comparison; its features are smoothed",
+            purpose="inception blocks of filters of several sizes, for comparison; its features are smoothed",
             build="torchvision.models:googlenet",
             arguments=_INCEPTION_ARGUMENTS,
             weights="https://download.pytorch.org/models/googlenet-1378be20.pth",
@@ -133,10 +132,7 @@ NETWORKS: Final[dict[str, Network]] = {
 
 
 def find_network(name: str) -> Network:
-    """Return the network of a name.
-
-    Args:
-        name: A key of `NETWORKS` in any case, or `torchvision:NAME`; torchvision is asked for NAME only later.
+    """Return the network of a name in any case, or of `torchvision:NAME`, for which torchvision is not asked yet.
 
     Raises:
         InputError: There is no such network; the message lists the known ones.
