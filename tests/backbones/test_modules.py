@@ -1,4 +1,4 @@
-"""Networks that are torch modules, by a stand-in for torchvision: hooks, padding, pooling, gradients, errors."""
+"""Networks that are torch modules, with a stand-in for torchvision: hooks, padding, pooling, gradients, errors."""
 
 import sys
 from dataclasses import replace
@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from impasto.backbones import FeatureExtractor, build_extractor, check_size, load_weights
-from impasto.backbones.module_weights import ModuleWeights
+from impasto.backbones import FeatureExtractor, build_extractor, check_input_size, load_weights, min_input_size, modules
 from impasto.backbones.modules import build_module
+from impasto.backbones.weight_formats import ModuleWeights
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, Network, find_network
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def as_built(network: Network) -> ModuleWeights:
-    """Return the weights with which torch begins, batch normalization's made to be something."""
+    """Return random weights, those of batch normalization too."""
     module = build_module(network)
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
@@ -34,13 +34,13 @@ def extractor_of(name, layers, **options):
 
 
 @pytest.fixture
-def picture():
+def image():
     return torch.rand(1, 3, 70, 61, generator=torch.Generator().manual_seed(3))
 
 
 @pytest.fixture
 def plain() -> Network:
-    """A network of a program's own, in float64, with what makes trouble: in-place steps and a part called twice."""
+    """A network of a program, in float64, with two difficulties: operations in place and a part that is called twice."""
 
     class Own(nn.Module):
         def __init__(self):
@@ -66,21 +66,21 @@ def plain() -> Network:
         name="own",
         purpose="for tests",
         layers=("first", "relu", "second", "pool", "third"),
-        content_layers=("pool=1.0",),
-        style_layers=("first=1.0",),
+        content_layers={"pool": 1.0},
+        style_layers={"first": 1.0},
         build=Own,
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
     )
 
 
-def test_features_are_what_the_parts_return_in_the_order_in_which_they_do(plain):
-    picture = torch.rand(1, 3, 18, 15, dtype=torch.float64)
+def test_features_are_what_the_parts_return_in_the_order_of_evaluation(plain):
+    image = torch.rand(1, 3, 18, 15, dtype=torch.float64)
     weights = ModuleWeights(network=plain, tensors=build_module(plain).state_dict(), name="", sha256="")
     extractor = build_extractor(weights, layers=plain.layers, pooling="max", padding="zeros", device=CPU)
     assert isinstance(extractor, FeatureExtractor)
-    found = extractor(picture)
-    shown = (picture - torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1).double()) / torch.tensor(
+    found = extractor(image)
+    shown = (image - torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1).double()) / torch.tensor(
         [0.2, 0.3, 0.4], dtype=torch.float64
     ).view(1, 3, 1, 1)
     first = F.conv2d(shown, weights.tensors["first.weight"], weights.tensors["first.bias"], padding=1)
@@ -97,8 +97,8 @@ def test_features_are_what_the_parts_return_in_the_order_in_which_they_do(plain)
 
 @pytest.mark.parametrize("padding", ["reflect", "replicate"])
 @pytest.mark.parametrize("pooling", ["average", "l2"])
-def test_padding_and_pooling_are_those_that_were_asked_for(plain, pooling, padding):
-    picture = torch.rand(1, 3, 18, 16, dtype=torch.float64)
+def test_padding_and_pooling_are_those_of_the_options(plain, pooling, padding):
+    image = torch.rand(1, 3, 18, 16, dtype=torch.float64)
     weights = ModuleWeights(network=plain, tensors=build_module(plain).state_dict(), name="", sha256="")
     plain_mean = replace(plain, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     extractor = build_extractor(
@@ -108,9 +108,9 @@ def test_padding_and_pooling_are_those_that_were_asked_for(plain, pooling, paddi
         padding=padding,
         device=CPU,
     )
-    found = extractor(picture)
+    found = extractor(image)
     first = F.conv2d(
-        F.pad(picture, (1,) * 4, mode=padding), weights.tensors["first.weight"], weights.tensors["first.bias"]
+        F.pad(image, (1,) * 4, mode=padding), weights.tensors["first.weight"], weights.tensors["first.bias"]
     )
     torch.testing.assert_close(found["first"], first)
     rectified = F.relu(found["second"] + 0.5)
@@ -129,26 +129,24 @@ def test_the_gradient_is_that_of_finite_differences(plain, monkeypatch, name, po
     if name != "own":
         build = f"{network.build}"
         network = replace(network, build=lambda **given: build_module(replace(network, build=build)).double())
-    layers = [
-        layer.partition("=")[0] for layer in (*find_network(name).style_layers, *find_network(name).content_layers)
-    ]
+    layers = [*network.style_layers, *network.content_layers]
     extractor = build_extractor(as_built(network), layers=layers, pooling=pooling, device=CPU)
     chance = torch.Generator().manual_seed(4)
-    picture = torch.rand(1, 3, 36, 33, generator=chance, dtype=torch.float64)
-    check_gradient(extractor, picture, chance)
+    image = torch.rand(1, 3, 36, 33, generator=chance, dtype=torch.float64)
+    check_gradient(extractor, image, chance)
 
 
 @pytest.mark.usefixtures("torchvision_standin")
-def test_the_names_of_resnets_layers_are_its_blocks_after_their_last_relu(picture):
+def test_the_names_of_resnets_layers_are_its_blocks_after_their_last_relu(image):
     network = find_network("resnet50")
     weights = as_built(network)
     extractor = build_extractor(weights, layers=network.layers, pooling="max", padding="zeros", device=CPU)
-    found = extractor(picture)
+    found = extractor(image)
     assert list(found) == list(network.layers)
     module = build_module(network)
     module.load_state_dict(weights.tensors)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    maps = module.relu(module.bn1(module.conv1((picture - mean) / std)))
+    maps = module.relu(module.bn1(module.conv1((image - mean) / std)))
     torch.testing.assert_close(found["conv1"], maps, rtol=1e-4, atol=1e-5)
     maps = module.maxpool(maps)
     for stage in range(1, 5):
@@ -158,12 +156,12 @@ def test_the_names_of_resnets_layers_are_its_blocks_after_their_last_relu(pictur
 
 
 @pytest.mark.usefixtures("torchvision_standin")
-def test_nothing_is_computed_after_the_deepest_layer(picture):
+def test_nothing_is_computed_after_the_deepest_layer(image):
     extractor = extractor_of("resnet50", ["conv1", "conv2_2"])
     computed = []
     for path, part in extractor._module.named_modules():
         part.register_forward_hook(lambda *_, path=path: computed.append(path))
-    assert list(extractor(picture)) == ["conv1", "conv2_2"]
+    assert list(extractor(image)) == ["conv1", "conv2_2"]
     assert "layer1.1.conv3" in computed
     assert not {"layer1.2.conv1", "layer2.0.conv1", "fc"} & set(computed)
 
@@ -192,21 +190,21 @@ def test_stages_are_the_deepest_maps_of_each_halving(name, expected):
         ("torchvision:list_models", "stage1", "returns no torch module but a list"),
     ],
 )
-def test_a_part_or_network_that_is_not_there_is_told_in_one_line_that_lists_some(name, layer, message):
+def test_a_missing_part_or_network_is_reported_with_some_that_exist(name, layer, message):
     with pytest.raises(InputError, match=message) as caught:
-        check_size(64, 64, [layer], backbone=name)
+        check_input_size(64, 64, [layer], backbone=name)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("no_torchvision")
 def test_without_torchvision_one_line_says_how_to_get_it():
     with pytest.raises(InputError, match=r"resnet50 is built by torchvision, .* pip install 'impasto\[backbones\]'"):
-        check_size(64, 64, ["conv1"], backbone="resnet50")
+        check_input_size(64, 64, ["conv1"], backbone="resnet50")
     with pytest.raises(InputError, match=r"pip install 'impasto\[backbones\]'"):
         load_weights("embedded", "torchvision:resnet18")
 
 
-def test_a_torchvision_of_another_torch_is_told(monkeypatch, tmp_path):
+def test_a_torchvision_for_another_torch_is_reported(monkeypatch, tmp_path):
     package = tmp_path / "torchvision"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
@@ -214,7 +212,7 @@ def test_a_torchvision_of_another_torch_is_told(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "torchvision.models", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"cannot be loaded beside torch .*nms does not exist.*belongs to this torch"):
-        check_size(64, 64, ["conv1"], backbone="resnet50")
+        check_input_size(64, 64, ["conv1"], backbone="resnet50")
 
 
 @pytest.mark.usefixtures("torchvision_standin")
@@ -223,25 +221,33 @@ def test_a_torchvision_of_another_torch_is_told(monkeypatch, tmp_path):
     ("name", "layer"),
     [("resnet50", "conv1"), ("resnet50", "conv3_4"), ("googlenet", "inception3b"), ("torchvision:vgg11", "stage3")],
 )
-def test_the_smallest_picture_that_is_named_is_seen_and_a_smaller_one_is_not(name, layer, padding):
-    with pytest.raises(InputError, match=f"1 x 1 px is too small for {layer}, which needs both sides") as caught:
-        check_size(1, 1, [layer], backbone=name, padding=padding)
-    smallest = int(str(caught.value).partition("at least ")[2].partition(" px")[0])
-    check_size(smallest, smallest + 9, [layer], backbone=name, padding=padding)
+def test_the_smallest_image_of_a_layer_has_features_and_a_smaller_one_is_refused(name, layer, padding):
+    smallest = min_input_size(name, [layer], padding)
+    with pytest.raises(InputError, match=f"1 x 1 px is too small for {layer}, .* at least {smallest} px"):
+        check_input_size(1, 1, [layer], backbone=name, padding=padding)
+    check_input_size(smallest, smallest + 9, [layer], backbone=name, padding=padding)
     extractor = extractor_of(name, [layer], padding=padding)
     assert min(extractor(torch.rand(1, 3, smallest + 3, smallest))[layer].shape[2:]) >= 2
-    for refused in (extractor, lambda picture: check_size(*picture.shape[2:], [layer], backbone=name, padding=padding)):
-        with pytest.raises(InputError, match=f"at least {smallest} px"):
-            refused(torch.rand(1, 3, smallest - 1, smallest + 3))
+    with pytest.raises(InputError, match=f"at least {smallest} px"):
+        extractor(torch.rand(1, 3, smallest - 1, smallest + 3))
+
+
+@pytest.mark.usefixtures("torchvision_standin")
+def test_the_smallest_image_is_found_once_for_each_network_and_layers(monkeypatch):
+    built = []
+    monkeypatch.setattr(modules, "build_module", lambda network: built.append(network.name) or build_module(network))
+    for layers in (["conv1", "conv3_1"], ("conv1", "layer2.0"), ["conv1"], ["conv1"]):
+        min_input_size("resnet50", layers)
+    assert built == ["resnet50"] * 2
 
 
 @pytest.mark.usefixtures("torchvision_standin")
 @pytest.mark.parametrize("name", ["resnet50", "googlenet", "torchvision:vgg11"])
-def test_bf16_features_are_near_and_come_in_bf16(name, picture):
-    layers = [layer.partition("=")[0] for layer in find_network(name).style_layers]
+def test_bf16_features_are_near_and_come_in_bf16(name, image):
+    layers = list(find_network(name).style_layers)
     weights = as_built(find_network(name))
     exact, short = (
-        build_extractor(weights, layers=layers, precision=precision, device=CPU)(picture)
+        build_extractor(weights, layers=layers, precision=precision, device=CPU)(image)
         for precision in ("fp32", "bf16")
     )
     for layer in layers:
@@ -251,8 +257,8 @@ def test_bf16_features_are_near_and_come_in_bf16(name, picture):
 
 
 @pytest.mark.usefixtures("torchvision_standin")
-def test_the_first_convolution_sees_the_picture_in_fp32_whatever_the_precision():
-    """A grey level in white is less than bf16 can tell apart."""
+def test_the_first_convolution_is_computed_in_fp32_whatever_the_precision():
+    """A gray level near white is less than the spacing of bf16."""
     extractor = extractor_of("resnet50", ["conv1"], precision="bf16")
     white = torch.ones(1, 3, 40, 40)
     slightly_less = white - 1 / 255
