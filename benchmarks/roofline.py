@@ -16,7 +16,7 @@ import torch
 from common import store
 from impasto.api.hardware import keep_memory, resolve_hardware
 from impasto.backbones import VGG19Weights, load_weights
-from impasto.backbones.products import quick_products
+from impasto.backbones import bf16_matmul
 from impasto.images import demo_photo, plate_path, read_picture, resize
 from impasto.losses import Lesson, Objective, View, make_extractor
 from impasto.painting.canvas import make_canvas
@@ -62,7 +62,7 @@ def rates(dtype: torch.dtype) -> dict[str, float]:
         operations = 2 * 9 * filters**2 * side**2
         convolved.append(best(lambda m=maps, k=kernel: torch.nn.functional.conv2d(m, k), operations))
     exact = torch.rand(2048, 2048)
-    with quick_products(square):
+    with bf16_matmul(square):
         grams = best(lambda: exact @ exact.T, 2 * 2048**3)
     return {"products": products, "convolutions": max(convolved), "grams": grams}
 

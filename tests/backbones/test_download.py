@@ -210,7 +210,9 @@ def test_address_and_checksum_are_those_that_torchvision_publishes(
 
 def test_a_missing_torchvision_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(InputError, match=r"torchvision knows .*, but is not installed: pip install 'impasto\[backbones"):
+    with pytest.raises(
+        InputError, match=r"torchvision knows .*, but is not installed: pip install 'impasto\[backbones"
+    ):
         fetch_weights("torchvision:vgg11")
 
 

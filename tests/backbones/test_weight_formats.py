@@ -54,7 +54,9 @@ def test_a_caffe_file_of_neural_style_pt_is_the_embedded_network(
 
 
 @pytest.mark.parametrize("keys", [NUMBERED, CONVOLUTIONS], ids=["numbered", "named"])
-def test_a_safetensors_file_with_either_kind_of_keys_is_read(weights: VGG19Weights, tmp_path: Path, keys: Sequence[str]) -> None:
+def test_a_safetensors_file_with_either_kind_of_keys_is_read(
+    weights: VGG19Weights, tmp_path: Path, keys: Sequence[str]
+) -> None:
     state = {name: values.contiguous() for name, values in caffe_state(weights, keys).items()}
     safetensors.torch.save_file(state, tmp_path / "vgg.safetensors")
     assert_is_the_same_network(load_weights(str(tmp_path / "vgg.safetensors")), weights)
@@ -171,7 +173,9 @@ def _truncated(save: Callable[[dict[str, Tensor], Path], Any]) -> Callable[[Path
         (lambda path: None, "cannot read the weights"),
     ],
 )
-def test_anything_but_a_file_of_tensors_is_refused_in_one_line(tmp_path: Path, write: Callable[[Path], Any], reason: str) -> None:
+def test_anything_but_a_file_of_tensors_is_refused_in_one_line(
+    tmp_path: Path, write: Callable[[Path], Any], reason: str
+) -> None:
     write(tmp_path / "file")
     with pytest.raises(InputError, match=f"{reason}.*expected a VGG-19 as .pth or .safetensors") as raised:
         read_tensors(tmp_path / "file")

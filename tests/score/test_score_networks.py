@@ -1,11 +1,8 @@
 """The networks that judge against the package their weights come from, and against SciPy."""
 
-import importlib.util
 import os
-import shutil
 import subprocess
 import sys
-from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
@@ -13,8 +10,8 @@ import scipy.signal
 import torch
 from drawn import noise, ripples
 
-from impasto.backbones.antialiased import blur_pool
-from impasto.backbones.stlpips import antialiased_path, locate_antialiased
+from impasto.backbones import describe_weights
+from impasto.backbones.pooling import blur_pool
 from impasto.errors import InputError
 from impasto.score.content import perceptual_distance
 from impasto.score.networks import judged_layers, see
@@ -70,7 +67,7 @@ def test_halving_is_a_blur_with_reflected_borders_at_every_other_place():
 
 @pytest.mark.parametrize("name", ["vgg16", "alexnet"])
 def test_the_blur_is_the_one_that_is_stored_with_the_weights(name):
-    stored = torch.load(antialiased_path(name), map_location="cpu", weights_only=True)
+    stored = torch.load(describe_weights("embedded", name)["path"], map_location="cpu", weights_only=True)
     blurs = [values for key, values in stored.items() if key.endswith(".filt")]
     maps = torch.randn(1, 4, 11, 8, generator=torch.Generator().manual_seed(2))
     assert len(blurs) == (4 if name == "vgg16" else 3)
@@ -93,34 +90,9 @@ def test_the_smallest_picture_is_seen_and_a_smaller_one_refused(name):
         see(weights, noise(31, 40, 1), judged_layers(weights))
 
 
-def _pretend_the_package_is_in(folder, monkeypatch):
-    spec = ModuleSpec("stlpips_pytorch", None, is_package=True)
-    spec.submodule_search_locations = [str(folder)]
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-
-
 def test_only_the_data_files_of_the_package_are_read():
     program = (
         "import sys, impasto.score.weights as w; w.load_judge('alexnet');"
         "assert not {'stlpips_pytorch', 'torchvision', 'IPython'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
-
-
-def test_a_missing_package_and_a_missing_or_changed_file_are_told_apart(tmp_path, monkeypatch):
-    original = antialiased_path("alexnet")
-    _pretend_the_package_is_in(tmp_path, monkeypatch)
-    with pytest.raises(InputError, match="not where stlpips-pytorch keeps it: pip install --force-reinstall"):
-        locate_antialiased("alexnet")
-    copy = tmp_path / "weights" / "vST0.0" / original.name
-    copy.parent.mkdir(parents=True)
-    shutil.copy(original, copy)
-    assert locate_antialiased("alexnet")[1].startswith("b356b382")
-    with copy.open("r+b") as file:
-        file.seek(5_000_000)
-        file.write(b"!")
-    with pytest.raises(InputError, match="damaged or of another version: pip install --force-reinstall"):
-        locate_antialiased("alexnet")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"not installed: pip install 'impasto\[score\]'"):
-        locate_antialiased("alexnet")

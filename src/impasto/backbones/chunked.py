@@ -60,7 +60,7 @@ def evaluate_in_chunks(
     if border and torch.is_grad_enabled() and image.requires_grad:
         raise ValueError("moments that leave a border out have no gradient")
     pooled, *numbers = _ChunkedBlock.apply(image, block, border)  # type: ignore[no-untyped-call]
-    count = image.shape[2] * image.shape[3]
+    count = float((image.shape[2] - 2 * border) * (image.shape[3] - 2 * border))
     found = {name: Moments(count, *numbers[2 * i : 2 * i + 2]) for i, name in enumerate(block.of_moments)}
     return pooled, found
 
