@@ -40,7 +40,7 @@ def image():
 
 @pytest.fixture
 def plain() -> Network:
-    """A network of a program, in float64, with two difficulties: operations in place and a part that is called twice."""
+    """A network of a program, in float64, with operations in place and a part that is called twice."""
 
     class Own(nn.Module):
         def __init__(self):

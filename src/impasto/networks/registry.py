@@ -29,7 +29,7 @@ _RESNET50_MODULES: Final = {"conv1": "relu"} | {
     for stage, count in {2: 3, 3: 4, 4: 6, 5: 3}.items()
     for i in range(count)
 }
-"""`conv1` is the first convolution with its ReLU, `conv{s}_{i}` the output of residual block i of the paper's stage s."""
+"""`conv1` is the first convolution with its ReLU, `conv{s}_{i}` the output of residual block i of stage s."""
 
 # These weights were trained on images normalized in another way; `transform_input` makes the network convert.
 _INCEPTION_ARGUMENTS: Final = {"transform_input": True, "aux_logits": False, "init_weights": False}
