@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from impasto.backbones import VGG19Weights, load_weights
-from impasto.backbones.weight_formats import CONVOLUTIONS, kernel_shape
+from impasto.backbones import AnyWeights, VGG19Weights, load_weights
+from impasto.backbones.modules import build_module
+from impasto.backbones.weight_formats import CONVOLUTIONS, ModuleWeights, kernel_shape
+from impasto.networks import Network, find_network
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +75,23 @@ def saved_tensors() -> Callable[[], AbstractContextManager[list[Tensor]]]:
             yield kept
 
     return listed
+
+
+@pytest.fixture
+def weights_of(torchvision_standin) -> Callable[[str | Network], AnyWeights]:
+    """Return a function to the weights of a network: embedded, or random ones of a torch module."""
+
+    def find(network: str | Network) -> AnyWeights:
+        network = find_network(network) if isinstance(network, str) else network
+        if network.family != "module":
+            return load_weights("embedded", network.name)
+        module = build_module(network)
+        for part in module.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.running_mean.uniform_(-0.2, 0.2)
+                part.running_var.uniform_(0.2, 1.5)
+                part.weight.uniform_(0.5, 1.5)
+                part.bias.uniform_(-0.1, 0.3)
+        return ModuleWeights(network=network, tensors=module.state_dict(), name=network.name, sha256="")
+
+    return find

@@ -6,10 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from impasto.backbones import FeatureExtractor, build_extractor, check_input_size, load_weights, min_input_size
+from impasto.backbones import build_extractor, load_weights
 from impasto.backbones.pooling import blur_pool
-from impasto.errors import InputError
-from impasto.networks import find_network
 
 CPU = torch.device("cpu")
 NAMES = ("vgg16", "alexnet")
@@ -75,41 +73,3 @@ def test_padding_continues_the_image_beyond_its_border(name):
         maps = F.conv2d((2 * bordered - 1 - shift) / scale, kernel, bias)
         expected = F.relu(blur_pool(maps) if name == "alexnet" else maps)
         torch.testing.assert_close(padded, expected, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_bf16_features_are_near_and_come_in_bf16(name, image):
-    weights = load_weights("embedded", name)
-    layers = ["conv1_1", "conv3_1"]
-    exact, short = (
-        build_extractor(weights, layers=layers, precision=precision, device=CPU)(image)
-        for precision in ("fp32", "bf16")
-    )
-    for layer in layers:
-        assert (exact[layer].dtype, short[layer].dtype) == (torch.float32, torch.bfloat16)
-        error = (short[layer].float() - exact[layer]).square().mean().sqrt() / exact[layer].square().mean().sqrt()
-        assert error < 0.03
-
-
-@pytest.mark.parametrize("padding", ["reflect", "zeros"])
-@pytest.mark.parametrize("name", NAMES)
-def test_the_smallest_image_of_a_layer_has_features_and_a_smaller_one_is_refused(name, padding):
-    weights = load_weights("embedded", name)
-    for layer in find_network(name).layers:
-        smallest = min_input_size(name, [layer], padding)
-        with pytest.raises(InputError, match=f"1 x 1 px is too small for {layer}, .* at least {smallest} px"):
-            check_input_size(1, 1, [layer], backbone=name, padding=padding)
-        extractor = build_extractor(weights, layers=[layer], padding=padding, device=CPU)
-        assert min(extractor(torch.rand(1, 3, smallest, smallest + 3))[layer].shape[2:]) >= 2
-        with pytest.raises(InputError, match=f"at least {smallest} px"):
-            extractor(torch.rand(1, 3, smallest + 3, smallest - 1))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_layers_are_ordered_by_depth_and_unknown_ones_refused(name):
-    weights = load_weights("embedded", name)
-    extractor = build_extractor(weights, layers=["relu4_1", "pool1", "conv1_1"], device=CPU)
-    assert isinstance(extractor, FeatureExtractor)
-    assert extractor.layers == ("conv1_1", "pool1", "conv4_1")
-    with pytest.raises(InputError, match=f"unknown layer 'conv9_1' of {name}"):
-        build_extractor(weights, layers=["conv9_1"], device=CPU)

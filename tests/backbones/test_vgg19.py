@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from impasto.backbones import VGG19Weights, build_extractor, check_input_size, min_input_size
-from impasto.errors import InputError
+from impasto.backbones import VGG19Weights, build_extractor
 from impasto.networks import find_network
 from impasto.recipe import Padding, Pooling
 
@@ -75,26 +74,6 @@ def test_the_mean_color_lies_beyond_a_border_of_zeros(weights: VGG19Weights) -> 
     mean = torch.tensor(weights.mean).view(1, 3, 1, 1).expand(1, 3, 12, 12)
     response = build_extractor(weights, layers=["conv1_1"], padding="zeros", device=CPU)(mean)["conv1_1"]
     torch.testing.assert_close(response, response[..., 6:7, 6:7].expand_as(response), rtol=0, atol=1e-4)
-
-
-def test_only_the_layers_asked_for_are_returned_and_relu_names_are_aliases(weights: VGG19Weights) -> None:
-    extractor = build_extractor(weights, layers=["relu3_1", "pool1", "conv1_1", "conv3_1"], device=CPU)
-    features = extractor(torch.rand(1, 3, 32, 24))
-    assert {name: tuple(maps.shape) for name, maps in features.items()} == {
-        "conv1_1": (1, 64, 32, 24),
-        "pool1": (1, 64, 16, 12),
-        "conv3_1": (1, 256, 8, 6),
-    }
-
-
-def test_an_unknown_layer_is_refused_with_the_known_ones(weights: VGG19Weights) -> None:
-    with pytest.raises(InputError, match=r"conv9_9.*known are conv1_1"):
-        build_extractor(weights, layers=["conv9_9"], device=CPU)
-
-
-def test_without_layers_nothing_is_computed(weights: VGG19Weights) -> None:
-    assert build_extractor(weights, layers=[], device=CPU)(torch.rand(1, 3, 1, 1)) == {}
-    assert min_input_size("vgg19", []) == 1
 
 
 def test_a_layer_is_computed_once_and_only_when_read(weights: VGG19Weights, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,19 +160,3 @@ def test_features_stay_channels_last(weights: VGG19Weights, pooling: Pooling, pa
     extractor = build_extractor(weights, layers=LAYERS[:8], pooling=pooling, padding=padding, device=CPU)
     for maps in extractor(torch.rand(1, 3, 18, 22)).values():
         assert maps.is_contiguous(memory_format=torch.channels_last)
-
-
-@pytest.mark.parametrize(
-    ("layer", "smallest"), [("conv1_1", 2), ("pool1", 4), ("relu4_2", 16), ("conv5_1", 32), ("pool5", 64)]
-)
-def test_the_smallest_image_of_a_layer_leaves_two_features_a_side(
-    weights: VGG19Weights, layer: str, smallest: int
-) -> None:
-    assert min_input_size("vgg19", ["conv1_1", layer]) == smallest
-    extractor = build_extractor(weights, layers=[layer], device=CPU)
-    (features,) = extractor(torch.rand(1, 3, smallest, smallest)).values()
-    assert features.shape[-2:] == (2, 2)
-    with pytest.raises(InputError, match=f"at least {smallest} px"):
-        check_input_size(smallest + 5, smallest - 1, ["conv1_1", layer])
-    with pytest.raises(InputError, match=f"{smallest - 1} x {smallest} px is too small"):
-        extractor(torch.rand(1, 3, smallest, smallest - 1))

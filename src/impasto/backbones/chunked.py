@@ -115,7 +115,7 @@ class _ChunkedBlock(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Strip:
-    """The rows from `top` to `bottom` of an image of so many rows; its features depend on two more on each side."""
+    """The rows from `top` to `bottom` of an image of `height` rows; its features depend on two more on each side."""
 
     top: int
     bottom: int

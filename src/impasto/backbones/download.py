@@ -37,10 +37,7 @@ class PublishedFile(NamedTuple):
 
 
 def published_file(network: Network) -> PublishedFile:
-    """Return the published weights of a network; by PyTorch's convention their name contains their checksum.
-
-    Raises InputError if there are none, or if torchvision, which knows where its own are, is not installed.
-    """
+    """Return the published weights of a network, whose name contains their checksum; InputError if there are none."""
     if not network.weights:
         raise InputError(f"there is nothing to fetch for {network.name}: what it needs is installed with it")
     url = _torchvision_url(network) if network.weights == "torchvision" else network.weights
@@ -58,10 +55,9 @@ def _torchvision_url(network: Network) -> str:
 
         first = next(iter(get_model_weights(name)))
     except ImportError as error:
-        raise InputError(
-            f"torchvision knows where the weights of {network.name} are, but is not installed: "
-            "pip install 'impasto[backbones]'"
-        ) from error
+        install = "pip install 'impasto[backbones]'"
+        message = f"torchvision knows where the weights of {network.name} are, but is not installed: {install}"
+        raise InputError(message) from error
     except (ValueError, StopIteration) as error:
         raise InputError(f"torchvision has no weights of {name!r}") from error
     return str(first.url)

@@ -73,21 +73,14 @@ class Features(Mapping[str, Tensor]):
         *,
         of_moments: Collection[str] = (),
     ) -> None:
-        """Wrap an iterator that computes these layers, and maybe others, from the shallowest to the deepest.
-
-        Those `of_moments` come as moments.
-        """
+        """Wrap an iterator that computes these layers by depth, and maybe others; those `of_moments` as moments."""
         self._maps = tuple(name for name in layers if name not in of_moments)
         self._layers = layers
         self._values = values
         self._known: dict[str, Tensor | Moments] = {}
 
     def map_or_moments(self, layer: str) -> Tensor | Moments:
-        """Return a layer's map (1 x channels x height x width) or, where none is kept, its moments.
-
-        Raises:
-            KeyError: The layer was not asked for.
-        """
+        """Return a layer's map (1 x channels x height x width) or, where none is kept, its moments."""
         if layer not in self._layers:
             raise KeyError(layer)
         while layer not in self._known:

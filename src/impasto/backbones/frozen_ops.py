@@ -19,6 +19,8 @@ _STRIP_PIXELS: Final = 2**15
 Edges: TypeAlias = tuple[bool, bool]
 """Whether the first and the last row of a part of a map are borders of the whole map."""
 
+_Border: TypeAlias = tuple[Padding, Edges]
+
 WHOLE: Final = (True, True)
 """The edges of a map that is not split."""
 
@@ -45,15 +47,12 @@ def convolve(
             another `dtype`).
         edges: A first or last row that is no border of the whole map serves only its neighbor and has no result.
     """
-    response: Tensor
+    inputs = features, kernel, bias, (padding, edges)
     if dtype is None or dtype == features.dtype:
-        response = _ConvolutionReLU.apply(features, kernel, bias, (padding, edges), masked)  # type: ignore[no-untyped-call]
+        response: Tensor = _ConvolutionReLU.apply(*inputs, masked)  # type: ignore[no-untyped-call]
     else:
-        response = _FirstConvolutionReLU.apply(features, kernel, bias, (padding, edges), dtype)  # type: ignore[no-untyped-call]
+        response = _FirstConvolutionReLU.apply(*inputs, dtype)  # type: ignore[no-untyped-call]
     return response
-
-
-_Border: TypeAlias = tuple[Padding, Edges]
 
 
 class _ConvolutionReLU(torch.autograd.Function):

