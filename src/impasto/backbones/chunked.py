@@ -21,11 +21,8 @@ from impasto.recipe import Padding, Pooling
 MIN_PIXELS: Final = 2**20
 """Pixels of an image above which its first block is evaluated in chunks."""
 
-STRIP_PIXELS: Final = 2**16
-"""Pixels of a strip, whose maps then stay in the processor's cache."""
-
-_MIN_ROWS: Final = 16
-"""Smallest number of rows of a strip: two more rows of conv1_1 are computed for their neighbors."""
+STRIP_PIXELS: Final = 2**16  # the maps of a strip then stay in the processor's cache
+_MIN_ROWS: Final = 16  # of a strip: two more rows of conv1_1 are computed for their neighbors
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,6 @@ from impasto.errors import InputError
 from impasto.networks import Network, find_network
 
 _CHUNK_BYTES: Final = 1 << 20
-_TIMEOUT_SECONDS: Final = 30
 
 Progress: TypeAlias = Callable[[int, int | None], Any]
 
@@ -109,7 +108,7 @@ def _download(url: str, file: IO[bytes], on_progress: Progress | None, alternati
     """Write what a server sends into a file and return its SHA-256."""
     digest, done = hashlib.sha256(), 0
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
+        with urllib.request.urlopen(url, timeout=30) as response:
             length = getattr(response, "headers", {}).get("Content-Length")
             while chunk := response.read(_CHUNK_BYTES):
                 digest.update(chunk)

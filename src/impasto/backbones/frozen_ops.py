@@ -13,8 +13,7 @@ from torch import Tensor
 
 from impasto.recipe import Padding
 
-_STRIP_PIXELS: Final = 2**15
-"""Pixels of a strip of the first convolution on a CPU, whose fp32 map then stays in the cache."""
+_STRIP_PIXELS: Final = 2**15  # of the first convolution on a CPU: the fp32 map of a strip stays in the cache
 
 Edges: TypeAlias = tuple[bool, bool]
 """Whether the first and the last row of a part of a map are borders of the whole map."""
@@ -37,15 +36,9 @@ def convolve(
 ) -> Float[Tensor, "1 k _h w"]:
     """Pad by one position, convolve and apply ReLU; kernel and bias get no gradient.
 
-    Args:
-        features: The input; the padding `reflect` needs at least 2 x 2 positions.
-        kernel: Filters in the number format of the features.
-        bias: One number per filter.
-        padding: What lies beyond the border.
-        dtype: Number format of the result if it is another one, for the first convolution.
-        masked: Promises that gradients of the result are zero wherever it is, so that they need no mask (ignored with
-            another `dtype`).
-        edges: A first or last row that is no border of the whole map serves only its neighbor and has no result.
+    `reflect` needs at least 2 x 2 positions. `dtype` is the number format of the result if it is not the features'.
+    With `masked` the caller promises that the gradient of the result is zero wherever the result is. A first or last
+    row that is no border of the whole map (`edges`) serves only its neighbor and has no result.
     """
     inputs = features, kernel, bias, (padding, edges)
     if dtype is None or dtype == features.dtype:

@@ -22,14 +22,9 @@ from impasto.errors import InputError
 from impasto.networks import Network
 from impasto.recipe import Padding, Pooling
 
-_STAGE_PROBE_SIDE: Final = 256
-"""Side of the image with which the stages of a network are found."""
-
-_LISTED: Final = 12
-"""Number of names that an error lists."""
-
-_TOO_SMALL: Final = (RuntimeError, ValueError, AssertionError)
-"""What modules raise for images that are too small for them."""
+_STAGE_PROBE_SIDE: Final = 256  # side of the image with which the stages of a network are found
+_LISTED: Final = 12  # number of names that an error lists
+_TOO_SMALL: Final = (RuntimeError, ValueError, AssertionError)  # what modules raise for images that are too small
 
 
 def build_module(network: Network) -> nn.Module:
@@ -66,10 +61,8 @@ def _import_function(network: Network, place: str) -> Any:
             how = ": pip install 'impasto[backbones]'" if package == "torchvision" else ""
             raise InputError(f"{network.name} is built by {package}, which is not installed{how}") from error
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"{package} cannot be loaded beside torch {torch.__version__} ({reason}): install the version of it that "
-            "belongs to this torch"
-        ) from error
+        problem = f"{package} cannot be loaded beside torch {torch.__version__} ({reason})"
+        raise InputError(f"{problem}: install the version of it that belongs to this torch") from error
     found = getattr(module, function, None)
     if not callable(found):
         known = [name for name in getattr(module, "list_models", list)() if hasattr(module, name)]
@@ -84,10 +77,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _adapt(module: nn.Module, *, pooling: Pooling, padding: Padding) -> None:
-    """Set the padding of the convolutions, and the kind of the max poolings with a stride.
-
-    Poolings that the module calls as functions stay as they are.
-    """
+    """Set the padding of the convolutions and the kind of the max poolings with a stride, if they are submodules."""
     for part in list(module.modules()):
         if isinstance(part, nn.Conv2d) and part.padding not in ("valid", (0, 0)):
             part.padding_mode = padding
@@ -102,9 +92,7 @@ class _WindowPool(nn.Module):
     def __init__(self, pool: nn.MaxPool2d, pooling: Pooling) -> None:
         super().__init__()
         self._pooling: Pooling = pooling
-        self._windows: dict[str, Any] = {
-            name: getattr(pool, name) for name in ("kernel_size", "stride", "padding", "ceil_mode")
-        }
+        self._windows = {name: getattr(pool, name) for name in ("kernel_size", "stride", "padding", "ceil_mode")}
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _h _w"]:
         return pool_windows(maps, self._pooling, L2_GAINS["module"], **self._windows, count_include_pad=False)
@@ -211,9 +199,8 @@ def _find_paths(network: Network, module: nn.Module, layers: Collection[str]) ->
         if path is None:
             raise InputError(f"{network.name} has no {layer}; it has {', '.join([*stages, _some(names)])}")
         if path not in names:
-            raise InputError(
-                f"{network.name} has no part {path!r}; it has {', '.join([*network.layers, _some(names)])}"
-            )
+            known = ", ".join([*network.layers, _some(names)])
+            raise InputError(f"{network.name} has no part {path!r}; it has {known}")
         paths[layer] = path
     return paths
 
@@ -237,14 +224,12 @@ def _find_stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
 
 
 def _is_stage_end(module: nn.Module, path: str, sides: Mapping[str, int]) -> bool:
-    """Return True if a map depends on the image's size and is not inside a block that returns one of another size.
-
-    A plain sequence is not a block.
-    """
+    """Return True if a map depends on the image's size and is not inside a block that returns one of another size."""
     if isinstance(module.get_submodule(path), nn.AdaptiveAvgPool2d):
         return False
     names = path.split(".")
     outer = [".".join(names[:length]) for length in range(1, len(names))]
+    # A plain sequence is not a block.
     blocks = [name for name in outer if type(module.get_submodule(name)) is not nn.Sequential]
     return all(sides.get(name, sides[path]) == sides[path] for name in blocks)
 
