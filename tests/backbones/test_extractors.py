@@ -48,10 +48,13 @@ def test_without_layers_nothing_is_computed_at_any_size(make, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bf16_features_are_near_those_of_fp32(make, name):
-    layers = list(find_network(name).style_layers)
+def test_bf16_features_are_near_those_of_fp32(weights_of, name):
+    weights, layers = weights_of(name), list(find_network(name).style_layers)
     image = torch.rand(1, 3, 70, 61, generator=torch.Generator().manual_seed(3))
-    exact, short = (make(name, layers, precision=precision)(image) for precision in ("fp32", "bf16"))
+    exact, short = (
+        build_extractor(weights, layers=layers, precision=precision, device=CPU)(image)
+        for precision in ("fp32", "bf16")
+    )
     for layer in layers:
         assert (exact[layer].dtype, short[layer].dtype) == (torch.float32, torch.bfloat16)
         assert (short[layer].float() - exact[layer]).norm() < 0.05 * exact[layer].norm(), layer
