@@ -157,19 +157,6 @@ def test_the_seed_decides_what_is_drawn_and_nothing_else(name, style_term, canva
     assert other.item() == pytest.approx(first.item(), rel=0.5)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("flat", ["canvas", "photo and style"])
-def test_pictures_of_one_color_have_a_finite_loss_and_gradient(name, flat, style_term, canvas, style):
-    gray = torch.full_like(canvas, 0.5)
-    regions, photo = (([style], None), None) if flat == "canvas" else (([gray], None), gray)
-    for value in (0.0, 1.0):
-        picture = (torch.full_like(canvas, value) if flat == "canvas" else canvas.clone()).requires_grad_()
-        loss = style_term(name, regions, photo=photo)(picture)
-        (gradient,) = torch.autograd.grad(loss, picture)
-        assert torch.isfinite(loss)
-        assert torch.isfinite(gradient).all()
-
-
 # -- regions -----------------------------------------------------------------------------------------------------------
 
 
@@ -295,17 +282,3 @@ def test_a_region_of_a_few_pixels_has_a_finite_loss_and_gradient(name, side, sty
     loss = style_term(name, ([style], square(side)))(picture)
     assert torch.isfinite(loss)
     assert not loss.requires_grad or torch.isfinite(torch.autograd.grad(loss, picture)[0]).all()
-
-
-@pytest.mark.parametrize("name", OF_MOMENTS)
-def test_regions_cost_the_same_with_one_thread_and_with_several(name, style_term, canvas, style, other):
-    mask, before = soft_mask(), torch.get_num_threads()
-    term, results = style_term(name, ([style], mask), ([other], 1 - mask)), []
-    try:
-        for threads in (3, 1):
-            torch.set_num_threads(threads)
-            picture = canvas.clone().requires_grad_()
-            results.append((loss := term(picture), *torch.autograd.grad(loss, picture)))
-    finally:
-        torch.set_num_threads(before)
-    torch.testing.assert_close(*results, rtol=1e-9, atol=1e-15)
