@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_inputs import random_map, seeded
 
-from impasto.backbones import moments_of
 from impasto.losses.regions import PositionWeights, draw_owners, regional_moments, resize_to_layer, select
 
 

@@ -140,9 +140,9 @@ class RegionTarget:
 
     def statistic(self, loss: str, layer: str) -> Any:
         """Return the statistic of the mixture of the styles."""
-        found = [style.statistics.get((loss, layer)) for style in self.styles]
-        known = [number for number, statistic in enumerate(found) if statistic is not None]
-        return mixed([found[number] for number in known], [self.shares[number] for number in known])
+        known = [(style.statistics, share) for style, share in zip(self.styles, self.shares, strict=True)]
+        known = [(statistics, share) for statistics, share in known if (loss, layer) in statistics]
+        return mixed([statistics[loss, layer] for statistics, _ in known], [share for _, share in known])
 
     def columns(
         self, loss: str, layers: Sequence[str], channels: Sequence[int]
