@@ -150,10 +150,12 @@ def bound(name, photo, normalization="relative"):
     return lambda maps: loss.loss(maps.flatten(2)[..., None] if loss.inputs == "hypercolumns" else maps, target)
 
 
-@pytest.mark.parametrize("name", CONTENT_LOSSES)
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize(
+    ("name", "normalization"),
+    [*(("features", how) for how in NORMALIZATIONS), ("self_similarity", "relative"), ("laplacian", "relative")],
+)
 def test_gradients_agree_with_finite_differences(name, normalization):
-    x, t = random_picture(6, 7, 1).requires_grad_(), random_picture(6, 7, 2)
+    x, t = random_picture(5, 6, 1).requires_grad_(), random_picture(5, 6, 2)
     assert torch.autograd.gradcheck(bound(name, t, normalization), x)
 
 
