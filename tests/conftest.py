@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,9 @@ import impasto.backbones.weights as weights_module
 from impasto.backbones import FeatureExtractor, VGG19Weights, build_extractor, load_weights
 from impasto.backbones.modules import probe_shapes
 from impasto.backbones.weight_formats import CONVOLUTIONS
+
+hypothesis.settings.register_profile("impasto", deadline=None)
+hypothesis.settings.load_profile("impasto")
 
 LONGEST = (
     "tests/studio/test_page",
@@ -141,7 +145,7 @@ def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def plain_charts(monkeypatch) -> None:
     """Let charts be empty: they take half of a small study's time."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
+    monkeypatch.setattr("impasto.study.charts._to_svg", lambda _: "<svg></svg>")
 
 
 @pytest.fixture(scope="session")
