@@ -71,8 +71,7 @@ class VGG19Extractor:
         first, second = (self._parameters[name] for name in ("conv1_1", "conv1_2"))
         return FirstBlock(first, second, self._options.padding, self._options.pooling, self._dtype, wanted)
 
-    # The quotes keep the tests' type checks at run time from reading, and so computing, a layer.
-    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> "Features":
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
         """Return the features of an image, each layer computed when it is first read; see `FeatureExtractor`."""
         height, width = image.shape[2:]
         self._input_size.check(width, height)
