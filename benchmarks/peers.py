@@ -161,7 +161,7 @@ def neural_style(task: Task) -> list[Painted]:
         write_caffe_weights(load_weights(), weights)
     command = [str(ENVIRONMENT / "bin" / "neural-style"), "-gpu", "c", "-seed", "0", "-image_size", str(task.size)]
     command += ["-model_file", str(weights), "-content_image", str(task.photo), "-style_image", str(task.style)]
-    # The stand-in for torchvision comes before the installed packages.
+    # The substitute for torchvision comes before the installed packages.
     environment = {"PYTHONPATH": str(PEER_FILES)}
     warm_up([*command, "-num_iterations", "1", "-output_image", str(task.folder / "warm.png")], **environment)
     command += ["-num_iterations", str(task.moments[-1]), "-save_iter", "100"]

@@ -118,7 +118,7 @@ def _peer(name: str, size: int, cache: Path) -> Method:
         words = arguments(name, content="CONTENT", style="STYLE", out="OUT", size=size, weights="WEIGHTS")
         return {"program": name, "version": pinned_version(name), "torch": pinned_version("torch"), "arguments": words}
 
-    # The stand-in for torchvision comes before the installed packages.
+    # The substitute for torchvision comes before the installed packages.
     environment = {"PYTHONPATH": str(PEER_FILES)} if name == "neural-style" else {}
     return Method(name=name, kind="peer", command=command, identity=identity, environment=environment)
 

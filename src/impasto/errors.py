@@ -4,15 +4,33 @@ from pydantic import ValidationError
 
 
 class ImpastoError(Exception):
-    """Base of every error that impasto raises on purpose; its text is one line for the user."""
+    """Base of every error that impasto raises on purpose; its text is one line for the user.
+
+    Example:
+        >>> issubclass(InputError, ImpastoError) and issubclass(RunError, ImpastoError)
+        True
+    """
 
 
 class InputError(ImpastoError, ValueError):
-    """A file, an option or a combination of them cannot be used; the command line exits with 2."""
+    """A file, an option or a combination of them cannot be used; the command line exits with 2.
+
+    Example:
+        >>> try:
+        ...     raise InputError("cannot read photo.jpg: No such file or directory")
+        ... except ValueError as error:
+        ...     print(error)
+        cannot read photo.jpg: No such file or directory
+    """
 
 
 class RunError(ImpastoError, RuntimeError):
-    """A run that had begun could not be finished; the command line exits with 1."""
+    """A run that had begun could not be finished; the command line exits with 1.
+
+    Example:
+        >>> str(RunError("the loss has no finite value"))
+        'the loss has no finite value'
+    """
 
 
 def reason_of(error: Exception) -> str:

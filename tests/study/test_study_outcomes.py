@@ -6,7 +6,7 @@ import json
 import math
 import re
 import shlex
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -176,42 +176,24 @@ class TestRuns:
         assert {event.steps for event in levels} == {steps[-1]}
 
 
-@dataclass(frozen=True)
-class Page:
-    """What a browser makes of a report on a screen and on a phone."""
-
-    title: str
-    language: str
-    requests: set[str]
-    complaints: list[str]
-    images: list[tuple[bool, int, str, int]]
-    links: list[tuple[str, str]]
-    widths_on_phone: tuple[int, int]
-    narrowest_on_phone: int
-
-
-def open_page(browser, path) -> Page:
+def open_page(browser, path) -> SimpleNamespace:
+    """Return what a browser makes of a report on a screen and on a phone."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    requests, complaints = set(), []
-    page.on("request", lambda request: requests.add(request.url))
-    page.on("console", lambda text: complaints.append(text.text) if text.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    seen = SimpleNamespace(requests=set(), complaints=[])
+    page.on("request", lambda request: seen.requests.add(request.url))
+    page.on("console", lambda text: seen.complaints.append(text.text) if text.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.goto(path.as_uri())
     page.wait_for_load_state("networkidle")
-    wide = {
-        "title": page.title(),
-        "language": page.locator("html").get_attribute("lang"),
-        "images": page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth, i.alt, i.clientWidth])"),
-        "links": page.evaluate("[...document.links].map(a => [a.getAttribute('href'), a.href])"),
-    }
+    seen.title, seen.language = page.title(), page.locator("html").get_attribute("lang")
+    seen.images = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth, i.alt, i.clientWidth])")
+    seen.links = page.evaluate("[...document.links].map(a => [a.getAttribute('href'), a.href])")
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()
-    narrow = {
-        "widths_on_phone": page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]"),
-        "narrowest_on_phone": page.evaluate("Math.min(...[...document.images].map(i => i.clientWidth))"),
-    }
+    seen.widths_on_phone = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    seen.narrowest_on_phone = page.evaluate("Math.min(...[...document.images].map(i => i.clientWidth))")
     page.close()
-    return Page(requests=requests, complaints=complaints, **wide, **narrow)
+    return seen
 
 
 def report_text(done) -> str:

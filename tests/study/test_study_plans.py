@@ -1,29 +1,12 @@
 """Plans of studies, and how their lists are read."""
 
-import math
-
 import pytest
 
 from impasto.errors import InputError
 from impasto.recipe import PRESETS
 from impasto.study import EXPERIMENTS
 from impasto.study.comparisons import read_variation
-from impasto.study.findings import percent, ratio
 from impasto.study.plan import check_count, read_ratios, read_steps
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(1.0, "100 %"), (0.1, "10 %"), (0.034, "3.4 %"), (0.0001, "0.01 %"), (0.0, "0 %"), (2.5, "250 %")],
-)
-def test_a_percentage_has_two_digits(share, text):
-    assert percent(share) == text.replace(" ", "\xa0")
-
-
-def test_a_ratio_to_zero_is_no_error():
-    assert ratio(3.0, 2.0) == 1.5
-    assert ratio(0.0, 0.0) == 1.0
-    assert math.isnan(ratio(1.0, 0.0))
 
 
 @pytest.mark.parametrize("text", ["", ",", "10,x", "0", "-5,10", "1.5", "1e3", "10;20"])

@@ -127,7 +127,7 @@ class RunFolder:
         ending = self.read_log().ending
         if ending in ("finished", "failed"):
             return ending
-        return "running" if is_alive and ending is None else "interrupted"
+        return "running" if is_alive else "interrupted"
 
     @property
     def has_checkpoint(self) -> bool:

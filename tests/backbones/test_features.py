@@ -1,16 +1,16 @@
-"""Softmax-smoothed features against the softmax of torch, and what they must not depend on."""
+"""Softmax-smoothed features against the softmax of torch."""
 
 import pytest
 import torch
 
 from impasto.backbones import FeatureExtractor, SmoothedExtractor, build_extractor, load_weights
-from impasto.backbones.smoothing import PEAK, smoothed
+from impasto.backbones.features import smoothed
 
 CPU = torch.device("cpu")
 LAYERS = ("conv1_1", "conv3_1")
 
 
-def random_picture(seed, height, width):
+def random_image(seed, height, width):
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
@@ -25,7 +25,7 @@ def test_the_gradient_of_smoothed_features_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(lambda maps: smoothed(maps, 0.5), features)
 
 
-def test_large_and_short_features_stay_finite_and_are_computed_in_fp32():
+def test_large_half_precision_features_stay_finite_and_are_smoothed_in_fp32():
     features = torch.tensor([[[[0.0, 1e4], [2e4, 3e4]]]], dtype=torch.bfloat16)
     found = smoothed(features, 1.0)
     assert found.dtype == torch.float32
@@ -34,15 +34,15 @@ def test_large_and_short_features_stay_finite_and_are_computed_in_fp32():
 
 
 @pytest.mark.parametrize("name", ["vgg19", "alexnet"])
-def test_photo_and_style_decide_what_a_layer_is_divided_by_and_the_canvas_does_not(name):
-    pictures = (random_picture(1, 40, 52), 0.5 * random_picture(2, 60, 44))
+def test_content_and_style_decide_the_scale_of_a_layer_and_the_canvas_does_not(name):
+    images = (random_image(1, 40, 52), 0.5 * random_image(2, 60, 44))
     plain = build_extractor(load_weights("embedded", name), layers=LAYERS, device=CPU)
-    smooth = SmoothedExtractor(plain, pictures)
+    smooth = SmoothedExtractor(plain, images)
     assert isinstance(smooth, FeatureExtractor)
     assert (smooth.layers, smooth.device) == (plain.layers, plain.device)
-    seen = [plain(picture) for picture in pictures]
-    for canvas in (random_picture(3, 40, 52), torch.zeros(1, 3, 40, 40)):
+    references = [plain(image) for image in images]
+    for canvas in (random_image(3, 40, 52), torch.zeros(1, 3, 40, 40)):
         raw, found = plain(canvas), smooth(canvas)
         for layer in LAYERS:
-            powers = (raw[layer] * PEAK / max(float(features[layer].max()) for features in seen)).exp()
+            powers = (raw[layer] / max(float(features[layer].max()) for features in references)).exp()
             torch.testing.assert_close(found[layer], powers / powers.mean(), rtol=1e-4, atol=1e-5)
