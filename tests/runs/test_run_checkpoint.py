@@ -73,10 +73,6 @@ def test_floats_that_json_does_not_have_are_restored(tmp_path: Path) -> None:
     assert repr(loaded(tmp_path).scalars) == "{'best': inf, 'last': nan}"
 
 
-def test_a_folder_without_a_checkpoint_loads_none(tmp_path: Path) -> None:
-    assert CheckpointFiles(tmp_path).load() is None
-
-
 def test_views_of_one_memory_and_other_layouts_are_saved_by_value(tmp_path: Path) -> None:
     base = torch.arange(24.0).reshape(2, 3, 2, 2)
     state = {

@@ -1,7 +1,6 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,11 +57,6 @@ def test_a_new_run_keeps_the_inputs_byte_for_byte_beside_run_json(
 def test_every_preset_is_read_back_from_a_run_folder(tmp_path: Path, inputs: Inputs, preset: str) -> None:
     create(tmp_path / "run", inputs, recipe=PRESETS[preset])
     assert RunFolder.open(tmp_path / "run").recipe == PRESETS[preset]
-
-
-def test_an_empty_folder_is_used(tmp_path: Path, inputs: Inputs) -> None:
-    (tmp_path / "run").mkdir()
-    assert create(tmp_path / "run", inputs).status == "interrupted"
 
 
 def test_a_folder_that_holds_a_run_is_refused_and_resume_is_named(
@@ -123,7 +117,8 @@ def test_a_full_disk_leaves_nothing_of_a_run_that_could_not_be_created(
     assert files_in(path) == {}
 
 
-def test_a_new_run_is_locked_until_it_is_closed(tmp_path: Path, inputs: Inputs) -> None:
+def test_a_new_run_in_an_empty_folder_is_locked_until_it_is_closed(tmp_path: Path, inputs: Inputs) -> None:
+    (tmp_path / "run").mkdir()
     folder = RunFolder.create(tmp_path / "run", recipe=Recipe(), inputs=inputs)
     assert folder.status == RunFolder.open(tmp_path / "run").status == "running"
     folder.close()
@@ -152,7 +147,7 @@ def test_a_folder_without_a_run_is_reported(tmp_path: Path) -> None:
             {"inputs": {"content": {"file": "../x.png", "sha256": "0" * 64, "name": ""}, "styles": []}},
             r"is damaged: inputs\.content\.file: ",
         ),
-        ({"recipe": {"colour": "blue"}}, "colour"),
+        ({"recipe": {"paint": "blue"}}, "paint"),
         ({"recipe": {"schedule": {"steps": -1}}}, "steps"),
         ({"recipe": 3}, "is damaged: recipe: "),
     ],
@@ -166,12 +161,11 @@ def test_a_damaged_header_is_an_error_of_one_line(new_run: NewRun, changes: dict
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe\x00"])
-def test_a_header_that_is_no_json_object_is_an_error_of_one_line(new_run: NewRun, content: bytes) -> None:
+def test_a_header_that_is_no_json_object_is_reported(new_run: NewRun, content: bytes) -> None:
     path = new_run().path
     (path / "run.json").write_bytes(content)
-    with pytest.raises(InputError, match=r"run\.json is damaged") as caught:
+    with pytest.raises(InputError, match=r"^.*run\.json is damaged.*$"):
         RunFolder.open(path)
-    assert "\n" not in str(caught.value)
 
 
 def test_fields_that_a_later_version_may_add_are_ignored(new_run: NewRun) -> None:
@@ -198,11 +192,14 @@ def test_the_inputs_are_read_back_when_the_originals_are_gone(
             RegionInputs(mask=first, style=second, style_mask=first),
         ),
     )
-    create(tmp_path / "run", given)
+    recipe = Recipe(regions=("a.png=keep", "b.png=c.png", "d.png=e.png@f.png"))
+    create(tmp_path / "run", given, recipe=recipe)
     for file in originals.values():
         file.unlink()
     (tmp_path / "run").rename(tmp_path / "moved")
-    back = RunFolder.open(tmp_path / "moved").inputs()
+    moved = RunFolder.open(tmp_path / "moved")
+    back = moved.inputs()
+    assert moved.recipe == recipe
 
     def facts(some: Inputs) -> str:
         return repr(some.map(lambda picture, stem: (stem, picture.name, picture.sha256, picture.encoded)))
@@ -219,23 +216,12 @@ def test_pictures_that_were_never_files_are_read_back(tmp_path: Path) -> None:
     assert np.array_equal(back.styles[0].pixels, given.styles[0].pixels)
 
 
-def test_a_run_with_regions_keeps_its_recipe(tmp_path: Path, inputs: Inputs) -> None:
-    recipe = Recipe(regions=("a.png=keep", "b.png=c.png", "d.png=e.png@f.png"))
-    create(tmp_path / "run", replace(inputs, regions=(RegionInputs(mask=inputs.content),) * 3), recipe=recipe)
-    assert RunFolder.open(tmp_path / "run").recipe == recipe
-
-
-def test_an_input_that_changed_is_refused(new_run: NewRun) -> None:
+def test_an_input_that_changed_or_is_missing_is_reported(new_run: NewRun) -> None:
     folder = new_run()
-    copy = folder.path / "inputs" / "content.jpeg"
-    copy.write_bytes(copy.read_bytes() + b"\0")
+    (folder.path / "inputs/content.jpeg").write_bytes(b"other")
     with pytest.raises(InputError, match=r"content\.jpeg has changed since the run began"):
         folder.inputs()
-
-
-def test_an_input_that_is_missing_is_reported(new_run: NewRun) -> None:
-    folder = new_run()
-    (folder.path / "inputs" / "style-1.png").unlink()
-    message = r"cannot read .*style-1\.png: No such file or directory; put the picture back"
+    (folder.path / "inputs/content.jpeg").unlink()
+    message = r"cannot read .*content\.jpeg: No such file or directory; put the picture back"
     with pytest.raises(InputError, match=message):
         folder.inputs()

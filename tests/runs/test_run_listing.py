@@ -70,10 +70,6 @@ def test_the_runs_of_a_folder_are_listed_by_name_and_nothing_else(tmp_path: Path
     assert [run.path.name for run in list_runs([tmp_path / "all" / "c", tmp_path / "all"])] == ["c", "a", "b", "c"]
 
 
-def test_an_empty_folder_holds_no_runs(tmp_path: Path) -> None:
-    assert list_runs([tmp_path]) == []
-
-
 def test_damaged_folders_are_listed_with_the_reason_and_do_not_hide_the_others(tmp_path: Path, new_run: NewRun) -> None:
     for name in ("a-good", "b-header", "c-log", "d-lines", "e-begun", "f-checkpoint"):
         paint(new_run(f"all/{name}"), 2)
@@ -89,10 +85,11 @@ def test_damaged_folders_are_listed_with_the_reason_and_do_not_hide_the_others(t
     assert all(not run.problem for run in (runs[0], runs[5]))
 
 
-def test_a_path_that_is_no_folder_is_listed_as_damaged(tmp_path: Path) -> None:
+def test_an_empty_folder_holds_no_runs_and_a_path_that_is_no_folder_is_listed_as_damaged(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    runs = list_runs([tmp_path / "missing", tmp_path / "file"])
-    assert [run.status for run in runs] == ["damaged", "damaged"]
+    runs = list_runs([tmp_path / name for name in ("empty", "missing", "file")])
+    assert [(run.path.name, run.status) for run in runs] == [("missing", "damaged"), ("file", "damaged")]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@ import errno
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,8 +23,8 @@ from impasto.events import (
     Notice,
     ResultSaved,
     Resumed,
-    SnapshotSaved,
     Step,
+    StopReason,
 )
 from impasto.runs import LogEntry, Progress, RunLog
 from impasto.runs import log as module
@@ -31,32 +32,17 @@ from impasto.runs.log import EventLog
 
 COUNTS = st.integers(0, 10**7)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    int: COUNTS,
+    float: FINITE,
+    str: st.text(),
+    bool: st.booleans(),
+    StopReason: st.sampled_from(get_args(StopReason)),
+    Mapping[str, float]: st.dictionaries(st.text(), FINITE, max_size=3),
+    dict[str, Any]: st.dictionaries(st.text(), st.none() | FINITE | st.lists(COUNTS), max_size=3),
+}
 EVENTS = st.one_of(
-    st.builds(LevelStarted, level=COUNTS, levels=COUNTS, width=COUNTS, height=COUNTS, step=COUNTS, steps=COUNTS),
-    st.builds(
-        Step,
-        step=COUNTS,
-        steps=COUNTS,
-        level=COUNTS,
-        loss=FINITE,
-        terms=st.dictionaries(st.text(), FINITE, max_size=3),
-        seconds=FINITE,
-        improved=st.booleans(),
-    ),
-    st.builds(
-        Finished,
-        step=COUNTS,
-        loss=FINITE,
-        saved_loss=FINITE,
-        seconds=FINITE,
-        reason=st.sampled_from(["steps", "plateau", "stopped"]),
-    ),
-    st.builds(Notice, step=COUNTS, text=st.text()),
-    st.builds(SnapshotSaved, step=COUNTS, file=st.text()),
-    st.builds(Changed, step=COUNTS, changes=st.dictionaries(st.text(), st.none() | FINITE | st.lists(COUNTS))),
-    st.builds(Resumed, step=COUNTS),
-    st.builds(ResultSaved, file=st.text(), reason=st.just("steps")),
-    st.builds(Failed, message=st.text()),
+    *(st.builds(kind, **{field.name: VALUES[field.type] for field in fields(kind)}) for kind in get_args(LoggedEvent))
 )
 LINE = '{"type": "Notice", "time": "2026-01-02T03:04:05.678+00:00", "step": 7, "text": "x"}'
 
@@ -123,12 +109,10 @@ def test_numbers_that_json_does_not_have_are_written_as_null_and_read_as_nan(pat
     assert math.isnan(read.terms["style"])
 
 
-def test_a_missing_log_has_no_entries(path: Path) -> None:
-    assert EventLog(path).read() == RunLog()
-
-
 def test_the_file_is_parsed_again_only_after_it_has_changed(path: Path) -> None:
-    log = written(path, step(1))
+    log = EventLog(path)
+    assert log.read().progress == Progress()
+    written(path, step(1))
     first = log.read()
     assert log.read() is first
     written(path, step(2))
@@ -244,10 +228,6 @@ STOPPED = ResultSaved(file="result.png", reason="stopped")
 FAILED = Failed(message="no")
 
 
-def test_an_empty_log_is_no_progress() -> None:
-    assert RunLog().progress == Progress()
-
-
 def test_progress_is_that_of_the_last_step() -> None:
     expected = Progress(step=2, level=1, loss=5.0, seconds=4.0, size=(64, 48))
     assert run_log(LEVEL, step(1, 3.0), step(2, 4.0)).progress == expected
@@ -259,11 +239,9 @@ def test_seconds_add_up_over_resumptions() -> None:
 
 
 def test_later_changes_count() -> None:
-    first, second = ({"strength": 3, "threads": 1}, {"threads": None})
-    assert run_log(Changed(step=1, changes=first), Changed(step=2, changes=second)).changes == {
-        "strength": 3,
-        "threads": None,
-    }
+    changes = ({"strength": 3, "threads": 1}, {"threads": None})
+    log = run_log(*(Changed(step=1, changes=some) for some in changes))
+    assert log.changes == {"strength": 3, "threads": None}
 
 
 @pytest.mark.parametrize(

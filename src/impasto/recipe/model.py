@@ -362,4 +362,3 @@ def flag_of(name: str) -> str:
 def states_balance_twice(stated: Collection[str]) -> bool:
     """Return True if the balance of content and style is stated both as a strength and as weights."""
     return "strength" in stated and bool({"content_weight", "style_weight"} & set(stated))
-

@@ -16,7 +16,7 @@ from impasto import events
 from impasto.errors import InputError, RunError, reason_of
 from impasto.events import Event, LevelStarted, LoggedEvent, Snapshot, StopReason
 from impasto.images import atomic_write, write_picture
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, checked
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
 from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_header
 from impasto.runs.inputs import Inputs, KeptInputs, read_inputs
@@ -54,7 +54,7 @@ class RunFolder:
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"
         self.latest_path = path / "latest.png"
-        self._first_recipe = header.checked_recipe()
+        self._first_recipe = checked(header.recipe)
         self._lock = lock
         self._log = EventLog(path / LOG_FILE)
         self._checkpoints = CheckpointFiles(path)
@@ -127,7 +127,7 @@ class RunFolder:
         ending = self.read_log().ending
         if ending in ("finished", "failed"):
             return ending
-        return "running" if is_alive and ending is None else "interrupted"
+        return "running" if is_alive else "interrupted"
 
     @property
     def has_checkpoint(self) -> bool:
@@ -145,17 +145,6 @@ class RunFolder:
     def read_log(self) -> RunLog:
         """Return everything that was logged; an incomplete last line is skipped."""
         return self._log.read()
-
-    def events(self) -> list[dict[str, Any]]:
-        """Temporary alias for code that does not use `read_log` yet."""
-        old = {"SnapshotSaved": "Snapshot", "Changed": "changed", "Resumed": "resumed"}
-        old |= {"ResultSaved": "result", "Failed": "failed"}
-        entries = self._log.read().entries
-        names = [type(entry.event).__name__ for entry in entries]
-        return [
-            {"type": old.get(name, name), "time": entry.time.isoformat(), **vars(entry.event)}
-            for name, entry in zip(names, entries, strict=True)
-        ]
 
     def record(self, event: Event, metadata: Mapping[str, Any] | None = None) -> None:
         """Log an event; save the picture of a snapshot (8 bits, with the metadata embedded).

@@ -13,11 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from impasto.errors import InputError, reason_of
 from impasto.images import atomic_write
-from impasto.recipe import Recipe, checked
+from impasto.recipe import Recipe
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, copy_inputs
 from impasto.runs.lock import FolderLock
 
@@ -38,10 +38,6 @@ class Header(BaseModel):
     inputs: Inputs[KeptInput]
     output: str | None
 
-    def checked_recipe(self) -> Recipe:
-        """Return the recipe that the run began with; raises InputError if this version does not know it."""
-        return checked(self.recipe)
-
 
 def read_header(folder: Path) -> Header:
     """Read run.json; raises InputError if the folder holds no run, or one that this version cannot read."""
@@ -50,20 +46,16 @@ def read_header(folder: Path) -> Header:
         fields = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(fields, dict) and fields.get("program") == "impasto":
             _check_format(folder, fields.get("format"))
-        header = Header.model_validate(fields)
+        return Header.model_validate(fields)
     except (FileNotFoundError, NotADirectoryError):
         missing = "holds no run: give the folder that --run named" if folder.is_dir() else "is not a folder with a run"
         raise InputError(f"{folder} {missing}") from None
     except OSError as error:
         raise InputError(f"cannot read {file}: {reason_of(error)}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole file"
-        raise InputError(f"{file} is damaged: {place}: {first['msg']}") from None
+    except InputError:
+        raise
     except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(f"{file} is damaged: {error}") from None
-    header.checked_recipe()
-    return header
+        raise InputError(f"{file} is damaged: {reason_of(error)}") from None
 
 
 def _check_format(folder: Path, found: Any) -> None:

@@ -4,15 +4,14 @@ import dataclasses
 import statistics
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from impasto.backbones.antialiased import walk
-from impasto.backbones.stlpips import AntialiasedWeights, load_antialiased
+from impasto.backbones import AntialiasedWeights, antialiased_maps, load_weights
 from impasto.color import to_oklab
 from impasto.errors import InputError
 from impasto.images import fit, resize
@@ -104,9 +103,11 @@ def score_picture(result: Pixels, content: Pixels, style: Pixels) -> Scores:
 
 
 @lru_cache(maxsize=2)
-def load_network(name: Literal["vgg16", "alexnet"]) -> AntialiasedWeights:
+def load_network(name: str) -> AntialiasedWeights:
     """Load `vgg16` or `alexnet` of ST-LPIPS; raises InputError, saying what to install, if it is not there."""
-    return load_antialiased(name)
+    weights = load_weights("embedded", name)
+    assert isinstance(weights, AntialiasedWeights)
+    return weights
 
 
 def last_layers(weights: AntialiasedWeights) -> tuple[str, ...]:
@@ -128,7 +129,7 @@ def feature_maps(weights: AntialiasedWeights, picture: Floats, layers: Collectio
             f"a picture of {width} x {height} px is too small to be judged: both sides must have at least {MIN_SIZE} px"
         )
     with torch.no_grad():
-        return {name: maps for name, maps in walk(weights, _as_tensor(picture)) if name in layers}
+        return {name: maps for name, maps in antialiased_maps(weights, _as_tensor(picture)) if name in layers}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
