@@ -12,7 +12,7 @@ from impasto.events import Step
 from impasto.images import quantize
 from impasto.recipe import Recipe
 from impasto.studio import Studio, Workspace
-from impasto.studio.watch import Watch
+from impasto.studio.job import JobMonitor
 
 FIELDS = {
     "size": 48,
@@ -88,17 +88,17 @@ def hold_after(monkeypatch, open_studio):
         brushes.append(brush)
         return brush
 
-    hear = Watch.hear
+    record = JobMonitor.record
 
     def heard(self, event):
-        hear(self, event)
+        record(self, event)
         for brush in brushes:
             step = event.step if isinstance(event, Step) or not getattr(event, "step", 1) else None
             if step == brush.step and not brush.held.is_set():
                 brush.held.set()
                 assert brush.free.wait(PATIENCE)
 
-    monkeypatch.setattr(Watch, "hear", heard)
+    monkeypatch.setattr(JobMonitor, "record", heard)
     yield hold
     for brush in brushes:
         brush.let_go()

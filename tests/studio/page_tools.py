@@ -45,21 +45,21 @@ class Server:
         return self.workspace / "runs"
 
     def newest(self) -> Any:
-        return self.studio.entries()[0]
+        return self.studio.list_runs()[0]
 
     def rest(self) -> None:
         """Stop whatever waits or is painted."""
-        for entry in self.studio.entries():
-            if (ticket := self.studio.ticket(entry.name)) is not None:
-                ticket.cancel()
-                assert ticket.wait(PATIENCE)
+        for entry in self.studio.list_runs():
+            if (job := self.studio.job(entry.name)) is not None:
+                job.stop()
+                assert job.wait(PATIENCE)
 
 
 @contextlib.contextmanager
 def served(folder: Path, **options: Any) -> Iterator[Server]:
     """Serve a studio from a folder until the block ends."""
     from impasto.studio import Studio, Workspace
-    from impasto.studio.server import Serving, prepare_gradio, serve
+    from impasto.studio.server import ServerOptions, prepare_gradio, serve
 
     before = dict(os.environ)
     prepare_gradio(folder)
@@ -69,7 +69,7 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
     _Builder._follow = inspect.unwrap(_Builder._follow)
     port = free_port()
     with Studio(Workspace(folder), on_close="go_on") as studio:
-        blocks = serve(studio, Serving(port=port, **options), block=False)
+        blocks = serve(studio, ServerOptions(port=port, **options), block=False)
         server = Server(f"http://127.0.0.1:{port}", folder, studio, blocks)
         try:
             yield server
@@ -98,12 +98,12 @@ def painted(
     """Let a studio paint a small picture quickly, without its page, and return its entry; one of MANY is stopped."""
     cheap = {"content_layers": "conv2_1", "style_layers": "conv1_1,conv2_1", "style_losses": "gram", "size": 64}
     recipe = Recipe().with_changes(levels=1, threads=1, device="cpu", precision="fp32", steps=steps, **cheap | fields)
-    ticket = server.studio.submit(photo, styles or ["mosaic"], recipe, regions)
+    job = server.studio.submit(photo, styles or ["mosaic"], recipe, regions)
     if steps == MANY:
-        until(lambda: ticket.progress().step, "a step is painted")
-        ticket.stop()
-    assert ticket.wait(PATIENCE)
-    return next(entry for entry in server.studio.entries() if entry.name == ticket.name)
+        until(lambda: job.progress().step, "a step is painted")
+        job.stop()
+    assert job.wait(PATIENCE)
+    return next(entry for entry in server.studio.list_runs() if entry.name == job.name)
 
 
 def until(true: Callable[[], Any], what: str) -> Any:

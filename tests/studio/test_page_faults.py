@@ -19,22 +19,22 @@ from impasto.images import read_metadata
 from impasto.painting.stage import Stage
 from impasto.runs import RunFolder
 from impasto.score import score_picture
-from impasto.studio import Ticket, Workspace
+from impasto.studio import JobHandle, Workspace
 
 SERVE = """
 import sys, time
 from impasto.api import run
 from impasto.cli import main
 from impasto.events import Step
-from impasto.studio.watch import Watch
+from impasto.studio.job import JobMonitor
 run._CHECKPOINT_SECONDS = 0.0  # a checkpoint after every step
 hold, *words = sys.argv[1:]
-hear = Watch.hear
+record = JobMonitor.record
 def heard(watch, event):
-    hear(watch, event)
+    record(watch, event)
     if isinstance(event, Step) and event.step == int(hold):
         time.sleep(600)
-Watch.hear = heard
+JobMonitor.record = heard
 sys.exit(main(words))
 """
 """A server that paints no further than a step (0: to the end)."""
@@ -60,11 +60,11 @@ def test_a_step_that_fails_is_told_in_one_line_the_next_in_line_is_painted_and_t
     def fail_once(stage):
         done.append(stage)
         if len(done) == 8:
-            until(lambda: len(begun := server.studio.entries()) > before + 1 and begun, "somebody else waits")
+            until(lambda: len(begun := server.studio.list_runs()) > before + 1 and begun, "somebody else waits")
             raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2.00 GiB")
         return advance(stage)
 
-    before = len(server.studio.entries())
+    before = len(server.studio.list_runs())
     monkeypatch.setattr(Stage, "advance", fail_once)
     monkeypatch.setattr(run, "_CHECKPOINT_SECONDS", 0.0)
     page = visit()
@@ -72,14 +72,14 @@ def test_a_step_that_fails_is_told_in_one_line_the_next_in_line_is_painted_and_t
     other = one_tab_more(page)
     other.prepare(hills)
     page.paint()
-    until(lambda: len(server.studio.entries()) > before, "the first has ordered")
+    until(lambda: len(server.studio.list_runs()) > before, "the first has ordered")
     other.paint()
     page.wait_until("This did not work")
     assert page.status() == "This did not work: there was not enough memory: choose a smaller size"
     other.finish()
     assert other.status() == f"Painted in {FEW} steps"
 
-    failed = server.studio.entries()[1]
+    failed = server.studio.list_runs()[1]
     assert failed.status == "failed"
     page.click("resume")
     page.finish()
@@ -113,15 +113,15 @@ def test_after_the_server_is_killed_its_pages_come_back_and_follow_their_picture
             second.paint()
             second.wait_until("you are next")
         assert "Connection to the server was lost" in first.toast()
-        assert [entry.status for entry in workspace.entries()] == ["waiting", "interrupted"]
+        assert [entry.status for entry in workspace.list_runs()] == ["waiting", "interrupted"]
         with served_by_a_process(tmp_path, port, hold=0):
             for page in (first, second):
                 page.finish()
                 assert page.status() == f"Painted in {FEW} steps"
             first.page.get_by_role("tab", name="History").click()
             until(lambda: first.page.locator("#history .grid-container button").count() == 2, "both are in the history")
-    assert [entry.status for entry in workspace.entries()] == ["finished", "finished"]
-    resumed = [[line["step"] for line in lines(entry.path, "resumed")] for entry in workspace.entries()]
+    assert [entry.status for entry in workspace.list_runs()] == ["finished", "finished"]
+    resumed = [[line["step"] for line in lines(entry.path, "resumed")] for entry in workspace.list_runs()]
     assert resumed == [[], [5]]
 
 
@@ -202,8 +202,8 @@ def test_two_tabs_of_one_browser_follow_each_its_own_picture(visit, hills, serve
         second.click("download-png")
     assert read_metadata(download.value.path())["recipe"]["strength"] == 77
 
-    # After a restart of the server nobody holds a ticket of what was finished before.
-    monkeypatch.setattr(server.studio, "ticket", lambda name: None)
+    # After a restart of the server nobody holds a job of what was finished before.
+    monkeypatch.setattr(server.studio, "job", lambda name: None)
     second.page.reload()
     second.finish()
     assert second.status() == f"Painted in {FEW} steps"
@@ -214,11 +214,11 @@ def test_two_tabs_of_one_browser_follow_each_its_own_picture(visit, hills, serve
 def test_closing_a_page_gives_up_its_picture_where_the_studio_was_so_told(
     browser, hills, server, monkeypatch, on_close, ends, hold_after
 ):
-    monkeypatch.setattr("impasto.studio.ticket.GRACE", 0.5)
+    monkeypatch.setattr("impasto.studio.job.GRACE_SECONDS", 0.5)
     monkeypatch.setattr(server.studio, "on_close", on_close)
-    left, leave = [], Ticket.abandoned
-    monkeypatch.setattr(Ticket, "abandoned", lambda ticket: (leave(ticket), left.append(ticket)))
-    before = {entry.name for entry in server.studio.entries()}
+    left, leave = [], JobHandle.page_closed
+    monkeypatch.setattr(JobHandle, "page_closed", lambda job: (leave(job), left.append(job)))
+    before = {entry.name for entry in server.studio.list_runs()}
     brush = hold_after(3)
     context = browser.new_context(locale="en-US")
     first = Visit(context.new_page(), server).open()
@@ -229,35 +229,35 @@ def test_closing_a_page_gives_up_its_picture_where_the_studio_was_so_told(
     second.prepare(hills)
     second.paint()
     second.wait_until("you are next")
-    tickets = [server.studio.ticket(entry.name) for entry in server.studio.entries() if entry.name not in before]
+    jobs = [server.studio.job(entry.name) for entry in server.studio.list_runs() if entry.name not in before]
     context.close()
     # Pages of the test before may be noticed only now.
-    until(lambda: all(ticket in left for ticket in tickets), "the server has noticed that both pages are gone")
+    until(lambda: all(job in left for job in jobs), "the server has noticed that both pages are gone")
     if on_close == "cancel":
-        until(lambda: [ticket.state for ticket in tickets] == ["stopped", "painting"], "the one that waits is given up")
+        until(lambda: [job.state for job in jobs] == ["stopped", "painting"], "the one that waits is given up")
     brush.let_go()
-    assert all(ticket.wait(PATIENCE) for ticket in tickets)
-    assert [entry.status for entry in server.studio.entries() if entry.name not in before] == ends
+    assert all(job.wait(PATIENCE) for job in jobs)
+    assert [entry.status for entry in server.studio.list_runs() if entry.name not in before] == ends
 
 
-def counts_down(ticket: Ticket) -> bool:
+def counts_down(job: JobHandle) -> bool:
     """Tell whether an order is about to be given up."""
-    return ticket._leaving is not None and not ticket._leaving.finished.is_set()
+    return job._grace_timer is not None and not job._grace_timer.finished.is_set()
 
 
 def test_a_page_that_is_loaded_again_keeps_its_picture_where_closed_pages_give_theirs_up(
     visit, hills, server, monkeypatch, hold_after
 ):
     monkeypatch.setattr(server.studio, "on_close", "cancel")
-    monkeypatch.setattr("impasto.studio.ticket.GRACE", PATIENCE)
-    left, leave = [], Ticket.abandoned
-    monkeypatch.setattr(Ticket, "abandoned", lambda ticket: (leave(ticket), left.append(ticket)))
+    monkeypatch.setattr("impasto.studio.job.GRACE_SECONDS", PATIENCE)
+    left, leave = [], JobHandle.page_closed
+    monkeypatch.setattr(JobHandle, "page_closed", lambda job: (leave(job), left.append(job)))
     brush = hold_after(3)
     page = visit()
     page.prepare(hills)
     page.paint()
     page.wait_until("step 3 of")
-    first = server.studio.ticket(server.newest().name)
+    first = server.studio.job(server.newest().name)
     page.page.reload()
     until(lambda: first in left, "the server has noticed that the page is gone")
     page.wait_until("step 3 of")
@@ -290,12 +290,12 @@ def test_strength_that_is_moved_while_it_paints_loses_more_or_less_of_the_photo_
         brush = hold_after(10)
         page.paint()
         brush.wait()
-        ticket = server.studio.ticket(server.newest().name)
+        job = server.studio.job(server.newest().name)
         page.set("strength", strength)
-        until(lambda ticket=ticket, to=strength: ticket.recipe.strength == to, "the strength is the new one")
+        until(lambda job=job, to=strength: job.recipe.strength == to, "the strength is the new one")
         brush.let_go()
         page.wait_until("Painted in 30 steps")
         page.finish()
-        result = np.asarray(PIL.Image.open(ticket.result()))
+        result = np.asarray(PIL.Image.open(job.result()))
         lost[strength] = score_picture(result, photo, photo[::-1].copy()).content
     assert lost[5] < lost[50] < lost[95]

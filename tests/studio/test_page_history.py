@@ -5,8 +5,8 @@ import pytest
 from page_tools import MANY, painted, until
 
 from impasto.images import PLATES, plate_path
-from impasto.studio.differences import ABOUT_THE_MACHINE
-from impasto.studio.recall import recall
+from impasto.studio.captions import MACHINE_FIELDS
+from impasto.studio.load_run import load_run
 
 
 def choose_newest(page):
@@ -39,7 +39,7 @@ def test_settings_that_are_taken_up_paint_the_same_again(visit, hills, server):
     until(lambda: server.newest().name != entry.name, "another is ordered")
     again = server.newest()
     assert (again.content, again.styles) == ("hills", ("mosaic", "woodcut"))
-    assert set(again.recipe.changes_from(entry.recipe)) <= ABOUT_THE_MACHINE
+    assert set(again.recipe.changes_from(entry.recipe)) <= MACHINE_FIELDS
 
 
 def test_a_picture_of_ones_own_is_not_taken_for_the_built_in_style_of_its_name(server, hills, tmp_path):
@@ -47,8 +47,8 @@ def test_a_picture_of_ones_own_is_not_taken_for_the_built_in_style_of_its_name(s
     PIL.Image.open(plate_path("knife")).resize((64, 64)).save(own)
     entry = painted(server, hills, ["mosaic", own])
     assert entry.styles == ("mosaic", PLATES[0])
-    back = recall(server.studio.workspace, entry.name)
-    assert (back.plates, [one.picture.name for one in back.own]) == (("mosaic",), [PLATES[0]])
+    back = load_run(server.studio.workspace, entry.name)
+    assert (back.plates, [one.picture.name for one in back.own_styles]) == (("mosaic",), [PLATES[0]])
 
 
 def test_what_was_stopped_goes_on_and_is_followed(visit, hills, server):

@@ -12,7 +12,7 @@ from page_tools import FEW, painted, until
 import impasto
 from impasto.images import plate_path
 from impasto.runs.header import read_header
-from impasto.studio.differences import ABOUT_THE_MACHINE
+from impasto.studio.captions import MACHINE_FIELDS
 
 WIDTH, HEIGHT = 320, 240
 
@@ -144,7 +144,7 @@ def test_a_picture_is_painted_once_more_from_its_settings_with_everything_it_was
     assert shown == ["keep the photo", "stained-glass", "no region"]
     again = next_one(fresh, server, first)
     drawn_twice(fresh)
-    assert set(again.recipe.changes_from(first.recipe)) <= ABOUT_THE_MACHINE
+    assert set(again.recipe.changes_from(first.recipe)) <= MACHINE_FIELDS
     assert given(again) == given(first)
     assert len(masks(first)) == 2
     # The browser hands the strokes on as it was given them: nothing differs.

@@ -20,16 +20,16 @@ import sys, time
 from impasto.api import run
 from impasto.recipe import Recipe
 from impasto.studio import Studio, Workspace
-from impasto.studio.watch import Watch
+from impasto.studio.job import JobMonitor
 run._CHECKPOINT_SECONDS = 0.0  # a checkpoint after every step
 folder, photo, style, recipe, ending = sys.argv[1:]
-hear = Watch.hear
+record = JobMonitor.record
 def heard(watch, event):
-    hear(watch, event)
+    record(watch, event)
     if getattr(event, "step", 0) == 2:
         print("painted", flush=True)
         time.sleep(0.5 if ending == "end" else 600)
-Watch.hear = heard
+JobMonitor.record = heard
 studio = Studio(Workspace(folder))
 recipe = Recipe.model_validate_json(recipe)
 orders = [studio.submit(photo, style, recipe), studio.submit(photo, style, recipe.with_changes(seed=1))]
@@ -47,13 +47,13 @@ def serve(workspace, pictures, recipe, ending):
 
 def check_the_rest_is_painted(studio, pictures, recipe):
     """Both orders end, oldest first, with the pictures that nothing disturbed."""
-    second, first = [studio.ticket(entry.name) for entry in studio.entries()]
-    for ticket, seed in ((first, 0), (second, 1)):
-        assert ticket.wait(PATIENCE)
-        assert ticket.state == "finished"
+    second, first = [studio.job(entry.name) for entry in studio.list_runs()]
+    for job, seed in ((first, 0), (second, 1)):
+        assert job.wait(PATIENCE)
+        assert job.state == "finished"
         expected = impasto.stylize(*pictures, recipe.with_changes(seed=seed))
-        assert np.array_equal(np.asarray(PIL.Image.open(ticket.result())), quantize(expected.pixels))
-    assert [entry.status for entry in studio.entries()] == ["finished", "finished"]
+        assert np.array_equal(np.asarray(PIL.Image.open(job.result())), quantize(expected.pixels))
+    assert [entry.status for entry in studio.list_runs()] == ["finished", "finished"]
 
 
 def test_after_a_kill_everything_is_painted_to_its_end(workspace, open_studio, pictures, small):
@@ -63,9 +63,9 @@ def test_after_a_kill_everything_is_painted_to_its_end(workspace, open_studio, p
             Studio(workspace)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert [entry.status for entry in workspace.entries()] in (["waiting", "interrupted"], ["interrupted"])
+    assert [entry.status for entry in workspace.list_runs()] in (["waiting", "interrupted"], ["interrupted"])
     check_the_rest_is_painted(open_studio(), pictures, small)
-    resumed = [line for line in RunFolder.open(workspace.entries()[-1].path).events() if line["type"] == "resumed"]
+    resumed = [line for line in RunFolder.open(workspace.list_runs()[-1].path).events() if line["type"] == "resumed"]
     assert [line["step"] for line in resumed] == [1]
 
 
@@ -75,7 +75,7 @@ def test_a_program_that_ends_without_closing_its_studio_leaves_its_orders_for_th
     with serve(workspace, pictures, small, "end") as process:
         assert process.wait(PATIENCE) == 0
     # The second may have been begun when the first was ended.
-    assert {entry.status for entry in workspace.entries()} <= {"waiting", "interrupted"}
+    assert {entry.status for entry in workspace.list_runs()} <= {"waiting", "interrupted"}
     check_the_rest_is_painted(open_studio(), pictures, small)
 
 
@@ -88,7 +88,7 @@ def test_a_studio_that_closes_leaves_its_orders_for_the_next(workspace, open_stu
     first._run.stop, stop = lambda: (stop(), brush.let_go()), first._run.stop
     studio.close()
     assert (first.state, second.state) == ("waiting", "waiting")
-    assert [entry.status for entry in workspace.entries()] == ["waiting", "interrupted"]
+    assert [entry.status for entry in workspace.list_runs()] == ["waiting", "interrupted"]
     with pytest.raises(InputError, match="closing"):
         studio.submit(*pictures, small)
     studio.close()
@@ -98,15 +98,15 @@ def test_a_studio_that_closes_leaves_its_orders_for_the_next(workspace, open_stu
 def test_what_a_person_stopped_is_not_taken_up_again(workspace, open_studio, pictures, small, hold_after):
     brush = hold_after(2)
     studio = open_studio()
-    ticket = studio.submit(*pictures, small)
+    job = studio.submit(*pictures, small)
     brush.wait()
-    ticket.stop()
+    job.stop()
     brush.let_go()
-    assert ticket.wait(PATIENCE)
+    assert job.wait(PATIENCE)
     studio.close()
     studio = open_studio()
-    assert studio.ticket(ticket.name) is None
-    assert [entry.status for entry in studio.entries()] == ["stopped"]
+    assert studio.job(job.name) is None
+    assert [entry.status for entry in studio.list_runs()] == ["stopped"]
 
 
 def test_an_order_that_was_changed_while_it_waited_is_still_changed_after_a_restart(
@@ -116,22 +116,22 @@ def test_an_order_that_was_changed_while_it_waited_is_still_changed_after_a_rest
     studio = open_studio()
     studio.submit(*pictures, small)
     brush.wait()
-    ticket = studio.submit(*pictures, small)
-    ticket.change(style_weight=7.0, steps=2)
+    job = studio.submit(*pictures, small)
+    job.change(style_weight=7.0, steps=2)
     brush.let_go()
-    ticket.pause()
+    job.pause()
     studio.close()
-    ticket = open_studio().ticket(ticket.name)
-    assert ticket.wait(PATIENCE)
-    assert (ticket.recipe.style_weight, ticket.progress().step) == (7.0, 2)
+    job = open_studio().job(job.name)
+    assert job.wait(PATIENCE)
+    assert (job.recipe.style_weight, job.progress().step) == (7.0, 2)
 
 
 def test_a_damaged_run_does_not_keep_the_studio_shut(workspace, open_studio, pictures, small):
     studio = open_studio()
-    ticket = studio.submit(*pictures, small)
-    ticket.stop()
-    ticket.wait(PATIENCE)
+    job = studio.submit(*pictures, small)
+    job.stop()
+    job.wait(PATIENCE)
     (workspace.runs / "spoilt").mkdir()
     (workspace.runs / "spoilt" / "run.json").write_text("{")
     studio.close()
-    assert [entry.status for entry in open_studio().entries() if entry.name == "spoilt"] == ["damaged"]
+    assert [entry.status for entry in open_studio().list_runs() if entry.name == "spoilt"] == ["damaged"]

@@ -26,9 +26,9 @@ from impasto.images.sources import read_bytes
 @pytest.fixture
 def painted(server, hills, small):
     """The name of a run that was painted."""
-    ticket = server.studio.submit(hills, "night", small)
-    assert ticket.wait(PATIENCE)
-    return ticket.name
+    job = server.studio.submit(hills, "night", small)
+    assert job.wait(PATIENCE)
+    return job.name
 
 
 def fetched(server, path) -> int:
@@ -160,15 +160,15 @@ def test_the_endpoint_is_called_without_any_library_and_reads_no_file_that_was_n
     with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         (sent,) = client.post("/gradio_api/upload", files={"files": hills.open("rb")}).json()
 
-        def called(path, strength):
+        def run_title(path, strength):
             photo = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
             words = [photo, "night", None, strength, None, 64, "default", 0]
             event = client.post("/gradio_api/call/paint", json={"data": words}).json()["event_id"]
             return client.get(f"/gradio_api/call/paint/{event}").text
 
-        assert "event: error" in called("/etc/hostname", 50)
-        assert "event: error" in called(sent, 500)
-        answer = called(sent, 50)
+        assert "event: error" in run_title("/etc/hostname", 50)
+        assert "event: error" in run_title(sent, 500)
+        answer = run_title(sent, 50)
         (file,) = json.loads(re.findall(r"^data: (.*)$", answer, flags=re.MULTILINE)[-1])
         assert client.get(file["url"]).content.startswith(b"\x89PNG")
 

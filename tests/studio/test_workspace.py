@@ -84,7 +84,7 @@ def test_folders_made_at_the_same_moment_have_different_names(workspace):
 
 def test_an_order_that_nobody_has_begun_is_listed_as_waiting(workspace, new_run, small):
     run = new_run()
-    (entry,) = workspace.entries()
+    (entry,) = workspace.list_runs()
     assert (entry.name, entry.status, entry.step, entry.steps) == (run.path.name, "waiting", 0, small.steps)
     assert (entry.content, entry.styles, entry.recipe) == ("Mein Hund", ("waves",), small)
     assert entry.result is entry.latest is entry.picture is None
@@ -93,7 +93,7 @@ def test_an_order_that_nobody_has_begun_is_listed_as_waiting(workspace, new_run,
 
 def test_the_list_begins_with_the_newest_run(workspace, new_run):
     made = [new_run().path.name for _ in range(3)]
-    assert [entry.name for entry in workspace.entries()] == made[::-1]
+    assert [entry.name for entry in workspace.list_runs()] == made[::-1]
 
 
 def test_a_damaged_folder_is_listed_and_a_foreign_one_is_not(workspace, new_run):
@@ -102,29 +102,29 @@ def test_a_damaged_folder_is_listed_and_a_foreign_one_is_not(workspace, new_run)
     (torn.path / "events.jsonl").write_text("no line\n{}\n")
     (workspace.runs / "notes").mkdir()
     (workspace.runs / "notes.txt").write_text("hello")
-    status = {entry.name: entry.status for entry in workspace.entries()}
+    status = {entry.name: entry.status for entry in workspace.list_runs()}
     assert status == {good.path.name: "waiting", bad.path.name: "damaged", torn.path.name: "damaged"}
-    assert all("\n" not in entry.problem for entry in workspace.entries())
-    assert all(entry.problem for entry in workspace.entries() if entry.status == "damaged")
+    assert all("\n" not in entry.problem for entry in workspace.list_runs())
+    assert all(entry.problem for entry in workspace.list_runs() if entry.status == "damaged")
 
 
 def test_a_run_that_is_just_being_made_is_not_listed_as_damaged(workspace, new_run):
     run = new_run()
     with run:
         (run.path / "run.json").rename(run.path / "aside")
-        assert workspace.entries() == []
-    assert [entry.status for entry in workspace.entries()] == ["damaged"]
+        assert workspace.list_runs() == []
+    assert [entry.status for entry in workspace.list_runs()] == ["damaged"]
 
 
 def test_a_run_that_goes_on_elsewhere_is_listed_anew(workspace, new_run):
     run = new_run()
     run.fail("no more paint")
     run.close()
-    assert [entry.status for entry in workspace.entries()] == ["failed"]
+    assert [entry.status for entry in workspace.list_runs()] == ["failed"]
     with run:
         run.rewind(0)
-        assert [entry.status for entry in workspace.entries()] == ["painting"]
-    assert [entry.status for entry in workspace.entries()] == ["waiting"]
+        assert [entry.status for entry in workspace.list_runs()] == ["painting"]
+    assert [entry.status for entry in workspace.list_runs()] == ["waiting"]
 
 
 # -- who asks for what -------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_a_link_out_of_the_workspace_is_no_run(workspace, new_run, tmp_path):
     with pytest.raises(InputError):
         workspace.delete("link")
     assert (outside / "run.json").exists()
-    assert workspace.entries() == []
+    assert workspace.list_runs() == []
 
 
 def test_a_run_is_found_by_its_name_and_gone_once_deleted(workspace, new_run):
@@ -196,7 +196,7 @@ def test_a_damaged_run_can_be_deleted(workspace, new_run):
     run = new_run()
     (run.path / "run.json").write_text("{")
     workspace.delete(run.path.name)
-    assert workspace.entries() == []
+    assert workspace.list_runs() == []
 
 
 # -- what is handed out ------------------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ def studio(
     max_megapixels: Annotated[float, Parameter(help="Largest picture that is taken or painted.", group=GUESTS)] = 50.0,
 ) -> None:
     """Open the studio in a browser: paint, watch, compare; everything painted is kept."""
-    from impasto.studio.server import Serving, serve
+    from impasto.studio.server import ServerOptions, serve
 
-    serving = Serving(host=host, port=port, auth=auth, insecure=insecure, max_upload=max_upload)
+    serving = ServerOptions(host=host, port=port, auth=auth, insecure=insecure, max_upload=max_upload)
 
     from impasto.studio import Studio, Workspace
 

@@ -35,20 +35,20 @@ _TICKS: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Widget:
-    """How a field is shown; `standard` is the default in its widget's form, bounds are None where there are none."""
+class FieldWidget:
+    """How a field is shown; `default` is the default in its widget's form, bounds are None where there are none."""
 
     field: str
     kind: Kind
     help: str
-    standard: Any
+    default: Any
     low: float | None = None
     high: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
 
 
-def widgets() -> dict[str, list[Widget]]:
+def field_widgets() -> dict[str, list[FieldWidget]]:
     """Return the widgets of all fields that the page does not show elsewhere, by the headings of the command line."""
     known = {
         name: _widget(name, field)
@@ -59,14 +59,14 @@ def widgets() -> dict[str, list[Widget]]:
     return {title: some for title, some in shown.items() if some}
 
 
-def shown(widget: Widget, value: Any) -> Any:
+def to_widget(widget: FieldWidget, value: Any) -> Any:
     """Return a field's value in the form that its widget shows."""
     if widget.kind == "text":
         return "" if value is None else written(value)
     return value
 
 
-def stated(widget: Widget, value: Any) -> Any:
+def from_widget(widget: FieldWidget, value: Any) -> Any:
     """Return what a widget shows as a field's value; the recipe checks it. An empty text is no value.
 
     Lists and `int or word` fields are left as text, which the recipe reads.
@@ -79,7 +79,7 @@ def stated(widget: Widget, value: Any) -> Any:
     return Recipe.model_fields[widget.field].default if not _is_optional(widget.field) else None
 
 
-def check_closed(recipe: Recipe) -> None:
+def check_choices(recipe: Recipe) -> None:
     """Raise InputError if a recipe, perhaps that of a picture somebody dropped, names a file of the server."""
     for name, choices in CLOSED.items():
         value = getattr(recipe, name)
@@ -87,26 +87,26 @@ def check_closed(recipe: Recipe) -> None:
             raise InputError(f"{name} may be {', '.join(choices)} here, not {value!r}")
 
 
-def _whole(widget: Widget, value: Any) -> Any:
+def _whole(widget: FieldWidget, value: Any) -> Any:
     """Give whole numbers back to fields that count: sliders return them as they like."""
-    whole = isinstance(widget.standard, int) and not isinstance(widget.standard, bool)
+    whole = isinstance(widget.default, int) and not isinstance(widget.default, bool)
     return int(value) if whole and isinstance(value, float) and value.is_integer() else value
 
 
-def _widget(name: str, field: FieldInfo) -> Widget:
+def _widget(name: str, field: FieldInfo) -> FieldWidget:
     kind, choices, low, high = ("choice", CLOSED[name], None, None) if name in CLOSED else _form(field)
-    widget = Widget(
+    widget = FieldWidget(
         field=name,
         kind=kind,
         help=field.description or "",
-        standard=field.default,
+        default=field.default,
         low=low,
         high=high,
         step=_step(field, low, high) if kind == "slider" else None,
         choices=choices,
     )
-    standard = shown(widget, field.default)
-    return Widget(**(vars(widget) | {"standard": standard}))
+    default = to_widget(widget, field.default)
+    return FieldWidget(**(vars(widget) | {"default": default}))
 
 
 def _form(field: FieldInfo) -> tuple[Kind, tuple[str, ...], float | None, float | None]:

@@ -15,11 +15,10 @@ from impasto.api.inputs import Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
 from impasto.runs.lock import FolderLock
-from impasto.studio.entries import Entry
-from impasto.studio.limits import Limits
-from impasto.studio.orders import Order, read_order, repeat_order, take_up, write_order
-from impasto.studio.recall import originals
-from impasto.studio.ticket import Ticket
+from impasto.studio.job import JobHandle
+from impasto.studio.load_run import originals
+from impasto.studio.run_index import RunEntry
+from impasto.studio.submission import Limits, Submission, read_submission, repeat_submission, take_up, write_submission
 from impasto.studio.workspace import Workspace
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
@@ -48,7 +47,7 @@ class Studio:
         """Open the studio and begin to paint what waits.
 
         `max_pixels` bounds every picture that is given and every result, `max_bytes` the files; `on_close` tells what
-        becomes of an order when its page is closed (`Ticket.abandoned`). Raises InputError if another process has
+        becomes of an order when its page is closed (`JobHandle.page_closed`). Raises InputError if another process has
         opened a studio in this workspace.
         """
         self.workspace = workspace
@@ -58,12 +57,12 @@ class Studio:
         self._lock.acquire()
         self._door = threading.Lock()
         self._turn = threading.Condition()
-        self._line: list[Ticket] = []
-        self._tickets: OrderedDict[str, Ticket] = OrderedDict()
-        self._current: Ticket | None = None
+        self._line: list[JobHandle] = []
+        self._tickets: OrderedDict[str, JobHandle] = OrderedDict()
+        self._current: JobHandle | None = None
         self._closing = False
         with self._turn:
-            for entry in reversed(workspace.entries()):
+            for entry in reversed(workspace.list_runs()):
                 if entry.status in ("waiting", "interrupted"):
                     # One that was damaged or deleted just now does not keep the studio shut.
                     with suppress(InputError):
@@ -90,62 +89,62 @@ class Studio:
         recipe: Recipe | str | None = None,
         regions: str | Region | Sequence[str | Region] | None = None,
         *,
-        recalled: str | None = None,
-    ) -> Ticket:
+        source_run: str | None = None,
+    ) -> JobHandle:
         """Take an order; the arguments are those of `impasto.stylize`.
 
         Everything is read and checked before this returns, and the order is on the disk. A string names a built-in
-        style or a file of this machine: of what a stranger typed pass none on. `recalled` is the name of a run: copies
-        that were lent of its pictures (`recall`) stand for the pictures themselves. Raises InputError in one line.
+        style or a file of this machine: of what a stranger typed pass none on. `source_run` is the name of a run:
+        copies of its pictures (`load_run`) stand for the pictures themselves. Raises InputError in one line.
         """
         self._check_open()
-        known = originals(self.workspace, recalled) if recalled else {}
-        return self._enter(read_order(self.limits, content, styles, recipe, regions, known))
+        known = originals(self.workspace, source_run) if source_run else {}
+        return self._enter(read_submission(self.limits, content, styles, recipe, regions, known))
 
-    def again(self, name: str, seed: int | None = None) -> Ticket:
-        """Order a run's picture once more with another seed (by chance if None), from the run's own copies."""
+    def repeat(self, name: str, seed: int | None = None) -> JobHandle:
+        """Submission a run's picture once more with another seed (by chance if None), from the run's own copies."""
         self._check_open()
-        return self._enter(repeat_order(self.limits, self.workspace.folder_of(name), seed))
+        return self._enter(repeat_submission(self.limits, self.workspace.folder_of(name), seed))
 
-    def go_on(self, name: str) -> Ticket:
+    def resume(self, name: str) -> JobHandle:
         """Let a run that was stopped, failed or interrupted wait for the rest of its steps.
 
-        If it waits or is painted already, its ticket is returned. Raises InputError if it is finished or unknown.
+        If it waits or is painted already, its job is returned. Raises InputError if it is finished or unknown.
         """
         self._check_open()
         path = self.workspace.folder_of(name)
         with self._turn:
-            ticket = self._tickets.get(name)
-            if ticket in self._line and ticket is not None:
-                return ticket
+            job = self._tickets.get(name)
+            if job in self._line and job is not None:
+                return job
             take_up(path)
             return self._add(path)
 
-    def ticket(self, name: str) -> Ticket | None:
-        """Return the ticket of a run that waits, is painted, or has ended lately."""
+    def job(self, name: str) -> JobHandle | None:
+        """Return the job of a run that waits, is painted, or has ended lately."""
         with self._turn:
             return self._tickets.get(name)
 
-    def entries(self) -> list[Entry]:
+    def list_runs(self) -> list[RunEntry]:
         """Return the workspace's runs, newest first, with what this studio knows of them."""
         with self._turn:
-            states = {ticket.name: ticket.state for ticket in self._line}
+            states = {job.name: job.state for job in self._line}
         return [
             replace(entry, status=states[entry.name]) if entry.name in states else entry
-            for entry in self.workspace.entries()
+            for entry in self.workspace.list_runs()
         ]
 
     def delete(self, name: str) -> None:
         """Remove a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
         with self._turn:
-            ticket = self._tickets.get(name)
-            if ticket is not None and ticket is self._current:
+            job = self._tickets.get(name)
+            if job is not None and job is self._current:
                 raise InputError(f"{name} is being painted: stop it first")
-            if ticket is not None:
-                ticket.cancel()
+            if job is not None:
+                job.stop()
                 self._tickets.pop(name, None)
-                if not ticket.path.exists():
-                    self.workspace.withdraw(name)
+                if not job.path.exists():
+                    self.workspace.remove_shared(name)
                     return
         self.workspace.delete(name)
 
@@ -156,8 +155,8 @@ class Studio:
         """
         with self._turn:
             self._closing = True
-            for ticket in self._tickets.values():
-                ticket.keep()
+            for job in self._tickets.values():
+                job.keep()
             if self._current is not None:
                 self._current.set_aside()
             self._turn.notify_all()
@@ -171,31 +170,31 @@ class Studio:
         if self._closing:
             raise InputError("the studio is closing: try again in a moment")
 
-    def _enter(self, order: Order) -> Ticket:
+    def _enter(self, order: Submission) -> JobHandle:
         # One at a time, so that orders stand in the queue as their folders are dated, also after a restart.
         with self._door:
-            path = write_order(self.workspace, order)
+            path = write_submission(self.workspace, order)
             with self._turn:
                 return self._add(path)
 
-    def _add(self, path: Path) -> Ticket:
-        ticket = Ticket(path, turn=self._turn, moved=self._move_up, cancels_on_close=self.on_close == "cancel")
-        self._tickets[ticket.name] = ticket
-        self._tickets.move_to_end(ticket.name)
-        self._line.append(ticket)
+    def _add(self, path: Path) -> JobHandle:
+        job = JobHandle(path, turn=self._turn, moved=self._move_up, cancels_on_close=self.on_close == "cancel")
+        self._tickets[job.name] = job
+        self._tickets.move_to_end(job.name)
+        self._line.append(job)
         self._move_up()
-        return ticket
+        return job
 
     def _move_up(self) -> None:
         """Give everybody the place that is theirs now; the lock is held."""
-        self._line = [ticket for ticket in self._line if ticket.state in ("waiting", "painting", "paused")]
-        waiting = [ticket for ticket in self._line if ticket.state == "waiting"]
-        places = {ticket.name: place for place, ticket in enumerate(waiting, start=1)}
-        for ticket in self._tickets.values():
-            place = places.get(ticket.name, 0)
-            if place != ticket.place:
-                ticket.place = place
-                ticket.touch()
+        self._line = [job for job in self._line if job.state in ("waiting", "painting", "paused")]
+        waiting = [job for job in self._line if job.state == "waiting"]
+        places = {job.name: place for place, job in enumerate(waiting, start=1)}
+        for job in self._tickets.values():
+            place = places.get(job.name, 0)
+            if place != job.position:
+                job.position = place
+                job.touch()
         if self._current is not None and self._current.state == "paused" and waiting:
             # Whoever pauses does not make the others wait.
             self._current.set_aside()
@@ -203,27 +202,27 @@ class Studio:
         self._turn.notify_all()
 
     def _forget(self) -> None:
-        ended = [name for name, ticket in self._tickets.items() if ticket not in self._line]
+        ended = [name for name, job in self._tickets.items() if job not in self._line]
         for name in ended[: max(0, len(ended) - _REMEMBERED)]:
             del self._tickets[name]
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while (ticket := self._next()) is not None:
-            ticket.paint()
+        while (job := self._next()) is not None:
+            job.paint()
             with self._turn:
                 self._current = None
                 self._move_up()
 
-    def _next(self) -> Ticket | None:
+    def _next(self) -> JobHandle | None:
         """Sleep until somebody waits, and take the first in hand; None when the studio closes."""
         with self._turn:
             while not self._closing:
-                ticket = next((ticket for ticket in self._line if ticket.state == "waiting"), None)
-                if ticket is not None:
-                    self._current = ticket
-                    ticket.take_in_hand()
-                    return ticket
+                job = next((job for job in self._line if job.state == "waiting"), None)
+                if job is not None:
+                    self._current = job
+                    job.take_in_hand()
+                    return job
                 self._turn.wait()
             return None

@@ -16,7 +16,7 @@ _MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving:
+class ServerOptions:
     """Where the page is served and to whom; checked on creation.
 
     `auth` is `user:password`; a host that others can reach needs one, unless `insecure` says that it is meant.
@@ -42,7 +42,7 @@ class Serving:
             raise InputError("--max-upload is at least 1 (megabyte)")
 
 
-def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
+def serve(studio: "Studio", serving: ServerOptions, *, block: bool = True) -> Any:
     """Serve the page until the process is told to end; with `block=False` return the running server's page.
 
     Raises InputError if the port is taken, or Gradio is not installed.

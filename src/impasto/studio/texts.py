@@ -290,10 +290,10 @@ _ON_TOP: Final[dict[str, str]] = {
 """Fields with a widget of their own, and the key of its name."""
 
 
-def field_in(language: str, field: str) -> str:
+def field_label(language: str, field: str) -> str:
     """Return how the page calls a field within a sentence.
 
-    >>> field_in("en", "color_strength"), field_in("zh-CN", "seed"), field_in("zh-CN", "regions")
+    >>> field_label("en", "color_strength"), field_label("zh-CN", "seed"), field_label("zh-CN", "regions")
     ('colors', '种子', '区域')
     """
     chinese = language.lower().startswith("zh")
@@ -314,6 +314,6 @@ def translations(fields: dict[str, str]) -> dict[str, dict[str, str]]:
     return {"en": english, "zh": chinese, "zh-CN": chinese}
 
 
-def say(language: str, key: str, **values: object) -> str:
+def translate(language: str, key: str, **values: object) -> str:
     """Return a text in a language (`zh...` is Chinese, everything else English), its braces filled in."""
     return (CHINESE if language.lower().startswith("zh") else ENGLISH)[key].format(**values)

@@ -14,8 +14,8 @@ from impasto.images.sources import read_bytes
 from impasto.runs.begin import LOCK
 from impasto.runs.header import HEADER, INPUTS, KeptInput
 from impasto.runs.lock import FolderLock, is_locked
-from impasto.studio.entries import Entry, entry_of, is_run
 from impasto.studio.names import run_name, slug
+from impasto.studio.run_index import RunEntry, is_run, read_entry
 from impasto.studio.votes import append_vote, checked_rater, read_votes
 
 RUNS: Final = "runs"
@@ -50,7 +50,7 @@ class Workspace:
         for folder in (self.exports / GIVEN).glob("*"):
             if not is_run(self.runs / folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
-        self._known: dict[Path, tuple[_Stamp, Entry]] = {}
+        self._known: dict[Path, tuple[_Stamp, RunEntry]] = {}
 
     def new_folder(self, content: str, styles: Sequence[str]) -> Path:
         """Make the empty folder of a new run, named by the time, the photo and the first style; never one twice."""
@@ -67,7 +67,7 @@ class Workspace:
             else:
                 return path
 
-    def entries(self) -> list[Entry]:
+    def list_runs(self) -> list[RunEntry]:
         """Return all runs, newest first; what cannot be read has the status `damaged`. Never raises for what is there.
 
         Runs that have ended are read once.
@@ -112,7 +112,7 @@ class Workspace:
             # A number of many digits is when the picture was painted that a thumbnail shows; a short one is of a name.
             if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif)", file.name):
                 file.unlink(missing_ok=True)
-        self.withdraw(name)
+        self.remove_shared(name)
 
     def vote(self, kept: str, other: str, rater: str) -> None:
         """Note in `votes.csv` that a person kept one run's picture rather than another's.
@@ -141,34 +141,34 @@ class Workspace:
             return read_bytes(file)
         return _encoded_anew(file, with_exif=True)
 
-    def lending(self, name: str) -> Path:
+    def shared_folder(self, name: str) -> Path:
         """Return the folder of what is handed out of a run's own pictures; it may not be there yet."""
         return self.exports / GIVEN / name
 
-    def lent(self, name: str, kept: KeptInput) -> list[Path]:
+    def shared_copies(self, name: str, kept: KeptInput) -> list[Path]:
         """Return the copy that `lend` has made of a picture, in a list; none if there is none yet."""
         part = Path(kept.file).stem
-        copy = self.lending(name) / part / slug(kept.name, part)
+        copy = self.shared_folder(name) / part / slug(kept.name, part)
         return [path for path in (copy.with_suffix(".jpg"), copy.with_suffix(".png")) if path.is_file()]
 
-    def lend(self, name: str, kept: KeptInput) -> Path:
+    def share_copy(self, name: str, kept: KeptInput) -> Path:
         """Return a copy of a picture that a run was painted from, as everybody may have it: its pixels, and no EXIF.
 
         It is made once, has a plain name, and is deleted with the run. Raises InputError if it cannot be made.
         """
         source = self.folder_of(name) / kept.file
-        for copy in self.lent(name, kept):
+        for copy in self.shared_copies(name, kept):
             return copy
         data = _encoded_anew(source, with_exif=False)
         suffix = ".jpg" if data.startswith(b"\xff\xd8\xff") else ".png"
-        return self.hand_out(name, f"{source.stem}/{slug(kept.name, source.stem)}{suffix}", data)
+        return self.write_shared(name, f"{source.stem}/{slug(kept.name, source.stem)}{suffix}", data)
 
-    def hand_out(self, name: str, file: str, data: bytes) -> Path:
-        """Write a file that everybody may have into the folder `lending` of a run, with which it goes away.
+    def write_shared(self, name: str, file: str, data: bytes) -> Path:
+        """Write a file that everybody may have into the folder `shared_folder` of a run, with which it goes away.
 
         Raises InputError, which names no folder, if the disk does not take it or the run is gone.
         """
-        target = self.lending(name) / file
+        target = self.shared_folder(name) / file
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(target, data)
@@ -178,20 +178,20 @@ class Workspace:
             raise InputError(str(error).replace(str(target), target.name)) from None
         if not is_run(self.runs / name):
             # Deleted by somebody meanwhile.
-            self.withdraw(name)
+            self.remove_shared(name)
             raise InputError(f"there is no run {name}")
         return target
 
-    def withdraw(self, name: str) -> None:
+    def remove_shared(self, name: str) -> None:
         """Remove what was handed out of a run's own pictures."""
-        shutil.rmtree(self.lending(name), ignore_errors=True)
+        shutil.rmtree(self.shared_folder(name), ignore_errors=True)
 
-    def _entry(self, path: Path) -> Entry:
+    def _entry(self, path: Path) -> RunEntry:
         stamp = _stamp(path)
         known = self._known.get(path)
         if known and known[0] == stamp:
             return known[1]
-        entry = entry_of(path)
+        entry = read_entry(path)
         if entry.status in ("finished", "stopped", "failed"):
             self._known[path] = stamp, entry
         return entry
@@ -206,7 +206,7 @@ def _is_beginning(path: Path) -> bool:
     return not (path / HEADER).exists() and is_locked(path / LOCK)
 
 
-def _when(entry: Entry) -> tuple[float, str]:
+def _when(entry: RunEntry) -> tuple[float, str]:
     if entry.created is not None:
         return entry.created.timestamp(), entry.name
     try:

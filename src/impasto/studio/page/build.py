@@ -11,7 +11,7 @@ from impasto.errors import ImpastoError, InputError
 from impasto.images import PLATES
 from impasto.recipe import PRESETS
 from impasto.studio import Studio
-from impasto.studio.fields import widgets
+from impasto.studio.fields import field_widgets
 from impasto.studio.page import drawing, history
 from impasto.studio.page.callbacks import (
     ENDED,
@@ -33,7 +33,7 @@ from impasto.studio.page.photo import photo
 from impasto.studio.page.regions import KEEP, Regions, regions_of
 from impasto.studio.page.settings import Settings
 from impasto.studio.page.theme import theme
-from impasto.studio.texts import ENGLISH, say, translations
+from impasto.studio.texts import translate, translations
 
 _EVERYBODY: Any = None
 """No limit of how many people a callback serves at once: it only watches."""
@@ -66,9 +66,9 @@ class Page:
 
 def build_page(studio: Studio) -> Page:
     """Return the page of a studio."""
-    i18n = gr.I18n(**translations({one.field: one.help for some in widgets().values() for one in some}))
+    i18n = gr.I18n(**translations({one.field: one.help for some in field_widgets().values() for one in some}))
     with gr.Blocks(
-        title=ENGLISH["title"], analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
+        title=translate("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
     ) as blocks:
         _Builder(studio, i18n, blocks)
         add_endpoint(studio)
@@ -243,7 +243,7 @@ class _Builder:
         regions = regions_of(painted, [red, green, blue])
         chosen, shares = styles_of(styles, own, mix)
         if photo is None or not (chosen or regions):
-            raise refusal(say(tongue, "none_chosen"))
+            raise refusal(translate(tongue, "none_chosen"))
         styled = sum(region.style != KEEP for region in regions or ())
         said = {
             "strength": strength,
@@ -254,11 +254,11 @@ class _Builder:
         }
         try:
             recipe = self.settings.recipe(values, **said)
-            ticket = self._studio.submit(photo, chosen, recipe, regions, recalled=recalled)
+            job = self._studio.submit(photo, chosen, recipe, regions, source_run=recalled)
         except ImpastoError as error:
             raise explained(error, tongue) from None
-        self.watching.begin(ticket.name, request)
-        return [ticket.name, *self.finished.hidden()]
+        self.watching.begin(job.name, request)
+        return [job.name, *self.finished.hidden()]
 
     def _remembered(self, name: str | None) -> str | None:
         """Open with the picture that this tab showed before it was loaded again, if it is still there."""
@@ -269,13 +269,13 @@ class _Builder:
 
     def _again(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
-            raise refusal(say(language(request), "nothing_again"))
-        return self._named(lambda: self._studio.again(name).name, request)
+            raise refusal(translate(language(request), "nothing_again"))
+        return self._named(lambda: self._studio.repeat(name).name, request)
 
     def _go_on(self, name: str | None, request: gr.Request) -> list[Any]:
         if not name:
-            raise refusal(say(language(request), "no_run_chosen"))
-        return self._named(lambda: self._studio.go_on(name).name, request)
+            raise refusal(translate(language(request), "no_run_chosen"))
+        return self._named(lambda: self._studio.resume(name).name, request)
 
     def _named(self, order: Callable[[], str], request: gr.Request) -> list[Any]:
         try:
@@ -286,44 +286,44 @@ class _Builder:
         return [name, *self.finished.hidden()]
 
     def _follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        ticket = self._studio.ticket(name) if name else None
-        if ticket is None:
-            entries = (entry for entry in self._studio.entries() if entry.name == name)
+        job = self._studio.job(name) if name else None
+        if job is None:
+            entries = (entry for entry in self._studio.list_runs() if entry.name == name)
             # What yields nothing would empty the canvas.
             yield next((at_rest(entry, language(request)) for entry in entries), (gr.skip(),) * 5)
             return
         # The page follows one picture at a time: while it does, a later order is only noted here.
-        self.watching.begin(ticket.name, request)
+        self.watching.begin(job.name, request)
         with self.watching.looking(request):
-            yield from follow(lambda: self.watching.ticket(request), language(request))
+            yield from follow(lambda: self.watching.job(request), language(request))
 
     def _shown(self, name: str | None, newest: str | None, request: gr.Request) -> list[Any]:
         """Show the picture that was ordered last, if one was followed at all."""
         return self.finished.shown(newest, request) if name else self.finished.hidden()
 
     def _steer(self, name: str | None, wish: str) -> None:
-        ticket = self._studio.ticket(name) if name else None
-        if ticket is not None:
-            getattr(ticket, wish)()
+        job = self._studio.job(name) if name else None
+        if job is not None:
+            getattr(job, wish)()
 
     def _resume(self, name: str | None, request: gr.Request) -> str | None:
         """Go on with what is paused, which the page follows already, or with what failed: its name is returned."""
-        ticket = self._studio.ticket(name) if name else None
-        if not name or (ticket is not None and ticket.state != "failed"):
+        job = self._studio.job(name) if name else None
+        if not name or (job is not None and job.state != "failed"):
             self._steer(name, "resume")
             return None
         try:
-            return self._studio.go_on(name).name
+            return self._studio.resume(name).name
         except ImpastoError as error:
             raise explained(error, language(request)) from None
 
     def _change(self, name: str | None, field: str, value: Number) -> None:
         """Change a running picture; of one that has ended, the slider is for the next."""
-        ticket = self._studio.ticket(name) if name else None
-        if ticket is None or ticket.state in ENDED:
+        job = self._studio.job(name) if name else None
+        if job is None or job.state in ENDED:
             return
         try:
-            ticket.change(**{field: value})
+            job.change(**{field: value})
         except InputError as error:
             gr.Warning(str(error))
 

@@ -15,10 +15,10 @@ from impasto.errors import ImpastoError
 from impasto.painting.estimate import clock
 from impasto.recipe import Recipe
 from impasto.runs import RunFolder
-from impasto.studio import Entry, Studio, Ticket
-from impasto.studio.entries import read_frame
+from impasto.studio import JobHandle, RunEntry, Studio
 from impasto.studio.page import drawing
-from impasto.studio.texts import say
+from impasto.studio.run_index import read_pixels
+from impasto.studio.texts import translate
 
 Number: TypeAlias = int | float
 """What sliders give: whole numbers as whole ones."""
@@ -43,7 +43,7 @@ def language(request: gr.Request | None) -> str:
 
 def explained(error: ImpastoError, tongue: str) -> gr.Error:
     """Return an error as the page shows it: one line, no traceback."""
-    return refusal(say(tongue, "failed", message=str(error)))
+    return refusal(translate(tongue, "failed", message=str(error)))
 
 
 def refusal(message: str) -> gr.Error:
@@ -80,10 +80,10 @@ class Watching:
         """Let a page follow a picture."""
         self._names[request.session_hash or ""] = name
 
-    def ticket(self, request: gr.Request) -> Ticket | None:
+    def job(self, request: gr.Request) -> JobHandle | None:
         """Return what a page follows now."""
         name = self._names.get(request.session_hash or "")
-        return self._studio.ticket(name) if name else None
+        return self._studio.job(name) if name else None
 
     @contextmanager
     def looking(self, request: gr.Request) -> Iterator[None]:
@@ -102,45 +102,47 @@ class Watching:
         """Note that a page was closed, once it no longer looks, which is noticed a moment later."""
         session = request.session_hash or ""
         name = self._names.pop(session, None)
-        ticket = self._studio.ticket(name) if name else None
+        job = self._studio.job(name) if name else None
         with self._turned:
             self._turned.wait_for(lambda: not self._looks[session], _LONGEST_LOOK)
             del self._looks[session]
-        if ticket is not None:
-            ticket.abandoned()
+        if job is not None:
+            job.page_closed()
 
 
-def follow(followed: Callable[[], Ticket | None], tongue: str) -> Iterator[tuple[Any, ...]]:
+def follow(followed: Callable[[], JobHandle | None], tongue: str) -> Iterator[tuple[Any, ...]]:
     """Yield canvas, status and buttons of what a page follows, until that ends; another order takes its place."""
-    before, ticket = None, followed()
-    while ticket is not None and ticket is not before:
-        yield from _follow(ticket, tongue, lambda ticket=ticket: followed() is ticket)  # type: ignore[misc]
-        before, ticket = ticket, followed()
+    before, job = None, followed()
+    while job is not None and job is not before:
+        yield from _follow(job, tongue, lambda job=job: followed() is job)  # type: ignore[misc]
+        before, job = job, followed()
 
 
-def _follow(ticket: Ticket, tongue: str, still: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
+def _follow(job: JobHandle, tongue: str, still: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
     version = news = -1
     state: str | None = None
-    with ticket.watch():
+    with job.watching():
         while still():
             # Asked for first: what is shown next is at least as new.
-            ended, version_now = ticket.state in ENDED, ticket.version
-            buttons = _UNCHANGED if ticket.state == state else steering(ticket.state)
-            state = ticket.state
-            yield _canvas(ticket, version, tongue), below(ticket, tongue), *buttons
+            ended, version_now = job.state in ENDED, job.picture_version
+            buttons = _UNCHANGED if job.state == state else steering(job.state)
+            state = job.state
+            yield _canvas(job, version, tongue), below(job, tongue), *buttons
             version = version_now
             if ended:
                 return
             time.sleep(_SHORTEST)
-            news = ticket.wait_for_news(news, _PATIENCE)
+            news = job.wait_for_update(news, _PATIENCE)
 
 
-def at_rest(entry: Entry, tongue: str) -> tuple[Any, ...]:
+def at_rest(entry: RunEntry, tongue: str) -> tuple[Any, ...]:
     """Return canvas, status and buttons of a run of an earlier time, which the queue no longer knows."""
     state, counted = entry.status, {"step": f"{entry.step:,}", "steps": f"{entry.steps or 0:,}"}
-    words = say(tongue, state, **counted) if state in ("finished", "stopped") else say(tongue, f"state_{state}")
+    words = (
+        translate(tongue, state, **counted) if state in ("finished", "stopped") else translate(tongue, f"state_{state}")
+    )
     share = entry.step / entry.steps if entry.steps else 0.0
-    frame = read_frame(entry.picture)
+    frame = read_pixels(entry.picture)
     return drawing.canvas(frame, words), drawing.status(entry.name, words, share, [], ""), *steering(state)
 
 
@@ -153,34 +155,34 @@ def steering(state: str | None) -> tuple[Any, Any, Any]:
     return tuple(gr.update(interactive=on) for on in (runs, state in ("paused", "failed"), runs or state == "paused"))  # type: ignore[return-value]
 
 
-def _canvas(ticket: Ticket, seen: int, tongue: str) -> Any:
+def _canvas(job: JobHandle, seen: int, tongue: str) -> Any:
     """Return the canvas if there is a picture that was not seen yet, or a word while there is none."""
-    if ticket.version == seen and ticket.state not in ENDED:
+    if job.picture_version == seen and job.state not in ENDED:
         return gr.skip()
-    return drawing.canvas(ticket.frame(), told(ticket, tongue))
+    return drawing.canvas(job.picture(), told(job, tongue))
 
 
-def below(ticket: Ticket, tongue: str) -> str:
+def below(job: JobHandle, tongue: str) -> str:
     """Return the line below the canvas."""
-    standing = ticket.progress()
+    standing = job.progress()
     share = standing.step / standing.steps if standing.steps else 0.0
-    losses = ticket.losses().get("total", [])
-    return drawing.status(ticket.name, told(ticket, tongue), share, losses, say(tongue, "loss"))
+    losses = job.losses().get("total", [])
+    return drawing.status(job.name, told(job, tongue), share, losses, translate(tongue, "loss"))
 
 
-def told(ticket: Ticket, tongue: str) -> str:
+def told(job: JobHandle, tongue: str) -> str:
     """Say how a run stands, in one line."""
-    standing, state = ticket.progress(), ticket.state
+    standing, state = job.progress(), job.state
     if state == "failed":
-        return say(tongue, "failed", message=ticket.message)
+        return translate(tongue, "failed", message=job.message)
     if state == "waiting":
-        return say(tongue, "next") if ticket.place <= 1 else say(tongue, "waiting", place=ticket.place - 1)
+        return translate(tongue, "next") if job.position <= 1 else translate(tongue, "waiting", place=job.position - 1)
     counted = {"step": f"{standing.step:,}", "steps": f"{standing.steps:,}"}
     if state in ("finished", "stopped", "paused"):
-        return say(tongue, state, **counted)
+        return translate(tongue, state, **counted)
     if not standing.step:
-        return say(tongue, "starting")
-    return say(
+        return translate(tongue, "starting")
+    return translate(
         tongue,
         "painting",
         level=standing.level,

@@ -7,12 +7,12 @@ import gradio as gr
 
 from impasto.errors import ImpastoError
 from impasto.studio import Studio
-from impasto.studio.differences import called, label, told_apart
+from impasto.studio.captions import difference_captions, gallery_label, run_title
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import explained, language
 from impasto.studio.page.pictures import LINKED_SCRIPT, offered, pane, served
 from impasto.studio.page.vote import Vote
-from impasto.studio.texts import say
+from impasto.studio.texts import translate
 
 _MOST: Final = 4
 
@@ -44,8 +44,8 @@ class Compare:
         names = [entry.name for entry, _ in pictures]
         still = [name for name in chosen or () if name in names]
         wall = drawing.thumbnails_css("which", [served(path) for _, path in pictures])
-        choices = gr.update(choices=[(label(entry), entry.name) for entry, _ in pictures], value=still)
-        shown = self._compared(still, request) if pictures else _word(say(language(request), "compare_none"))
+        choices = gr.update(choices=[(gallery_label(entry), entry.name) for entry, _ in pictures], value=still)
+        shown = self._compared(still, request) if pictures else _word(translate(language(request), "compare_none"))
         return choices, wall, shown
 
     def _chosen(self, names: Sequence[str], request: gr.Request) -> tuple[Any, str]:
@@ -55,15 +55,15 @@ class Compare:
 
     def _compared(self, names: Sequence[str], request: gr.Request) -> str:
         tongue = language(request)
-        entries = {entry.name: entry for entry in self._studio.entries()}
+        entries = {entry.name: entry for entry in self._studio.list_runs()}
         chosen = [entries[name] for name in names if name in entries]
-        titles = told_apart(chosen, tongue)
+        titles = difference_captions(chosen, tongue)
         try:
-            panes = [pane(entry, title, called(entry)) for entry, title in zip(chosen, titles, strict=True)]
+            panes = [pane(entry, title, run_title(entry)) for entry, title in zip(chosen, titles, strict=True)]
         except ImpastoError as error:
             raise explained(error, tongue) from None
-        shown = drawing.linked(panes, say(tongue, "compare_hint"))
-        return _word(say(tongue, "compare_one_more")) + shown if len(chosen) == 1 else shown
+        shown = drawing.linked(panes, translate(tongue, "compare_hint"))
+        return _word(translate(tongue, "compare_one_more")) + shown if len(chosen) == 1 else shown
 
 
 def _word(text: str) -> str:

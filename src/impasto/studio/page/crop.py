@@ -12,11 +12,11 @@ from jaxtyping import Float
 
 from impasto.errors import ImpastoError
 from impasto.images import quantize, read_picture
-from impasto.studio.limits import Limits, without_folders
+from impasto.studio.load_run import SharedPicture, sha256_of
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import language, path_of, refusal
-from impasto.studio.recall import Lent, digest_of
-from impasto.studio.texts import say
+from impasto.studio.submission import Limits, hide_folders
+from impasto.studio.texts import translate
 
 _LARGEST: Final = 640
 
@@ -36,10 +36,10 @@ class Crop:
         own.change(self._changed, [own, self.seen], [self.pictures, self.field, self.seen], show_progress="hidden")
 
     @staticmethod
-    def taken(own: Sequence[Lent], tongue: str) -> tuple[str, list[str]]:
+    def taken(own: Sequence[SharedPicture], tongue: str) -> tuple[str, list[str]]:
         """Return what is shown, and noted as seen, of the pictures that came with a painting's settings."""
         panes = [_pane(one.copy, one.picture.pixels) for one in own]
-        return drawing.uncut(panes, say(tongue, "crop_hint")), [one.sha256 for one in own]
+        return drawing.uncut(panes, translate(tongue, "crop_hint")), [one.sha256 for one in own]
 
     def _changed(self, own: Sequence[Any] | None, seen: list[str], request: gr.Request) -> tuple[Any, Any, list[str]]:
         """Show other pictures; what was said of those before is no longer true of them.
@@ -49,13 +49,13 @@ class Crop:
         paths, tongue = [Path(path_of(item)) for item in own or ()], language(request)
         if (digests := [self._digest(path, tongue) for path in paths]) == seen and seen:
             return gr.skip(), gr.skip(), seen
-        shown = drawing.uncut([self._read(path, tongue) for path in paths], say(tongue, "crop_hint"))
+        shown = drawing.uncut([self._read(path, tongue) for path in paths], translate(tongue, "crop_hint"))
         return shown, "" if seen else gr.skip(), digests
 
     def _digest(self, path: Path, tongue: str) -> str:
         with _told(path, tongue):
             self._limits.check(path)
-            return digest_of(path)
+            return sha256_of(path)
 
     def _read(self, path: Path, tongue: str) -> drawing.Pane:
         with _told(path, tongue):
@@ -68,7 +68,7 @@ def _told(path: Path, tongue: str) -> Iterator[None]:
     try:
         yield
     except ImpastoError as error:
-        raise refusal(say(tongue, "failed", message=without_folders(str(error), path))) from None
+        raise refusal(translate(tongue, "failed", message=hide_folders(str(error), path))) from None
 
 
 def _pane(path: Path, pixels: Float[np.ndarray, "h w 3"]) -> drawing.Pane:

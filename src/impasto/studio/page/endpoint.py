@@ -71,9 +71,9 @@ def keep_private(blocks: gr.Blocks) -> None:
 
 def painted(studio: Studio, photo: str, style: str, recipe: Recipe) -> Path:
     """Order a picture, wait, and return a copy of it that may be handed out; raises RunError if there is none."""
-    ticket = studio.submit(photo, style, recipe)
-    with ticket.watch():
-        ticket.wait()
-    if ticket.result() is None:
-        raise RunError(ticket.message or "it was stopped before anything was painted")
-    return Path(exported(studio, ticket.path)[0])
+    job = studio.submit(photo, style, recipe)
+    with job.watching():
+        job.wait()
+    if job.result() is None:
+        raise RunError(job.message or "it was stopped before anything was painted")
+    return Path(exported(studio, job.path)[0])

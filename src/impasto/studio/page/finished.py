@@ -13,8 +13,8 @@ from impasto.runs import RunFolder
 from impasto.studio import Studio
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import language, words_of
-from impasto.studio.texts import say
-from impasto.studio.work import SIXTEEN_BITS
+from impasto.studio.run_index import RESULT_16_BIT
+from impasto.studio.texts import translate
 
 _LARGEST: Final = 2048
 """Longer sides are shrunk to this on their way to the slider, which can be enlarged; downloads have every pixel."""
@@ -67,9 +67,9 @@ def _before_and_after(path: Path, result: Path, tongue: str) -> str:
 
     def shown(title: str, pixels: Any) -> drawing.Pane:
         source = drawing.address(quantize(pixels), _LARGEST)
-        return drawing.Pane(title=say(tongue, title), source=source, width=width, height=height)
+        return drawing.Pane(title=translate(tongue, title), source=source, width=width, height=height)
 
-    texts = {key: say(tongue, key) for key in ("compare_photo", "before_hint", "enlarge", "close")}
+    texts = {key: translate(tongue, key) for key in ("compare_photo", "before_hint", "enlarge", "close")}
     return drawing.before_and_after(shown("before", before), shown("after", after), texts)
 
 
@@ -83,7 +83,7 @@ def exported(studio: Studio, path: Path) -> list[str]:
     folder = studio.workspace.exports
     files = []
     result = path / "result.png"
-    for suffix, source in ((".png", result), (".jpg", result), (".tif", path / SIXTEEN_BITS)):
+    for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
         target = folder / f"{path.name}{suffix}"
         wanted = source if _is_as_new(source, result) else result
         if not target.exists() or target.stat().st_mtime < wanted.stat().st_mtime:

@@ -12,16 +12,16 @@ from impasto.errors import ImpastoError, InputError
 from impasto.images import read_metadata
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.recipe.fields import written
-from impasto.studio import Entry, Studio
-from impasto.studio.differences import ABOUT_THE_MACHINE, called, label
+from impasto.studio import RunEntry, Studio
+from impasto.studio.captions import MACHINE_FIELDS, gallery_label, run_title
+from impasto.studio.load_run import LoadedRun, load_run
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import explained, language
 from impasto.studio.page.crop import Crop
 from impasto.studio.page.pictures import LINKED_SCRIPT, offered, pane
 from impasto.studio.page.regions import Regions
 from impasto.studio.page.settings import Settings
-from impasto.studio.recall import Recalled, recall
-from impasto.studio.texts import say
+from impasto.studio.texts import translate
 
 _UNFINISHED: Final = frozenset({"stopped", "interrupted", "failed"})
 """What can be gone on with."""
@@ -76,7 +76,7 @@ class History:
     def listed(self) -> list[Any]:
         """Return the updates that show all runs, none of them chosen."""
         found = offered(self._studio)
-        gallery = gr.update(value=[(path, label(entry)) for entry, path in found], selected_index=None)
+        gallery = gr.update(value=[(path, gallery_label(entry)) for entry, path in found], selected_index=None)
         return [gallery, [entry.name for entry, _ in found], *self._about(None, "")]
 
     def taken(self, settings: Settings) -> Callable[..., list[Any]]:
@@ -91,18 +91,19 @@ class History:
         def take(name: str | None, request: gr.Request) -> list[Any]:
             tongue = language(request)
             try:
-                run = recall(self._studio.workspace, name or "")
-                hand_out = partial(self._studio.workspace.hand_out, run.name, "strokes.png")
+                run = load_run(self._studio.workspace, name or "")
+                hand_out = partial(self._studio.workspace.write_shared, run.name, "strokes.png")
                 editor, brushes, whole = Regions.taken(run.photo.picture.pixels, run.regions, hand_out)
             except ImpastoError as error:
                 raise explained(error, tongue) from None
-            count = len(run.plates) + len(run.own)
-            if run.masked or not whole or any(run.recipe.style_crop[count:]):
-                gr.Info(html.escape(say(tongue, "regions_lost")))
-            crops, seen = Crop.taken(run.own, tongue)
+            count = len(run.plates) + len(run.own_styles)
+            if run.has_style_masks or not whole or any(run.recipe.style_crop[count:]):
+                gr.Info(html.escape(translate(tongue, "regions_lost")))
+            crops, seen = Crop.taken(run.own_styles, tongue)
             return [
                 *_recipe_updates(settings, run.recipe), str(run.photo.copy), list(run.plates),
-                [str(one.copy) for one in run.own], gr.update(open=True) if run.own else gr.skip(), _mix(run),
+                [str(one.copy) for one in run.own_styles], gr.update(open=True) if run.own_styles else gr.skip(),
+                _mix(run),
                 written(run.recipe.style_crop[:count]), crops, seen, *brushes, run.photo.sha256, run.name, None, editor,
             ]  # fmt: skip
 
@@ -119,26 +120,26 @@ class History:
     def _choose(self, names: list[str], event: gr.SelectData, request: gr.Request) -> list[Any]:
         index = event.index if isinstance(event.index, int) else event.index[0]
         name = names[index] if 0 <= index < len(names) else None
-        entry = next((one for one in self._studio.entries() if one.name == name), None)
+        entry = next((one for one in self._studio.list_runs() if one.name == name), None)
         return self._about(entry, language(request))
 
-    def _about(self, entry: Entry | None, tongue: str) -> list[Any]:
+    def _about(self, entry: RunEntry | None, tongue: str) -> list[Any]:
         """Return the updates that show a run, and let those buttons be pressed that do something with it."""
         can = [entry is not None and entry.recipe is not None, entry is not None and entry.status in _UNFINISHED]
         buttons = [gr.update(interactive=on) for on in (*can, entry is not None)]
         if entry is None:
             return [None, "", "", *buttons, gr.update(visible=False)]
         try:
-            panes = [pane(entry, called(entry))]
+            panes = [pane(entry, run_title(entry))]
         except InputError:
             panes = []
         return [
-            entry.name, drawing.linked(panes, say(tongue, "zoom_hint")), told(entry, tongue), *buttons,
+            entry.name, drawing.linked(panes, translate(tongue, "zoom_hint")), told(entry, tongue), *buttons,
             gr.update(visible=False),
         ]  # fmt: skip
 
     def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:
-        return gr.update(visible=bool(name)), say(language(request), "delete_sure", name=name) if name else ""
+        return gr.update(visible=bool(name)), translate(language(request), "delete_sure", name=name) if name else ""
 
     def _delete(self, name: str | None, request: gr.Request) -> list[Any]:
         if name:
@@ -149,22 +150,22 @@ class History:
         return self.listed()
 
 
-def told(entry: Entry, tongue: str) -> str:
+def told(entry: RunEntry, tongue: str) -> str:
     """Return what a run was, as Markdown."""
-    state = say(tongue, f"state_{entry.status}")
-    head = say(
+    state = translate(tongue, f"state_{entry.status}")
+    head = translate(
         tongue, "history_head", name=entry.name, state=state, step=f"{entry.step:,}", steps=f"{entry.steps or 0:,}"
     )
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changes = entry.recipe.changes_from(entry.recipe.plain())
-    lines = [f"- `{name}` = `{written(value)}`" for name, value in changes.items() if name not in ABOUT_THE_MACHINE]
-    return "\n".join([head, "", *(lines or [say(tongue, "history_default")])])
+    lines = [f"- `{name}` = `{written(value)}`" for name, value in changes.items() if name not in MACHINE_FIELDS]
+    return "\n".join([head, "", *(lines or [translate(tongue, "history_default")])])
 
 
-def _mix(run: Recalled) -> Any:
+def _mix(run: LoadedRun) -> Any:
     """Return how much the first of several styles counts."""
-    count = len(run.plates) + len(run.own)
+    count = len(run.plates) + len(run.own_styles)
     shares = run.recipe.style_mix or (1.0,) * count
     whole = sum(shares)
     return round(100 * shares[0] / whole) if count > 1 and whole else gr.skip()

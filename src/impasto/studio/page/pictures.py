@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, quantize, read_picture
-from impasto.studio import Entry, Studio
+from impasto.studio import RunEntry, Studio
 from impasto.studio.page import drawing
 
 LINKED_SCRIPT: Final = (files("impasto.studio.page") / "linked.js").read_text(encoding="utf-8")
@@ -28,16 +28,16 @@ _LARGEST: Final = 1600
 """Longer sides are shrunk to this; zoomed in, pixels are still seen."""
 
 
-def offered(studio: Studio) -> list[tuple[Entry, str]]:
+def offered(studio: Studio) -> list[tuple[RunEntry, str]]:
     """Return the newest runs that have a picture, each with the path of a small one.
 
     What cannot be read, or is deleted at this very moment, is left out.
     """
-    found = ((entry, _thumbnail(studio, entry)) for entry in studio.entries())
+    found = ((entry, _thumbnail(studio, entry)) for entry in studio.list_runs())
     return list(islice(((entry, path) for entry, path in found if path is not None), _MOST))
 
 
-def _thumbnail(studio: Studio, entry: Entry) -> str | None:
+def _thumbnail(studio: Studio, entry: RunEntry) -> str | None:
     """Return the path of a small picture of a run; it is made once for each picture that the run had."""
     try:
         if (picture := entry.picture) is None:
@@ -60,7 +60,7 @@ def served(path: str) -> str:
     return f"gradio_api/file={quote(path)}"
 
 
-def pane(entry: Entry, title: str, note: str = "") -> drawing.Pane:
+def pane(entry: RunEntry, title: str, note: str = "") -> drawing.Pane:
     """Return the picture of a run for a comparison; raises InputError if it is gone, or cannot be read."""
     if (picture := entry.picture) is None:
         raise InputError(f"{entry.name} has no picture any more")

@@ -14,10 +14,10 @@ import impasto
 from impasto.control import resize_mask
 from impasto.errors import ImpastoError
 from impasto.images import PLATES, fit, quantize, read_picture, resize
-from impasto.studio.limits import Limits, without_folders
+from impasto.studio.load_run import MaskedRegion, sha256_of
 from impasto.studio.page.callbacks import language, refusal
-from impasto.studio.recall import MaskedRegion, digest_of
-from impasto.studio.texts import say
+from impasto.studio.submission import Limits, hide_folders
+from impasto.studio.texts import translate
 
 BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
 """The colors of the brush."""
@@ -68,12 +68,12 @@ class Regions:
             return None, None
         try:
             self._limits.check(Path(photo))
-            if (digest := digest_of(Path(photo))) == seen:
+            if (digest := sha256_of(Path(photo))) == seen:
                 return gr.skip(), gr.skip()
             pixels = read_picture(photo, max_megapixels=self._limits.max_megapixels).pixels
         except ImpastoError as error:
-            message = without_folders(str(error), photo)
-            raise refusal(say(language(request), "failed", message=message)) from None
+            message = hide_folders(str(error), photo)
+            raise refusal(translate(language(request), "failed", message=message)) from None
         return _on(_small(pixels)), digest
 
     @staticmethod

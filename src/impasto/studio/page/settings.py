@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from impasto.recipe import PRESETS, Recipe, resolve
-from impasto.studio.fields import Widget, check_closed, shown, stated, widgets
+from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
 
 
 class Settings:
@@ -14,12 +14,12 @@ class Settings:
 
     def __init__(self, text: Callable[[str], Any]) -> None:
         """Build them inside the block that is being built; `text` gives a text by its key."""
-        self.widgets: list[Widget] = []
+        self.widgets: list[FieldWidget] = []
         self._components: list[gr.components.Component] = []
         self.preset = gr.Dropdown(
             list(PRESETS), value="default", label=text("preset"), info=text("preset_hint"), elem_id="preset"
         )
-        for title, some in widgets().items():
+        for title, some in field_widgets().items():
             with gr.Accordion(text(f"group_{title}"), open=False, elem_id=f"group-{title.lower()}"):
                 for widget in some:
                     self.widgets.append(widget)
@@ -28,7 +28,7 @@ class Settings:
 
     def updates(self, recipe: Recipe) -> list[Any]:
         """Return the values that show a recipe, in the order of `fields`."""
-        return [gr.update(value=shown(widget, getattr(recipe, widget.field))) for widget in self.widgets]
+        return [gr.update(value=to_widget(widget, getattr(recipe, widget.field))) for widget in self.widgets]
 
     @property
     def fields(self) -> list[gr.components.Component]:
@@ -43,12 +43,12 @@ class Settings:
         preset, *given = values
         base = resolve(preset)
         moved = {
-            widget.field: stated(widget, value)
+            widget.field: from_widget(widget, value)
             for widget, value in zip(self.widgets, given, strict=True)
-            if not _same(shown(widget, getattr(base, widget.field)), value)
+            if not _same(to_widget(widget, getattr(base, widget.field)), value)
         }
         recipe = resolve(preset, moved | said)
-        check_closed(recipe)
+        check_choices(recipe)
         return recipe
 
 
@@ -57,11 +57,11 @@ def _same(shows: Any, value: Any) -> bool:
     return shows == value or (shows in ("", None) and value in ("", None))
 
 
-def _component(widget: Widget, text: Callable[[str], Any]) -> gr.components.Component:
+def _component(widget: FieldWidget, text: Callable[[str], Any]) -> gr.components.Component:
     common: Mapping[str, Any] = {
         "label": text(f"field_{widget.field}"),
         "info": text(f"help_{widget.field}"),
-        "value": widget.standard,
+        "value": widget.default,
         "elem_id": f"field-{widget.field}",
     }
     if widget.kind == "switch":

@@ -10,12 +10,12 @@ import gradio as gr
 
 from impasto.errors import ImpastoError, InputError
 from impasto.runs.header import read_header
-from impasto.studio import Entry, Studio
-from impasto.studio.differences import told_apart
+from impasto.studio import RunEntry, Studio
+from impasto.studio.captions import difference_captions
 from impasto.studio.page import drawing
 from impasto.studio.page.callbacks import explained, language
 from impasto.studio.page.pictures import LINKED_SCRIPT, pane
-from impasto.studio.texts import say
+from impasto.studio.texts import translate
 
 _NAMELESS: Final = "anonymous"
 
@@ -67,19 +67,21 @@ class Vote:
         """Note a choice, if it is one, and return what is said about it; raises InputError."""
         workspace = self._studio.workspace
         if choice is None:
-            return say(tongue, "vote_skipped", count=len(workspace.votes()))
+            return translate(tongue, "vote_skipped", count=len(workspace.votes()))
         workspace.vote(pair[choice], pair[1 - choice], rater)
-        entries = {entry.name: entry for entry in self._studio.entries()}
+        entries = {entry.name: entry for entry in self._studio.list_runs()}
         still = [entries[name] for name in pair if name in entries]
-        names = told_apart(still, tongue) if len(still) == len(pair) else pair
-        return say(tongue, "vote_thanks", kept=names[choice], other=names[1 - choice], count=len(workspace.votes()))
+        names = difference_captions(still, tongue) if len(still) == len(pair) else pair
+        return translate(
+            tongue, "vote_thanks", kept=names[choice], other=names[1 - choice], count=len(workspace.votes())
+        )
 
     def _show(self, before: _Pair, told: str, tongue: str) -> tuple[Any, ...]:
         """Show two that are drawn by chance, rather not those of before; if there are any, the buttons work."""
         pairs = self._pairs()
         others = [two for two in pairs if {entry.name for entry in two} != set(before or ())]
         if not pairs:
-            lines = [told, say(tongue, "vote_none")]
+            lines = [told, translate(tongue, "vote_none")]
             return None, "", "\n\n".join(filter(None, lines)), *[gr.update(interactive=False)] * 3
         two = list(random.choice(others or pairs))
         random.shuffle(two)
@@ -87,13 +89,13 @@ class Vote:
             panes = [pane(entry, letter) for letter, entry in zip("AB", two, strict=True)]
         except ImpastoError as error:
             raise explained(error, tongue) from None
-        pictures = drawing.linked(panes, say(tongue, "compare_hint"))
+        pictures = drawing.linked(panes, translate(tongue, "compare_hint"))
         return [entry.name for entry in two], pictures, told, *[gr.update(interactive=True)] * 3
 
-    def _pairs(self) -> list[tuple[Entry, Entry]]:
+    def _pairs(self) -> list[tuple[RunEntry, RunEntry]]:
         """Return every two finished paintings of one photo."""
-        by_photo: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self._studio.entries():
+        by_photo: dict[str, list[RunEntry]] = defaultdict(list)
+        for entry in self._studio.list_runs():
             if entry.status == "finished" and entry.picture is not None:
                 try:
                     by_photo[read_header(entry.path).inputs.content.sha256].append(entry)

@@ -5,12 +5,10 @@ from typing import Any, Final
 
 from impasto.recipe import Recipe
 from impasto.recipe.fields import written
-from impasto.studio.entries import Entry
-from impasto.studio.texts import field_in, say
+from impasto.studio.run_index import RunEntry
+from impasto.studio.texts import field_label, translate
 
-ABOUT_THE_MACHINE: Final = frozenset(
-    {"device", "precision", "max_megapixels", "threads", "snapshots", "snapshot_every"}
-)
+MACHINE_FIELDS: Final = frozenset({"device", "precision", "max_megapixels", "threads", "snapshots", "snapshot_every"})
 """Fields that do not make a picture another one."""
 
 _MOST: Final = 3
@@ -20,7 +18,7 @@ _FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 """Fields that are told first: those that people turn."""
 
 
-def called(entry: Entry) -> str:
+def run_title(entry: RunEntry) -> str:
     """Return how a run is called in a list: styles and strength, photo, and when it was ordered, in local time."""
     when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
     strength = f"{entry.recipe.strength:g}" if entry.recipe and entry.styles else ""
@@ -28,20 +26,20 @@ def called(entry: Entry) -> str:
     return " · ".join(filter(None, (painted, entry.content, when))) or entry.name
 
 
-def label(entry: Entry) -> str:
+def gallery_label(entry: RunEntry) -> str:
     """Return the same in two lines, for below a small picture."""
-    return called(entry).replace(" · ", "\n", 1)
+    return run_title(entry).replace(" · ", "\n", 1)
 
 
-def told_apart(entries: Sequence[Entry], language: str) -> list[str]:
+def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]:
     """Return for each run what it differs in from the others; where that is nothing, when it was ordered."""
     columns = [_contents(entries), _looks(entries), *_fields(entries, language)]
     differing = [column for column in columns if len(set(filter(None, column))) > 1]
     captions = []
     for number, entry in enumerate(entries):
         parts = [column[number] for column in differing if column[number]]
-        more = [say(language, "more_differs", count=len(parts) - _MOST)] if len(parts) > _MOST else []
-        captions.append(" · ".join(parts[:_MOST] + more) or called(entry))
+        more = [translate(language, "more_differs", count=len(parts) - _MOST)] if len(parts) > _MOST else []
+        captions.append(" · ".join(parts[:_MOST] + more) or run_title(entry))
     # By chance two may read alike, such as the same recipe painted twice.
     return [
         _dated(caption, entry) if captions.count(caption) > 1 else caption
@@ -49,28 +47,28 @@ def told_apart(entries: Sequence[Entry], language: str) -> list[str]:
     ]
 
 
-def _contents(entries: Sequence[Entry]) -> list[str]:
+def _contents(entries: Sequence[RunEntry]) -> list[str]:
     return [entry.content for entry in entries]
 
 
-def _looks(entries: Sequence[Entry]) -> list[str]:
+def _looks(entries: Sequence[RunEntry]) -> list[str]:
     return [_styles(entry) for entry in entries]
 
 
-def _styles(entry: Entry) -> str:
+def _styles(entry: RunEntry) -> str:
     return " + ".join(entry.styles)
 
 
-def _fields(entries: Sequence[Entry], language: str) -> list[list[str]]:
+def _fields(entries: Sequence[RunEntry], language: str) -> list[list[str]]:
     """Return a column for each field of the recipe, the ones that people turn first."""
-    names = [*_FIRST, *(name for name in Recipe.model_fields if name not in {*_FIRST, *ABOUT_THE_MACHINE})]
+    names = [*_FIRST, *(name for name in Recipe.model_fields if name not in {*_FIRST, *MACHINE_FIELDS})]
     return [[_field(entry, name, language) for entry in entries] for name in names]
 
 
-def _field(entry: Entry, name: str, language: str) -> str:
+def _field(entry: RunEntry, name: str, language: str) -> str:
     if entry.recipe is None:
         return ""
-    return f"{field_in(language, name)} {_value(getattr(entry.recipe, name))}"
+    return f"{field_label(language, name)} {_value(getattr(entry.recipe, name))}"
 
 
 def _value(value: Any) -> str:
@@ -79,5 +77,5 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else written(value) or "–"
 
 
-def _dated(caption: str, entry: Entry) -> str:
+def _dated(caption: str, entry: RunEntry) -> str:
     return f"{caption} · {entry.created.astimezone():%H:%M:%S}" if entry.created else f"{caption} · {entry.name}"

@@ -16,12 +16,12 @@ from impasto.images import PLATES, Picture, plate_path, quantize
 from impasto.recipe import KEEP, Recipe, read_region
 from impasto.runs import RegionInputs, RunFolder
 from impasto.runs.header import KeptInput, read_header
-from impasto.studio.orders import Original, one_line
+from impasto.studio.submission import Original, one_line
 from impasto.studio.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lent:
+class SharedPicture:
     """A picture that a run was painted from, and its copy that may leave the workspace, with that one's SHA-256."""
 
     picture: Picture
@@ -38,23 +38,23 @@ class MaskedRegion:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Recalled:
-    """What a run was painted from; its styles are `plates` and then `own`, in this order.
+class LoadedRun:
+    """What a run was painted from; its styles are `plates` and then `own_styles`, in this order.
 
-    `regions` is None if there are some that are no masks with a built-in style each; `masked` tells whether masks say
-    which parts of the styles teach.
+    `regions` is None if there are some that are no masks with a built-in style each; `has_style_masks` is true if
+    masks say which parts of the styles teach.
     """
 
     name: str
     recipe: Recipe
-    photo: Lent
+    photo: SharedPicture
     plates: tuple[str, ...]
-    own: tuple[Lent, ...]
+    own_styles: tuple[SharedPicture, ...]
     regions: tuple[MaskedRegion, ...] | None
-    masked: bool
+    has_style_masks: bool
 
 
-def recall(workspace: Workspace, name: str) -> Recalled:
+def load_run(workspace: Workspace, name: str) -> LoadedRun:
     """Read a run back; raises InputError, in one line that names no folder, if it is damaged or a picture is missing.
 
     A built-in style is told by its bytes, whatever its file was called. One that comes behind a picture of one's own,
@@ -65,20 +65,20 @@ def recall(workspace: Workspace, name: str) -> Recalled:
         folder = RunFolder.open(path)
         inputs, kept = folder.inputs(), read_header(path).inputs
 
-        def lent(picture: Picture, item: KeptInput) -> Lent:
-            copy = workspace.lend(name, item)
-            return Lent(picture=picture, copy=copy, sha256=digest_of(copy))
+        def shared(picture: Picture, item: KeptInput) -> SharedPicture:
+            copy = workspace.share_copy(name, item)
+            return SharedPicture(picture=picture, copy=copy, sha256=sha256_of(copy))
 
         plates = _leading_plates(inputs.styles)
         first = len(plates)
-        return Recalled(
+        return LoadedRun(
             name=name,
             recipe=folder.recipe,
-            photo=lent(inputs.content, kept.content),
+            photo=shared(inputs.content, kept.content),
             plates=plates,
-            own=tuple(map(lent, inputs.styles[first:], kept.styles[first:])),
+            own_styles=tuple(map(shared, inputs.styles[first:], kept.styles[first:])),
             regions=_regions(folder.recipe.regions, inputs.regions),
-            masked=any(mask is not None for mask in inputs.style_masks),
+            has_style_masks=any(mask is not None for mask in inputs.style_masks),
         )
     except (InputError, OSError, ValueError) as error:
         # What follows is advice for the command line.
@@ -86,18 +86,18 @@ def recall(workspace: Workspace, name: str) -> Recalled:
 
 
 def originals(workspace: Workspace, name: str) -> Mapping[str, Original]:
-    """Return a run's pictures by the SHA-256 of the copies that were lent of them; none if it is gone or damaged."""
+    """Return a run's pictures by the SHA-256 of the copies that were shared of them; none if it is gone or damaged."""
     found = {}
     with suppress(InputError, OSError):
         path = workspace.folder_of(name)
         kept = read_header(path).inputs
         for item in (kept.content, *kept.styles):
-            for copy in workspace.lent(name, item):
-                found[digest_of(copy)] = Original(file=path / item.file, sha256=item.sha256, name=item.name)
+            for copy in workspace.shared_copies(name, item):
+                found[sha256_of(copy)] = Original(file=path / item.file, sha256=item.sha256, name=item.name)
     return found
 
 
-def digest_of(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file; raises InputError if it cannot be read."""
     try:
         return sha256(path.read_bytes()).hexdigest()
@@ -130,4 +130,4 @@ def _regions(texts: Sequence[str], regions: Sequence[RegionInputs]) -> tuple[Mas
 @cache
 def _plates() -> Mapping[str, str]:
     """Return the built-in styles by the digests of their files."""
-    return {digest_of(plate_path(name)): name for name in PLATES}
+    return {sha256_of(plate_path(name)): name for name in PLATES}

@@ -13,7 +13,7 @@ from impasto.images import plate_path, read_picture
 from impasto.runs import RegionInputs, RunFolder, RunInputs
 from impasto.runs.header import read_header
 from impasto.studio import Workspace
-from impasto.studio.recall import recall
+from impasto.studio.load_run import load_run
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def region(where, style="keep"):
 def test_what_is_handed_out_of_a_run_shows_its_pictures_and_not_where_they_were_taken(workspace, run_of, given):
     photo, painting, turned, _ = given
     path = run_of(photo, [painting, turned])
-    back = recall(workspace, path.name)
-    copies = [one.copy for one in (back.photo, *back.own)]
+    back = load_run(workspace, path.name)
+    copies = [one.copy for one in (back.photo, *back.own_styles)]
     assert [copy.name for copy in copies] == ["mein-hund.jpg", "waves.png", "waves.png"]
     assert all(copy.is_relative_to(workspace.exports) for copy in copies)
     with PIL.Image.open(photo) as before, PIL.Image.open(copies[0]) as after:
@@ -79,17 +79,17 @@ def test_what_is_handed_out_of_a_run_shows_its_pictures_and_not_where_they_were_
         assert np.abs(np.asarray(after, int) - np.asarray(before, int)).mean() < 3
     for style, copy in zip((painting, turned), copies[1:], strict=True):
         assert np.array_equal(PIL.Image.open(style).convert("RGB"), PIL.Image.open(copy))
-    assert recall(workspace, path.name).photo.copy == copies[0]
+    assert load_run(workspace, path.name).photo.copy == copies[0]
 
 
 def test_styles_keep_their_order_and_built_in_ones_are_told_by_their_bytes(workspace, run_of, given):
     photo, painting, _, fish = given
-    back = recall(workspace, run_of(photo, [plate_path("woodcut"), fish, painting]).name)
-    assert (back.plates, [one.picture.name for one in back.own]) == (("woodcut", "mosaic"), ["waves"])
-    back = recall(workspace, run_of(photo, [painting, fish]).name)
-    assert (back.plates, [one.picture.name for one in back.own]) == ((), ["waves", "fish"])
-    back = recall(workspace, run_of(photo, [fish, fish]).name)
-    assert (back.plates, [one.picture.name for one in back.own]) == (("mosaic",), ["fish"])
+    back = load_run(workspace, run_of(photo, [plate_path("woodcut"), fish, painting]).name)
+    assert (back.plates, [one.picture.name for one in back.own_styles]) == (("woodcut", "mosaic"), ["waves"])
+    back = load_run(workspace, run_of(photo, [painting, fish]).name)
+    assert (back.plates, [one.picture.name for one in back.own_styles]) == ((), ["waves", "fish"])
+    back = load_run(workspace, run_of(photo, [fish, fish]).name)
+    assert (back.plates, [one.picture.name for one in back.own_styles]) == (("mosaic",), ["fish"])
 
 
 def test_an_order_of_the_copies_is_painted_from_the_pictures_themselves_under_their_names(
@@ -97,10 +97,10 @@ def test_an_order_of_the_copies_is_painted_from_the_pictures_themselves_under_th
 ):
     photo, painting, turned, fish = given
     first = run_of(photo, [fish, painting, turned])
-    back, studio = recall(workspace, first.name), open_studio()
-    again = studio.submit(back.photo.copy, [fish, *(one.copy for one in back.own)], small, recalled=first.name)
+    back, studio = load_run(workspace, first.name), open_studio()
+    again = studio.submit(back.photo.copy, [fish, *(one.copy for one in back.own_styles)], small, source_run=first.name)
     assert kept(again.path) == kept(first)
-    other = studio.submit(back.photo.copy, [turned], small, recalled=first.name)
+    other = studio.submit(back.photo.copy, [turned], small, source_run=first.name)
     assert kept(other.path) == [kept(first)[0], kept(first)[3]]
 
 
@@ -108,21 +108,21 @@ def test_copies_of_a_run_that_is_gone_are_painted_from_as_they_are(
     workspace, run_of, given, open_studio, small, tmp_path
 ):
     first = run_of(given[0], [given[1]])
-    back, studio = recall(workspace, first.name), open_studio()
-    copies = [shutil.copy(one.copy, tmp_path) for one in (back.photo, *back.own)]
-    studio.ticket(first.name).cancel()
+    back, studio = load_run(workspace, first.name), open_studio()
+    copies = [shutil.copy(one.copy, tmp_path) for one in (back.photo, *back.own_styles)]
+    studio.job(first.name).cancel()
     shutil.rmtree(first, ignore_errors=True)
-    again = studio.submit(copies[0], copies[1:], small, recalled=first.name)
+    again = studio.submit(copies[0], copies[1:], small, source_run=first.name)
     assert [name for _, name in kept(again.path)] == ["mein-hund", "waves"]
 
 
 def test_what_was_handed_out_of_a_run_goes_with_it(workspace, run_of, given):
     path = run_of(given[0], [given[1]])
-    copy = recall(workspace, path.name).photo.copy
+    copy = load_run(workspace, path.name).photo.copy
     assert copy.exists()
     workspace.delete(path.name)
     assert not copy.exists()
-    assert not workspace.lending(path.name).exists()
+    assert not workspace.shared_folder(path.name).exists()
 
 
 def test_what_was_handed_out_of_an_order_that_is_given_up_goes_with_it(open_studio, given, small, hold_after):
@@ -130,9 +130,9 @@ def test_what_was_handed_out_of_an_order_that_is_given_up_goes_with_it(open_stud
     studio.submit(given[0], [given[1]], small)
     brush.wait()
     waits = studio.submit(given[0], [given[1]], small)
-    recall(studio.workspace, waits.name)
+    load_run(studio.workspace, waits.name)
     studio.delete(waits.name)
-    assert not studio.workspace.lending(waits.name).exists()
+    assert not studio.workspace.shared_folder(waits.name).exists()
     brush.let_go()
 
 
@@ -140,13 +140,13 @@ def test_nothing_is_handed_out_of_a_run_that_is_deleted_at_this_moment(workspace
     path = run_of(given[0], [given[1]])
     workspace.delete(path.name)
     with pytest.raises(InputError, match="there is no run"):
-        workspace.hand_out(path.name, "photo/late.png", b"late")
-    assert not workspace.lending(path.name).exists()
+        workspace.write_shared(path.name, "photo/late.png", b"late")
+    assert not workspace.shared_folder(path.name).exists()
 
 
 def test_what_a_kill_left_of_a_run_that_is_gone_is_removed_at_the_next_start(workspace, run_of, given):
     stays, goes = run_of(given[0], [given[1]]), run_of(given[0], [given[1]])
-    copies = [recall(workspace, path.name).photo.copy for path in (stays, goes)]
+    copies = [load_run(workspace, path.name).photo.copy for path in (stays, goes)]
     shutil.rmtree(goes)
     Workspace(workspace.path)
     assert [copy.exists() for copy in copies] == [True, False]
@@ -168,10 +168,10 @@ def test_regions_are_their_masks_and_the_names_of_their_styles(workspace, run_of
     masks = mask(4, 20), mask(30, 60)
     regions = {"mask 1=keep": region(masks[0]), "mask 2=woodcut": region(masks[1], "woodcut")}
     path = run_of(given[0], [], regions)
-    back = recall(workspace, path.name)
+    back = load_run(workspace, path.name)
     assert [part.style for part in back.regions] == ["keep", "woodcut"]
     assert all(np.array_equal(part.mask, one) for part, one in zip(back.regions, masks, strict=True))
-    assert not back.masked
+    assert not back.has_style_masks
 
 
 def test_words_styles_of_ones_own_and_masks_of_styles_are_no_regions_for_a_brush(workspace, run_of, given):
@@ -180,9 +180,9 @@ def test_words_styles_of_ones_own_and_masks_of_styles_are_no_regions_for_a_brush
         mask=read_picture(mask(0, 9)), style=read_picture(plate_path("night")), style_mask=read_picture(mask(0, 9))
     )
     for text, one in {"mask 1=style 1": own, "mask 1=night@a": part, "foreground=keep": region(mask(0, 9))}.items():
-        assert recall(workspace, run_of(given[0], [], {text: one}).name).regions is None
+        assert load_run(workspace, run_of(given[0], [], {text: one}).name).regions is None
     masked = run_of(given[0], [given[1]], style_masks=(read_picture(mask(0, 9)),))
-    assert recall(workspace, masked.name).masked
+    assert load_run(workspace, masked.name).has_style_masks
 
 
 def test_strokes_say_what_the_masks_said_or_there_are_none():
@@ -204,7 +204,7 @@ def test_strokes_say_what_the_masks_said_or_there_are_none():
 
 def told(workspace, path):
     with pytest.raises(InputError) as error:
-        recall(workspace, path.name)
+        load_run(workspace, path.name)
     message = str(error.value)
     assert "\n" not in message
     assert str(workspace.path) not in message
@@ -231,11 +231,11 @@ def test_a_damaged_run_is_told_in_one_line(workspace, run_of, given, text):
 def test_only_runs_of_the_workspace_are_read_back(workspace, run_of, given, open_studio, small, name):
     run_of(given[0], [given[1]])
     with pytest.raises(InputError, match="there is no run"):
-        recall(workspace, name)
-    ticket = open_studio().submit(given[0], "mosaic", small, recalled=name)
-    assert [name for _, name in kept(ticket.path)] == ["Mein Hund", "mosaic"]
+        load_run(workspace, name)
+    job = open_studio().submit(given[0], "mosaic", small, source_run=name)
+    assert [name for _, name in kept(job.path)] == ["Mein Hund", "mosaic"]
 
 
 def test_the_arguments_of_an_order_without_a_run_are_what_they_were(open_studio, given, small):
-    ticket = open_studio().submit(given[0], [given[1]], small, [impasto.Region(mask(4, 20), "keep")])
-    assert read_header(ticket.path).recipe["regions"] == ["mask 1=keep"]
+    job = open_studio().submit(given[0], [given[1]], small, [impasto.Region(mask(4, 20), "keep")])
+    assert read_header(job.path).recipe["regions"] == ["mask 1=keep"]

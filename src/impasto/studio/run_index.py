@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import PIL.Image
@@ -18,13 +18,16 @@ from impasto.runs.begin import LOCK
 from impasto.runs.header import HEADER
 from impasto.runs.log import Line
 
-EntryStatus: TypeAlias = Literal[
+RESULT_16_BIT: Final = "result.tif"
+"""A result with the 16 bits that were painted, in the run's folder."""
+
+RunStatus: TypeAlias = Literal[
     "waiting", "painting", "paused", "finished", "stopped", "interrupted", "failed", "damaged"
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class RunEntry:
     """One run of the workspace.
 
     `waiting`: ordered and never begun; `stopped`: by the person; `interrupted`: begun, and its process is gone;
@@ -34,7 +37,7 @@ class Entry:
 
     name: str
     path: Path
-    status: EntryStatus
+    status: RunStatus
     created: datetime | None = None
     content: str = ""
     styles: tuple[str, ...] = ()
@@ -60,7 +63,7 @@ def is_run(path: Path) -> bool:
         return False
 
 
-def entry_of(path: Path) -> Entry:
+def read_entry(path: Path) -> RunEntry:
     """Look at a run folder; never raises for what it finds there."""
     (summary,) = list_runs([path])
     result, latest, snapshots = _pictures(path)
@@ -69,7 +72,7 @@ def entry_of(path: Path) -> Entry:
         recipe, lines = folder.recipe, folder.events()
     except (InputError, OSError):
         recipe, lines = None, []
-    return Entry(
+    return RunEntry(
         name=path.name,
         path=path,
         status=_status(summary, lines),
@@ -93,7 +96,7 @@ def newest_picture(path: Path) -> Path | None:
     return max(files, key=_age, default=None)
 
 
-def read_frame(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
+def read_pixels(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
     """Return a picture as it is shown, or None if there is none, or it is deleted or replaced at this very moment."""
     try:
         if path is not None:
@@ -116,7 +119,7 @@ def _age(file: Path) -> float:
         return 0.0
 
 
-def _status(summary: RunSummary, lines: Sequence[Line]) -> EntryStatus:
+def _status(summary: RunSummary, lines: Sequence[Line]) -> RunStatus:
     if summary.status == "running":
         return "painting"
     if summary.status != "interrupted":
