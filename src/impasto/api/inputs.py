@@ -12,7 +12,7 @@ from impasto.api.savable import Savable
 from impasto.control import AUTOMATIC, automatic_mask
 from impasto.errors import InputError
 from impasto.images import Picture, is_plate, plate_path, read_picture
-from impasto.recipe import INITS, KEEP, Recipe, read_region, read_style
+from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import RegionInputs, RunInputs
 
 Source: TypeAlias = str | Path | bytes | Image | np.ndarray
@@ -70,7 +70,7 @@ def read_inputs(
 def region_texts(regions: str | Region | Sequence[str | Region]) -> tuple[str, ...]:
     """Return regions as a recipe holds them; pictures that are no files are called by their numbers."""
     return tuple(
-        region if isinstance(region, str) else _region_text(_region(region), number)
+        region if isinstance(region, (str, RegionSettings)) else _region_text(_region(region), number)
         for number, region in enumerate(listed_regions(regions), start=1)
     )
 
@@ -119,12 +119,10 @@ def _style(given: StyleSource) -> Style:
 def _region(given: str | Region) -> Region:
     if isinstance(given, Region):
         return given
-    if not isinstance(given, str):
+    if not isinstance(given, (str, RegionSettings)):
         raise InputError("a region is a text such as sky.png=night, or an impasto.Region(mask, style)")
-    mask, style, style_mask = read_region(given)
-    if style == KEEP:
-        return Region(mask, KEEP)
-    return Region(mask, _style(style if style_mask is None else f"{style}@{style_mask}"))
+    region = RegionSettings.model_validate(given)
+    return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
 def _read_style(style: Style, limit: float) -> tuple[Picture, Picture | None]:

@@ -14,7 +14,7 @@ from impasto.errors import InputError
 from impasto.images import Picture, fit
 from impasto.losses import make_extractor, needed_layers
 from impasto.painting import Painter, Scene, plan_levels
-from impasto.recipe import INITS, Recipe, read_region
+from impasto.recipe import INITS, Recipe
 from impasto.runs import RunInputs
 
 _LARGE: Final = 2**16
@@ -131,16 +131,11 @@ def result_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe as it is embedded in pictures: no folder is named."""
-    portable: dict[str, Any] = recipe.model_dump(mode="json", exclude_none=True)
-    for field, standard in (("weights", ("embedded", "full")), ("init", INITS)):
-        if portable[field] not in standard:
-            portable[field] = Path(portable[field]).name
-    portable["regions"] = [_portable_region(text) for text in recipe.regions]
+    portable: dict[str, Any] = recipe.to_dict()
+    for section, field, standard in (("network", "weights", ("embedded", "full")), ("start", "init", INITS)):
+        if portable[section][field] not in standard:
+            portable[section][field] = Path(portable[section][field]).name
+    portable["regions"] = [
+        {part: Path(name).name for part, name in region.items()} for region in portable["regions"]
+    ]
     return portable
-
-
-def _portable_region(text: str) -> str:
-    """Write a region without the folders of its files."""
-    mask, style, style_mask = read_region(text)
-    named = f"{Path(mask).name}={Path(style).name}"
-    return named if style_mask is None else f"{named}@{Path(style_mask).name}"

@@ -1,7 +1,7 @@
 """Colours alone: a photo in the colours of a picture, without a network."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -11,8 +11,7 @@ from impasto.api.savable import Savable
 from impasto.control import recolor as move_colors
 from impasto.errors import InputError
 from impasto.images import read_picture
-from impasto.recipe import ColorMap
-from impasto.recipe.fields import one_of
+from impasto.recipe import ColorMap, one_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +39,7 @@ def recolor(
     moves them least), `cholesky` (another one) or `histogram` (channel by channel); `color_strength`, 0 to 100, is how
     far. Raises InputError if something given cannot be used.
     """
-    color_map = one_of(color_map, ColorMap, "color map")  # type: ignore[assignment]
+    color_map = one_of(color_map, get_args(ColorMap), "color map")  # type: ignore[assignment]
     if not 0 <= color_strength <= 100:
         raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
     picture, teacher = read_picture(photo), read_picture(plate_or_file(style))

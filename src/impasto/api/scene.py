@@ -24,7 +24,7 @@ def make_scene(recipe: Recipe, size: tuple[int, int], inputs: RunInputs) -> Scen
     areas = _areas(recipe, size, inputs, styles)
     _check_masks(recipe, size, areas)
     init = inputs.init.pixels if inputs.init else None
-    if recipe.color == "luminance" and init is not None:
+    if recipe.color.mode == "luminance" and init is not None:
         init = lightness_only(init)
     return Scene(
         content=painted_photo(recipe, photo),
@@ -52,7 +52,7 @@ def _style_images(recipe: Recipe, inputs: RunInputs) -> list[StyleImage]:
     ]
     scales = _for_each(recipe.style_scale, len(given), "style_scale", 1.0)
     turns = _for_each(recipe.style_rotation, len(given), "style_rotation", 0.0)
-    boxes = recipe.style_crop or ((),) * len(given)
+    boxes = recipe.style_crop or (None,) * len(given)
     if len(boxes) != len(given):
         raise InputError(
             f"style_crop has {len(boxes)} crops for {_styles(len(given))}: write one for each, with `/` between them "
@@ -70,7 +70,7 @@ def _style_image(
     picture: Picture,
     mask: Picture | None,
     *,
-    box: tuple[int, ...],
+    box: tuple[int, ...] | None,
     turn: float,
     scale: float,
     share: float,
@@ -132,7 +132,7 @@ def _areas(recipe: Recipe, size: tuple[int, int], inputs: RunInputs, styles: lis
     if not inputs.regions:
         return [Area(styles=main)]
     others = iter(styles[len(inputs.styles) :])
-    names = [f"the region {text.partition('=')[0]}" for text in recipe.regions]
+    names = [f"the region {region.mask}" for region in recipe.regions]
     masks = [
         resize_mask(mask_of(region.mask, name.removeprefix("the region ")), *size)
         for region, name in zip(inputs.regions, names, strict=True)
@@ -155,7 +155,7 @@ def _areas(recipe: Recipe, size: tuple[int, int], inputs: RunInputs, styles: lis
 
 def _in_colors(recipe: Recipe, size: tuple[int, int], photo: Float[np.ndarray, "h w 3"], area: Area) -> Area:
     """Give the style images of an area the colours that the recipe asks for."""
-    if recipe.color not in ("match", "luminance"):
+    if recipe.color.mode not in ("match", "luminance"):
         return area
     finest = plan_levels(recipe, *size)[-1]
     styles = []

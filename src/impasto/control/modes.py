@@ -10,7 +10,7 @@ from impasto.recipe import Recipe
 
 def painted_photo(recipe: Recipe, photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
     """Return the photo as the network is to see it, RGB in [0, 1]."""
-    return lightness_only(photo) if recipe.color == "luminance" else photo
+    return lightness_only(photo) if recipe.color.mode == "luminance" else photo
 
 
 def teaching_style(
@@ -28,12 +28,12 @@ def teaching_style(
     stands what is next to them. `where` tells which part of the photo the style is for, `mask` which part of it
     teaches.
     """
-    if recipe.color in ("style", "photo"):
+    if recipe.color.mode in ("style", "photo"):
         return style
     across, down = margin
     rows, columns = slice(down, style.shape[0] - down), slice(across, style.shape[1] - across)
     inner, teaches = style[rows, columns], None if mask is None else mask[rows, columns]
-    if recipe.color == "match":
+    if recipe.color.mode == "match":
         moved = recolor(inner, colors_of(photo, where), recipe.color_map, where=teaches)
         changed = np.asarray(inner + recipe.color_strength / 100 * (moved - inner), dtype=np.float32)
     else:
@@ -53,7 +53,7 @@ def finish_colors(
     Where the photo is `kept` (1) it has all of its own.
     """
     share = chroma_share(recipe)
-    is_grey = recipe.color == "luminance" and kept is not None
+    is_grey = recipe.color.mode == "luminance" and kept is not None
     if not share and not is_grey:
         return painted
     return take_chroma(painted, photo, share if kept is None else share + (1 - share) * kept)
@@ -62,4 +62,4 @@ def finish_colors(
 def chroma_share(recipe: Recipe) -> float:
     """Return how much of the photo's chroma the finished picture has, 0 to 1; 0: it stays as it was painted."""
     share = recipe.color_strength / 100
-    return {"style": 1 - share, "photo": share, "match": 0.0, "luminance": share}[recipe.color]
+    return {"style": 1 - share, "photo": share, "match": 0.0, "luminance": share}[recipe.color.mode]

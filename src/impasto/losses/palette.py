@@ -41,7 +41,7 @@ def style_term(name: str, recipe: Recipe, models: Models, generator: torch.Gener
     `grain` looks at the pixels, and at no layer. Where several parts of the canvas learn different things, each has a
     loss of its own, which counts by its share of the canvas.
     """
-    if name == "grain":
+    if name == "gradient_energy":
         return _grain(models)
     if name == "relaxed_emd":
         return _relaxed_emd(recipe, models, generator)
@@ -66,7 +66,7 @@ def too_small(recipe: Recipe, models: Models) -> list[tuple[int, tuple[str, ...]
 
 def layers_of_moments(recipe: Recipe) -> frozenset[str]:
     """Return the layers in which all that a recipe's terms look at is mean and covariance."""
-    if not set(_weighted(recipe.style_loss_weights)) <= {*MOMENT_LOSSES, "grain"}:
+    if not set(_weighted(recipe.style_loss_weights)) <= {*MOMENT_LOSSES, "gradient_energy"}:
         return frozenset()
     return frozenset(_weighted(recipe.style_layer_weights)) - frozenset(_weighted(recipe.content_layer_weights))
 

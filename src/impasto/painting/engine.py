@@ -21,7 +21,9 @@ from impasto.painting.scene import Scene
 from impasto.painting.stage import OTHER_LEVELS, Stage
 from impasto.recipe import Recipe
 
-_WEIGHTS = frozenset({"strength", "content_weight", "style_weight", "tv_weight", "anchor_weight", "gamut_weight"})
+_WEIGHTS = frozenset(
+    {"strength", "content_weight", "style_weight", "tv_weight", "low_frequency_weight", "luminance_range_weight"}
+)
 
 CHANGEABLE = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
 """Fields of a recipe that may change while it is painted; how strong the colors are, unless the style is `match`ed."""
@@ -76,7 +78,7 @@ class Painter:
     def check_change(before: Recipe, after: Recipe) -> None:
         """Raise InputError if a field differs that only a new run can take."""
         fixed = set(after.changes_from(before)) - CHANGEABLE
-        if before.color == "match" and before.color_strength != after.color_strength:
+        if before.color.mode == "match" and before.color_strength != after.color_strength:
             # The style itself was given the photo's colors, before the network looked at it.
             fixed.add("color_strength")
         if fixed:

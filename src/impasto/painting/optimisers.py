@@ -242,7 +242,7 @@ def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
 
 def make_optimiser(recipe: Recipe, start: Float[Tensor, "*shape"]) -> Optimiser:
     """Return the recipe's optimiser, to begin at `start` (coordinates of a canvas)."""
-    if recipe.optimizer == "adam":
+    if recipe.optimizer.name == "adam":
         return Adam(start, learning_rate=recipe.learning_rate)
     if recipe.precision != "bf16":
         return GuardedLBFGS(start, history=recipe.history, max_step=recipe.max_step)

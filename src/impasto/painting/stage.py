@@ -140,7 +140,7 @@ class Stage:
 
 
 def _make_canvas(recipe: Recipe, view: LevelView, device: torch.device) -> Canvas:
-    canvas = make_canvas(recipe.canvas, grey=recipe.color == "luminance")
+    canvas = make_canvas(recipe.canvas, grey=recipe.color.mode == "luminance")
     if view.kept is None:
         return canvas
     return KeepingCanvas(canvas, _tensor(view.content, device), _mask_tensor(view.kept, device))

@@ -1,46 +1,102 @@
-"""The recipe: every choice of a run, presets, reading and writing.
+"""The recipe: every setting of a run, presets, reading and writing.
 
-`Recipe()` is the preset `default`. Loading this room loads neither torch nor numpy, so that `--help` is instant.
+`Recipe()` is the preset `default`. Loading this package loads neither torch nor numpy, so that `--help` is instant.
 """
 
-from impasto.recipe.fields import (
+from impasto.recipe.model import (
+    FIELDS,
+    RENAMED,
+    Recipe,
+    checked,
+    describe,
+    flag_of,
+    flat_fields,
+    merge_stated,
+)
+from impasto.recipe.options import RecipeOptions, SettingOptions
+from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
+from impasto.recipe.resolve import check_balance, read_recipe, resolve
+from impasto.recipe.settings import (
+    SECTIONS,
+    ColorSettings,
+    ContentSettings,
+    HardwareSettings,
+    NetworkSettings,
+    OptimizerSettings,
+    PictureSettings,
+    ScheduleSettings,
+    SettingField,
+    StartSettings,
+    StyleSettings,
+)
+from impasto.recipe.values import (
+    CONTENT_LOSSES,
     INITS,
+    KEEP,
+    STYLE_LOSSES,
     CanvasKind,
     ColorMap,
     ColorMode,
+    Crop,
     DeviceName,
+    LossSettings,
     Normalization,
     OptimizerName,
     Padding,
     Pooling,
     Precision,
+    RegionSettings,
     Smoothing,
+    as_text,
+    one_of,
+    read_style,
 )
-from impasto.recipe.model import Recipe, describe
-from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
-from impasto.recipe.regions import KEEP, read_region, read_style
-from impasto.recipe.resolve import check_balance, read_recipe, resolve
 
 __all__ = [
+    "CONTENT_LOSSES",
+    "FIELDS",
     "INITS",
     "KEEP",
     "PRESETS",
     "PRESET_PURPOSES",
+    "RENAMED",
+    "SECTIONS",
+    "STYLE_LOSSES",
     "CanvasKind",
     "ColorMap",
     "ColorMode",
+    "ColorSettings",
+    "ContentSettings",
+    "Crop",
     "DeviceName",
+    "HardwareSettings",
+    "LossSettings",
+    "NetworkSettings",
     "Normalization",
     "OptimizerName",
+    "OptimizerSettings",
     "Padding",
+    "PictureSettings",
     "Pooling",
     "Precision",
     "Recipe",
+    "RecipeOptions",
+    "RegionSettings",
+    "ScheduleSettings",
+    "SettingField",
+    "SettingOptions",
     "Smoothing",
+    "StartSettings",
+    "StyleSettings",
+    "as_text",
     "check_balance",
+    "checked",
     "describe",
+    "flag_of",
+    "flat_fields",
+    "merge_stated",
+    "one_of",
     "read_recipe",
-    "read_region",
     "read_style",
     "resolve",
 ]

@@ -8,9 +8,9 @@ _STYLE_LAYERS: Final = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _CHANNELS: Final = (64, 128, 256, 512, 512)
 
 
-def _layers_by_channels(weight: float) -> tuple[str, ...]:
+def _layers_by_channels(weight: float) -> dict[str, float]:
     """Return the paper's style layers, each with `weight` divided by the square of its number of filters."""
-    return tuple(f"{name}={weight / channels**2!r}" for name, channels in zip(_STYLE_LAYERS, _CHANNELS, strict=True))
+    return {name: weight / channels**2 for name, channels in zip(_STYLE_LAYERS, _CHANNELS, strict=True)}
 
 
 PRESETS: Final[dict[str, Recipe]] = {
@@ -19,18 +19,18 @@ PRESETS: Final[dict[str, Recipe]] = {
     "faithful": Recipe(style_weight=9.0),
     "bold": Recipe(style_weight=200.0, steps=200),
     "photoreal": Recipe(
-        style_weight=0.3, style_losses=("wasserstein=1.0",), content_losses=("features=1.0", "laplacian=0.3")
+        style_weight=0.3, style_losses={"wasserstein": 1.0}, content_losses={"features": 1.0, "laplacian": 0.3}
     ),
     "paper": Recipe(
         pooling="average",
         content_layers=("conv4_2",),
         padding="zeros",
         style_layers=_STYLE_LAYERS,
-        style_losses=("gram=1.0",),
+        style_losses={"gram": 1.0},
         tv_weight=0.0,
-        gamut_weight=0.0,
+        luminance_range_weight=0.0,
         style_margin=0.0,
-        rescue=0.0,
+        saliency_weight=0.0,
         content_weight=1.0,
         style_weight=1e3,
         normalization="paper",
@@ -49,13 +49,13 @@ PRESETS: Final[dict[str, Recipe]] = {
         padding="zeros",
         # Gram matrices are divided by H*W; the mean square of their difference counts 1000 / C^2.
         style_layers=_layers_by_channels(1000.0),
-        style_losses=("gram=1.0",),
+        style_losses={"gram": 1.0},
         content_weight=1.0,
         style_weight=1.0,
         tv_weight=0.0,
-        gamut_weight=0.0,
+        luminance_range_weight=0.0,
         style_margin=0.0,
-        rescue=0.0,
+        saliency_weight=0.0,
         normalization="size_free",
         canvas="free",
         optimizer="lbfgs",
@@ -72,13 +72,13 @@ PRESETS: Final[dict[str, Recipe]] = {
         padding="zeros",
         # The program divides Gram matrices by C*H*W and takes the mean square of their difference.
         style_layers=_layers_by_channels(1 / len(_STYLE_LAYERS)),
-        style_losses=("gram=1.0",),
+        style_losses={"gram": 1.0},
         content_weight=5.0,
         style_weight=500.0,
         tv_weight=100.0,
-        gamut_weight=0.0,
+        luminance_range_weight=0.0,
         style_margin=0.0,
-        rescue=0.0,
+        saliency_weight=0.0,
         normalization="size_free",
         canvas="free",
         optimizer="adam",
@@ -94,11 +94,11 @@ PRESETS: Final[dict[str, Recipe]] = {
 """The presets by name."""
 
 PRESET_PURPOSES: Final[dict[str, str]] = {
-    "default": "strokes at several sizes and the style's colours, the photo still itself: where to begin",
+    "default": "strokes at several sizes and the style's colors, the photo still itself: where to begin",
     "draft": "a first impression in a few seconds",
-    "faithful": "keeps faces, outlines and small things of the photo; for portraits and places one should recognise",
+    "faithful": "keeps faces, outlines and small things of the photo; for portraits and places one should recognize",
     "bold": "more of the style: larger strokes, and things dissolve in them",
-    "photoreal": "the photo in the light and colours of the style, hardly any strokes",
+    "photoreal": "the photo in the light and colors of the style, hardly any strokes",
     "paper": "exactly the method of Gatys, Ecker and Bethge (2015), from noise, for study",
     "notebook": "the loss and the start of Gatys's PyTorch notebook (leongatys/PytorchNeuralStyleTransfer), for study",
     "classic": "the defaults of anishathalye/neural-style (2015): Adam from noise, 1,000 steps",

@@ -1,20 +1,18 @@
-"""From what a person stated, in files and flags, to a recipe."""
+"""From what a person stated, in files, flags and keyword arguments, to a recipe."""
 
 import json
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
-from impasto.recipe.layers import with_stated
-from impasto.recipe.model import Recipe, checked
+from impasto.recipe.model import Recipe, checked, flat_fields, merge_stated, states_balance_twice
 from impasto.recipe.presets import PRESETS
-from impasto.recipe.writing import states_balance_twice
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Read the fields that a TOML or JSON file states; they are checked when they are resolved.
+    """Return the settings that a TOML or JSON file states, by flat names; they are checked when they are resolved.
 
     Raises InputError if the file is missing or is neither TOML nor JSON.
     """
@@ -30,25 +28,29 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise InputError(f"the recipe {path} is not valid {language}: {error}") from None
     if not isinstance(fields, dict):
         raise InputError(f"the recipe {path} must hold fields and values")
-    return fields
+    return flat_fields(fields)
 
 
 def check_balance(stated: Collection[str]) -> None:
-    """Raise InputError if a person states the strength and weights in one breath.
+    """Raise InputError if strength and weights are both stated at once: it would not be clear which is meant.
 
-    It would not be clear which is meant. A file may hold both, as every written recipe does: there the strength acts on
-    the file's weights.
+    A file may hold both, as every written recipe does: there the strength acts on the file's weights.
     """
     if states_balance_twice(stated):
         raise InputError("strength and content_weight or style_weight both set the balance: state one of them")
 
 
-def resolve(preset: str | None = None, *layers: dict[str, Any]) -> Recipe:
-    """Merge what was said, later layers over earlier ones, over a preset (`default` if None).
+def resolve(preset: str | None = None, *stated: Mapping[str, Any]) -> Recipe:
+    """Return a preset (`default` if None) with what was stated over it, later settings over earlier ones.
 
-    Raises InputError in one line for an unknown preset, an unknown field or a value out of bounds.
+    Args:
+        preset: Name of a preset.
+        *stated: Settings by flat names or sections.
+
+    Raises:
+        InputError: In one line, for an unknown preset, an unknown setting or a value out of bounds.
     """
     name = preset or "default"
     if name not in PRESETS:
         raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
-    return checked(with_stated(PRESETS[name].model_dump(), *layers))
+    return checked(merge_stated(PRESETS[name].flat(), *stated))

@@ -51,7 +51,7 @@ def _write(path: Path, recipe: Recipe, inputs: RunInputs, output: Path | None, c
     header = Header(
         version=program_version(),
         created=datetime.now(UTC),
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.to_dict(),
         inputs=kept,
         output=os.path.abspath(output) if output else None,
         command=command,

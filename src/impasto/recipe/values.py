@@ -1,0 +1,314 @@
+"""What the settings of a recipe are made of: closed choices, bounded numbers, and values that can be written as text."""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_serializer, model_validator
+
+from impasto.errors import InputError
+
+Pooling = Literal["max", "average", "l2"]
+Padding = Literal["zeros", "reflect", "replicate"]
+Normalization = Literal["relative", "size_free", "paper"]
+CanvasKind = Literal["box", "free"]
+ColorMode = Literal["style", "photo", "match", "luminance"]
+ColorMap = Literal["transport", "cholesky", "histogram"]
+OptimizerName = Literal["lbfgs", "adam"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+Smoothing = Literal["auto", "softmax", "none"]
+INITS: Final = ("content", "recolored", "noise", "style")
+KEEP: Final = "keep"
+"""The style of a region in which the photo stays as it is."""
+
+STYLE_LOSSES: Final[dict[str, bool]] = {
+    "gram": False,
+    "mean_std": False,
+    "wasserstein": False,
+    "sliced": False,
+    "histogram": False,
+    "nearest": False,
+    "relaxed_emd": False,
+    "gradient_energy": True,
+}
+CONTENT_LOSSES: Final[dict[str, bool]] = {"features": False, "self_similarity": False, "laplacian": True}
+"""The known losses by name, and whether one compares pixels, so that it needs no layers of a network."""
+
+RENAMED_LOSSES: Final = {"grain": "gradient_energy"}
+
+MAX_WEIGHT: Final = 1e15
+Weight = Annotated[float, Field(ge=0, le=MAX_WEIGHT, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+def split_list(value: Any) -> Any:
+    """Return the items of `a,b` as a tuple, of a number a tuple of one; other values are returned as they are."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)):
+        return tuple(part for item in value for part in (split_list(item) if isinstance(item, str) else (item,)))
+    return (value,) if isinstance(value, (int, float)) else value
+
+
+Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(split_list)]
+Numbers = Annotated[tuple[Finite, ...], BeforeValidator(split_list)]
+Scales = Annotated[tuple[Annotated[float, Field(ge=0.05, le=20)], ...], BeforeValidator(split_list)]
+
+
+# -- layers and losses -------------------------------------------------------------------------------------------------
+
+
+def read_weights(value: Any) -> Any:
+    """Read weights by name from `a=0.5,b`, a list of such items, or a mapping; a name alone weighs one n-th of n items.
+
+    Raises InputError for a weight that is not a number from 0 to 1e15, or a name that occurs twice.
+
+    >>> read_weights("conv1_1=0.6,conv2_1"), read_weights(["conv4_2"])
+    ({'conv1_1': 0.6, 'conv2_1': 0.5}, {'conv4_2': 1.0})
+    """
+    if isinstance(value, Mapping):
+        return {str(name).strip(): read_weight(f"{name}={weight}", weight) for name, weight in value.items()}
+    items = split_list(value)
+    if not isinstance(items, tuple) or not all(isinstance(item, str) for item in items):
+        return value
+    weights: dict[str, float] = {}
+    for item in items:
+        name, equals, weight = item.partition("=")
+        if name.strip() in weights:
+            raise InputError(f"{name.strip()} is named twice in {', '.join(items)}")
+        weights[name.strip()] = read_weight(item, weight) if equals else 1 / len(items)
+    return weights
+
+
+def read_weight(item: str, weight: Any) -> float:
+    """Read the weight of an item such as `conv1_1=0.6`; raises InputError if it is not a number from 0 to 1e15."""
+    try:
+        number = float(weight)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= MAX_WEIGHT:
+        raise InputError(f"the weight in {item!r} must be a number from 0 to 1e15")
+    return number
+
+
+LayerWeights: TypeAlias = Annotated[dict[str, Weight], BeforeValidator(read_weights)]
+"""Weights by the names of layers, from `conv1_1=0.6,conv2_1=0.4` or a mapping."""
+
+
+class LossSettings(BaseModel):
+    """How much a loss counts, and on which layers; written as its weight alone if that is all there is to say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    weight: Weight = 1.0
+    """How much the loss counts beside the others."""
+    layers: LayerWeights | None = None
+    """Layers of this loss alone, with their weights; None: the layers that all losses share."""
+    samples: Annotated[int, Field(ge=16, le=65536)] | None = None
+    """Places that this loss looks at; None: as many as the others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_weight(cls, value: Any) -> Any:
+        return value if isinstance(value, (Mapping, BaseModel)) else {"weight": value}
+
+    @model_serializer(mode="plain")
+    def _as_weight(self) -> Any:
+        if self.layers is None and self.samples is None:
+            return self.weight
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def as_text(self) -> str:
+        """Return the settings as they follow the name of the loss on the command line."""
+        layers = "+".join(f"{name}={weight!r}" for name, weight in (self.layers or {}).items())
+        return f"={self.weight!r}" + (f"@{layers}" if layers else "") + (f":{self.samples}" if self.samples else "")
+
+
+def read_losses(value: Any, known: Collection[str], kind: str) -> Any:
+    """Read losses from `wasserstein=1,nearest=0.5@conv3_1=0.3+conv4_1=0.1:512`, a list of such items, or a mapping.
+
+    After `@` stand the loss's own layers, after `:` its number of samples. Raises InputError, listing the known
+    losses, for an unknown name.
+    """
+    if isinstance(value, Mapping):
+        return {one_of(str(name), known, kind): settings for name, settings in value.items()}
+    items = split_list(value)
+    if not isinstance(items, tuple) or not all(isinstance(item, str) for item in items):
+        return value
+    weights = read_weights([item.partition("@")[0].partition(":")[0] for item in items])
+    losses: dict[str, Any] = {}
+    for item, (name, weight) in zip(items, weights.items(), strict=True):
+        rest, _, samples = item.partition(":")
+        layers = rest.partition("@")[2]
+        losses[one_of(name, known, kind)] = {
+            "weight": weight,
+            "layers": layers.replace("+", ",") or None,
+            "samples": samples or None,
+        }
+    return losses
+
+
+def one_of(name: str, known: Collection[str], what: str) -> str:
+    """Return the name in lower case with underscores; raises InputError, listing the known ones, if it is not known."""
+    wanted = name.strip().lower().replace("-", "_")
+    if wanted in RENAMED_LOSSES:
+        raise InputError(f"the {what} {wanted!r} is called {RENAMED_LOSSES[wanted]!r} now")
+    if wanted not in known:
+        raise InputError(f"unknown {what} {name!r}; known are {', '.join(known)}")
+    return wanted
+
+
+StyleLosses = Annotated[
+    dict[str, LossSettings], BeforeValidator(lambda value: read_losses(value, STYLE_LOSSES, "style loss"))
+]
+ContentLosses = Annotated[
+    dict[str, LossSettings], BeforeValidator(lambda value: read_losses(value, CONTENT_LOSSES, "content loss"))
+]
+
+
+# -- crops and regions -------------------------------------------------------------------------------------------------
+
+
+class Crop(NamedTuple):
+    """A part of a picture, in its upright pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+CROP_FORM: Final = (
+    "a crop is LEFT,TOP,WIDTH,HEIGHT with left, top >= 0 and width, height >= 1, or `full`; "
+    "crops of several styles are separated by slashes"
+)
+
+
+def read_crops(value: Any) -> tuple[Crop | None, ...]:
+    """Read `10,20,300,200/full`, the crops of two styles, or a list of crops; None stands for a whole picture.
+
+    Raises InputError for anything else.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split("/")]
+    if not isinstance(value, (list, tuple)):
+        raise InputError(CROP_FORM)
+    if len(value) == 1 and isinstance(value[0], str) and "/" in value[0]:
+        return read_crops(value[0])
+    if value and all(isinstance(item, int) for item in value):
+        value = [value]
+    return tuple(_read_crop(item) for item in value)
+
+
+def _read_crop(value: Any) -> Crop | None:
+    if value in ("full", None, (), []):
+        return None
+    try:
+        crop = Crop(*map(int, split_list(value)))
+    except (TypeError, ValueError):
+        raise InputError(CROP_FORM) from None
+    if min(crop.left, crop.top) < 0 or min(crop.width, crop.height) < 1:
+        raise InputError(CROP_FORM)
+    return crop
+
+
+def crops_as_text(crops: tuple[Crop | None, ...]) -> list[str]:
+    """Return crops as texts, such as `10,20,300,200` and `full`."""
+    return ["full" if crop is None else ",".join(map(str, crop)) for crop in crops]
+
+
+Crops = Annotated[tuple[Crop | None, ...], BeforeValidator(read_crops), PlainSerializer(crops_as_text)]
+
+
+class RegionSettings(BaseModel):
+    """A part of the photo with a style of its own, by the names of its files.
+
+    Written as `MASK=STYLE`, `MASK=STYLE@STYLEMASK` or `MASK=keep`; names that contain `=` need the long form.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    mask: Annotated[str, Field(min_length=1)]
+    """File of the mask, white where the region is; or `foreground` or `background`."""
+    style: Annotated[str, Field(min_length=1)]
+    """File or built-in name of the style image; `keep`: the photo stays as it is."""
+    style_mask: str | None = None
+    """File of a mask of the style image, white where the style is taken from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return read_region(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _no_mask_to_keep(self) -> "RegionSettings":
+        if self.keeps and self.style_mask:
+            raise InputError(f"a region that keeps the photo has no style to mask: {self.as_text()!r}")
+        return self
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the photo stays as it is."""
+        return self.style == KEEP
+
+    def as_text(self) -> str:
+        """Return the region as it is written on the command line."""
+        return f"{self.mask}={self.style}" + (f"@{self.style_mask}" if self.style_mask else "")
+
+
+def read_region(text: str) -> dict[str, str]:
+    """Return the parts of a region's text; raises InputError if it is not written as one.
+
+    >>> read_region("sky.png=night@stars.png")
+    {'mask': 'sky.png', 'style': 'night', 'style_mask': 'stars.png'}
+    """
+    mask, _, style = (part.strip() for part in text.partition("="))
+    style, style_mask = read_style(style)
+    if not mask or not style:
+        raise InputError(f"a region is written MASK=STYLE, MASK=STYLE@STYLEMASK or MASK=keep, not {text!r}")
+    return {"mask": mask, "style": style} | ({"style_mask": style_mask} if style_mask else {})
+
+
+def read_style(text: str) -> tuple[str, str | None]:
+    """Return style and mask of `STYLE@MASK`; without a mask it is None.
+
+    >>> read_style("starry.jpg@stars.png"), read_style("night")
+    (('starry.jpg', 'stars.png'), ('night', None))
+    """
+    style, at, mask = text.rpartition("@")
+    return (style, mask) if at and style and mask else (text, None)
+
+
+def _one_or_more(value: Any) -> Any:
+    """Return a list of regions: one may stand without a list around it, and an empty text for none."""
+    if isinstance(value, (str, Mapping, RegionSettings)):
+        return (value,) if value else ()
+    return [item for item in value if item != ""] if isinstance(value, (list, tuple)) else value
+
+
+Regions = Annotated[tuple[RegionSettings, ...], BeforeValidator(_one_or_more)]
+
+
+def as_text(value: Any) -> str:
+    """Return the value of a setting as the command line takes it."""
+    if isinstance(value, Mapping):
+        return ",".join(
+            f"{name}{item.as_text()}" if isinstance(item, LossSettings) else f"{name}={item!r}"
+            for name, item in value.items()
+        )
+    if isinstance(value, tuple) and any(item is None or isinstance(item, Crop) for item in value):
+        return "/".join(crops_as_text(value))
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def canonical_names(weights: dict[str, float], canonical: Callable[[str], str]) -> dict[str, float]:
+    """Return weights by canonical names; raises InputError if two names mean the same, and what `canonical` raises."""
+    named = {canonical(name): weight for name, weight in weights.items()}
+    if len(named) < len(weights):
+        raise InputError(f"something is named twice in {', '.join(weights)}")
+    return named
