@@ -1,6 +1,6 @@
-"""What happened in a run, told to whoever listens: terminal, studio, run folder."""
+"""What happens in a run: events for listeners (terminal, studio), and what the run log records besides them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +12,16 @@ StopReason: TypeAlias = Literal["steps", "plateau", "stopped"]
 
 @dataclass(frozen=True, kw_only=True)
 class LevelStarted:
-    """A level of the pyramid begins. `level` counts from 0 (coarsest); `step` is the number of steps done before it."""
+    """A level of the pyramid begins.
+
+    Attributes:
+        level: Number of the level, from 0 (the coarsest).
+        levels: How many levels there are.
+        width: Width of the level in pixels.
+        height: Height of the level in pixels.
+        step: Number of steps done before the level.
+        steps: Number of steps planned for the whole run.
+    """
 
     level: int
     levels: int
@@ -26,23 +35,33 @@ class LevelStarted:
 class Step:
     """One evaluation of loss and gradient is done.
 
-    `step` counts from 1 over all levels, `steps` is how many are planned; `loss` is the objective that was optimised
-    and `terms` its weighted parts (they sum to `loss`); `seconds` is the time since the run (or its resumption) began.
-    `improved` tells whether the optimiser took the step (False: it was rejected by the guard and is tried shorter).
+    Attributes:
+        step: Number of the step, from 1 over all levels.
+        steps: Number of steps planned for the whole run.
+        level: Number of the level, from 0.
+        loss: Value of the objective that is minimized.
+        terms: Weighted terms of the objective by name; their sum is `loss`.
+        seconds: Time since the run (or its resumption) began.
+        improved: False if the optimizer rejected the step and tries a shorter one.
     """
 
     step: int
     steps: int
     level: int
     loss: float
-    terms: dict[str, float] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     improved: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """The picture as it is after `step` steps: `image` is 8-bit RGB at the size of the current level."""
+    """The picture after `step` steps.
+
+    Attributes:
+        step: Number of steps done.
+        image: 8-bit RGB at the size of the current level.
+    """
 
     step: int
     image: UInt8[np.ndarray, "h w 3"]
@@ -50,7 +69,12 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """Something that the person should know, in one line; the run goes on. `step` is the number of steps done."""
+    """Something the user should know, in one line; the run continues.
+
+    Attributes:
+        step: Number of steps done.
+        text: The message.
+    """
 
     step: int
     text: str
@@ -60,7 +84,12 @@ class Notice:
 class Finished:
     """The run is over.
 
-    `loss` is the optimiser's last loss, `saved_loss` the same objective of the 8-bit picture as it is saved.
+    Attributes:
+        step: Number of steps done.
+        loss: Last loss of the optimizer.
+        saved_loss: The same objective, of the 8-bit picture that is saved.
+        seconds: Time since the run (or its resumption) began.
+        reason: Why the run ended.
     """
 
     step: int
@@ -70,5 +99,46 @@ class Finished:
     reason: StopReason
 
 
+@dataclass(frozen=True, kw_only=True)
+class SnapshotSaved:
+    """A snapshot was written to `file`, a path relative to the run folder. Only in the log."""
+
+    step: int
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """The recipe changed after `step` steps; `changes` are flat field names with JSON values. Only in the log."""
+
+    step: int
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """The run continues after `step` steps; later entries were dropped. Only in the log."""
+
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultSaved:
+    """The result was written to `file`, a path relative to the run folder. Only in the log."""
+
+    file: str
+    reason: StopReason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """An error ended the run. Only in the log."""
+
+    message: str
+
+
 Event: TypeAlias = LevelStarted | Step | Snapshot | Notice | Finished
+LoggedEvent: TypeAlias = (
+    LevelStarted | Step | Notice | Finished | SnapshotSaved | Changed | Resumed | ResultSaved | Failed
+)
 Listener: TypeAlias = Callable[[Event], Any]

@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import PIL.Image
@@ -215,7 +216,7 @@ class Run:
         if self._listener is not None:
             self._listener(event)
 
-    def _note(self, loss: float, terms: dict[str, float]) -> None:
+    def _note(self, loss: float, terms: Mapping[str, float]) -> None:
         self._losses["total"].append(loss)
         for name in TERMS:
             # A run that was begun before the program knew a term has none of it.

@@ -4,5 +4,17 @@ from impasto.runs.checkpoint import Checkpoint
 from impasto.runs.folder import RunFolder, Status
 from impasto.runs.header import RegionInputs, RunInputs
 from impasto.runs.listing import RunSummary, list_runs
+from impasto.runs.log import LogEntry, Progress, RunLog
 
-__all__ = ["Checkpoint", "RegionInputs", "RunFolder", "RunInputs", "RunSummary", "Status", "list_runs"]
+__all__ = [
+    "Checkpoint",
+    "LogEntry",
+    "Progress",
+    "RegionInputs",
+    "RunFolder",
+    "RunInputs",
+    "RunLog",
+    "RunSummary",
+    "Status",
+    "list_runs",
+]

@@ -12,17 +12,28 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
 
-from impasto.errors import InputError, RunError
-from impasto.events import Event, LevelStarted, Snapshot, StopReason
+from impasto.errors import RunError
+from impasto.events import (
+    Changed,
+    Event,
+    Failed,
+    Finished,
+    LevelStarted,
+    LoggedEvent,
+    ResultSaved,
+    Resumed,
+    Snapshot,
+    SnapshotSaved,
+    StopReason,
+)
 from impasto.images import atomic_write, write_picture
 from impasto.recipe import Recipe
 from impasto.runs.begin import LOCK, begin
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
-from impasto.runs.disk import saving, why
+from impasto.runs.disk import saving
 from impasto.runs.header import Header, RunInputs, read_header, read_inputs
 from impasto.runs.lock import FolderLock, is_locked
-from impasto.runs.log import EventLog, Line, line_of, now
-from impasto.runs.progress import CLOSING, ending
+from impasto.runs.log import EventLog, RunLog
 
 Status: TypeAlias = Literal["running", "interrupted", "finished", "failed"]
 
@@ -49,7 +60,7 @@ class RunFolder:
         self._checkpoints = CheckpointFiles(path)
         self._recipe = header.checked_recipe()
         self._level = -1
-        self._learn(self._log.lines())
+        self._learn()
 
     @classmethod
     def create(
@@ -82,7 +93,7 @@ class RunFolder:
         if not self._lock.held:
             self._lock.acquire()
             # Only now nobody else writes: what was read when the folder was opened may be old.
-            self._learn(self._log.lines())
+            self._learn()
 
     def unlock(self) -> None:
         """Let the lock go; the next write takes it again."""
@@ -123,20 +134,29 @@ class RunFolder:
         """
         # In this order: a process that ends in between has written its last line before it lets the lock go.
         alive = self._lock.held or is_locked(self.path / LOCK)
-        return ending(self._log.lines()) or ("running" if alive else "interrupted")
+        ending = self._log.read().ending
+        if ending in ("finished", "failed"):
+            return ending
+        return "running" if alive and ending is None else "interrupted"
 
     def inputs(self) -> RunInputs:
         """Read the pictures from the folder's own copies; raises InputError if one is missing or has changed."""
         return read_inputs(self.path, self._header.inputs, max_megapixels=self.recipe.max_megapixels)
 
-    def events(self) -> list[Line]:
-        """Return the log: one dictionary per line with `type`, `time` (ISO, UTC) and the event's fields.
+    def read_log(self) -> RunLog:
+        """Return everything that was logged; an incomplete last line is skipped."""
+        return self._log.read()
 
-        Types are the events' names (`LevelStarted`, `Step`, `Snapshot`, which has a `file` instead of the image, and
-        `Finished`) and the folder's own: `changed` (with `changes`), `resumed`, `result` (with `file` and `reason`) and
-        `failed` (with `message`). A torn last line is left out.
-        """
-        return self._log.lines()
+    def events(self) -> list[dict[str, Any]]:
+        """Temporary alias for code that does not use `read_log` yet."""
+        old = {"SnapshotSaved": "Snapshot", "Changed": "changed", "Resumed": "resumed"}
+        old |= {"ResultSaved": "result", "Failed": "failed"}
+        entries = self._log.read().entries
+        names = [type(entry.event).__name__ for entry in entries]
+        return [
+            {"type": old.get(name, name), "time": entry.time.isoformat(), **vars(entry.event)}
+            for name, entry in zip(names, entries, strict=True)
+        ]
 
     def record(self, event: Event) -> None:
         """Log an event; a snapshot that is not saved yet is saved, without metadata.
@@ -146,12 +166,13 @@ class RunFolder:
         self.lock()
         if isinstance(event, LevelStarted) and event.level <= self._level:
             return
-        more: dict[str, Any] = {}
         if isinstance(event, Snapshot):
             if not self._snapshot_path(event.step).exists():
                 self.save_snapshot(event.step, event.image, {})
-            more["file"] = f"{_SNAPSHOTS}/{self._snapshot_path(event.step).name}"
-        self._log.append(line_of(event, **more))
+            file = f"{_SNAPSHOTS}/{self._snapshot_path(event.step).name}"
+            self._append(SnapshotSaved(step=event.step, file=file))
+            return
+        self._append(event)
         if isinstance(event, LevelStarted):
             self._level = event.level
 
@@ -160,7 +181,7 @@ class RunFolder:
         self.lock()
         changes = recipe.changes_from(self._recipe)
         if changes:
-            self._log.append({"type": "changed", "time": now(), "step": step, "changes": changes}, durable=True)
+            self._append(Changed(step=step, changes=changes), durable=True)
             self._recipe = recipe
 
     def save_snapshot(self, step: int, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any]) -> Path:
@@ -175,7 +196,8 @@ class RunFolder:
         """Save a state to go on from (tensors, and values that JSON can hold); the one before is kept as well."""
         self.lock()
         # A checkpoint must never outlive the log lines before it: they would be missing for good.
-        self._log.flush()
+        with saving(self._log.path, self.path):
+            self._log.flush()
         self._checkpoints.save(tensors, scalars)
 
     def load_checkpoint(self) -> Checkpoint | None:
@@ -191,12 +213,15 @@ class RunFolder:
         Changes of the recipe made later than `step` are dropped with the rest.
         """
         self.lock()
-        if self._log.lines():
-            self._log.rewrite(
-                lambda line: line["type"] not in CLOSING and line.get("step", 0) <= step,
-                add=[{"type": "resumed", "time": now(), "step": step}],
-            )
-            self._learn(self._log.lines())
+        if self._log.read().entries:
+            with saving(self._log.path, self.path):
+                self._log.rewrite(
+                    lambda event: (
+                        not isinstance(event, (Finished, ResultSaved, Failed)) and getattr(event, "step", 0) <= step
+                    ),
+                    add=[Resumed(step=step)],
+                )
+            self._learn()
         with saving(self.path / _SNAPSHOTS, self.path):
             for file in self.path.glob(f"{_SNAPSHOTS}/*.png"):
                 if re.fullmatch(r"\d{6,}", file.stem) and int(file.stem) > step:
@@ -211,7 +236,7 @@ class RunFolder:
         path = self.path / _RESULT
         with saving(path, self.path):
             atomic_write(path, png)
-        self._log.append({"type": "result", "time": now(), "file": _RESULT, "reason": reason}, durable=True)
+        self._append(ResultSaved(file=_RESULT, reason=reason), durable=True)
         return path
 
     def fail(self, message: str) -> None:
@@ -219,7 +244,7 @@ class RunFolder:
         self.lock()
         # The error to tell is the one that came first, not that the full disk has no room for this line either.
         with suppress(RunError):
-            self._log.append({"type": "failed", "time": now(), "message": " ".join(message.split())}, durable=True)
+            self._append(Failed(message=" ".join(message.split())), durable=True)
 
     def _save_picture(self, path: Path, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any]) -> Path:
         self.lock()
@@ -231,15 +256,12 @@ class RunFolder:
     def _snapshot_path(self, step: int) -> Path:
         return self.path / _SNAPSHOTS / f"{step:06d}.png"
 
-    def _learn(self, lines: list[Line]) -> None:
+    def _append(self, event: LoggedEvent, *, durable: bool = False) -> None:
+        with saving(self._log.path, self.path):
+            self._log.append(event, durable=durable)
+
+    def _learn(self) -> None:
         """Replay the log: the recipe as it was changed last, and the last level."""
-        recipe, level = self._header.checked_recipe(), -1
-        try:
-            for line in lines:
-                if line["type"] == "changed":
-                    recipe = recipe.with_changes(**line["changes"])
-                elif line["type"] == LevelStarted.__name__:
-                    level = int(line["level"])
-        except (LookupError, TypeError, ValueError) as error:
-            raise InputError(f"{self.path / _LOG} is damaged: {why(error)}") from None
-        self._recipe, self._level = recipe, level
+        log = self._log.read()
+        self._recipe = self._header.checked_recipe().with_changes(**log.changes)
+        self._level = max((event.level for event in log.of(LevelStarted)), default=-1)

@@ -12,7 +12,7 @@ from impasto.runs.checkpoint import NEWEST, PREVIOUS
 from impasto.runs.disk import why
 from impasto.runs.folder import RunFolder, Status
 from impasto.runs.header import HEADER
-from impasto.runs.progress import Progress, progress
+from impasto.runs.log import Progress
 
 _MARKS = (HEADER, LOCK, NEWEST, PREVIOUS)
 
@@ -71,7 +71,7 @@ def _summary(path: Path) -> RunSummary:
             steps=folder.recipe.steps,
             content=content,
             styles=styles,
-            **vars(progress(folder.events())),
+            **vars(folder.read_log().progress),
         )
     except (InputError, OSError) as error:
         return RunSummary(path=path, status="damaged", problem=why(error))

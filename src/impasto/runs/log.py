@@ -1,6 +1,6 @@
-"""The event log: one JSON object a line, appended, every line handed to the system at once.
+"""The event log of a run: one JSON object per line, appended; each line reaches the system before `append` returns.
 
-A kill can tear only the last line; reading leaves it out, and the next writer cuts it off.
+A killed process can leave an incomplete last line. Reading skips it, and the next writer cuts it off.
 """
 
 import json
@@ -8,52 +8,133 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from io import FileIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-from impasto.errors import InputError
-from impasto.events import Event
+from pydantic import TypeAdapter, ValidationError
+
+from impasto.errors import InputError, reason_of
+from impasto.events import Changed, Failed, Finished, LevelStarted, LoggedEvent, ResultSaved, Resumed, Step
 from impasto.images import atomic_write
-from impasto.runs.disk import saving, why
 
-Line: TypeAlias = dict[str, Any]
+Ending: TypeAlias = Literal["finished", "stopped", "failed"]
+Line: TypeAlias = dict[str, Any]  # temporary alias
+_E = TypeVar("_E")
+
+_ADAPTERS: Final[dict[str, TypeAdapter[LoggedEvent]]] = {
+    kind.__name__: TypeAdapter(kind) for kind in get_args(LoggedEvent)
+}
 
 
-def now() -> str:
-    """Return the time in UTC as ISO 8601 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of a log: what happened, and when (UTC, to the millisecond)."""
+
+    time: datetime
+    event: LoggedEvent
 
 
-def line_of(event: Event, **instead: Any) -> Line:
-    """Return what the log holds of an event: its type, the time and its fields, a picture left out.
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is; None stands for what is not known yet.
 
-    `instead` adds fields (the file of a snapshot).
+    Attributes:
+        step: Number of steps done.
+        level: Number of the level of the last step, from 0.
+        loss: Loss of the last step.
+        seconds: Painting time of what the log holds, over all resumptions.
+        size: Width and height in pixels of the level that was painted last.
     """
-    fields = {name: value for name, value in vars(event).items() if name != "image"}
-    return {"type": type(event).__name__, "time": now()} | fields | instead
+
+    step: int = 0
+    level: int | None = None
+    loss: float | None = None
+    seconds: float = 0.0
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """What a run has logged, oldest entry first.
+
+    Attributes:
+        entries: Every complete line of the log.
+    """
+
+    entries: tuple[LogEntry, ...] = ()
+
+    def of(self, kind: type[_E]) -> list[_E]:
+        """Return the events of one type, oldest first."""
+        return [entry.event for entry in self.entries if isinstance(entry.event, kind)]
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Every step."""
+        return self.of(Step)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """All changes of the recipe merged: flat field names with JSON values."""
+        return {name: value for changed in self.of(Changed) for name, value in changed.changes.items()}
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the run ended, or None while it has not ended or after it was resumed."""
+        last = self.entries[-1].event if self.entries else None
+        if isinstance(last, ResultSaved):
+            return "stopped" if last.reason == "stopped" else "finished"
+        return "failed" if isinstance(last, Failed) else None
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        step, level, loss, size, before, latest = 0, None, None, None, 0.0, 0.0
+        for entry in self.entries:
+            event = entry.event
+            if isinstance(event, (Step, Finished)):
+                step, loss, latest = event.step, event.loss, event.seconds
+            if isinstance(event, (Step, LevelStarted)):
+                level = event.level
+            if isinstance(event, LevelStarted):
+                size = (event.width, event.height)
+            if isinstance(event, Resumed):
+                # The seconds of the events start at zero after each resumption.
+                before, latest = before + latest, 0.0
+        return Progress(step=step, level=level, loss=loss, seconds=before + latest, size=size)
 
 
 class EventLog:
-    """The lines of one log file. One process may write at a time; its threads may share the object."""
+    """The log file. One process may write at a time; its threads may share the object.
+
+    Methods that write raise OSError or InputError if the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file: FileIO | None = None
         self._guard = threading.Lock()
+        self._known: tuple[object, RunLog] = (None, RunLog())
 
-    def lines(self) -> list[Line]:
-        """Return all whole lines; raises InputError if one before the last cannot be read."""
-        return [line for _, line in self._scan()[0]]
+    def read(self) -> RunLog:
+        """Return what is logged; the file is parsed only if it has changed since the last call.
 
-    def append(self, line: Mapping[str, Any], *, durable: bool = False) -> None:
-        """Add a line; `durable` waits until it is on the disk.
-
-        Numbers that are not finite become null. Raises RunError if it cannot be written.
+        Raises InputError if a complete line cannot be read.
         """
-        data = _encode(line)
-        with self._guard, saving(self._path, self._path.parent):
+        stamp = self._stamp()
+        known, log = self._known
+        if stamp != known:
+            log = RunLog(tuple(entry for _, entry in self._scan()[0]))
+            self._known = (stamp, log)
+        return log
+
+    def append(self, event: LoggedEvent, *, durable: bool = False) -> None:
+        """Add an entry; `durable` waits until it is on the disk. Numbers that are not finite become null."""
+        data = _encode(event)
+        with self._guard:
             file = self._file or self._open()
             try:
                 written = 0
@@ -62,30 +143,30 @@ class EventLog:
                 if durable:
                     os.fsync(file.fileno())
             except OSError:
-                # Opening it again cuts off whatever part of the line was written.
+                # Opening it again cuts off an incomplete line.
                 self._close()
                 raise
 
-    def rewrite(self, keep: Callable[[Line], bool], add: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Keep only some lines, byte for byte, and add others after them, atomically; raises RunError."""
-        with self._guard, saving(self._path, self._path.parent):
+    def rewrite(self, keep: Callable[[LoggedEvent], bool], add: Iterable[LoggedEvent] = ()) -> None:
+        """Keep only some entries, byte for byte, and add others after them, atomically."""
+        with self._guard:
             self._close()
-            kept = [raw for raw, line in self._scan()[0] if keep(line)]
-            atomic_write(self._path, b"".join([*kept, *map(_encode, add)]))
+            kept = [raw for raw, entry in self._scan()[0] if keep(entry.event)]
+            atomic_write(self.path, b"".join([*kept, *map(_encode, add)]))
 
     def flush(self) -> None:
-        """Wait until every line is on the disk; raises RunError."""
-        with self._guard, saving(self._path, self._path.parent):
+        """Wait until every line is on the disk."""
+        with self._guard:
             os.fsync((self._file or self._open()).fileno())
 
     def close(self) -> None:
-        """Let the file go; appending opens it again."""
+        """Close the file; appending opens it again."""
         with self._guard:
             self._close()
 
     def _open(self) -> FileIO:
         end = self._scan()[1]
-        self._file = FileIO(self._path, "a")
+        self._file = FileIO(self.path, "a")
         self._file.truncate(end)
         return self._file
 
@@ -94,43 +175,69 @@ class EventLog:
             self._file.close()
             self._file = None
 
-    def _scan(self) -> tuple[list[tuple[bytes, Line]], int]:
-        """Return the whole lines, raw and read, and the length of the file without a torn last line."""
+    def _stamp(self) -> object:
+        """Return what changes whenever the file changes: appending changes the size, rewriting the inode or time."""
         try:
-            data = self._path.read_bytes()
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _scan(self) -> tuple[list[tuple[bytes, LogEntry]], int]:
+        """Return the complete lines, raw and decoded, and the length of the file without an incomplete last line."""
+        try:
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return [], 0
         except OSError as error:
-            raise InputError(f"cannot read {self._path}: {why(error)}") from None
-        lines: list[tuple[bytes, Line]] = []
-        end = 0
-        for number, raw in enumerate(data.splitlines(keepends=True), start=1):
-            line = _decode(raw)
-            if line is None and end + len(raw) < len(data):
-                raise InputError(f"line {number} of {self._path} cannot be read: remove that line to go on")
-            if line is not None:
-                lines.append((raw, line))
-                end += len(raw)
-        return lines, end
+            raise InputError(f"cannot read {self.path}: {reason_of(error)}") from None
+        end = data.rfind(b"\n") + 1
+        lines = data[:end].splitlines(keepends=True)
+        entries = []
+        for number, raw in enumerate(lines, start=1):
+            try:
+                entries.append((raw, _decode(raw)))
+            except (ValueError, LookupError, TypeError) as error:
+                raise InputError(
+                    f"line {number} of {self.path} cannot be read ({_problem(error)}): remove that line to continue"
+                ) from None
+        return entries, end
 
 
-def _encode(line: Mapping[str, Any]) -> bytes:
-    return json.dumps(_finite(line), allow_nan=False).encode("ascii") + b"\n"
+def _encode(event: LoggedEvent) -> bytes:
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"type": type(event).__name__, "time": time, **vars(event)}
+    return json.dumps(_without_nan(line), allow_nan=False).encode("ascii") + b"\n"
 
 
-def _finite(value: Any) -> Any:
+def _decode(raw: bytes) -> LogEntry:
+    line = json.loads(raw)
+    if not isinstance(line, dict):
+        raise ValueError("not a JSON object")
+    kind, time = line.pop("type"), datetime.fromisoformat(line.pop("time"))
+    # Only these two have numbers that may be NaN or infinite, and none that may be None.
+    fields = _with_nan(line) if kind in ("Step", "Finished") else line
+    return LogEntry(time, _ADAPTERS[kind].validate_python(fields))
+
+
+def _without_nan(value: Any) -> Any:
     """Replace numbers that JSON does not have by None, as JavaScript does."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _decode(raw: bytes) -> Line | None:
-    """Return the object, or None if this is no whole line of a log."""
-    try:
-        line = json.loads(raw) if raw.endswith(b"\n") else None
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) and isinstance(line.get("type"), str) else None
+def _with_nan(value: Any) -> Any:
+    """Replace None by NaN."""
+    if isinstance(value, dict):
+        return {key: _with_nan(item) for key, item in value.items()}
+    return math.nan if value is None else value
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"no {error}" if isinstance(error, KeyError) else reason_of(error)
