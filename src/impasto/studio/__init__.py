@@ -2,7 +2,6 @@
 
 from impasto.studio.job import JobHandle, JobProgress, JobState
 from impasto.studio.queue import OnClose, Studio
-from impasto.studio.run_index import RunEntry
-from impasto.studio.workspace import Workspace
+from impasto.studio.run_index import RunEntry, Workspace
 
 __all__ = ["JobHandle", "JobProgress", "JobState", "OnClose", "RunEntry", "Studio", "Workspace"]

@@ -1,4 +1,4 @@
-"""A run read back: everything that it was painted from, so that it can be ordered once more."""
+"""Loads what a run was painted from, so that a page can show its settings and submit it once more."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,18 +11,18 @@ import numpy as np
 from jaxtyping import UInt8
 
 from impasto.control import AUTOMATIC, mask_of
-from impasto.errors import InputError
+from impasto.errors import InputError, reason_of
 from impasto.images import PLATES, Picture, plate_path, quantize
-from impasto.recipe import KEEP, Recipe, read_region
+from impasto.recipe import KEEP, Recipe, RegionSettings
 from impasto.runs import RegionInputs, RunFolder
 from impasto.runs.header import KeptInput, read_header
-from impasto.studio.submission import Original, one_line
-from impasto.studio.workspace import Workspace
+from impasto.studio.run_index import Workspace
+from impasto.studio.submission import Original, error_line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SharedPicture:
-    """A picture that a run was painted from, and its copy that may leave the workspace, with that one's SHA-256."""
+    """An input of a run, the copy of it that visitors may have, and the SHA-256 of the copy."""
 
     picture: Picture
     copy: Path
@@ -31,7 +31,7 @@ class SharedPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MaskedRegion:
-    """A region: 255 in its mask where it is, and the name of its built-in style, or `keep`."""
+    """A region: its mask, which is 255 inside, and the name of its built-in style, or `keep`."""
 
     mask: UInt8[np.ndarray, "h w"]
     style: str
@@ -39,26 +39,22 @@ class MaskedRegion:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
-    """What a run was painted from; its styles are `plates` and then `own_styles`, in this order.
-
-    `regions` is None if there are some that are no masks with a built-in style each; `has_style_masks` is true if
-    masks say which parts of the styles teach.
-    """
+    """What a run was painted from; its style images are `plates` and then `own_styles`, in this order."""
 
     name: str
-    recipe: Recipe
+    recipe: Recipe  # with all changes
     photo: SharedPicture
-    plates: tuple[str, ...]
+    plates: tuple[str, ...]  # names of built-in styles
     own_styles: tuple[SharedPicture, ...]
-    regions: tuple[MaskedRegion, ...] | None
+    regions: tuple[MaskedRegion, ...] | None  # None unless each has a mask file, and a built-in style or `keep`
     has_style_masks: bool
 
 
 def load_run(workspace: Workspace, name: str) -> LoadedRun:
-    """Read a run back; raises InputError, in one line that names no folder, if it is damaged or a picture is missing.
+    """Load a run; raises InputError, in one line that names no folder, if it is damaged or an input is missing.
 
-    A built-in style is told by its bytes, whatever its file was called. One that comes behind a picture of one's own,
-    or a second time, is among these: so all keep their order.
+    A built-in style is recognized by its bytes, whatever its file was called. One that follows another style image, or
+    comes a second time, is among the own styles, so that all keep their order.
     """
     path = workspace.folder_of(name)
     try:
@@ -81,12 +77,12 @@ def load_run(workspace: Workspace, name: str) -> LoadedRun:
             has_style_masks=any(mask is not None for mask in inputs.style_masks),
         )
     except (InputError, OSError, ValueError) as error:
-        # What follows is advice for the command line.
-        raise InputError(one_line(error, path).partition(";")[0]) from None
+        # What follows the semicolon is advice for the command line.
+        raise InputError(error_line(error, path).partition(";")[0]) from None
 
 
-def originals(workspace: Workspace, name: str) -> Mapping[str, Original]:
-    """Return a run's pictures by the SHA-256 of the copies that were shared of them; none if it is gone or damaged."""
+def originals_of(workspace: Workspace, name: str) -> Mapping[str, Original]:
+    """Return the inputs of a run by the SHA-256 of their copies for visitors; none if the run is gone or damaged."""
     found = {}
     with suppress(InputError, OSError):
         path = workspace.folder_of(name)
@@ -102,11 +98,11 @@ def sha256_of(path: Path) -> str:
     try:
         return sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError(f"cannot read {path.name}: {error.strerror or error}") from None
+        raise InputError(f"cannot read {path.name}: {reason_of(error)}") from None
 
 
 def _leading_plates(styles: Sequence[Picture]) -> tuple[str, ...]:
-    """Return the names of the built-in styles that come first, up to one that is none or was there before."""
+    """Return the names of the built-in styles up to the first style that is none, or occurred before."""
     names: list[str] = []
     for style in styles:
         name = _plates().get(style.sha256)
@@ -116,18 +112,18 @@ def _leading_plates(styles: Sequence[Picture]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _regions(texts: Sequence[str], regions: Sequence[RegionInputs]) -> tuple[MaskedRegion, ...] | None:
-    """Return a run's regions, or None if they are not all masks that somebody gave, with built-in styles."""
+def _regions(settings: Sequence[RegionSettings], regions: Sequence[RegionInputs]) -> tuple[MaskedRegion, ...] | None:
+    """Return the regions of a run, or None unless each has a mask file and a built-in style or `keep`."""
     found = []
-    for text, region in zip(texts, regions, strict=True):
+    for setting, region in zip(settings, regions, strict=True):
         style = KEEP if region.style is None else _plates().get(region.style.sha256)
-        if style is None or region.style_mask is not None or read_region(text).mask in AUTOMATIC:
+        if style is None or region.style_mask is not None or setting.mask in AUTOMATIC:
             return None
-        found.append(MaskedRegion(mask=quantize(mask_of(region.mask, text)), style=style))
+        found.append(MaskedRegion(mask=quantize(mask_of(region.mask, setting.as_text())), style=style))
     return tuple(found)
 
 
 @cache
 def _plates() -> Mapping[str, str]:
-    """Return the built-in styles by the digests of their files."""
+    """Return the names of the built-in styles by the SHA-256 of their files."""
     return {sha256_of(plate_path(name)): name for name in PLATES}

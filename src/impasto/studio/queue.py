@@ -1,4 +1,4 @@
-"""The studio: one worker that paints orders one after the other, and the queue in front of it."""
+"""The studio: a queue of jobs and the one worker thread that paints them."""
 
 import atexit
 import threading
@@ -10,30 +10,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
-from impasto.api import Region
+from impasto.api import Job, Region
 from impasto.api.inputs import Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
 from impasto.runs.lock import FolderLock
 from impasto.studio.job import JobHandle
-from impasto.studio.load_run import originals
-from impasto.studio.run_index import RunEntry
-from impasto.studio.submission import Limits, Submission, read_submission, repeat_submission, take_up, write_submission
-from impasto.studio.workspace import Workspace
+from impasto.studio.load_run import originals_of
+from impasto.studio.run_index import RunEntry, Workspace
+from impasto.studio.submission import Limits, read_submission, repeat_submission, requeue, write_submission
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
 
-_LOCK: Final = "studio.lock"
-_REMEMBERED: Final = 500
-"""Tickets that have ended and are still known by name."""
+_MAX_ENDED: Final = 500
+"""Number of ended jobs that are still known by name."""
 
 
 class Studio:
-    """Takes orders and paints them in the order in which they came, one at a time, in a thread of its own.
+    """Takes submissions and paints them one at a time, in the order in which they came, in a thread of its own.
 
-    Orders wait in their run folders: none of their pixels is in memory, and they survive the end of the process. On
-    start whatever a studio before this one left waiting or half painted waits again, oldest first; what a person
-    stopped does not. Every method may be called from any thread.
+    Jobs wait in their run folders: none of their pixels is in memory, and they survive the end of the process. At the
+    start, whatever an earlier studio left waiting or half painted waits again, oldest first, except what a person
+    stopped. Every method may be called from any thread.
+
+    Attributes:
+        workspace: The folder of its runs.
+        on_close: What happens to a job when its page is closed.
+        limits: Bounds of pictures.
+
     """
 
     def __init__(
@@ -44,31 +48,36 @@ class Studio:
         max_bytes: int = 100_000_000,
         on_close: OnClose = "cancel",
     ) -> None:
-        """Open the studio and begin to paint what waits.
+        """Open the studio and start to paint what waits.
 
-        `max_pixels` bounds every picture that is given and every result, `max_bytes` the files; `on_close` tells what
-        becomes of an order when its page is closed (`JobHandle.page_closed`). Raises InputError if another process has
-        opened a studio in this workspace.
+        Args:
+            workspace: The folder of its runs.
+            max_pixels: Bound of width times height of every input and every result.
+            max_bytes: Bound of the length of files.
+            on_close: Whether a job is cancelled or goes on when its page is closed; see `JobHandle.page_closed`.
+
+        Raises:
+            InputError: If another process has opened a studio in this workspace.
+
         """
         self.workspace = workspace
         self.on_close: OnClose = on_close
         self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
-        self._lock = FolderLock(workspace.path / _LOCK)
+        self._lock = FolderLock(workspace.path / "studio.lock")
         self._lock.acquire()
-        self._door = threading.Lock()
-        self._turn = threading.Condition()
-        self._line: list[JobHandle] = []
-        self._tickets: OrderedDict[str, JobHandle] = OrderedDict()
+        self._submit_lock = threading.Lock()
+        self._condition = threading.Condition()
+        self._jobs: OrderedDict[str, JobHandle] = OrderedDict()  # in the order of the queue, with ended ones
         self._current: JobHandle | None = None
         self._closing = False
-        with self._turn:
+        with self._condition:
             for entry in reversed(workspace.list_runs()):
                 if entry.status in ("waiting", "interrupted"):
-                    # One that was damaged or deleted just now does not keep the studio shut.
+                    # A run that was damaged or deleted a moment ago must not keep the studio from opening.
                     with suppress(InputError):
                         self._add(entry.path)
         self._thread = threading.Thread(target=self._work, name="impasto-studio", daemon=True)
-        # A run ends itself when the interpreter does; whoever was painted then goes on at the next start.
+        # When the interpreter ends, it ends the run that is painted, which goes on at the next start.
         atexit.register(self.close)
         self._thread.start()
 
@@ -80,7 +89,7 @@ class Studio:
     ) -> None:
         self.close()
 
-    # -- orders --------------------------------------------------------------------------------------------------------
+    # -- jobs ----------------------------------------------------------------------------------------------------------
 
     def submit(
         self,
@@ -91,75 +100,85 @@ class Studio:
         *,
         source_run: str | None = None,
     ) -> JobHandle:
-        """Take an order; the arguments are those of `impasto.stylize`.
+        """Read and check a submission, save it, and put it at the end of the queue.
 
-        Everything is read and checked before this returns, and the order is on the disk. A string names a built-in
-        style or a file of this machine: of what a stranger typed pass none on. `source_run` is the name of a run:
-        copies of its pictures (`load_run`) stand for the pictures themselves. Raises InputError in one line.
+        Args:
+            content: The photo; this and the next three are as for `impasto.stylize`. A string names a built-in style
+                or a file of this machine, so pass on no string that a visitor typed.
+            styles: Style images.
+            recipe: A recipe or the name of a preset.
+            regions: Regions with their own styles; None for those of the recipe.
+            source_run: Name of a run; copies of its inputs (see `load_run`) are replaced by the inputs themselves.
+
+        Returns:
+            The handle of the job.
+
+        Raises:
+            InputError: In one line, if something cannot be used.
+
         """
         self._check_open()
-        known = originals(self.workspace, source_run) if source_run else {}
-        return self._enter(read_submission(self.limits, content, styles, recipe, regions, known))
+        originals = originals_of(self.workspace, source_run) if source_run else {}
+        return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals))
 
     def repeat(self, name: str, seed: int | None = None) -> JobHandle:
-        """Submission a run's picture once more with another seed (by chance if None), from the run's own copies."""
+        """Submit a run once more with another seed (by chance if None), with the run's own copies of its inputs."""
         self._check_open()
-        return self._enter(repeat_submission(self.limits, self.workspace.folder_of(name), seed))
+        return self._enqueue(repeat_submission(self.limits, self.workspace.folder_of(name), seed))
 
     def resume(self, name: str) -> JobHandle:
-        """Let a run that was stopped, failed or interrupted wait for the rest of its steps.
+        """Put a run that was stopped, failed or interrupted back into the queue, and return its handle.
 
-        If it waits or is painted already, its job is returned. Raises InputError if it is finished or unknown.
+        The handle of a run that waits or is painted already is returned. Raises InputError if the run is finished or
+        unknown.
         """
         self._check_open()
         path = self.workspace.folder_of(name)
-        with self._turn:
-            job = self._tickets.get(name)
-            if job in self._line and job is not None:
+        with self._condition:
+            job = self._jobs.get(name)
+            if job is not None and not job.has_ended:
                 return job
-            take_up(path)
+            requeue(path)
             return self._add(path)
 
     def job(self, name: str) -> JobHandle | None:
-        """Return the job of a run that waits, is painted, or has ended lately."""
-        with self._turn:
-            return self._tickets.get(name)
+        """Return the handle of a run that waits, is painted, or ended a short while ago."""
+        with self._condition:
+            return self._jobs.get(name)
 
     def list_runs(self) -> list[RunEntry]:
-        """Return the workspace's runs, newest first, with what this studio knows of them."""
-        with self._turn:
-            states = {job.name: job.state for job in self._line}
+        """Return the workspace's runs, newest first, with the states of jobs."""
+        with self._condition:
+            states = {job.name: job.state for job in self._jobs.values() if not job.has_ended}
         return [
             replace(entry, status=states[entry.name]) if entry.name in states else entry
             for entry in self.workspace.list_runs()
         ]
 
     def delete(self, name: str) -> None:
-        """Remove a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
-        with self._turn:
-            job = self._tickets.get(name)
+        """Delete a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
+        with self._condition:
+            job = self._jobs.get(name)
             if job is not None and job is self._current:
                 raise InputError(f"{name} is being painted: stop it first")
             if job is not None:
                 job.stop()
-                self._tickets.pop(name, None)
+                self._jobs.pop(name, None)
                 if not job.path.exists():
                     self.workspace.remove_shared(name)
                     return
         self.workspace.delete(name)
 
     def close(self) -> None:
-        """Let the run that is painted finish its step, leave it and all others for the next start, and end the worker.
+        """End the worker after the current step; all jobs wait for the next start.
 
-        Nothing happens if the studio is closed already.
+        A studio that is closed already stays closed.
         """
-        with self._turn:
+        with self._condition:
             self._closing = True
-            for job in self._tickets.values():
-                job.keep()
             if self._current is not None:
                 self._current.set_aside()
-            self._turn.notify_all()
+            self._condition.notify_all()
         self._thread.join()
         self._lock.release()
         atexit.unregister(self.close)
@@ -170,59 +189,56 @@ class Studio:
         if self._closing:
             raise InputError("the studio is closing: try again in a moment")
 
-    def _enter(self, order: Submission) -> JobHandle:
-        # One at a time, so that orders stand in the queue as their folders are dated, also after a restart.
-        with self._door:
-            path = write_submission(self.workspace, order)
-            with self._turn:
+    def _enqueue(self, job: Job) -> JobHandle:
+        # One at a time, so that the queue has the order of the folders' dates, which is that after a restart.
+        with self._submit_lock:
+            path = write_submission(self.workspace, job)
+            with self._condition:
                 return self._add(path)
 
     def _add(self, path: Path) -> JobHandle:
-        job = JobHandle(path, turn=self._turn, moved=self._move_up, cancels_on_close=self.on_close == "cancel")
-        self._tickets[job.name] = job
-        self._tickets.move_to_end(job.name)
-        self._line.append(job)
-        self._move_up()
+        job = JobHandle(
+            path,
+            condition=self._condition,
+            on_change=self._update_positions,
+            cancels_on_close=lambda: self.on_close == "cancel" and not self._closing,
+        )
+        self._jobs[job.name] = job
+        self._jobs.move_to_end(job.name)
+        self._update_positions()
         return job
 
-    def _move_up(self) -> None:
-        """Give everybody the place that is theirs now; the lock is held."""
-        self._line = [job for job in self._line if job.state in ("waiting", "painting", "paused")]
-        waiting = [job for job in self._line if job.state == "waiting"]
-        places = {job.name: place for place, job in enumerate(waiting, start=1)}
-        for job in self._tickets.values():
-            place = places.get(job.name, 0)
-            if place != job.position:
-                job.position = place
-                job.touch()
+    def _update_positions(self) -> None:
+        """Give all jobs their positions, and forget the oldest ended ones; the lock is held."""
+        waiting = [job for job in self._jobs.values() if job.state == "waiting"]
+        positions = {job.name: position for position, job in enumerate(waiting, start=1)}
+        for job in self._jobs.values():
+            job.set_position(positions.get(job.name, 0))
         if self._current is not None and self._current.state == "paused" and waiting:
-            # Whoever pauses does not make the others wait.
+            # A paused job does not make the others wait.
             self._current.set_aside()
-        self._forget()
-        self._turn.notify_all()
-
-    def _forget(self) -> None:
-        ended = [name for name, job in self._tickets.items() if job not in self._line]
-        for name in ended[: max(0, len(ended) - _REMEMBERED)]:
-            del self._tickets[name]
+        ended = [name for name, job in self._jobs.items() if job.has_ended]
+        for name in ended[: max(0, len(ended) - _MAX_ENDED)]:
+            del self._jobs[name]
+        self._condition.notify_all()
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
             job.paint()
-            with self._turn:
+            with self._condition:
                 self._current = None
-                self._move_up()
+                self._update_positions()
 
     def _next(self) -> JobHandle | None:
-        """Sleep until somebody waits, and take the first in hand; None when the studio closes."""
-        with self._turn:
+        """Wait for a job and return the first of the queue; None when the studio closes."""
+        with self._condition:
             while not self._closing:
-                job = next((job for job in self._line if job.state == "waiting"), None)
+                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
                 if job is not None:
                     self._current = job
-                    job.take_in_hand()
+                    job.activate()
                     return job
-                self._turn.wait()
+                self._condition.wait()
             return None
