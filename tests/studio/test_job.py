@@ -6,27 +6,27 @@ import pytest
 
 from impasto.events import LevelStarted, Notice, Step
 from impasto.painting import Level
-from impasto.studio.job import MAX_POINTS, JobMonitor, LossCurve
+from impasto.studio.job import MAX_POINTS, JobMonitor
 
 
 def level(number, step, steps=10):
     return LevelStarted(level=number, levels=2, width=48 * (number + 1), height=36, step=step, steps=steps)
 
 
-def done(step, *, loss=1.0, terms=None, seconds=0.0, improved=True):
-    terms = {"content": 1.0} if terms is None else terms
+def done(step, *, loss=1.0, seconds=0.0, improved=True):
+    terms = {"content": loss}
     return Step(step=step, steps=10, level=0, loss=loss, terms=terms, seconds=seconds, improved=improved)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 199, 200, 201, 5000])
-def test_loss_curve_has_few_points_from_the_first_step_to_the_last(steps):
-    curve = LossCurve([done(step, loss=float(step), terms={"content": 1.0, "tv": 0.0}) for step in range(1, steps + 1)])
-    columns = curve.columns()
-    assert columns["total"] == columns["step"] == sorted(set(columns["step"]))
-    assert min(steps, MAX_POINTS // 2) <= len(columns["step"]) <= MAX_POINTS
-    assert (columns["step"][:1], columns["step"][-1:]) == (([1.0], [float(steps)]) if steps else ([], []))
-    # A term that is always 0 is not drawn.
-    assert "tv" not in columns
+def test_losses_of_a_long_run_are_few_from_the_first_to_the_last(steps):
+    monitor = JobMonitor(steps)
+    for step in range(1, steps + 1):
+        monitor.record(done(step, loss=float(step)))
+    losses = monitor.losses()
+    assert min(steps, MAX_POINTS // 2) <= len(losses) <= MAX_POINTS
+    assert losses == sorted(set(losses))
+    assert (losses[:1], losses[-1:]) == (([1.0], [float(steps)]) if steps else ([], []))
 
 
 def test_rejected_step_makes_no_new_picture_but_is_reported():
@@ -61,6 +61,6 @@ def test_notice_wakes_those_who_wait_for_updates():
 
 def test_earlier_steps_of_a_run_are_restored():
     monitor = JobMonitor(10)
-    monitor.restore([done(2), done(3, terms={"content": 2.0})], 10)
+    monitor.restore([done(2), done(3, loss=2.0)], 10)
     assert (monitor.progress().step, monitor.progress().steps) == (3, 10)
-    assert monitor.losses()["content"] == [1.0, 2.0]
+    assert monitor.losses() == [1.0, 2.0]

@@ -1,5 +1,6 @@
 """A submitted job: its progress, how the worker paints it, and the handle that pages watch and steer it by."""
 
+import math
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,40 +46,6 @@ class JobProgress:
     seconds_left: float | None = None  # None until the pace is known
 
 
-class LossCurve:
-    """The losses of a run, thinned as they arrive, so that a long run takes no more memory than a short one."""
-
-    def __init__(self, steps: Sequence[Step] = ()) -> None:
-        self._points: list[Step] = []
-        self._last: Step | None = None
-        self._count = 0
-        self._stride = 1
-        for step in steps:
-            self.add(step)
-
-    def add(self, step: Step) -> None:
-        """Add the losses of a step."""
-        self._last = step
-        if self._count % self._stride == 0:
-            self._points.append(step)
-        self._count += 1
-        if len(self._points) >= MAX_POINTS:
-            self._points = self._points[::2]
-            self._stride *= 2
-
-    def columns(self) -> dict[str, list[float]]:
-        """Return `step`, `total` and each weighted term that is not always 0, at most `MAX_POINTS` values each.
-
-        The last step is always among them.
-        """
-        points = list(self._points)
-        if self._last is not None and points[-1] is not self._last:
-            points.append(self._last)
-        names = dict.fromkeys(name for point in points for name, value in point.terms.items() if value)
-        columns = {"step": [float(point.step) for point in points], "total": [point.loss for point in points]}
-        return columns | {name: [point.terms.get(name, 0.0) for point in points] for name in names}
-
-
 class JobMonitor:
     """Collects the events of a job for those who watch it; recording takes microseconds, so it never slows a run.
 
@@ -94,39 +61,45 @@ class JobMonitor:
         self.updates = 0
         self.notice = ""
         self._changed = threading.Condition()
-        self._progress = JobProgress(steps=steps)
-        self._eta: Eta | None = None
-        self._losses = LossCurve()
+        self.restore((), steps)
 
     def restore(self, done: Sequence[Step], steps: int, levels: Sequence[Level] = ()) -> None:
         """Start anew after the steps that are done; `steps` and `levels` are what is planned."""
         with self._changed:
-            self._losses = LossCurve(done)
-            self._progress = JobProgress(step=done[-1].step if done else 0, steps=steps)
             self._eta = Eta(levels) if levels else None
+            self._losses: list[float] = []
+            self._stride, self._count, self._last = 1, 0, math.nan
+            for step in done:
+                self._add_loss(step.loss)
+            self._progress = JobProgress(step=done[-1].step if done else 0, steps=steps)
         self.notify()
 
     def record(self, event: Event) -> None:
         """Take note of an event."""
-        if not isinstance(event, LevelStarted | Step | Notice):
-            return
         with self._changed:
-            if isinstance(event, Notice):
-                self.notice = event.text
-            elif isinstance(event, LevelStarted):
+            if isinstance(event, LevelStarted):
+                size = {"width": event.width, "height": event.height}
+                self._progress = replace(self._progress, level=event.level + 1, levels=event.levels, **size)
                 if self._eta is not None:
                     self._eta.level_started(event)
-                self._progress = replace(
-                    self._progress, level=event.level + 1, levels=event.levels, width=event.width, height=event.height
-                )
-            else:
+            elif isinstance(event, Step):
+                self._add_loss(event.loss)
                 if self._eta is not None:
                     self._eta.step_done(event)
-                self._losses.add(event)
-            if not isinstance(event, Notice):
+            elif isinstance(event, Notice):
+                self.notice = event.text
+            if isinstance(event, LevelStarted | Step):
                 left = None if self._eta is None else self._eta.seconds_left()
                 self._progress = replace(self._progress, step=event.step, steps=event.steps, seconds_left=left)
         self.notify(picture=isinstance(event, LevelStarted) or (isinstance(event, Step) and event.improved))
+
+    def _add_loss(self, loss: float) -> None:
+        """Keep every n-th loss, so that a long run takes no more memory than a short one."""
+        if self._count % self._stride == 0:
+            self._losses.append(loss)
+        self._count, self._last = self._count + 1, loss
+        if len(self._losses) >= MAX_POINTS:
+            self._losses, self._stride = self._losses[::2], 2 * self._stride
 
     def notify(self, *, picture: bool = False) -> None:
         """Wake those who wait for updates; `picture` says that there is a new picture."""
@@ -146,10 +119,11 @@ class JobMonitor:
         with self._changed:
             return self._progress
 
-    def losses(self) -> dict[str, list[float]]:
-        """Return the losses so far; see `LossCurve.columns`."""
+    def losses(self) -> list[float]:
+        """Return the losses so far, the last among them, at most `MAX_POINTS` of them."""
         with self._changed:
-            return self._losses.columns()
+            on_grid = not self._count or (self._count - 1) % self._stride == 0
+            return self._losses if on_grid else [*self._losses, self._last]
 
 
 class JobHandle:

@@ -67,8 +67,6 @@ class RunEntry:
     recipe: Recipe | None = None  # with all changes
     step: int = 0
     steps: int | None = None  # planned
-    result: Path | None = None
-    snapshots: tuple[Path, ...] = ()
     problem: str = ""  # why it is damaged, in one line
 
     @property
@@ -91,7 +89,6 @@ def read_entry(path: Path) -> RunEntry:
             status = "interrupted" if log.of(LevelStarted) else "waiting"
     except (InputError, OSError) as error:
         return RunEntry(name=path.name, path=path, status="damaged", problem=reason_of(error))
-    result = path / RESULT
     return RunEntry(
         name=path.name,
         path=path,
@@ -102,8 +99,6 @@ def read_entry(path: Path) -> RunEntry:
         recipe=folder.recipe,
         step=log.progress.step,
         steps=folder.recipe.schedule.steps,
-        result=result if result.is_file() else None,
-        snapshots=_snapshots(path),
     )
 
 
@@ -119,7 +114,8 @@ def is_run(path: Path) -> bool:
 
 def newest_picture(path: Path) -> Path | None:
     """Return the newest of a run's result, its snapshots, and the picture that a failed run left."""
-    files = [path / RESULT, path / "latest.png", *_snapshots(path)[-1:]]
+    snapshots = sorted((path / "snapshots").glob("[0-9]*.png"))
+    files = [path / RESULT, path / "latest.png", *snapshots[-1:]]
     return max((file for file in files if file.is_file()), key=_modified, default=None)
 
 
@@ -132,10 +128,6 @@ def read_pixels(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
     except OSError:
         pass
     return None
-
-
-def _snapshots(path: Path) -> tuple[Path, ...]:
-    return tuple(sorted((path / "snapshots").glob("[0-9]*.png")))
 
 
 def _modified(file: Path) -> float:
