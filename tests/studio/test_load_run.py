@@ -10,8 +10,7 @@ import pytest
 import impasto
 from impasto.errors import InputError
 from impasto.images import plate_path, read_picture
-from impasto.runs import RegionInputs, RunFolder, RunInputs
-from impasto.runs.header import read_header
+from impasto.runs import Inputs, RegionInputs, RunFolder
 from impasto.studio import Workspace
 from impasto.studio.load_run import load_run
 
@@ -32,7 +31,7 @@ def run_of(workspace, small):
 
     def make(photo, styles, regions=None, style_masks=()):
         regions = regions or {}
-        inputs = RunInputs(
+        inputs = Inputs(
             read_picture(photo), tuple(read_picture(style) for style in styles), regions=tuple(regions.values()),
             style_masks=style_masks,
         )  # fmt: skip
@@ -45,7 +44,7 @@ def run_of(workspace, small):
 
 def kept(path):
     """Return SHA-256 and name of a run's photo and styles."""
-    inputs = read_header(path).inputs
+    inputs = RunFolder.open(path).kept_inputs
     return [(picture.sha256, picture.name) for picture in (inputs.content, *inputs.styles)]
 
 

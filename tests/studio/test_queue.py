@@ -12,7 +12,7 @@ from patience import PATIENCE
 import impasto
 from impasto.errors import InputError
 from impasto.events import Changed, Step
-from impasto.images import Picture, quantize
+from impasto.images import DecodedImage, quantize
 from impasto.runs import RunFolder
 from impasto.studio import JobHandle, queue
 
@@ -99,7 +99,7 @@ def test_waiting_job_knows_its_position_and_keeps_no_pixels_in_memory(studio, su
 
     def decoded_pictures():
         gc.collect()
-        return sum(type(thing) is Picture for thing in gc.get_objects())
+        return sum(type(thing) is DecodedImage for thing in gc.get_objects())
 
     before = decoded_pictures()
     others = [submit() for _ in range(3)]

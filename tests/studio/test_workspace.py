@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from impasto.errors import InputError
 from impasto.images import read_picture
-from impasto.runs import RunFolder, RunInputs
+from impasto.runs import Inputs, RunFolder
 from impasto.studio import Workspace
 from impasto.studio.run_index import run_name
 
@@ -26,7 +26,7 @@ def new_run(workspace, pictures, small):
     def make() -> RunFolder:
         photo, style = map(read_picture, pictures)
         path = workspace.new_folder(photo.name, [style.name])
-        folder = RunFolder.create(path, recipe=small, inputs=RunInputs(photo, (style,)))
+        folder = RunFolder.create(path, recipe=small, inputs=Inputs(photo, (style,)))
         folder.close()
         return folder
 

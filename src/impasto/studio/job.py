@@ -12,14 +12,12 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from jaxtyping import UInt8
 
-from impasto import api
+from impasto.api import Result, Run, Session
 from impasto.errors import ImpastoError, InputError
 from impasto.events import Event, LevelStarted, Notice, Step
-from impasto.painting import CHANGEABLE, Level, Painter, plan_levels
-from impasto.painting.estimate import Estimate as Eta
+from impasto.painting import CHANGEABLE, Eta, Level, check_change
 from impasto.recipe import Recipe, check_balance
 from impasto.runs import RunFolder
-from impasto.runs.checkpoint import NEWEST
 from impasto.studio.run_index import RESULT, RESULT_16_BIT, newest_picture, read_pixels
 from impasto.studio.submission import change_recipe, clear_ending, error_line, record_failure, withdraw
 
@@ -165,7 +163,7 @@ class JobHandle:
         self._condition = condition
         self._on_change = on_change
         self._cancels_on_close = cancels_on_close
-        self._run: api.Run | None = None
+        self._run: Run | None = None
         self._ending: JobEnding | None = None
         self._active = False  # taken by the worker
         self._paused = False
@@ -317,8 +315,8 @@ class JobHandle:
                 raise InputError("the run has ended: its recipe cannot change any more")
             if self._run is not None:
                 self._run.change(**settings)
-            elif self._active or (self.path / NEWEST).exists():
-                Painter.check_change(self._recipe, recipe)
+            elif self._active or RunFolder.open(self.path).has_checkpoint:
+                check_change(self._recipe, recipe)
                 self._changes |= settings
             else:
                 change_recipe(self.path, recipe)
@@ -343,10 +341,10 @@ class JobHandle:
             self.position = position
             self.monitor.notify()
 
-    def paint(self) -> None:
+    def paint(self, session: Session) -> None:
         """Paint until the run ends or is set aside. Never raises: an error becomes the job's message."""
         try:
-            result = self._paint()
+            result = self._paint(session)
             with self._condition:
                 self._leave_worker(self._ending_of(result))
         except Exception as error:
@@ -358,7 +356,7 @@ class JobHandle:
         with self._picture_lock:
             self._picture = None
 
-    def _paint(self) -> api.Result:
+    def _paint(self, session: Session) -> Result:
         attached = threading.Event()
 
         def record(event: Event) -> None:
@@ -366,10 +364,10 @@ class JobHandle:
             attached.wait()
             self.monitor.record(event)
 
-        run = api.resume(self.path, on_event=record)
+        run = session.resume(self.path, on_event=record)
         try:
             log = RunFolder.open(self.path).read_log()
-            self.monitor.restore(log.steps, run.recipe.schedule.steps, plan_levels(run.recipe, *run.size))
+            self.monitor.restore(log.steps, run.recipe.schedule.steps, run.levels)
             self._attach(run)
         except BaseException:
             run.stop()
@@ -385,7 +383,7 @@ class JobHandle:
                 result.save(self.path / RESULT_16_BIT, bits=16)
         return result
 
-    def _attach(self, run: api.Run) -> None:
+    def _attach(self, run: Run) -> None:
         """Keep the handle of the run, and pass on what was requested before it existed."""
         with self._condition:
             self._run = run
@@ -397,7 +395,7 @@ class JobHandle:
             elif self._paused:
                 run.pause()
 
-    def _ending_of(self, result: api.Result) -> JobEnding | None:
+    def _ending_of(self, result: Result) -> JobEnding | None:
         """Return how the job ended, or None if it waits again; the lock is held."""
         if result.reason != "stopped":
             return "finished"

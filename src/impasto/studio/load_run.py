@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from impasto.control import AUTOMATIC, mask_of
 from impasto.errors import InputError, reason_of
-from impasto.images import PLATES, Picture, plate_path, quantize
+from impasto.images import PLATES, DecodedImage, mask_from_image, plate_path, quantize
 from impasto.recipe import KEEP, Recipe, RegionSettings
-from impasto.runs import RegionInputs, RunFolder
-from impasto.runs.header import KeptInput, read_header
+from impasto.runs import KeptInput, RegionInputs, RunFolder
+from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.run_index import Workspace
 from impasto.studio.submission import Original, error_line
 
@@ -24,7 +23,7 @@ from impasto.studio.submission import Original, error_line
 class SharedPicture:
     """An input of a run, the copy of it that visitors may have, and the SHA-256 of the copy."""
 
-    picture: Picture
+    picture: DecodedImage
     copy: Path
     sha256: str
 
@@ -59,9 +58,9 @@ def load_run(workspace: Workspace, name: str) -> LoadedRun:
     path = workspace.folder_of(name)
     try:
         folder = RunFolder.open(path)
-        inputs, kept = folder.inputs(), read_header(path).inputs
+        inputs, kept = folder.inputs(), folder.kept_inputs
 
-        def shared(picture: Picture, item: KeptInput) -> SharedPicture:
+        def shared(picture: DecodedImage, item: KeptInput) -> SharedPicture:
             copy = workspace.share_copy(name, item)
             return SharedPicture(picture=picture, copy=copy, sha256=sha256_of(copy))
 
@@ -86,7 +85,7 @@ def originals_of(workspace: Workspace, name: str) -> Mapping[str, Original]:
     found = {}
     with suppress(InputError, OSError):
         path = workspace.folder_of(name)
-        kept = read_header(path).inputs
+        kept = RunFolder.open(path).kept_inputs
         for item in (kept.content, *kept.styles):
             for copy in workspace.shared_copies(name, item):
                 found[sha256_of(copy)] = Original(file=path / item.file, sha256=item.sha256, name=item.name)
@@ -101,7 +100,7 @@ def sha256_of(path: Path) -> str:
         raise InputError(f"cannot read {path.name}: {reason_of(error)}") from None
 
 
-def _leading_plates(styles: Sequence[Picture]) -> tuple[str, ...]:
+def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
     """Return the names of the built-in styles up to the first style that is none, or occurred before."""
     names: list[str] = []
     for style in styles:
@@ -117,9 +116,9 @@ def _regions(settings: Sequence[RegionSettings], regions: Sequence[RegionInputs]
     found = []
     for setting, region in zip(settings, regions, strict=True):
         style = KEEP if region.style is None else _plates().get(region.style.sha256)
-        if style is None or region.style_mask is not None or setting.mask in AUTOMATIC:
+        if style is None or region.style_mask is not None or setting.mask in AUTOMATIC_MASKS:
             return None
-        found.append(MaskedRegion(mask=quantize(mask_of(region.mask, setting.as_text())), style=style))
+        found.append(MaskedRegion(mask=quantize(mask_from_image(region.mask, setting.as_text())), style=style))
     return tuple(found)
 
 

@@ -10,15 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
-from impasto.api import Job, Region
-from impasto.api.inputs import Source, StyleSource
+from impasto.api import RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
-from impasto.runs.lock import FolderLock
+from impasto.runs import FolderLock
 from impasto.studio.job import JobHandle
 from impasto.studio.load_run import originals_of
 from impasto.studio.run_index import RunEntry, Workspace
-from impasto.studio.submission import Limits, read_submission, repeat_submission, requeue, write_submission
+from impasto.studio.submission import Limits, Submission, read_submission, repeat_submission, requeue, write_submission
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
 
@@ -96,7 +95,7 @@ class Studio:
         content: Source,
         styles: StyleSource | Sequence[StyleSource],
         recipe: Recipe | str | None = None,
-        regions: str | Region | Sequence[str | Region] | None = None,
+        regions: RegionSource | Sequence[RegionSource] | None = None,
         *,
         source_run: str | None = None,
     ) -> JobHandle:
@@ -189,10 +188,10 @@ class Studio:
         if self._closing:
             raise InputError("the studio is closing: try again in a moment")
 
-    def _enqueue(self, job: Job) -> JobHandle:
+    def _enqueue(self, submission: Submission) -> JobHandle:
         # One at a time, so that the queue has the order of the folders' dates, which is that after a restart.
         with self._submit_lock:
-            path = write_submission(self.workspace, job)
+            path = write_submission(self.workspace, submission)
             with self._condition:
                 return self._add(path)
 
@@ -225,8 +224,9 @@ class Studio:
     # -- the worker ----------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        session = Session()
         while (job := self._next()) is not None:
-            job.paint()
+            job.paint(session)
             with self._condition:
                 self._current = None
                 self._update_positions()

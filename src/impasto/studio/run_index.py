@@ -18,14 +18,8 @@ from impasto.errors import InputError, reason_of
 from impasto.events import LevelStarted
 from impasto.images import atomic_write, encode_picture, read_picture
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder
-from impasto.runs.begin import LOCK as LOCK_FILE
-from impasto.runs.header import HEADER as RUN_FILE
-from impasto.runs.header import KeptInput
-from impasto.runs.lock import FolderLock, is_locked
+from impasto.runs import LOCK_FILE, LOG_FILE, RUN_FILE, FolderLock, KeptInput, RunFolder, is_locked
 from impasto.studio.votes import append_vote, checked_rater, read_votes
-
-LOG_FILE = "events.jsonl"
 
 RunStatus: TypeAlias = Literal[
     "waiting", "painting", "paused", "finished", "stopped", "interrupted", "failed", "damaged"
@@ -79,7 +73,7 @@ def read_entry(path: Path) -> RunEntry:
     """Return the entry of a run folder; never raises for what the folder holds."""
     try:
         folder = RunFolder.open(path)
-        log, (content, styles) = folder.read_log(), folder.input_names
+        log, inputs = folder.read_log(), folder.kept_inputs
         status: RunStatus
         if folder.status == "running":
             status = "painting"
@@ -94,8 +88,8 @@ def read_entry(path: Path) -> RunEntry:
         path=path,
         status=status,
         created=folder.created,
-        content=content,
-        styles=styles,
+        content=inputs.content.name,
+        styles=tuple(style.name for style in inputs.styles),
         recipe=folder.recipe,
         step=log.progress.step,
         steps=folder.recipe.schedule.steps,

@@ -8,24 +8,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL.Image import Image
 
-from impasto.api import Job, Region, Style, prepare
-from impasto.api.inputs import Source, StyleSource, read_inputs, region_texts
-from impasto.api.prepare import result_size
-from impasto.control import AUTOMATIC
+from impasto.api import (
+    Region,
+    RegionSource,
+    Source,
+    Style,
+    StyleSource,
+    plan_job,
+    read_inputs,
+    region_settings,
+    result_size,
+)
 from impasto.errors import ImpastoError, InputError, reason_of
-from impasto.images import is_plate
-from impasto.images.decode import open_header
-from impasto.images.formats import HEAD_LENGTH, sniff
-from impasto.images.sources import read_bytes
+from impasto.images import is_plate, peek_size, read_bytes
 from impasto.recipe import INITS, Recipe, resolve
-from impasto.runs import RunFolder, RunInputs
+from impasto.runs import Inputs, RunFolder
+from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.run_index import Workspace, newest_picture
+
+
+class Submission(NamedTuple):
+    """What is to be painted, read and checked; device and precision are resolved."""
+
+    recipe: Recipe
+    inputs: Inputs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,10 +83,9 @@ class Limits:
 
     def _check_file(self, data: bytes, name: str) -> None:
         self._check_length(len(data), name)
-        # Reading a HEIC picture reports its size first, too, but needs more than this to open it.
-        if sniff(data[:HEAD_LENGTH]) not in (None, "heic"):
-            header = open_header(data, name)
-            self._check_size(header.width, header.height, name)
+        size = peek_size(data, name)
+        if size is not None:
+            self._check_size(*size, name)
 
     def _check_length(self, length: int, name: str) -> None:
         if length > self.max_bytes:
@@ -128,9 +139,9 @@ def read_submission(
     content: Source,
     styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe | str | None,
-    regions: str | Region | Sequence[str | Region] | None,
+    regions: RegionSource | Sequence[RegionSource] | None,
     originals: Mapping[str, Original] | None = None,
-) -> Job:
+) -> Submission:
     """Read and check everything that somebody asks for; raises InputError in one line that names no folder.
 
     A file whose SHA-256 is a key of `originals` is replaced by the original.
@@ -146,15 +157,15 @@ def read_submission(
         limit = min(chosen.picture.max_megapixels, limits.max_megapixels)
         chosen = chosen.with_changes(max_megapixels=limit)
         if regions is not None:
-            chosen = chosen.with_changes(regions=region_texts(regions))
+            chosen = chosen.with_changes(regions=region_settings(regions))
         inputs = read_inputs(content, styles, chosen, regions)
         return _checked(limits, chosen, _with_names(inputs, originals or {}))
     except InputError as error:
         raise InputError(hide_folders(str(error), *given)) from None
 
 
-def repeat_submission(limits: Limits, path: Path, seed: int | None) -> Job:
-    """Return a job with the inputs and the recipe of a run, and another seed, by chance if None."""
+def repeat_submission(limits: Limits, path: Path, seed: int | None) -> Submission:
+    """Return a submission with the inputs and the recipe of a run, and another seed, by chance if None."""
     try:
         folder = RunFolder.open(path)
         recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
@@ -163,13 +174,13 @@ def repeat_submission(limits: Limits, path: Path, seed: int | None) -> Job:
         raise InputError(error_line(error, path)) from None
 
 
-def _checked(limits: Limits, recipe: Recipe, inputs: RunInputs) -> Job:
+def _checked(limits: Limits, recipe: Recipe, inputs: Inputs) -> Submission:
     width, height = result_size(recipe, inputs.content.width, inputs.content.height)
     if width * height > limits.max_pixels:
         raise InputError(
             f"the picture would have {width} x {height} pixels, too many for this studio: choose a smaller size"
         )
-    return prepare(recipe, inputs)
+    return Submission(plan_job(recipe, inputs).recipe, inputs)
 
 
 def _refuse_files(recipe: Recipe, *, regions: bool) -> None:
@@ -182,7 +193,7 @@ def _refuse_files(recipe: Recipe, *, regions: bool) -> None:
         "weights": recipe.network.weights not in ("embedded", "full"),
         "regions": regions
         and any(
-            region.mask not in AUTOMATIC or not (region.keeps or is_plate(region.style)) or region.style_mask
+            region.mask not in AUTOMATIC_MASKS or not (region.keeps or is_plate(region.style)) or region.style_mask
             for region in recipe.regions
         ),
     }
@@ -203,7 +214,7 @@ def _original(given: Any, originals: Mapping[str, Original]) -> Any:
     return given if original is None else original.file
 
 
-def _with_names(inputs: RunInputs, originals: Mapping[str, Original]) -> RunInputs:
+def _with_names(inputs: Inputs, originals: Mapping[str, Original]) -> Inputs:
     """Return inputs with names for those that came as bytes, and for originals the names that they had in their run."""
     known = {(original.sha256, original.file.stem): original.name for original in originals.values()}
 
@@ -218,12 +229,12 @@ def _with_names(inputs: RunInputs, originals: Mapping[str, Original]) -> RunInpu
 # -- the run folder ----------------------------------------------------------------------------------------------------
 
 
-def write_submission(workspace: Workspace, job: Job) -> Path:
-    """Write a job into the folder of a new run, and return the folder; raises InputError and leaves nothing then."""
-    inputs = job.inputs
+def write_submission(workspace: Workspace, submission: Submission) -> Path:
+    """Write a submission into the folder of a new run, and return it; raises InputError and leaves nothing then."""
+    inputs = submission.inputs
     path = workspace.new_folder(inputs.content.name, [style.name for style in inputs.styles])
     try:
-        RunFolder.create(path, recipe=job.recipe, inputs=inputs).close()
+        RunFolder.create(path, recipe=submission.recipe, inputs=inputs).close()
     except BaseException as error:
         with suppress(OSError):
             path.rmdir()
