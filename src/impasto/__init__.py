@@ -1,13 +1,15 @@
-"""impasto paints a photograph in the style of any picture, by optimising its pixels (Gatys, Ecker, Bethge 2015).
+"""impasto paints a photo in the style of another picture by optimizing its pixels (Gatys, Ecker, Bethge 2015).
 
 >>> import impasto
 >>> result = impasto.stylize("photo.jpg", "night", size=256)  # doctest: +SKIP
 >>> result.save("painted.png")  # doctest: +SKIP
 """
 
+import os
+import sys
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     __version__: str
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
         Region,
         Result,
         Run,
+        Session,
         Style,
         recolor,
         resume,
@@ -26,7 +29,34 @@ if TYPE_CHECKING:
     )
     from impasto.errors import ImpastoError, InputError, RunError
     from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step
+    from impasto.losses import StyleLoss, register_style_loss
     from impasto.recipe import PRESETS, Recipe
+
+if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
+    # OpenMP's threads wait for each other by spinning, for a long time unless told otherwise. Where other programs use
+    # the cores too, that makes two threads several times slower than one; a short spin costs a free machine nothing.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+_MODULES: Final = {
+    "impasto.api": (
+        "Mask",
+        "Recolored",
+        "Region",
+        "Result",
+        "Run",
+        "Session",
+        "Style",
+        "recolor",
+        "resume",
+        "start",
+        "stylize",
+        "subject_mask",
+    ),
+    "impasto.errors": ("ImpastoError", "InputError", "RunError"),
+    "impasto.events": ("Event", "Finished", "LevelStarted", "Notice", "Snapshot", "Step"),
+    "impasto.losses": ("StyleLoss", "register_style_loss"),
+    "impasto.recipe": ("PRESETS", "Recipe"),
+}
 
 __all__ = [
     "PRESETS",
@@ -43,44 +73,28 @@ __all__ = [
     "Result",
     "Run",
     "RunError",
+    "Session",
     "Snapshot",
     "Step",
     "Style",
+    "StyleLoss",
     "__version__",
     "recolor",
+    "register_style_loss",
     "resume",
     "start",
     "stylize",
     "subject_mask",
 ]
 
-_HOMES = {
-    "impasto.api": (
-        "Mask",
-        "Recolored",
-        "Region",
-        "Result",
-        "Run",
-        "Style",
-        "recolor",
-        "resume",
-        "start",
-        "stylize",
-        "subject_mask",
-    ),
-    "impasto.errors": ("ImpastoError", "InputError", "RunError"),
-    "impasto.events": ("Event", "Finished", "LevelStarted", "Notice", "Snapshot", "Step"),
-    "impasto.recipe": ("PRESETS", "Recipe"),
-}
-
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for when it is asked for: the command line's help needs no torch."""
+    """Load a name when it is first used: the help of the command line needs no torch."""
     if name == "__version__":
         return version("impasto")
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(home), name)
+            return getattr(import_module(module), name)
     raise AttributeError(f"module 'impasto' has no attribute {name!r}")
 
 

@@ -7,7 +7,7 @@ import pytest
 import impasto
 from impasto.api.inputs import read_inputs
 from impasto.api.prepare import prepare
-from impasto.control.lightness import to_oklab
+from impasto.color import to_oklab
 from impasto.errors import InputError
 from impasto.images import quantize
 from impasto.recipe import Recipe

@@ -77,8 +77,8 @@ def png_header_only(width: int, height: int) -> bytes:
     )
 
 
-def grey_profile(gamma: float) -> bytes:
-    """An ICC version 2 profile for grey pictures with a pure power curve."""
+def gray_profile(gamma: float) -> bytes:
+    """An ICC version 2 profile for gray pictures with a pure power curve."""
     return _profile(b"GRAY", [(b"kTRC", _power_curve(gamma))])
 
 

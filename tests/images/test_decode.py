@@ -1,12 +1,18 @@
+"""Decoding: every format, mode, depth and profile against Pillow, LittleCMS and the definitions."""
+
 import io
+import sys
 
 import numpy as np
+import pillow_heif
 import pytest
 import pyvips
-from handmade import display_p3_profile, encoded, grey_profile, noise, opened, smooth, srgb_encode, tiff
+from handmade import display_p3_profile, encoded, gray_profile, noise, opened, smooth, srgb_encode, tiff
 from PIL import Image, ImageCms
 
+from impasto.errors import InputError
 from impasto.images import read_picture
+from impasto.images.decode import fill_transparent
 
 
 def _bytes_of(data: bytes) -> np.ndarray:
@@ -15,7 +21,7 @@ def _bytes_of(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA"])
-def test_every_mode_gives_the_colours_that_pillow_shows(mode, kind):
+def test_every_mode_gives_the_colors_that_pillow_shows(mode, kind):
     image = Image.fromarray(noise())
     image = image.quantize(32) if mode == "P" else image.convert(mode)
     assert np.array_equal(_bytes_of(encoded(image, kind)), np.asarray(image.convert("RGB")))
@@ -24,14 +30,12 @@ def test_every_mode_gives_the_colours_that_pillow_shows(mode, kind):
 def test_sixteen_bits_keep_their_precision():
     values = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), dtype=np.uint16)
     picture = read_picture(tiff(values, photometric=2))
-    assert picture.bits == 16
     assert np.array_equal(picture.pixels, values.astype(np.float32) / np.float32(65535))
 
 
-def test_sixteen_bit_grey_is_spread_over_the_channels():
+def test_sixteen_bit_gray_is_spread_over_the_channels():
     values = np.random.default_rng(0).integers(0, 65536, (20, 30), dtype=np.uint16)
     picture = read_picture(encoded(Image.fromarray(values), "PNG"))
-    assert picture.bits == 16
     assert np.array_equal(np.rint(picture.pixels * 65535), np.dstack([values] * 3))
 
 
@@ -49,11 +53,10 @@ def test_white_is_zero_where_tiff_says_so():
 def test_float_tiff_is_linear_light_and_clipped():
     values = np.random.default_rng(0).uniform(-0.2, 1.2, (9, 7, 3)).astype(np.float32)
     picture = read_picture(tiff(values, photometric=2))
-    assert picture.bits == 16
     assert np.abs(picture.pixels - srgb_encode(values.clip(0, 1))).max() < 1e-6
 
 
-def test_grey_float_tiff_is_linear_light_too():
+def test_gray_float_tiff_is_linear_light_too():
     values = np.linspace(0, 1, 35, dtype=np.float32).reshape(5, 7)
     picture = read_picture(tiff(values, photometric=1))
     assert np.abs(picture.pixels - srgb_encode(values)[..., None]).max() < 1e-6
@@ -110,9 +113,9 @@ def test_sixteen_bit_pictures_are_converted_at_sixteen_bits():
     assert np.abs(pixels[0, 100:, 1] - srgb_encode(np.linspace(0, 1, 600) ** 2.2)[100:]).max() < 0.003
 
 
-def test_a_grey_profile_is_converted():
+def test_a_gray_profile_is_converted():
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    got = _bytes_of(encoded(Image.fromarray(values), "PNG", icc_profile=grey_profile(1.8)))
+    got = _bytes_of(encoded(Image.fromarray(values), "PNG", icc_profile=gray_profile(1.8)))
     expected = srgb_encode((np.arange(256) / 255) ** 1.8).reshape(16, 16) * 255
     assert np.abs(got[..., 0] - expected)[4:].max() <= 1.5
     assert np.array_equal(got[..., 0], got[..., 2])
@@ -137,7 +140,7 @@ def test_cmyk_with_a_profile_is_converted_as_littlecms_does(kind):
     assert abs(_bytes_of(data) - _converted(opened(data), profile)).max() <= 2
 
 
-def test_cmyk_without_a_profile_has_plausible_colours():
+def test_cmyk_without_a_profile_has_plausible_colors():
     inks = {"paper": (0, 0, 0, 0), "black": (0, 0, 0, 255), "cyan": (255, 0, 0, 0), "red": (0, 255, 255, 0)}
     values = np.array([list(inks.values())], np.uint8)
     paper, black, cyan, red = read_picture(encoded(Image.fromarray(values, "CMYK"), "TIFF")).pixels[0]
@@ -147,7 +150,7 @@ def test_cmyk_without_a_profile_has_plausible_colours():
     assert red[0] > red[2] + 0.4
 
 
-def test_alpha_is_kept_and_the_colours_stay_straight():
+def test_alpha_is_kept_and_the_colors_stay_straight():
     values = noise(channels=4)
     values[..., 3] = np.maximum(values[..., 3], 1)
     picture = read_picture(encoded(Image.fromarray(values), "PNG"))
@@ -195,7 +198,7 @@ def test_the_first_frame_of_a_film_is_taken():
         assert np.abs(read_picture(data).pixels - [1, 0, 0]).max() < 0.03
 
 
-def test_more_channels_than_colours_and_alpha_are_passed_over():
+def test_more_channels_than_colors_and_alpha_are_passed_over():
     values = noise(channels=6)
     picture = read_picture(tiff(values, photometric=2))
     assert np.array_equal(np.rint(picture.pixels * 255), values[..., :3])
@@ -206,12 +209,128 @@ def test_more_channels_than_colours_and_alpha_are_passed_over():
 def test_white_of_a_deep_avif_is_white(bits):
     image = pyvips.Image.new_from_array(np.full((16, 16, 3), 65535, np.uint16), interpretation="rgb16")
     picture = read_picture(image.heifsave_buffer(compression="av1", bitdepth=bits, Q=100))
-    assert picture.bits == 16
     assert picture.pixels.min() > 0.9995
 
 
 def test_lab_tiff_is_converted():
     lab = np.array([[[65535 * 50 // 100, 0, 0], [65535, 0, 0], [0, 0, 0]]], np.uint16)
     pixels = read_picture(tiff(lab, photometric=8)).pixels
-    assert pixels[0, :, 1] == pytest.approx([0.466, 1, 0], abs=0.01)  # L* = 50 is grey 119 of 255
+    assert pixels[0, :, 1] == pytest.approx([0.466, 1, 0], abs=0.01)  # L* = 50 is gray 119 of 255
     assert np.ptp(pixels[0], axis=1).max() < 0.02
+
+
+# HEIC
+
+
+def _heic(image: Image.Image, **options) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=-1, **options)
+    return buffer.getvalue()
+
+
+def test_heic_is_decoded():
+    picture = read_picture(_heic(Image.fromarray(smooth())))
+    assert np.abs(picture.pixels * 255 - smooth()).max() <= 6
+    assert picture.alpha is None
+
+
+def test_the_orientation_of_a_telephone_is_applied_once():
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Telephone"
+    picture = read_picture(_heic(Image.fromarray(smooth(48, 64)), exif=exif.tobytes()))
+    assert (picture.width, picture.height) == (48, 64)
+    assert np.abs(picture.pixels * 255 - np.rot90(smooth(48, 64), -1)).max() <= 6
+    kept = Image.Exif()
+    kept.load(picture.exif)
+    assert (kept[0x0112], kept[0x010F]) == (1, "Telephone")
+
+
+def test_the_profile_of_a_telephone_is_converted():
+    plain = read_picture(_heic(Image.fromarray(smooth()))).pixels
+    wide = read_picture(_heic(Image.fromarray(smooth()), icc_profile=display_p3_profile())).pixels
+    assert np.abs(plain - wide).max() > 0.05
+
+
+def test_ten_bits_are_kept_and_white_is_white():
+    ramp = np.linspace(0, 65535, 64 * 32).astype(np.uint16).reshape(32, 64, 1).repeat(3, axis=2)
+    buffer = io.BytesIO()
+    pillow_heif.from_bytes(mode="RGB;16", size=(64, 32), data=ramp.tobytes()).save(buffer, quality=-1)
+    picture = read_picture(buffer.getvalue())
+    assert np.abs(picture.pixels - ramp / 65535).max() < 0.01
+    assert len(np.unique(picture.pixels[..., 1])) > 300
+    assert picture.pixels.max() > 0.9985
+
+
+def test_alpha_of_heic_is_kept():
+    values = np.dstack([smooth(), np.tile(np.repeat([255, 128], 32), (48, 1))]).astype(np.uint8)
+    picture = read_picture(_heic(Image.fromarray(values)))
+    assert np.abs(picture.alpha * 255 - values[..., 3]).max() <= 3
+
+
+def test_a_truncated_heic_is_refused():
+    data = _heic(Image.fromarray(smooth()))
+    for share in (0.1, 0.5, 0.95):
+        with pytest.raises(InputError, match="damaged or cut off"):
+            read_picture(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize("box", [b"hvc1", b"pitm", b"iprp", b"iloc"])
+def test_a_heic_without_one_of_its_boxes_is_refused(box):
+    data = _heic(Image.fromarray(smooth()))
+    assert box in data
+    with pytest.raises(InputError, match="damaged or cut off"):
+        read_picture(data.replace(box, b"free"))
+
+
+def test_the_size_limit_holds_for_heic():
+    with pytest.raises(InputError, match="--max-megapixels"):
+        read_picture(_heic(Image.fromarray(smooth())), max_megapixels=0.001)
+
+
+def test_without_pillow_heif_the_package_to_install_is_named(monkeypatch):
+    data = _heic(Image.fromarray(smooth()))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(InputError, match=r"pip install 'impasto\[heic\]'"):
+        read_picture(data)
+
+
+# Transparency
+
+
+def test_hidden_pixels_take_the_one_visible_color_however_far_it_is():
+    alpha = np.zeros((97, 131), np.float32)
+    alpha[3, 5] = 0.3
+    pixels = np.zeros((97, 131, 3), np.float32)
+    pixels[3, 5] = (0.8, 0.5, 0.1)
+    assert np.abs(fill_transparent(pixels, alpha) - [0.8, 0.5, 0.1]).max() < 1e-5
+
+
+def test_visible_pixels_keep_their_very_values():
+    pixels = noise().astype(np.float32) / np.float32(255)
+    alpha = (noise(channels=1, seed=1) > 128).astype(np.float32) * np.float32(0.5)
+    filled = fill_transparent(pixels, alpha)
+    assert np.array_equal(filled[alpha > 0], pixels[alpha > 0])
+
+
+def test_hidden_colors_have_no_influence_and_lie_between_the_visible_ones():
+    alpha = np.zeros((40, 60), np.float32)
+    alpha[:, :10] = alpha[:, -10:] = 1
+    pixels = np.full((40, 60, 3), 0.3, np.float32)
+    pixels[:, -10:] = 0.7
+    pixels[:, 10:-10] = noise(40, 40) / 255
+    middle = fill_transparent(pixels, alpha)[:, 10:-10]
+    assert middle.min() > 0.3 - 1e-5
+    assert middle.max() < 0.7 + 1e-5
+    assert np.diff(middle.mean(axis=(0, 2))).min() > -1e-5
+
+
+def test_a_wholly_transparent_picture_is_left_as_it_is():
+    pixels = noise().astype(np.float32) / np.float32(255)
+    assert np.array_equal(fill_transparent(pixels, np.zeros((24, 36), np.float32)), pixels)
+
+
+def test_black_under_transparency_is_gone_once_a_file_is_read():
+    values = np.zeros((32, 32, 4), np.uint8)
+    values[8:24, 8:24] = (250, 200, 100, 255)
+    pixels = read_picture(encoded(Image.fromarray(values), "PNG")).pixels
+    assert np.abs(pixels * 255 - [250, 200, 100]).max() < 0.01

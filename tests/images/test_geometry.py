@@ -25,7 +25,7 @@ def test_fit_rounds_a_half_up():
 
 
 def _lanczos_matrix(old: int, new: int) -> np.ndarray:
-    """Weights of the windowed sinc written out from its definition, for centres of pixels."""
+    """Weights of the windowed sinc written out from its definition, for centers of pixels."""
     stretch = max(old / new, 1)
     distance = ((np.arange(new)[:, None] + 0.5) * old / new - (np.arange(old)[None] + 0.5)) / stretch
     weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
@@ -46,7 +46,7 @@ def test_resizing_is_lanczos_with_three_lobes_up_and_down(size):
 
 @settings(deadline=None, max_examples=40)
 @given(st.floats(0, 1, width=32), *[st.integers(1, 50)] * 4)
-def test_a_picture_of_one_colour_keeps_it(value, height, width, new_height, new_width):
+def test_a_picture_of_one_color_keeps_it(value, height, width, new_height, new_width):
     resized = resize(np.full((height, width, 3), value, np.float32), new_width, new_height)
     assert resized.shape == (new_height, new_width, 3)
     assert np.abs(resized - value).max() < 1e-6
@@ -60,7 +60,7 @@ def test_resizing_stays_in_range_at_hard_edges():
     assert resized.max() == 1
 
 
-def test_fine_stripes_become_grey_and_not_a_moire():
+def test_fine_stripes_become_gray_and_not_a_moire():
     stripes = np.tile(np.array([0, 1], np.float32), (64, 128))
     assert np.abs(resize(stripes, 37, 9)[:, 3:-3] - 0.5).max() < 0.02
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from impasto.errors import InputError
 from impasto.images import encode_picture, read_metadata
-from impasto.images.metadata import read_packet, write_packet
+from impasto.images.metadata import pack_metadata, unpack_metadata
 
 RECORD = {
     "program": "impasto 0.1",
@@ -34,7 +34,7 @@ def test_a_record_comes_back_as_it_was_from_bytes_and_from_a_file(suffix, tmp_pa
 
 @pytest.mark.parametrize("suffix", KINDS)
 def test_the_packet_stands_byte_for_byte_in_the_file(suffix):
-    assert _xmp_seen_by_pillow(encode_picture(noise(), suffix, metadata=RECORD)) == write_packet(RECORD)
+    assert _xmp_seen_by_pillow(encode_picture(noise(), suffix, metadata=RECORD)) == pack_metadata(RECORD)
 
 
 def _xmp_seen_by_pillow(data: bytes) -> bytes:
@@ -43,7 +43,7 @@ def _xmp_seen_by_pillow(data: bytes) -> bytes:
 
 
 def test_the_packet_is_xmp_that_says_which_program_made_the_picture():
-    description = ElementTree.fromstring(write_packet(RECORD)).find(
+    description = ElementTree.fromstring(pack_metadata(RECORD)).find(
         "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}RDF/{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
     )
     assert description.get("{http://ns.adobe.com/xap/1.0/}CreatorTool") == "impasto"
@@ -96,7 +96,7 @@ def test_pictures_of_other_origin_have_no_record(kind):
     ],
 )
 def test_foreign_xmp_is_never_an_error(packet):
-    assert read_packet(packet) is None
+    assert unpack_metadata(packet) is None
     if packet:
         image = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
         image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
@@ -106,10 +106,10 @@ def test_foreign_xmp_is_never_an_error(packet):
 def test_a_record_that_another_program_wrote_anew_is_still_found():
     namespace = 'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:ns1="urn:impasto:record:1"'
     attribute = f"""<r:RDF {namespace}><r:Description ns1:record='{{"seed":1}}'/></r:RDF>"""
-    assert read_packet(attribute.encode()) == {"seed": 1}
+    assert unpack_metadata(attribute.encode()) == {"seed": 1}
     description = '<r:Description>\n <ns1:record> {"seed":1} </ns1:record></r:Description>'
     element = f"<r:RDF {namespace}><!-- b -->{description}</r:RDF>"
-    assert read_packet(element.encode() + b"\0") == {"seed": 1}
+    assert unpack_metadata(element.encode() + b"\0") == {"seed": 1}
 
 
 def test_a_missing_file_and_a_text_are_errors(tmp_path):
@@ -130,4 +130,4 @@ _values = st.recursive(
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), _values, max_size=4))
 def test_every_json_object_survives_the_packet(record):
-    assert read_packet(write_packet(record)) == record
+    assert unpack_metadata(pack_metadata(record)) == record

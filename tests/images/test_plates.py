@@ -23,19 +23,19 @@ def pixels(name: str) -> np.ndarray:
 
 @functools.cache
 def colors(name: str) -> np.ndarray:
-    """Share of the pixels in each of 4 x 4 x 4 boxes of colour."""
+    """Share of the pixels in each of 4 x 4 x 4 boxes of color."""
     boxes = np.clip((pixels(name) * 4).astype(int), 0, 3) @ np.array([16, 4, 1])
     return np.bincount(boxes.ravel(), minlength=64) / boxes.size
 
 
 @functools.cache
 def texture(name: str) -> np.ndarray:
-    """Log of the contrast of grey detail of about 2, 4, 8, 16 and 32 px, from an average pyramid."""
-    grey, bands = pixels(name).mean(axis=2), []
+    """Log of the contrast of gray detail of about 2, 4, 8, 16 and 32 px, from an average pyramid."""
+    gray, bands = pixels(name).mean(axis=2), []
     for _ in range(5):
-        half = grey.reshape(grey.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
-        bands.append(float(np.log((grey - half.repeat(2, axis=0).repeat(2, axis=1)).std())))
-        grey = half
+        half = gray.reshape(gray.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+        bands.append(float(np.log((gray - half.repeat(2, axis=0).repeat(2, axis=1)).std())))
+        gray = half
     return np.array(bands)
 
 
@@ -62,10 +62,10 @@ def test_a_plate_is_a_small_rgb_file_of_1024_pixels(name):
 
 @pytest.mark.parametrize("name", PLATES)
 def test_a_plate_has_strong_contrast_and_no_large_empty_area(name):
-    grey = pixels(name).mean(axis=2)
-    dark, light = np.percentile(grey, [2, 98])
+    gray = pixels(name).mean(axis=2)
+    dark, light = np.percentile(gray, [2, 98])
     assert light - dark > 0.55
-    cells = grey.reshape(16, 64, 16, 64).transpose(0, 2, 1, 3).reshape(256, -1)
+    cells = gray.reshape(16, 64, 16, 64).transpose(0, 2, 1, 3).reshape(256, -1)
     assert np.mean(cells.std(axis=1) > 0.025) > 0.97
 
 

@@ -19,6 +19,7 @@ from impasto.images import (
     check_destination,
     encode_picture,
     is_leftover,
+    output_format,
     quantize,
     read_picture,
     write_picture,
@@ -40,8 +41,8 @@ def test_every_8_and_16_bit_value_survives_floats():
     bytes_ = np.arange(256, dtype=np.uint8)
     assert np.array_equal(quantize(bytes_.astype(np.float32) / np.float32(255)), bytes_)
     words = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    grey = read_picture(np.dstack([words] * 3))
-    again = read_picture(encode_picture(grey.pixels, ".png", bits=16))
+    gray = read_picture(np.dstack([words] * 3))
+    again = read_picture(encode_picture(gray.pixels, ".png", bits=16))
     assert np.array_equal(np.rint(again.pixels[..., 0] * 65535), words)
 
 
@@ -54,7 +55,6 @@ def test_lossless_files_give_back_every_value(values, kind):
     suffix, bits = kind
     data = encode_picture(values, suffix, bits=bits, quality=100)
     assert np.array_equal(quantize(read_picture(data).pixels), values)
-    assert read_picture(data).bits == bits
     if bits == 8:
         assert np.array_equal(np.asarray(opened(data).convert("RGB")), values)
 
@@ -85,16 +85,16 @@ def test_pillow_reads_the_kind_and_nearly_the_values(suffix):
 def test_sixteen_bits_are_in_the_file():
     values = np.random.default_rng(0).random((9, 7, 3))
     png = encode_picture(values, ".png", bits=16)
-    assert png[24:26] == bytes([16, 2])  # bit depth and colour type of the header
+    assert png[24:26] == bytes([16, 2])  # bit depth and color type of the header
     assert opened(encode_picture(values, ".tif", bits=16)).tag_v2[258] == (16, 16, 16)
     for suffix in (".png", ".tif"):
         pixels = read_picture(encode_picture(values, suffix, bits=16)).pixels
         assert np.abs(pixels - values).max() <= 0.502 / 65535
 
 
-def test_jpeg_and_webp_stay_at_8_bits():
+def test_jpeg_and_webp_ignore_sixteen_bits():
     for suffix in (".jpg", ".webp"):
-        assert read_picture(encode_picture(smooth(), suffix, bits=16)).bits == 8
+        assert encode_picture(smooth(), suffix, bits=16) == encode_picture(smooth(), suffix)
 
 
 @pytest.mark.parametrize("suffix", KINDS)
@@ -110,7 +110,7 @@ def test_the_result_is_tagged_srgb_in_less_than_a_kilobyte(suffix, bits):
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_one_channel_makes_a_grey_picture_that_other_programs_and_this_one_read(suffix):
+def test_one_channel_makes_a_gray_picture_that_other_programs_and_this_one_read(suffix):
     ramp = np.linspace(0, 1, 40 * 64, dtype=np.float32).reshape(40, 64)
     data = encode_picture(ramp[..., None], suffix, quality=100)
     image = opened(data)
@@ -135,7 +135,7 @@ def test_quality_is_that_of_jpeg_and_webp():
         assert sizes[0] < sizes[2] / 2
 
 
-def test_jpeg_keeps_every_colour_at_full_resolution():
+def test_jpeg_keeps_every_color_at_full_resolution():
     layers = opened(encode_picture(smooth(), ".jpg")).layer  # (component, horizontal, vertical sampling, table)
     assert [layer[1:3] for layer in layers] == [(1, 1)] * 3
 
@@ -157,7 +157,18 @@ def test_sides_and_qualities_beyond_the_format_are_refused():
         encode_picture(noise(), ".jpg", quality=0)
 
 
-# Where to
+# Destinations
+
+
+def test_extensions_name_the_kind_in_any_case():
+    names = ("a.png", "b.JPG", "c.jpeg", "d.webp", "e.TIF", "f.tiff", ".png")
+    assert [output_format(name) for name in names] == ["png", "jpeg", "jpeg", "webp", "tiff", "tiff", "png"]
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a", "png", "a.png.txt", "a.", "a.avif"])
+def test_an_unknown_extension_is_refused_with_the_known_ones(name):
+    with pytest.raises(InputError, match=r"known are \.png, \.jpg, \.jpeg, \.webp, \.tif, \.tiff$"):
+        output_format(name)
 
 
 def test_good_destinations_pass_and_leave_nothing_behind(tmp_path):

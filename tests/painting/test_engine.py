@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from impasto.control import recolor
+from impasto.color import recolor
 from impasto.errors import InputError, RunError
 from impasto.events import Finished, LevelStarted, Snapshot, Step
 from impasto.images import quantize

@@ -12,7 +12,7 @@ import impasto
 from impasto.api import Region, Style, run
 from impasto.api.inputs import read_inputs, region_texts
 from impasto.api.prepare import prepare
-from impasto.control import recolor
+from impasto.color import recolor
 from impasto.errors import InputError
 from impasto.events import LevelStarted, Notice, Step
 from impasto.images import fit, quantize, resize

@@ -11,8 +11,9 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from impasto.events import SnapshotSaved
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder, RunInputs, list_runs
+from impasto.runs import RunFolder, Inputs, list_runs
 
 SHARED = """
 import os, sys
@@ -20,8 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from impasto.events import Snapshot, Step
+from impasto.events import SnapshotSaved
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder, RunInputs
+from impasto.runs import RunFolder, Inputs
 
 torch.set_num_threads(1)  # threads and os.fork do not go together
 path = Path(sys.argv[1])
@@ -58,9 +60,9 @@ for _ in sys.stdin:
 """
 
 DIES_BEFORE_EACH_FILE_OPERATION = """
-from impasto.images import Picture
+from impasto.images import DecodedImage
 
-picture = Picture(pixels=np.zeros((2, 2, 3), np.float32), alpha=None, exif=None, name="x", encoded=b"bytes",
+picture = DecodedImage(pixels=np.zeros((2, 2, 3), np.float32), alpha=None, exif=None, name="x", encoded=b"bytes",
                   sha256="0" * 64, bits=8)
 image = np.full((4, 6, 3), 200, np.uint8)
 
@@ -68,11 +70,11 @@ os.fsync = lambda descriptor: None  # guards against power cuts, not against kil
 
 def scenario(path):
     recipe = Recipe()
-    folder = RunFolder.create(path, recipe=recipe, inputs=RunInputs(content=picture, styles=(picture,)))
+    folder = RunFolder.create(path, recipe=recipe, inputs=Inputs(content=picture, styles=(picture,)))
     tell("created")
     for step in (1, 2, 3):
         folder.record(Step(step=step, steps=9, level=0, loss=1 / step))
-        folder.save_snapshot(step, image, {"step": step})
+
         folder.record(Snapshot(step=step, image=image))
         folder.save_checkpoint(*state(step))
         tell("saved", step)
@@ -134,7 +136,7 @@ def check_checkpoint(run: RunFolder, *, at_least: int) -> int:
 
 
 def logged_steps(run: RunFolder) -> list[int]:
-    return [line["step"] for line in run.events() if line["type"] == "Step"]
+    return [event.step for event in run.read_log().steps]
 
 
 def test_after_kill_9_while_it_saves_the_last_state_saved_is_there_bit_for_bit(
@@ -164,7 +166,7 @@ def test_after_kill_9_while_it_saves_the_last_state_saved_is_there_bit_for_bit(
     assert saved > 12
 
 
-def test_a_run_killed_before_any_single_file_operation_can_be_taken_up(tmp_path: Path, inputs: RunInputs) -> None:
+def test_a_run_killed_before_any_single_file_operation_can_be_taken_up(tmp_path: Path, inputs: Inputs) -> None:
     command = [sys.executable, "-c", SHARED + DIES_BEFORE_EACH_FILE_OPERATION, str(tmp_path / "runs")]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     stories = [story.split("\n")[1:-1] for story in output.split("begin")[1:]]
@@ -175,7 +177,7 @@ def test_a_run_killed_before_any_single_file_operation_can_be_taken_up(tmp_path:
         check_story(tmp_path / "runs" / f"{number:03d}", told, inputs)
 
 
-def check_story(path: Path, told: list[str], inputs: RunInputs) -> None:
+def check_story(path: Path, told: list[str], inputs: Inputs) -> None:
     """Check a run of which it was told before its death that this much was done."""
     if "created" not in told and not (path / "run.json").exists():
         RunFolder.create(path, recipe=Recipe(), inputs=inputs).close()
@@ -183,13 +185,13 @@ def check_story(path: Path, told: list[str], inputs: RunInputs) -> None:
     run = RunFolder.open(path)
     assert run.status in (["finished"] if "finished" in told else ["interrupted", "finished"])
     assert list_runs([path])[0].status == run.status
-    assert not told or told[-1] != "changed" or run.recipe.style_weight == 2.0
+    assert not told or told[-1] != "changed" or run.recipe.style.weight == 2.0
     saved = max((int(line.split()[1]) for line in told if line.startswith("saved")), default=0)
     step = check_checkpoint(run, at_least=saved)
     with run:
         run.rewind(step)
     assert logged_steps(run) == list(range(1, step + 1))
-    snapshots = [path / line["file"] for line in run.events() if line["type"] == "Snapshot"]
+    snapshots = [path / saved.file for saved in run.read_log().of(SnapshotSaved)]
     assert [int(file.stem) for file in snapshots] == list(range(1, min(step, 3) + 1))
     for file in snapshots:
         with PIL.Image.open(file) as image:

@@ -148,7 +148,7 @@ def test_a_picture_of_200_megapixels_is_refused_by_its_head_wherever_it_is_given
     from impasto.studio.page.crop import Crop
 
     decoded, page = [], visit()
-    monkeypatch.setattr("impasto.images.decode._pixels", lambda *given: decoded.append(given))
+    monkeypatch.setattr("impasto.images.decode._read_pixels", lambda *given: decoded.append(given))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *given: decoded.append(given))
     page.page.locator("#photo input[type=file]").set_input_files(enormous)
     for _ in range(2):

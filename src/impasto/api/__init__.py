@@ -1,28 +1,48 @@
-"""The functions that people call: they wire the rooms together and hold no mathematics."""
+"""What people call: sessions, runs and results. Wires the packages below together and holds no mathematics."""
 
-from impasto.api.calls import resume, start, stylize
-from impasto.api.hardware import keep_memory, return_memory_if_scarce
-from impasto.api.inputs import Region, Style, plate_or_file
-from impasto.api.masked import Mask, subject_mask
-from impasto.api.prepare import Job, prepare
-from impasto.api.recolored import Recolored, recolor
-from impasto.api.result import Result
-from impasto.api.run import Run
+from impasto.api.hardware import keep_memory, resolve_hardware, return_memory_if_scarce
+from impasto.api.inputs import (
+    Region,
+    RegionSource,
+    Source,
+    Style,
+    StyleSource,
+    plate_or_file,
+    read_inputs,
+    region_settings,
+)
+from impasto.api.job import Job, plan_job, portable_recipe, result_size
+from impasto.api.pictures import Mask, Recolored, Result, recolor, subject_mask
+from impasto.api.run import Controls, Run, run_job
+from impasto.api.savable import Savable
+from impasto.api.session import Session, resume, start, stylize
 
 __all__ = [
+    "Controls",
     "Job",
     "Mask",
     "Recolored",
     "Region",
+    "RegionSource",
     "Result",
     "Run",
+    "Savable",
+    "Session",
+    "Source",
     "Style",
+    "StyleSource",
     "keep_memory",
+    "plan_job",
     "plate_or_file",
-    "prepare",
+    "portable_recipe",
+    "read_inputs",
     "recolor",
+    "region_settings",
+    "resolve_hardware",
+    "result_size",
     "resume",
     "return_memory_if_scarce",
+    "run_job",
     "start",
     "stylize",
     "subject_mask",

@@ -19,13 +19,13 @@ def resolve_hardware(recipe: Recipe) -> Recipe:
     Raises InputError if the recipe asks for a device that is not there.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    device = recipe.device
+    device = recipe.hardware.device
     if device == "auto":
         device = "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"
     elif not there[device]:
         usable = ", ".join(name for name, present in there.items() if present)
         raise InputError(f"there is no device {device} here: use --device auto, or one of {usable}")
-    precision = recipe.precision
+    precision = recipe.hardware.precision
     if precision == "auto":
         precision = "bf16" if _computes_bf16(device) else "fp32"
     return recipe.with_changes(device=device, precision=precision)

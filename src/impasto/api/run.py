@@ -1,97 +1,320 @@
-"""A run in the background, and the handle by which it is watched and steered."""
+"""One function that runs a job and forwards its events, and a handle on a thread that calls it."""
 
 import atexit
-import math
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import PIL.Image
 import torch
 
-from impasto.api.prepare import Job
-from impasto.api.result import Result
+from impasto.api.job import Job
+from impasto.api.pictures import Result
 from impasto.errors import ImpastoError, InputError
-from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
+from impasto.events import Event, Finished, LevelStarted, Listener, Step
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
-from impasto.painting import Painter
+from impasto.painting import Level, Method, check_change
 from impasto.recipe import Recipe, check_balance
 from impasto.runs import Checkpoint, RunFolder
 
-_CHECKPOINT_SECONDS = 60.0
+_CHECKPOINT_SECONDS: Final = 60.0
+
+Loader = Callable[[Job], Method]
 
 
-class Run:
-    """A picture being painted by a thread of its own. Every method may be called from any thread at any time."""
+class Controls:
+    """Pause, stop and changes of a run, asked for by any thread and obeyed by the one that paints."""
 
-    def __init__(
-        self,
-        job: Job,
-        *,
-        on_event: Listener | None = None,
-        folder: RunFolder | None = None,
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
-        self._job = job
-        self._listener = on_event
-        self._folder = folder
-        self._checkpoint = checkpoint
-        self._recipe = job.recipe
-        self._painter: Painter | None = None
-        self._wishes: deque[Recipe] = deque()
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        """The recipe with all changes that were asked for."""
+        self.method: Method | None = None
+        """What paints, once it is loaded."""
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._go.set()
         self._stopped = False
-        self._losses: dict[str, list[float]] = {name: [] for name in ("total", *TERMS)}
-        self._finished: Finished | None = None
-        self._result: Result | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="impasto", daemon=True)
-        # Torch does not bear a thread at work when the interpreter ends: a script that ends early ends its run first.
-        atexit.register(self._end)
-        self._thread.start()
+        self._changed = False
 
-    # -- steering ------------------------------------------------------------------------------------------------------
+    def attach(self, method: Method) -> None:
+        """Control a method from now on."""
+        with self._lock:
+            self.method = method
+            if self._stopped:
+                method.stop()
+
+    def stop(self) -> None:
+        """End after the current step."""
+        with self._lock:
+            self._stopped = True
+            if self.method is not None:
+                self.method.stop()
+            self._go.set()
 
     def pause(self) -> None:
-        """Wait before the next step until `resume` or `stop`; after `stop` it does nothing."""
+        """Wait before the next step; after `stop` it does nothing."""
         with self._lock:
             if not self._stopped:
                 self._go.clear()
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         self._go.set()
 
-    def stop(self) -> None:
-        """End after the step that is being done; `wait` returns what is there."""
+    @property
+    def paused(self) -> bool:
+        """Whether a pause was asked for."""
+        return not self._go.is_set()
+
+    def change(self, changes: dict[str, Any], *, ended: Callable[[], bool]) -> None:
+        """Change settings before the next step; raises InputError if that is not possible."""
+        check_balance(changes)
         with self._lock:
-            self._stopped = True
-            if self._painter is not None:
-                self._painter.stop()
-            self._go.set()
+            recipe = self.recipe.with_changes(**changes)
+            check_change(self.recipe, recipe)
+            if ended():
+                raise InputError("the run has ended: its settings cannot change any more")
+            self.recipe, self._changed = recipe, True
+
+    def wait_while_paused(self) -> None:
+        """Return when the run may continue."""
+        self._go.wait()
+
+    def take_change(self) -> Recipe | None:
+        """Return the recipe with all changes since the last call, or None if there are none."""
+        with self._lock:
+            changed, self._changed = self._changed, False
+            return self.recipe if changed else None
+
+
+def run_job(
+    job: Job,
+    load: Loader,
+    *,
+    on_event: Listener | None = None,
+    folder: RunFolder | None = None,
+    checkpoint: Checkpoint | None = None,
+    controls: Controls | None = None,
+) -> Result:
+    """Paint a job and return the result; forwards every event to the listener and the run folder.
+
+    Args:
+        job: What is to be painted. Its full-size pictures are released as soon as the method is loaded.
+        load: Returns the method, such as `Session.painter`.
+        on_event: Called with every event.
+        folder: Keeps log, snapshots, checkpoints and result.
+        checkpoint: State to continue from.
+        controls: Pause, stop and changes.
+
+    Raises:
+        RunError: If the run fails; the folder then keeps the last good picture. What the listener raises passes, too.
+    """
+    controls = controls or Controls(job.recipe)
+    pump = _Pump(job, controls, on_event, folder)
+    try:
+        return pump.run(job, load, checkpoint)
+    except BaseException as error:
+        pump.keep_latest(error)
+        raise
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+class _Pump:
+    """Forwards the events of one run and saves what must not be lost."""
+
+    def __init__(self, job: Job, controls: Controls, listener: Listener | None, folder: RunFolder | None) -> None:
+        self._controls = controls
+        self._listener = listener
+        self._folder = folder
+        self._metadata = job.metadata
+        self._alpha, self._exif = job.alpha, job.exif
+        self._losses: dict[str, list[float]] = {name: [] for name in ("total", *TERMS)}
+        self._finished: Finished | None = None
+
+    def run(self, job: Job, load: Loader, checkpoint: Checkpoint | None) -> Result:
+        """Paint until the method has finished."""
+        if job.recipe.hardware.threads is not None:
+            torch.set_num_threads(job.recipe.hardware.threads)
+        method = load(job)
+        if self._folder is not None and checkpoint is not None:
+            method.load_state(checkpoint.tensors, checkpoint.scalars)
+            for step in self._folder.read_log().steps:
+                self._note(step)
+        self._controls.attach(method)
+        saved = time.monotonic()
+        for event in method.paint():
+            self._forward(event)
+            if self._folder is not None and method.is_settled:
+                due = time.monotonic() - saved > _CHECKPOINT_SECONDS
+                if due or isinstance(event, (LevelStarted, Finished)):
+                    self._save_checkpoint(method, self._folder)
+                    saved = time.monotonic()
+            if not isinstance(event, Finished):
+                self._controls.wait_while_paused()
+                if method.is_settled:
+                    self._apply_changes(method)
+        result = self._result(method)
+        if self._folder is not None:
+            self._folder.finish(result.encode(".png"), result.reason)
+        return result
+
+    def _forward(self, event: Event) -> None:
+        if isinstance(event, Step):
+            self._note(event)
+        if isinstance(event, Finished):
+            self._finished = event
+        if self._folder is not None:
+            self._folder.record(event, self._metadata(self._controls.recipe))
+        if self._listener is not None:
+            self._listener(event)
+
+    def _note(self, step: Step) -> None:
+        self._losses["total"].append(step.loss)
+        for name in TERMS:
+            self._losses[name].append(step.terms.get(name, 0.0))
+
+    def _save_checkpoint(self, method: Method, folder: RunFolder) -> None:
+        """Save the state; the events of the steps before it must be in the log first."""
+        for event in method.pending():
+            self._forward(event)
+        folder.save_checkpoint(*method.state())
+
+    def _apply_changes(self, method: Method) -> None:
+        recipe = self._controls.take_change()
+        if recipe is None:
+            return
+        for event in method.pending():
+            self._forward(event)
+        method.change(recipe)
+        if self._folder is not None:
+            self._folder.record_change(recipe, method.step)
+            self._save_checkpoint(method, self._folder)
+
+    def _result(self, method: Method) -> Result:
+        finished, recipe = self._finished, self._controls.recipe
+        assert finished is not None
+        pixels = method.picture()
+        height, width = pixels.shape[:2]
+        figures = {"steps": finished.step, "loss": finished.loss, "saved_loss": finished.saved_loss}
+        return Result(
+            pixels=pixels,
+            alpha=None if self._alpha is None else resize(self._alpha, width, height),
+            recipe=recipe,
+            losses=self._losses,
+            loss=finished.loss,
+            saved_loss=finished.saved_loss,
+            steps=finished.step,
+            seconds=finished.seconds,
+            reason=finished.reason,
+            metadata=self._metadata(recipe) | {"figures": figures},
+            exif=self._exif,
+        )
+
+    def keep_latest(self, error: BaseException) -> None:
+        """Keep the last good picture and log why the run ended; what cannot be written must not hide the reason."""
+        folder, method = self._folder, self._controls.method
+        if folder is None:
+            return
+        try:
+            if method is not None:
+                folder.save_latest(quantize(method.picture()), self._metadata(self._controls.recipe))
+            folder.fail(str(error))
+        except (ImpastoError, OSError):
+            pass
+
+
+class Run:
+    """A picture being painted by a thread of its own. Every method may be called from any thread at any time.
+
+    Attributes:
+        size: Width and height of the result in pixels.
+        photo_size: Width and height of the upright photo in pixels.
+        levels: The planned levels from coarse to fine.
+
+    Example:
+        >>> import numpy, impasto
+        >>> run = impasto.start(numpy.full((48, 64, 3), 0.5), "night", size=64, steps=3, levels=1)
+        >>> run.change(style_weight=60)  # doctest: +SKIP
+        >>> run.wait().reason, run.running
+        ('steps', False)
+    """
+
+    size: tuple[int, int]
+    photo_size: tuple[int, int]
+    levels: tuple[Level, ...]
+
+    def __init__(
+        self,
+        job: Job,
+        load: Loader,
+        *,
+        on_event: Listener | None = None,
+        folder: RunFolder | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        """Start the thread; made by `Session.start` and `Session.resume`."""
+        self.size, self.photo_size, self.levels = job.size, job.photo_size, job.levels
+        self._metadata = job.metadata
+        self._controls = Controls(job.recipe)
+        self._result: Result | None = None
+        self._error: BaseException | None = None
+        jobs = [job]
+
+        def paint() -> None:
+            try:
+                # The thread has the only reference to the job, whose full-size pictures can be released then.
+                self._result = run_job(
+                    jobs.pop(),
+                    load,
+                    on_event=on_event,
+                    folder=folder,
+                    checkpoint=checkpoint,
+                    controls=self._controls,
+                )
+            except BaseException as error:
+                self._error = error
+            finally:
+                atexit.unregister(self._end)
+
+        self._thread = threading.Thread(target=paint, name="impasto", daemon=True)
+        # Torch crashes if a thread is at work when the interpreter ends: a script that ends early ends its run first.
+        atexit.register(self._end)
+        self._thread.start()
 
     def _end(self) -> None:
         self.stop()
         self._thread.join()
 
-    def change(self, **changes: Any) -> None:
-        """Change weights or snapshots before the next step; the optimiser's history is dropped.
+    # -- steering ------------------------------------------------------------------------------------------------------
 
-        Raises InputError for a value out of bounds, a field that only a new run can take, or a run that has ended.
+    def pause(self) -> None:
+        """Wait before the next step until `resume` or `stop`; after `stop` it does nothing."""
+        self._controls.pause()
+
+    def resume(self) -> None:
+        """Continue after `pause`."""
+        self._controls.resume()
+
+    def stop(self) -> None:
+        """End after the current step; `wait` returns the picture as it is then."""
+        self._controls.stop()
+
+    def change(self, **changes: Any) -> None:
+        """Change weights or snapshots before the next step; the optimizer's history is dropped.
+
+        Several changes before the next step count as one.
+
+        Args:
+            **changes: Settings by their flat names.
+
+        Raises:
+            InputError: For a value out of bounds, a setting that cannot change, or a run that has ended.
         """
-        check_balance(changes)
-        with self._lock:
-            recipe = self._recipe.with_changes(**changes)
-            Painter.check_change(self._recipe, recipe)
-            if self._finished is not None or not self._thread.is_alive():
-                raise InputError("the run has ended: its weights cannot change any more")
-            self._recipe = recipe
-            self._wishes.append(recipe)
+        self._controls.change(changes, ended=lambda: self._result is not None or not self.running)
 
     # -- watching ------------------------------------------------------------------------------------------------------
 
@@ -102,40 +325,38 @@ class Run:
 
     @property
     def paused(self) -> bool:
-        """Whether it was told to pause."""
-        return not self._go.is_set()
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the result in pixels."""
-        return self._job.size
-
-    @property
-    def photo_size(self) -> tuple[int, int]:
-        """Width and height of the upright photo in pixels."""
-        return self._job.inputs.content.width, self._job.inputs.content.height
+        """Whether a pause was asked for."""
+        return self._controls.paused
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What is embedded in pictures of this run: the recipe as it is now, weights, names and hashes of inputs."""
-        return self._job.metadata(self._recipe)
+        return self._metadata(self.recipe)
 
     @property
     def recipe(self) -> Recipe:
         """The recipe as it is now, device and precision resolved."""
-        return self._recipe
+        return self._controls.recipe
 
     @property
     def image(self) -> PIL.Image.Image | None:
         """The picture as it is now, at the size of the current level; None before the first level has begun."""
-        painter = self._painter
-        return None if painter is None else PIL.Image.fromarray(quantize(painter.picture()))
+        method = self._controls.method
+        return None if method is None else PIL.Image.fromarray(quantize(method.picture()))
 
     def wait(self, timeout: float | None = None) -> Result:
         """Wait for the end and return the result.
 
-        Raises TimeoutError after `timeout` seconds (the run goes on), RunError if the run failed (`image` still gives
-        the last good picture), and whatever a listener raised.
+        Args:
+            timeout: Seconds to wait; None: for ever.
+
+        Returns:
+            The finished picture.
+
+        Raises:
+            TimeoutError: If the run has not ended; it continues.
+            RunError: If the run failed; `image` still returns the last good picture. What a listener raised is
+                raised here, too.
         """
         self._thread.join(timeout)
         if self._thread.is_alive():
@@ -144,121 +365,3 @@ class Run:
             raise self._error
         assert self._result is not None
         return self._result
-
-    # -- the thread ----------------------------------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        try:
-            self._paint()
-        except BaseException as error:
-            self._error = error
-            if self._folder is not None:
-                self._fail(self._folder, error)
-        finally:
-            atexit.unregister(self._end)
-            if self._folder is not None:
-                self._folder.close()
-
-    def _paint(self) -> None:
-        if self._job.recipe.threads is not None:
-            torch.set_num_threads(self._job.recipe.threads)
-        painter = self._job.painter()
-        if self._folder is not None and self._checkpoint is not None:
-            self._go_on(painter, self._folder, self._checkpoint)
-        with self._lock:
-            self._painter = painter
-            if self._stopped:
-                painter.stop()
-        saved = time.monotonic()
-        for event in painter.paint():
-            self._tell(event)
-            if self._folder is not None and self._settled(event, painter):
-                due = time.monotonic() - saved > _CHECKPOINT_SECONDS
-                if due or isinstance(event, (LevelStarted, Finished)):
-                    self._save_checkpoint(painter, self._folder)
-                    saved = time.monotonic()
-            if not isinstance(event, Finished):
-                self._go.wait()
-                if self._settled(event, painter):
-                    self._grant(painter)
-        self._result = self._make_result(painter)
-        if self._folder is not None:
-            self._folder.finish(self._result.encode(".png"), self._result.reason)
-
-    def _save_checkpoint(self, painter: Painter, folder: RunFolder) -> None:
-        """Save the state; what is told of the steps before it must stand in the log first."""
-        for event in painter.settle():
-            self._tell(event)
-        folder.save_checkpoint(*painter.state())
-
-    def _go_on(self, painter: Painter, folder: RunFolder, checkpoint: Checkpoint) -> None:
-        """Take up the run where its checkpoint left it."""
-        painter.load_state(checkpoint.tensors, checkpoint.scalars)
-        for line in folder.events():
-            if line["type"] == "Step":
-                # A loss that was not finite is null in the log.
-                terms = {name: math.nan if value is None else value for name, value in line["terms"].items()}
-                self._note(math.nan if line["loss"] is None else line["loss"], terms)
-
-    def _settled(self, event: Event, painter: Painter) -> bool:
-        """Whether everything that belongs to the steps done so far has been told."""
-        return not (isinstance(event, Step) and painter.owes_snapshot)
-
-    def _tell(self, event: Event) -> None:
-        if isinstance(event, Step):
-            self._note(event.loss, event.terms)
-        if isinstance(event, Finished):
-            self._finished = event
-        if self._folder is not None:
-            if isinstance(event, Snapshot):
-                self._folder.save_snapshot(event.step, event.image, self.metadata)
-            self._folder.record(event)
-        if self._listener is not None:
-            self._listener(event)
-
-    def _note(self, loss: float, terms: Mapping[str, float]) -> None:
-        self._losses["total"].append(loss)
-        for name in TERMS:
-            # A run that was begun before the program knew a term has none of it.
-            self._losses[name].append(terms.get(name, 0.0))
-
-    def _grant(self, painter: Painter) -> None:
-        with self._lock:
-            wishes, self._wishes = self._wishes, deque()
-        for recipe in wishes:
-            for event in painter.settle():
-                self._tell(event)
-            painter.change(recipe)
-            if self._folder is not None:
-                self._folder.record_change(recipe, painter.step)
-                self._save_checkpoint(painter, self._folder)
-
-    def _make_result(self, painter: Painter) -> Result:
-        finished, content = self._finished, self._job.inputs.content
-        assert finished is not None
-        pixels = painter.picture()
-        height, width = pixels.shape[:2]
-        figures = {"steps": finished.step, "loss": finished.loss, "saved_loss": finished.saved_loss}
-        return Result(
-            pixels=pixels,
-            alpha=None if content.alpha is None else resize(content.alpha, width, height),
-            recipe=self._recipe,
-            losses=self._losses,
-            loss=finished.loss,
-            saved_loss=finished.saved_loss,
-            steps=finished.step,
-            seconds=finished.seconds,
-            reason=finished.reason,
-            metadata=self.metadata | {"figures": figures},
-            exif=content.exif,
-        )
-
-    def _fail(self, folder: RunFolder, error: BaseException) -> None:
-        """Keep the last good picture and say why the run ended; what cannot be written must not hide the reason."""
-        try:
-            image = self.image
-            if image is not None:
-                folder.save_latest(quantize(self._painter.picture()), self.metadata)  # type: ignore[union-attr]
-            folder.fail(str(error))
-        except (ImpastoError, OSError):
-            pass

@@ -1,4 +1,4 @@
-"""What every picture that impasto hands back can do: be written to a file, or to bytes."""
+"""What every picture that impasto returns can do: be saved to a file, or encoded as bytes."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -20,15 +20,23 @@ class Savable:
         return {}
 
     def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
-        """Write PNG, JPEG, WebP or TIFF by the extension, whole or not at all, with all that belongs to the picture.
+        """Write the picture with its metadata to a file, completely or not at all.
 
-        `bits` = 16 works for PNG and TIFF; `quality` (1..100) for JPEG and WebP. Raises InputError if the folder cannot
-        be written or the extension is unknown.
+        Args:
+            path: PNG, JPEG, WebP or TIFF by its extension; an existing file is replaced.
+            bits: Bits per channel; 16 for PNG and TIFF.
+            quality: Quality of JPEG and WebP, 1 to 100.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: If the folder cannot be written or the extension is unknown.
         """
         path = Path(path)
         write_picture(path, self.as_array(), **self._extras(), bits=bits, quality=quality)
         return path
 
     def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
-        """Return the bytes that `save` would write to a file with this extension (`.png`)."""
+        """Return the bytes that `save` would write to a file with this extension, such as `.png`."""
         return encode_picture(self.as_array(), suffix, **self._extras(), bits=bits, quality=quality)

@@ -1,41 +1,42 @@
-"""From pictures and a recipe to the scene that is painted: styles cropped and turned, masks shared out, colours set."""
+"""From pictures and a recipe to a scene: styles cropped and turned, masks normalized, colors matched."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
-from impasto.control import lightness_only, mask_of, painted_photo, resize_mask, share_out, teaching_style
+from impasto.color import lightness_only, photo_for_network, style_for_network
 from impasto.errors import InputError
-from impasto.images import Picture, crop, resize, rotate
-from impasto.painting import Area, Scene, StyleImage, plan_levels
-from impasto.recipe import Recipe
-from impasto.runs import RunInputs
+from impasto.images import DecodedImage, crop, mask_from_image, normalize_masks, resize, resize_mask, rotate
+from impasto.painting import CanvasRegion, Level, Scene, StyleImage
+from impasto.recipe import Crop, Recipe
+from impasto.runs import Inputs
 
-_LEAST: Final = 16.0
-"""Pixels that a region must cover, and that must teach of a style image."""
+_MIN_PIXELS: Final = 16.0
+"""Pixels that a region must cover, and that must be left of a masked style image."""
 
 
-def make_scene(recipe: Recipe, size: tuple[int, int], inputs: RunInputs) -> Scene:
-    """Return what is to be painted at a size (width, height); raises InputError in one line for what cannot be."""
-    photo = no_larger(inputs.content.pixels, size)
+def build_scene(recipe: Recipe, size: tuple[int, int], levels: Sequence[Level], inputs: Inputs) -> Scene:
+    """Return the scene of a result of a size (width, height); raises InputError in one line for what cannot be."""
+    photo = shrink(inputs.content.pixels, size)
     styles = _style_images(recipe, inputs)
-    areas = _areas(recipe, size, inputs, styles)
-    _check_masks(recipe, size, areas)
+    regions = _regions(recipe, size, inputs, styles)
+    _check_masks(levels, regions)
     init = inputs.init.pixels if inputs.init else None
     if recipe.color.mode == "luminance" and init is not None:
         init = lightness_only(init)
     return Scene(
-        content=painted_photo(recipe, photo),
-        areas=tuple(_in_colors(recipe, size, photo, area) for area in areas),
+        content=photo_for_network(recipe.color, photo),
+        regions=tuple(_with_matched_colors(recipe, levels[-1], photo, region) for region in regions),
         init=init,
         photo=photo,
     )
 
 
-def no_larger(pixels: Float[np.ndarray, "h w 3"], size: tuple[int, int]) -> Float[np.ndarray, "_h _w 3"]:
-    """Shrink a large photo to the result's size once, so that no level starts from all of its pixels."""
+def shrink(pixels: Float[np.ndarray, "h w 3"], size: tuple[int, int]) -> Float[np.ndarray, "_h _w 3"]:
+    """Resize a photo to the result's size once, so that no level starts from all of its pixels."""
     width, height = size
     return resize(pixels, width, height) if pixels.shape[:2] != (height, width) else pixels
 
@@ -43,130 +44,133 @@ def no_larger(pixels: Float[np.ndarray, "h w 3"], size: tuple[int, int]) -> Floa
 # -- styles ------------------------------------------------------------------------------------------------------------
 
 
-def _style_images(recipe: Recipe, inputs: RunInputs) -> list[StyleImage]:
-    """Return all style images, cropped and turned: the main ones, then those of the regions, as they were named."""
+def _style_images(recipe: Recipe, inputs: Inputs) -> list[StyleImage]:
+    """Return all style images, cropped and turned: the main ones, then those of the regions, in their order."""
+    style = recipe.style
     masks = inputs.style_masks or (None,) * len(inputs.styles)
     given = [
         *zip(inputs.styles, masks, strict=True),
         *((region.style, region.style_mask) for region in inputs.regions if region.style is not None),
     ]
-    scales = _for_each(recipe.style_scale, len(given), "style_scale", 1.0)
-    turns = _for_each(recipe.style_rotation, len(given), "style_rotation", 0.0)
-    boxes = recipe.style_crop or (None,) * len(given)
-    if len(boxes) != len(given):
+    scales = _for_each(style.scale, len(given), "style_scale", 1.0)
+    turns = _for_each(style.rotation, len(given), "style_rotation", 0.0)
+    crops = style.crop or (None,) * len(given)
+    if len(crops) != len(given):
         raise InputError(
-            f"style_crop has {len(boxes)} crops for {_styles(len(given))}: write one for each, with `/` between them "
+            f"style_crop has {len(crops)} crops for {_count_of(len(given))}: write one for each, with `/` between them "
             "and `full` for what is not cropped"
         )
     shares = _shares(recipe, len(inputs.styles)) + [1.0] * (len(given) - len(inputs.styles))
     return [
-        _style_image(recipe, picture, mask, box=box, turn=turn, scale=scale, share=share)
-        for (picture, mask), box, turn, scale, share in zip(given, boxes, turns, scales, shares, strict=True)
+        replace(_style_image(recipe, picture, mask, box, turn), scale=scale, share=share)
+        for (picture, mask), box, turn, scale, share in zip(given, crops, turns, scales, shares, strict=True)
     ]
 
 
 def _style_image(
-    recipe: Recipe,
-    picture: Picture,
-    mask: Picture | None,
-    *,
-    box: tuple[int, ...] | None,
-    turn: float,
-    scale: float,
-    share: float,
+    recipe: Recipe, picture: DecodedImage, mask: DecodedImage | None, box: Crop | None, turn: float
 ) -> StyleImage:
     pixels = picture.pixels
-    teaches = None
+    used = None
     if mask is not None:
-        teaches = resize_mask(mask_of(mask, f"{mask.name} of a style"), picture.width, picture.height)
+        used = resize_mask(mask_from_image(mask, f"{mask.name} of a style"), picture.width, picture.height)
     if box:
-        left, top, width, height = box
-        pixels = crop(pixels, (left, top, width, height))
-        teaches = None if teaches is None else crop(teaches, (left, top, width, height))
+        pixels = crop(pixels, box)
+        used = None if used is None else crop(used, box)
     if turn:
         pixels = rotate(pixels, turn)
-        teaches = None if teaches is None else rotate(teaches, turn)
-    if teaches is not None and teaches.sum() < _LEAST:
-        raise InputError(f"nothing of the style {picture.name} is left to learn from: its mask is black there")
-    return StyleImage(pixels=pixels, share=share, mask=teaches, scale=scale, margin=0.0 if box else recipe.style_margin)
+        used = None if used is None else rotate(used, turn)
+    if used is not None and used.sum() < _MIN_PIXELS:
+        raise InputError(f"nothing is left of the style {picture.name}: its mask is black there")
+    return StyleImage(
+        pixels=pixels,
+        mask=used,
+        margin=0.0 if box else recipe.style.margin,
+        long_side=recipe.style.size,
+        key=f"{picture.sha256} {mask and mask.sha256} {box} {turn}",
+    )
 
 
-def _check_masks(recipe: Recipe, size: tuple[int, int], areas: Sequence[Area]) -> None:
+def _check_masks(levels: Sequence[Level], regions: Sequence[CanvasRegion]) -> None:
     """Raise InputError if the mask of a style is black at some level, where the margin is left out."""
-    levels = plan_levels(recipe, *size)
-    for style in (style for area in areas for style in area.styles if style.mask is not None):
+    for style in (style for region in regions for style in region.styles if style.mask is not None):
         own = style.pixels.shape[1], style.pixels.shape[0]
-        for width, height in (own, *(style.size(recipe, level) for level in levels)):
+        for width, height in (own, *(style.size(level) for level in levels)):
             mask = style.mask_at(width, height)
             if mask is not None and not mask.any():
                 raise InputError(
-                    f"the mask of a style leaves nothing to learn from at {width} x {height} px without the margin: "
+                    f"the mask of a style leaves nothing of it at {width} x {height} px without the margin: "
                     "let more of it be white, or set --style-margin 0"
                 )
 
 
 def _shares(recipe: Recipe, count: int) -> list[float]:
     """Return the shares of the main styles, which sum to 1."""
-    mix = recipe.style_mix or (1.0,) * count
+    mix = recipe.style.mix or (1.0,) * count
     if len(mix) != count:
-        raise InputError(f"style_mix has {len(mix)} shares for {_styles(count)}: write one for each, such as 70,30")
+        raise InputError(f"style_mix has {len(mix)} shares for {_count_of(count)}: write one for each, such as 70,30")
     return [share / sum(mix) for share in mix]
 
 
-def _for_each(values: Sequence[float], count: int, field: str, standard: float) -> list[float]:
+def _for_each(values: Sequence[float], count: int, name: str, standard: float) -> list[float]:
     if len(values) > 1 and len(values) != count:
-        raise InputError(f"{field} has {len(values)} numbers for {_styles(count)}: write one for each, or one for all")
+        raise InputError(
+            f"{name} has {len(values)} numbers for {_count_of(count)}: write one for each, or one for all"
+        )
     return list(values) if len(values) > 1 else [*values, *([standard] * (1 - len(values)))] * count
 
 
-def _styles(count: int) -> str:
+def _count_of(count: int) -> str:
     return f"{count} style image{'s' if count != 1 else ''}"
 
 
-# -- areas -------------------------------------------------------------------------------------------------------------
+# -- regions -----------------------------------------------------------------------------------------------------------
 
 
-def _areas(recipe: Recipe, size: tuple[int, int], inputs: RunInputs, styles: list[StyleImage]) -> list[Area]:
-    """Give every style image its area: the main ones what the regions leave."""
+def _regions(recipe: Recipe, size: tuple[int, int], inputs: Inputs, styles: list[StyleImage]) -> list[CanvasRegion]:
+    """Assign every style image to its region: the main ones to what the regions leave."""
     main = tuple(style for style in styles[: len(inputs.styles)] if style.share)
     if not inputs.regions:
-        return [Area(styles=main)]
+        return [CanvasRegion(styles=main)]
     others = iter(styles[len(inputs.styles) :])
-    names = [f"the region {region.mask}" for region in recipe.regions]
+    names = [region.mask for region in recipe.regions]
     masks = [
-        resize_mask(mask_of(region.mask, name.removeprefix("the region ")), *size)
+        resize_mask(mask_from_image(region.mask, name), *size)
         for region, name in zip(inputs.regions, names, strict=True)
     ]
-    shares, rest = share_out(masks)
-    areas = []
-    for region, name, where in zip(inputs.regions, names, shares, strict=True):
-        if where.sum() < _LEAST:
-            raise InputError(f"{name} covers less than {_LEAST:.0f} pixels of the result: enlarge it, or the size")
+    shares, rest = normalize_masks(masks)
+    regions = []
+    for region, mask_name, mask in zip(inputs.regions, names, shares, strict=True):
+        name = f"the region {mask_name}"
+        if mask.sum() < _MIN_PIXELS:
+            raise InputError(f"{name} covers less than {_MIN_PIXELS:.0f} pixels of the result: enlarge it, or the size")
         if region.style is not None:
-            areas.append(Area(styles=(next(others),), where=where, name=name))
+            regions.append(CanvasRegion(styles=(next(others),), mask=mask, name=name))
     if main:
-        if rest.sum() < _LEAST:
+        if rest.sum() < _MIN_PIXELS:
             raise InputError("the regions leave nothing to the main style: leave that out, or make a mask smaller")
-        areas.append(Area(styles=main, where=rest, name="what the regions leave"))
-    if not areas:
+        regions.append(CanvasRegion(styles=main, mask=rest, name="what the regions leave"))
+    if not regions:
         raise InputError("every region keeps the photo, so nothing is left to paint: name a style as well")
-    return areas
+    return regions
 
 
-def _in_colors(recipe: Recipe, size: tuple[int, int], photo: Float[np.ndarray, "h w 3"], area: Area) -> Area:
-    """Give the style images of an area the colours that the recipe asks for."""
+def _with_matched_colors(
+    recipe: Recipe, finest: Level, photo: Float[np.ndarray, "h w 3"], region: CanvasRegion
+) -> CanvasRegion:
+    """Give the style images of a region the colors that the recipe asks for."""
     if recipe.color.mode not in ("match", "luminance"):
-        return area
-    finest = plan_levels(recipe, *size)[-1]
+        return region
     styles = []
-    for style in area.styles:
-        # Colours are counted where they are looked at: a large scan would take seconds and gigabytes.
+    for style in region.styles:
+        # Colors are counted at the size that is used: a large scan would take seconds and gigabytes.
         height, width = style.pixels.shape[:2]
-        wide, tall = style.size(recipe, finest)
+        wide, tall = style.size(finest)
         wide, tall = min(wide, width), min(tall, height)
-        small = no_larger(style.pixels, (wide, tall))
+        small = shrink(style.pixels, (wide, tall))
         mask = None if style.mask is None else resize_mask(style.mask, wide, tall)
         margin = style.border(wide, tall)
-        pixels = teaching_style(recipe, small, photo, margin=margin, where=area.where, mask=mask)
-        styles.append(StyleImage(pixels=pixels, share=style.share, mask=mask, scale=style.scale, margin=style.margin))
-    return Area(styles=tuple(styles), where=area.where, name=area.name)
+        pixels = style_for_network(recipe.color, small, photo, margin=margin, where=region.mask, mask=mask)
+        # Pixels that depend on the photo are no longer those of the file.
+        styles.append(replace(style, pixels=pixels, mask=mask, key=None))
+    return replace(region, styles=tuple(styles))

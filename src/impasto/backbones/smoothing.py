@@ -12,7 +12,7 @@ from torch import Tensor
 
 from impasto.backbones.extract import Features
 from impasto.backbones.interface import FeatureExtractor
-from impasto.backbones.products import precise
+from impasto.backbones.matmul import full_precision
 
 PEAK: Final = 1.0
 """What a layer's largest activation in photo and style is brought to before the exponential."""
@@ -23,7 +23,7 @@ def smoothed(features: Float[Tensor, "1 c h w"], scale: float) -> Float[Tensor, 
 
     In fp32 or better; its mean is 1 whatever the features, so that losses keep their scale.
     """
-    exponents = precise(features) / scale
+    exponents = full_precision(features) / scale
     powers = (exponents - exponents.detach().amax()).exp()
     return powers / powers.mean()
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones.frozen import WHOLE, Edges, convolve
-from impasto.backbones.moments import Moments, Sums, moments_slope
+from impasto.backbones.moments import Moments, MomentSums, moments_gradient
 from impasto.backbones.vgg import pool
 from impasto.recipe import Padding, Pooling
 
@@ -57,7 +57,8 @@ def stream(
     if border and torch.is_grad_enabled() and picture.requires_grad:
         raise ValueError("moments that leave a border out have no gradient")
     pooled, *numbers = _Streamed.apply(picture, block, border)  # type: ignore[no-untyped-call]
-    found = {name: Moments(*numbers[2 * i : 2 * i + 2]) for i, name in enumerate(block.asked)}
+    count = picture.shape[2] * picture.shape[3]
+    found = {name: Moments(count, *numbers[2 * i : 2 * i + 2]) for i, name in enumerate(block.asked)}
     return pooled, found
 
 
@@ -67,7 +68,7 @@ class _Streamed(torch.autograd.Function):
         height, width = picture.shape[2:]
         shape = (1, height // 2, width // 2, len(block.first[1]))
         pooled = picture.new_empty(shape, dtype=block.dtype).permute(0, 3, 1, 2)
-        sums = {name: Sums() for name in block.asked}
+        sums = {name: MomentSums() for name in block.asked}
         for strip in _strips(height, width):
             first = block.first_map(strip.seen(picture), strip.edges)
             second = block.second_map(first, strip.edges)
@@ -77,7 +78,7 @@ class _Streamed(torch.autograd.Function):
         found = [total.moments() for total in sums.values()]
         ctx.block = block
         ctx.save_for_backward(picture, *(moments.mean for moments in found))
-        return pooled, *(number for moments in found for number in moments)
+        return pooled, *(number for moments in found for number in (moments.mean, moments.covariance))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -85,7 +86,7 @@ class _Streamed(torch.autograd.Function):
         picture, *means = ctx.saved_tensors
         block: FirstBlock = ctx.block
         height, width = picture.shape[2:]
-        slopes = [Moments(*gradients[i : i + 2]) for i in range(1, len(gradients), 2)]
+        slopes = [gradients[i : i + 2] for i in range(1, len(gradients), 2)]
         result = torch.zeros_like(picture)
         for strip in _strips(height, width):
             with torch.enable_grad():
@@ -97,7 +98,7 @@ class _Streamed(torch.autograd.Function):
             for name, mean, slope in zip(block.asked, means, slopes, strict=True):
                 maps = first if name == "conv1_1" else second
                 outputs.append(maps)
-                pulls.append(moments_slope(maps.detach(), mean, slope, height * width))
+                pulls.append(moments_gradient(maps.detach(), mean, *slope, count=height * width))
                 if name == "conv1_1":
                     strip.clear_others(pulls[-1])
             (slope_of_seen,) = torch.autograd.grad(outputs, seen, pulls)

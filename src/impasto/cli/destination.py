@@ -15,8 +15,7 @@ from impasto.api.savable import Savable
 from impasto.cli.console import is_stdio, say_bytes
 from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
-from impasto.images import check_destination, encode_picture
-from impasto.images.formats import output_format
+from impasto.images import check_destination, encode_picture, output_format
 from impasto.recipe import INITS, Recipe, read_region
 
 

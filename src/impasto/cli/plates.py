@@ -14,7 +14,7 @@ plates = App(name="plates")
 @plates.default
 def names() -> None:
     """List the built-in styles."""
-    from impasto.images.plates import PLATES, plate_description
+    from impasto.images import PLATES, plate_description
 
     width = max(map(len, PLATES))
     for name in PLATES:

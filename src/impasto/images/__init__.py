@@ -1,18 +1,28 @@
-"""Files and arrays: reading, writing, sizes, contact sheets, the built-in plates. No torch here.
+"""Pictures between files and arrays: decoding, encoding, metadata, geometry, masks, the built-in plates. No torch.
 
-A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1].
+A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1]; a mask is `Float[np.ndarray, "h w"]`.
 """
 
+from impasto.images.contact_sheets import contact_sheet
+from impasto.images.decode import DecodedImage, peek_size, sniff
 from impasto.images.geometry import crop, fit, resize, rotate
+from impasto.images.masks import mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
-from impasto.images.plates import PLATES, demo_photo, is_plate, plate_path
-from impasto.images.read import Picture, read_picture
-from impasto.images.sheets import contact_sheet
-from impasto.images.write import atomic_write, check_destination, encode_picture, is_leftover, quantize, write_picture
+from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
+from impasto.images.read import read_bytes, read_picture
+from impasto.images.write import (
+    atomic_write,
+    check_destination,
+    encode_picture,
+    is_leftover,
+    output_format,
+    quantize,
+    write_picture,
+)
 
 __all__ = [
     "PLATES",
-    "Picture",
+    "DecodedImage",
     "atomic_write",
     "check_destination",
     "contact_sheet",
@@ -22,11 +32,19 @@ __all__ = [
     "fit",
     "is_leftover",
     "is_plate",
+    "mask_from_image",
+    "normalize_masks",
+    "output_format",
+    "peek_size",
+    "plate_description",
     "plate_path",
     "quantize",
+    "read_bytes",
     "read_metadata",
     "read_picture",
     "resize",
+    "resize_mask",
     "rotate",
+    "sniff",
     "write_picture",
 ]

@@ -1,16 +1,17 @@
-"""EXIF of a picture: taken from its file, cleaned of what must not or cannot be kept, laid into the result.
+"""EXIF: removes what must not be kept, and inserts the rest into finished JPEG, PNG, WebP and TIFF files.
 
 EXIF is a small TIFF structure (TIFF 6.0, section 2; Exif 2.32, section 4.6): a header, and directories of entries that
-point to their values. It is rebuilt here byte by byte because the general libraries turn every letter outside ASCII
-into a question mark, and names are full of those.
+point to their values. It is copied entry by entry because Pillow changes the types of entries and replaces non-ASCII
+letters of names by question marks, and libvips adds entries of its own and writes none to TIFF.
 """
 
 import struct
+import zlib
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 ByteOrder: TypeAlias = Literal["<", ">"]
 
-# Bytes of one value, and of the number that is swapped when the byte order changes, by the kind of entry.
+# By type of entry: bytes of one value, and bytes of the number in it that depends on the byte order.
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _WORDS: Final = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
 
@@ -18,16 +19,17 @@ _EXIF_POINTER: Final = 0x8769
 _ORIENTATION: Final = 0x0112
 _COLOR_SPACE: Final = 0xA001
 _MAKER_NOTE: Final = 0x927C
-# Description, camera, software, time, artist, host, rating, copyright, and the titles that Windows writes. All else in
-# the main directory tells how the old file's pixels were stored, or (0x8825) where the photo was taken.
+# Description, camera, software, time, artist, host, rating, copyright, and the titles that Windows writes. Everything
+# else in the main directory describes how the old pixels were stored, or (0x8825) where the photo was taken.
 _KEPT: Final = frozenset(
     {0x010E, 0x010F, 0x0110, _ORIENTATION, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
     | set(range(0x9C9B, 0x9CA0))
 )
-# The position if a program put it here, the old pixel size, and the pointer to colour interoperability.
+# The position if a program put it here, the old pixel size, and the pointer to color interoperability.
 _DROPPED: Final = frozenset({0x8825, 0xA002, 0xA003, 0xA005})
 _MOST_ENTRIES: Final = 1000
-_LIMIT: Final = 65_000  # JPEG keeps all of it in one segment of at most 65,535 bytes
+_LIMIT: Final = 65_000  # a JPEG segment has at most 65,535 bytes
+_WEBP_HAS_EXIF: Final = 0x08
 
 
 class Entry(NamedTuple):
@@ -40,50 +42,95 @@ class Entry(NamedTuple):
 
 
 def clean_exif(block: bytes) -> bytes | None:
-    r"""Return a new EXIF block that holds what describes the photo, or None if there is nothing (or nothing readable).
+    r"""Return a new EXIF block with what describes the photo, or None if there is nothing (or nothing readable).
 
-    `block` is EXIF with or without the leading `Exif\0\0`, or a whole TIFF file. GPS, the thumbnail and what tells of
-    the old file's pixels are left out, orientation is reset to 1 and the colour space set to sRGB, as the pixels are by
-    then. Maker notes are kept, unless they would make the block too large for a JPEG file.
+    GPS, thumbnail and what describes the old file's pixels are left out, the orientation is set to 1 and the color
+    space to sRGB. Maker notes are kept unless they would make the block too large for a JPEG file.
+
+    Args:
+        block: EXIF with or without the leading `Exif\0\0`, or a whole TIFF file.
     """
     try:
-        order, main = _read_block(block.removeprefix(b"Exif\0\0"))
-        pointer = next((entry for entry in main if entry.tag == _EXIF_POINTER), None)
-        photo = _read_directory(block.removeprefix(b"Exif\0\0"), order, _number(pointer, order)) if pointer else []
+        order, main, photo = _parse(block.removeprefix(b"Exif\0\0"))
     except (struct.error, ValueError):
         return None
     one = struct.pack(order + "H", 1)
-    kept = [_reset(entry, _ORIENTATION, one) for entry in main if entry.tag in _KEPT]
+    main = [_reset(entry, _ORIENTATION, one) for entry in main if entry.tag in _KEPT]
     photo = [_reset(entry, _COLOR_SPACE, one) for entry in photo if entry.tag not in _DROPPED]
+    header = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
     for candidate in (photo, [entry for entry in photo if entry.tag != _MAKER_NOTE]):
-        cleaned = _header(order) + _write_directories(kept, candidate, order, 8)
-        if (kept or candidate) and len(cleaned) <= _LIMIT:
+        cleaned = header + _pack_directories(main, candidate, order, len(header))
+        if (main or candidate) and len(cleaned) <= _LIMIT:
             return cleaned
     return None
 
 
-def add_to_tiff(tiff: bytes, exif: bytes) -> bytes:
-    """Return the TIFF file with the entries of a cleaned EXIF block added to its first directory."""
-    order, main = _read_block(tiff, largest=len(tiff))
-    theirs, extra = _read_block(exif)
-    pointer = next((entry for entry in extra if entry.tag == _EXIF_POINTER), None)
-    photo = _read_directory(exif, theirs, _number(pointer, theirs)) if pointer else []
+def add_exif(data: bytes, kind: Literal["png", "jpeg", "webp", "tiff"], exif: bytes) -> bytes:
+    """Return a picture file with EXIF added.
+
+    Args:
+        data: A file of that kind as libvips wrote it, without EXIF and with an ICC profile.
+        kind: Its format.
+        exif: A block that `clean_exif` returned; stored byte for byte, in TIFF as entries of the first directory.
+    """
+    if kind == "png":
+        return add_png_chunk(data, b"eXIf", exif)
+    return {"jpeg": _add_to_jpeg, "webp": _add_to_webp, "tiff": _add_to_tiff}[kind](data, exif)
+
+
+def add_png_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
+    """Return the PNG file with a chunk after the header, which is always the first one and always as long."""
+    start = 8 + 4 + 4 + 13 + 4
+    chunk = struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return data[:start] + chunk + data[start:]
+
+
+def _add_to_jpeg(data: bytes, exif: bytes) -> bytes:
+    """Insert the segment after the JFIF header, which must be the first one."""
+    start = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    segment = b"\xff\xe1" + struct.pack(">H", 2 + 6 + len(exif)) + b"Exif\0\0" + exif
+    return data[:start] + segment + data[start:]
+
+
+def _add_to_webp(data: bytes, exif: bytes) -> bytes:
+    """Insert the chunk where the format demands it: after the picture, before XMP."""
+    position = 12
+    while position < len(data) and data[position : position + 4] != b"XMP ":
+        size = struct.unpack_from("<I", data, position + 4)[0]
+        position += 8 + size + size % 2
+    chunk = b"EXIF" + struct.pack("<I", len(exif)) + exif + bytes(len(exif) % 2)
+    # The first chunk is VP8X, as in every file with a profile; its first byte says which other chunks there are.
+    flags = bytes([data[20] | _WEBP_HAS_EXIF])
+    body = data[8:20] + flags + data[21:position] + chunk + data[position:]
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _add_to_tiff(data: bytes, exif: bytes) -> bytes:
+    """Write the first directory anew, with the entries of the EXIF block, at the end of the file."""
+    order, main, _ = _parse(data, largest=len(data))
+    exif_order, added, photo = _parse(exif)
     known = {entry.tag for entry in main}
-    added = [_swap(entry, theirs, order) for entry in extra if entry.tag not in known | {_EXIF_POINTER}]
-    start = len(tiff) + len(tiff) % 2
-    directories = _write_directories(main + added, [_swap(entry, theirs, order) for entry in photo], order, start)
-    return tiff[:4] + struct.pack(order + "I", start) + tiff[8:].ljust(start - 8, b"\0") + directories
+    main += [_swap(entry, exif_order, order) for entry in added if entry.tag not in known]
+    start = len(data) + len(data) % 2
+    directories = _pack_directories(main, [_swap(entry, exif_order, order) for entry in photo], order, start)
+    return data[:4] + struct.pack(order + "I", start) + data[8:].ljust(start - 8, b"\0") + directories
 
 
-def _read_block(block: bytes, largest: int = _LIMIT) -> tuple[ByteOrder, list[Entry]]:
+def _parse(block: bytes, largest: int = _LIMIT) -> tuple[ByteOrder, list[Entry], list[Entry]]:
+    """Return byte order, main directory (without the pointer) and EXIF directory of a block."""
     if block[:4] not in (b"II*\0", b"MM\0*"):
         raise ValueError("neither EXIF nor TIFF")
     order: ByteOrder = "<" if block[:1] == b"I" else ">"
-    return order, _read_directory(block, order, struct.unpack_from(order + "I", block, 4)[0], largest)
+    main = _read_directory(block, order, struct.unpack_from(order + "I", block, 4)[0], largest)
+    pointer = next((entry.value for entry in main if entry.tag == _EXIF_POINTER), None)
+    if pointer is None:
+        return order, main, []
+    photo = _read_directory(block, order, int.from_bytes(pointer, "little" if order == "<" else "big"), _LIMIT)
+    return order, [entry for entry in main if entry.tag != _EXIF_POINTER], photo
 
 
-def _read_directory(block: bytes, order: ByteOrder, start: int, largest: int = _LIMIT) -> list[Entry]:
-    """Read the entries that are whole; values above `largest` bytes are left out, lest a crafted file fills memory."""
+def _read_directory(block: bytes, order: ByteOrder, start: int, largest: int) -> list[Entry]:
+    """Read the entries that are complete, except values above `largest` bytes: a crafted file may be full of them."""
     (length,) = struct.unpack_from(order + "H", block, start)
     if length > _MOST_ENTRIES:
         raise ValueError("not a directory of EXIF")
@@ -97,45 +144,37 @@ def _read_directory(block: bytes, order: ByteOrder, start: int, largest: int = _
     return sorted(entries.values())
 
 
-def _write_directories(main: list[Entry], photo: list[Entry], order: ByteOrder, start: int) -> bytes:
-    """Lay out the main directory at offset `start` (even) and the photo's own directory behind it."""
-    main = [entry for entry in main if entry.tag != _EXIF_POINTER]
+def _pack_directories(main: list[Entry], photo: list[Entry], order: ByteOrder, start: int) -> bytes:
+    """Return the main directory, to be put at offset `start` (even), followed by the EXIF directory."""
     if not photo:
-        return _write_directory(main, order, start)
-    draft = Entry(_EXIF_POINTER, 4, 1, bytes(4))
-    behind = start + len(_write_directory([*main, draft], order, start))
-    pointer = draft._replace(value=struct.pack(order + "I", behind))
-    return _write_directory([*main, pointer], order, start) + _write_directory(photo, order, behind)
+        return _pack_directory(main, order, start)
+    pointer = Entry(_EXIF_POINTER, 4, 1, bytes(4))
+    photo_start = start + len(_pack_directory([*main, pointer], order, start))
+    pointer = pointer._replace(value=struct.pack(order + "I", photo_start))
+    return _pack_directory([*main, pointer], order, start) + _pack_directory(photo, order, photo_start)
 
 
-def _write_directory(entries: list[Entry], order: ByteOrder, start: int) -> bytes:
+def _pack_directory(entries: list[Entry], order: ByteOrder, start: int) -> bytes:
     table, values = struct.pack(order + "H", len(entries)), b""
-    behind = start + 2 + 12 * len(entries) + 4
+    values_start = start + 2 + 12 * len(entries) + 4
     for tag, kind, count, value in sorted(entries):
         table += struct.pack(order + "HHI", tag, kind, count)
         if len(value) <= 4:
             table += value.ljust(4, b"\0")
         else:
-            table += struct.pack(order + "I", behind + len(values))
+            table += struct.pack(order + "I", values_start + len(values))
             values += value + bytes(len(value) % 2)
     return table + bytes(4) + values
-
-
-def _header(order: ByteOrder) -> bytes:
-    return (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
-
-
-def _number(entry: Entry, order: ByteOrder) -> int:
-    return int.from_bytes(entry.value, "little" if order == "<" else "big")
 
 
 def _reset(entry: Entry, tag: int, value: bytes) -> Entry:
     return Entry(tag, 3, 1, value) if entry.tag == tag else entry
 
 
-def _swap(entry: Entry, theirs: ByteOrder, ours: ByteOrder) -> Entry:
+def _swap(entry: Entry, source: ByteOrder, target: ByteOrder) -> Entry:
+    """Convert the value of an entry to another byte order."""
     word = _WORDS.get(entry.kind, 1)
-    if theirs == ours or word == 1:
+    if source == target or word == 1:
         return entry
     words = [entry.value[at : at + word][::-1] for at in range(0, len(entry.value), word)]
     return entry._replace(value=b"".join(words))

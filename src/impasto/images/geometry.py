@@ -1,6 +1,7 @@
-"""Sizes and cut-outs of pictures."""
+"""Size and shape of pictures: fit, resize, crop, rotate."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
@@ -10,13 +11,14 @@ from impasto.errors import InputError
 
 
 def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
-    """Return the width and height with the same shape whose longer side is `long_side` pixels; both at least 1.
+    """Return the width and height of the same shape whose longer side has `long_side` pixels; both at least 1.
 
-    >>> fit(4000, 3000, 512)
-    (512, 384)
+    Example:
+        >>> fit(4000, 3000, 512)
+        (512, 384)
     """
     longest = max(width, height)
-    # In whole numbers, so that a half is rounded up on every machine.
+    # Integer arithmetic, so that a half is rounded up on every machine.
     return (
         max(1, (2 * width * long_side + longest) // (2 * longest)),
         max(1, (2 * height * long_side + longest) // (2 * longest)),
@@ -24,24 +26,30 @@ def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
 
 
 def resize(pixels: Float[np.ndarray, "h w *c"], width: int, height: int) -> Float[np.ndarray, "_height _width *c"]:
-    """Return the picture (or one channel) at the given size, float32, clipped to [0, 1].
+    """Resize a picture or a single channel with a Lanczos filter of three lobes.
 
-    Lanczos with three lobes in both directions; its support grows when the picture shrinks, so that nothing aliases.
-    Pillow computes it on 32-bit floats: libvips enlarges by bicubic interpolation only, moves the picture by half a
-    pixel in doing so, and refuses to shrink by large factors.
+    The filter widens when the picture shrinks, so that nothing aliases. Pillow computes it on 32-bit floats; libvips
+    enlarges by bicubic interpolation only, shifts the picture by half a pixel, and refuses to shrink by large factors.
+
+    Args:
+        pixels: Values in [0, 1].
+        width: New width in pixels.
+        height: New height in pixels.
+
+    Returns:
+        A new float32 array, clipped to [0, 1].
     """
     if (height, width) == pixels.shape[:2]:
         return pixels.astype(np.float32)
-    planes = np.moveaxis(pixels.astype(np.float32).reshape(*pixels.shape[:2], -1), -1, 0)
-    resized = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), Image.Resampling.LANCZOS))
-        for plane in planes
-    ]
-    return np.stack(resized, axis=-1).clip(0, 1).reshape(height, width, *pixels.shape[2:])
+    return map_planes(pixels, lambda plane: plane.resize((width, height), Image.Resampling.LANCZOS)).clip(0, 1)
 
 
 def crop(pixels: Float[np.ndarray, "h w *c"], box: tuple[int, int, int, int]) -> Float[np.ndarray, "_height _width *c"]:
-    """Cut out `box` = (left, top, width, height), in pixels; InputError if it is not wholly inside the picture."""
+    """Return the part inside `box` = (left, top, width, height), in pixels.
+
+    Raises:
+        InputError: The box is not wholly inside the picture.
+    """
     left, top, width, height = box
     tall, wide = pixels.shape[:2]
     if left < 0 or top < 0 or width < 1 or height < 1 or left + width > wide or top + height > tall:
@@ -50,28 +58,37 @@ def crop(pixels: Float[np.ndarray, "h w *c"], box: tuple[int, int, int, int]) ->
 
 
 def rotate(pixels: Float[np.ndarray, "h w *c"], degrees: float) -> Float[np.ndarray, "_height _width *c"]:
-    """Turn the picture (or one channel) to the left and cut out the largest upright rectangle inside it; [0, 1].
+    """Rotate a picture or a single channel counterclockwise and cut out the largest upright rectangle inside it.
 
-    Quarter turns lose nothing.
+    Multiples of 90 degrees are exact; other angles use bicubic interpolation.
+
+    Args:
+        pixels: Values in [0, 1].
+        degrees: Any angle.
+
+    Returns:
+        A float32 array, clipped to [0, 1].
     """
     quarters, rest = divmod(degrees, 90)
     turned = np.rot90(pixels, int(quarters) % 4)
     if not rest:
         return np.ascontiguousarray(turned, dtype=np.float32)
-    height, width = turned.shape[:2]
-    planes = np.moveaxis(turned.astype(np.float32).reshape(height, width, -1), -1, 0)
-    rotated = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(plane)).rotate(rest, Image.Resampling.BICUBIC, expand=True))
-        for plane in planes
-    ]
-    whole = np.stack(rotated, axis=-1).clip(0, 1)
-    wide, tall = _inscribed(width, height, math.radians(rest))
-    top, left = (whole.shape[0] - tall) // 2, (whole.shape[1] - wide) // 2
-    return whole[top : top + tall, left : left + wide].reshape(tall, wide, *pixels.shape[2:])
+    whole = map_planes(turned, lambda plane: plane.rotate(rest, Image.Resampling.BICUBIC, expand=True)).clip(0, 1)
+    width, height = _inscribed(turned.shape[1], turned.shape[0], math.radians(rest))
+    return crop(whole, ((whole.shape[1] - width) // 2, (whole.shape[0] - height) // 2, width, height))
+
+
+def map_planes(
+    pixels: Float[np.ndarray, "h w *c"], operation: Callable[[Image.Image], Image.Image]
+) -> Float[np.ndarray, "_height _width *c"]:
+    """Apply an operation of Pillow to every channel as 32-bit floats."""
+    planes = np.moveaxis(pixels.astype(np.float32).reshape(*pixels.shape[:2], -1), -1, 0)
+    results = [np.asarray(operation(Image.fromarray(np.ascontiguousarray(plane)))) for plane in planes]
+    return np.stack(results, axis=-1).reshape(*results[0].shape, *pixels.shape[2:])
 
 
 def _inscribed(width: int, height: int, angle: float) -> tuple[int, int]:
-    """Return the sides of the largest upright rectangle inside one that is turned by an angle between 0 and pi / 2."""
+    """Return the size of the largest upright rectangle in one that is rotated by an angle between 0 and pi / 2."""
     sine, cosine = math.sin(angle), math.cos(angle)
     long, short = max(width, height), min(width, height)
     if short <= 2 * sine * cosine * long:
@@ -81,5 +98,5 @@ def _inscribed(width: int, height: int, angle: float) -> tuple[int, int]:
     else:
         double = cosine**2 - sine**2
         wide, tall = (width * cosine - height * sine) / double, (height * cosine - width * sine) / double
-    # One pixel less on each side: those on the border are mixed with what is beyond.
+    # One pixel less on each side, because those on the border are mixed with the black outside.
     return max(1, int(wide) - 2), max(1, int(tall) - 2)

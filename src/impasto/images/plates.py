@@ -1,4 +1,4 @@
-"""The built-in plates (style pictures that the repository's own tools/plates.py drew) and the photo of the demo."""
+"""The built-in style pictures (plates), which tools/plates.py of the repository drew, and the photo of the demo."""
 
 from importlib.resources import files
 from importlib.util import find_spec
@@ -11,10 +11,10 @@ _DESCRIPTIONS: Final[dict[str, str]] = {
     "night": "thick oil strokes that whirl around stars over a lake, blue and gold",
     "mosaic": "stone tesserae in dark grout along the outlines of fish and sun, teal and terracotta",
     "woodcut": "tapered grooves cut in black and red blocks, printed on cream paper",
-    "pointillism": "round dots of pure colour, large and small, a river bank at evening",
+    "pointillism": "round dots of pure color, large and small, a river bank at evening",
     "watercolor": "transparent washes with hard and bleeding edges, flowers in every hue",
     "stained-glass": "glowing, streaked glass in lead, a rose window of ruby, cobalt and amber",
-    "knife": "slabs laid on with the palette knife, a harbour at sunset in red, orange and plum",
+    "knife": "slabs laid on with the palette knife, a harbor at sunset in red, orange and plum",
 }
 
 PLATES: Final[tuple[str, ...]] = tuple(_DESCRIPTIONS)
@@ -24,31 +24,39 @@ PLATES: Final[tuple[str, ...]] = tuple(_DESCRIPTIONS)
 def is_plate(name: str) -> bool:
     """Return whether a built-in plate has this name.
 
-    >>> is_plate("night"), is_plate("night.jpg")
-    (True, False)
+    Example:
+        >>> is_plate("night"), is_plate("night.jpg")
+        (True, False)
     """
     return name in _DESCRIPTIONS
 
 
 def plate_path(name: str) -> Path:
-    """Return the plate's file: 1024 x 1024 px, sRGB, WebP.
+    """Return the file of a plate: 1024 x 1024 px, sRGB, WebP.
 
-    Raises InputError, listing the known plates, if there is none of this name.
+    Raises:
+        InputError: There is no plate of this name; the message lists the known ones.
     """
-    _check(name)
+    plate_description(name)
     return Path(str(files("impasto.images"))) / "data" / f"{name}.webp"
 
 
 def plate_description(name: str) -> str:
-    """Return one line on what the plate shows and how it is painted; raises InputError for an unknown name."""
-    _check(name)
+    """Return one line that says what a plate shows and how it is painted.
+
+    Raises:
+        InputError: There is no plate of this name; the message lists the known ones.
+    """
+    if not is_plate(name):
+        raise InputError(f"there is no built-in plate {name!r}; known are {', '.join(PLATES)}")
     return _DESCRIPTIONS[name]
 
 
 def demo_photo() -> Path:
-    """Return the photo of the demo, from scikit-image's own package data, without importing scikit-image.
+    """Return the photo of the demo, a file of scikit-image, without importing scikit-image.
 
-    Raises InputError if scikit-image is not installed.
+    Raises:
+        InputError: scikit-image is not installed, or does not have the photo.
     """
     spec = find_spec("skimage")
     if spec is None or spec.origin is None:
@@ -57,8 +65,3 @@ def demo_photo() -> Path:
     if not photo.is_file():
         raise InputError(f"this scikit-image lacks the demo's photo {photo.name}: pip install --upgrade scikit-image")
     return photo
-
-
-def _check(name: str) -> None:
-    if not is_plate(name):
-        raise InputError(f"there is no built-in plate {name!r}; known are {', '.join(PLATES)}")

@@ -1,71 +1,142 @@
 """Reads a picture from a file, from bytes, from a PIL image or from an array."""
 
-import hashlib
-from dataclasses import dataclass
+import contextlib
+import io
+import os
+import stat
+import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
 import numpy as np
-from jaxtyping import Float
-from PIL import Image
+from PIL import Image, ImageOps
 
-from impasto.images.decode import decode
-from impasto.images.sources import encode_array, encode_image, read_bytes
+from impasto.errors import InputError
+from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, to_vips
+from impasto.images.exif import clean_exif
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Picture:
-    """A picture ready to be painted from.
-
-    `pixels` are upright, sRGB-encoded, in [0, 1]; what was wholly transparent has the colour of its surroundings.
-    `alpha` is in [0, 1], and None where the whole picture is opaque. `exif` is what the result may carry on: without
-    GPS and thumbnail, orientation reset. `name` is the stem for names of results. `encoded` are the bytes of the file
-    (of a PNG made without loss, for a PIL image or an array) and `sha256` their hash in hexadecimal. `bits` tells how
-    fine the file's values were: 8, or 16 for anything finer.
-    """
-
-    pixels: Float[np.ndarray, "h w 3"]
-    alpha: Float[np.ndarray, "h w"] | None
-    exif: bytes | None
-    name: str
-    encoded: bytes
-    sha256: str
-    bits: Literal[8, 16]
-
-    @property
-    def width(self) -> int:
-        """Width in pixels."""
-        return int(self.pixels.shape[1])
-
-    @property
-    def height(self) -> int:
-        """Height in pixels."""
-        return int(self.pixels.shape[0])
+# Modes of PIL that PNG does not have, and those they are converted to without loss of color.
+_SAME_COLORS: Final = {
+    "RGBa": "RGBA",
+    "La": "LA",
+    "PA": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+    "I": "I;16",
+}
+_STORED_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "CMYK"})
+_TOLERANCE: Final = 1e-3  # interpolation moves floats slightly out of range; 255 is a mistake
 
 
-def read_picture(source: str | Path | bytes | Image.Image | np.ndarray, *, max_megapixels: float = 200.0) -> Picture:
-    """Read the first picture of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file, given by its path or its bytes.
+def read_picture(
+    source: str | Path | bytes | Image.Image | np.ndarray, *, max_megapixels: float = 200.0
+) -> DecodedImage:
+    """Read the first picture of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file, a PIL image or an array.
 
-    A PIL image or an array (see `encode_array` for shapes and ranges) is encoded without loss first, so that it takes
-    the same way as a file. Embedded colour profiles are converted to sRGB, float TIFF is taken as linear light.
+    Embedded color profiles are converted to sRGB; float TIFF is taken as linear light.
 
-    Raises InputError in one line for whatever cannot be read: a missing file, a folder, an empty or cut off file, no
-    picture, NaN, more than `max_megapixels` million pixels (found before decoding).
+    Args:
+        source: Path or bytes of a file; a PIL image; or an array of shape (h, w) or (h, w, channels) with one (gray),
+            two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in [0, 1].
+        max_megapixels: Larger pictures are refused before they are decoded.
+
+    Raises:
+        InputError: There is no such file, or it is empty, damaged, too large or not a picture, or holds NaN.
     """
     if isinstance(source, str | Path):
-        name, shown, encoded = Path(source).stem, str(source), read_bytes(Path(source))
-    elif isinstance(source, bytes):
-        name, shown, encoded = "stdin", "the picture", source
-    else:
-        name, shown = "picture", "the picture"
-        encoded = encode_image(source) if isinstance(source, Image.Image) else encode_array(source)
-    decoded = decode(encoded, shown, max_megapixels)
-    return Picture(
-        pixels=decoded.pixels,
-        alpha=decoded.alpha,
-        exif=decoded.exif,
-        bits=decoded.bits,
-        name=name,
-        encoded=encoded,
-        sha256=hashlib.sha256(encoded).hexdigest(),
-    )
+        return decode(read_bytes(Path(source)), str(source), max_megapixels, name=Path(source).stem)
+    if isinstance(source, bytes):
+        return decode(source, "the picture", max_megapixels, name="stdin")
+    encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
+    return decode(encoded, "the picture", max_megapixels)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a picture file.
+
+    Raises:
+        InputError: There is no such file, or it does not begin as a picture does (found before the rest is read).
+    """
+    with one_line_errors("read", path):
+        try:
+            with path.open("rb") as file:
+                if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+                    raise InputError(f"{path} is a device, not a picture")
+                head = file.read(HEAD_LENGTH)
+                check_format(head, str(path))
+                return head + file.read()
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist") from None
+        except IsADirectoryError:
+            raise InputError(f"{path} is a folder, not a picture") from None
+
+
+@contextlib.contextmanager
+def one_line_errors(verb: str, path: Path) -> Iterator[None]:
+    """Turn the system's errors into one line that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot {verb} {path}: {error.strerror or error}") from None
+    except ValueError as error:  # a null character in the name
+        raise InputError(f"cannot {verb} {str(path)!r}: {error}") from None
+
+
+def _encode_image(image: Image.Image) -> bytes:
+    """Return a PIL image as PNG (TIFF if it is CMYK), upright, with its color profile, transparency and EXIF.
+
+    Raises InputError for an image without pixels, one whose file is damaged, and one of a mode whose colors have no
+    agreed range (F, LAB, I beyond 0..65535).
+    """
+    if not (image.width and image.height):
+        raise InputError("the PIL image has no pixels")
+    try:
+        image.load()
+        # Read before rotating, which loses that of TIFF; as bytes if possible, which keep non-ASCII letters.
+        exif = clean_exif(image.info.get("exif") or image.getexif().tobytes())
+        picture = _in_stored_mode(ImageOps.exif_transpose(image))
+        options = {"icc_profile": image.info.get("icc_profile"), "exif": exif}
+        buffer = io.BytesIO()
+        given = {name: value for name, value in options.items() if value}
+        picture.save(buffer, "TIFF" if picture.mode == "CMYK" else "PNG", **given)
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise InputError(f"the PIL image cannot be read: {error}") from None
+    return buffer.getvalue()
+
+
+def _in_stored_mode(image: Image.Image) -> Image.Image:
+    """Return the image in a mode that PNG (or for CMYK, TIFF) stores without loss."""
+    if image.mode == "I":
+        low, high = np.asarray(image).min(), np.asarray(image).max()
+        if low < 0 or high > 65535:
+            raise InputError(f"a PIL image of mode I must hold values from 0 to 65535, not {low} to {high}")
+    picture = image if image.mode not in _SAME_COLORS else image.convert(_SAME_COLORS[image.mode])
+    if picture.mode not in _STORED_MODES:
+        raise InputError(f"a PIL image of mode {image.mode} has no agreed colors: convert it to RGB first")
+    return picture
+
+
+def _encode_array(array: np.ndarray) -> bytes:
+    """Return an array as PNG: uint8 with 8 bits, uint16 and floats in [0, 1] with 16 bits."""
+    if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > 4):
+        raise InputError(f"an array must have the shape (height, width, 3), not {array.shape}")
+    if array.dtype not in (np.uint8, np.uint16):
+        array = _to_uint16(array)
+    data: bytes = to_vips(array.astype(array.dtype.newbyteorder("="))).pngsave_buffer(compression=3)
+    return data
+
+
+def _to_uint16(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind != "f":
+        raise InputError(f"an array must hold uint8, uint16 or floats from 0 to 1, not {array.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError("the array holds NaN or infinite values")
+    if array.min() < -_TOLERANCE or array.max() > 1 + _TOLERANCE:
+        raise InputError(f"floats in an array must lie from 0 to 1, not from {array.min():g} to {array.max():g}")
+    return np.floor(array.clip(0, 1).astype(np.float64) * 65535 + 0.5).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Writes pictures: encoded by the file's extension, tagged sRGB, and never half a file."""
+"""Encodes pictures in the format of a file's extension, tagged sRGB, and writes files atomically."""
 
 import contextlib
 import os
@@ -6,59 +6,80 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 import numpy as np
 import pyvips
 from jaxtyping import Float, UInt8
 
 from impasto.errors import InputError
-from impasto.images.containers import add_exif, add_xmp_to_png
-from impasto.images.formats import OutputFormat, output_format
-from impasto.images.metadata import write_packet, xmp_of
-from impasto.images.transparency import over_white
+from impasto.images.decode import to_vips
+from impasto.images.exif import add_exif, add_png_chunk
+from impasto.images.metadata import pack_metadata, xmp_packet
+from impasto.images.read import one_line_errors
 
+OutputFormat: TypeAlias = Literal["png", "jpeg", "webp", "tiff"]
+Values: TypeAlias = Float[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"]
+Alpha: TypeAlias = Float[np.ndarray, "h w"] | UInt8[np.ndarray, "h w"]
+
+_FORMATS: Final[dict[str, OutputFormat]] = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+}
 _LONGEST_SIDE: Final[dict[OutputFormat, int]] = {"jpeg": 65_535, "webp": 16_383}
 _PIXELS_PER_MM: Final = 72 / 25.4
-_HIDDEN: Final = ".impasto-"
-_TEMPORARY: Final = ".tmp"
+_TEMPORARY: Final = (".impasto-", ".tmp")  # prefix and suffix of temporary files
 
 
-def check_destination(path: Path) -> None:
-    """Raise InputError unless a picture can be written to `path`; to be asked before the long work begins.
+def output_format(path: str | Path) -> OutputFormat:
+    """Return the format that the extension of a path stands for.
 
-    Checked are that no folder or device has the name, the extension, and that the folder exists and takes a new file.
+    Raises:
+        InputError: The extension is unknown; the message lists the known ones.
     """
-    with _explained(path):
-        target = _replaceable(path)
-        output_format(path)
-        with _temporary_file(target.parent):
-            pass
+    suffix = Path(f"_{path}" if str(path).startswith(".") else path).suffix
+    if suffix.lower() not in _FORMATS:
+        wrong = f"unknown extension {suffix!r} of {path}" if suffix else f"{path} has no extension"
+        raise InputError(f"{wrong}; known are {', '.join(_FORMATS)}")
+    return _FORMATS[suffix.lower()]
 
 
 def quantize(pixels: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """Return the 8-bit values as they are saved: clipped to [0, 1], times 255, a half rounded up."""
-    return _integers(pixels, 8)
+    """Return the 8-bit values of a saved picture: clipped to [0, 1], times 255, a half rounded up.
+
+    Raises:
+        InputError: A value is NaN or infinite.
+    """
+    return _to_integers(pixels, 8)
 
 
 def encode_picture(
-    pixels: Float[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"],
+    pixels: Values,
     suffix: str,
     *,
-    alpha: Float[np.ndarray, "h w"] | UInt8[np.ndarray, "h w"] | None = None,
+    alpha: Alpha | None = None,
     exif: bytes | None = None,
     metadata: Mapping[str, Any] | None = None,
     bits: Literal[8, 16] = 8,
     quality: int = 95,
 ) -> bytes:
-    """Return the bytes of a picture file of the kind that `suffix` (".png", ".jpg"...) names.
+    """Return the bytes of a picture file.
 
-    `pixels` are RGB or, with one channel, grey; they and `alpha` are floats, clipped to [0, 1], or uint8. `exif` is a
-    block as `Picture.exif` holds it, `metadata` a JSON object that `read_metadata` gives back. `bits` counts for PNG
-    and TIFF; JPEG and WebP have 8. `quality` is that of JPEG and WebP, 1 to 100; WebP of quality 100 is lossless. JPEG
-    cannot be transparent: the picture is laid on white.
+    Args:
+        pixels: RGB or, with one channel, gray; floats, which are clipped to [0, 1], or uint8.
+        suffix: `.png`, `.jpg`, `.jpeg`, `.webp`, `.tif` or `.tiff`.
+        alpha: Opacity, floats or uint8. JPEG has none, so that the picture is composited on white.
+        exif: EXIF block from `DecodedImage.exif`.
+        metadata: JSON object that `read_metadata` returns from the file.
+        bits: Bits a channel of PNG and TIFF; JPEG and WebP always have 8.
+        quality: Quality of JPEG and WebP, 1 to 100; WebP of quality 100 is lossless.
 
-    Raises InputError for an unknown suffix, NaN, a side or a record too long for the format.
+    Raises:
+        InputError: Unknown suffix, NaN, or a side or metadata too long for the format.
     """
     kind = output_format(suffix)
     height, width = pixels.shape[:2]
@@ -69,38 +90,51 @@ def encode_picture(
     if not 1 <= quality <= 100:
         raise InputError(f"the quality must lie from 1 to 100, not {quality}")
     if alpha is not None and kind == "jpeg":
-        pixels, alpha = over_white(_as_float(pixels), _as_float(alpha)), None
+        opacity = _to_floats(alpha)[..., None]
+        pixels, alpha = _to_floats(pixels) * opacity + (1 - opacity), None
     depth: Literal[8, 16] = bits if kind in ("png", "tiff") else 8
-    planes = [_integers(pixels, depth)] + ([] if alpha is None else [_integers(alpha, depth)[..., None]])
-    packet = None if metadata is None else write_packet(metadata)
+    planes = [_to_integers(pixels, depth)] + ([] if alpha is None else [_to_integers(alpha, depth)[..., None]])
+    packet = None if metadata is None else pack_metadata(metadata)
     data = _encode(np.concatenate(planes, axis=2), kind, packet, quality)
     return add_exif(data, kind, exif) if exif else data
 
 
-def write_picture(
-    path: Path,
-    pixels: Float[np.ndarray, "h w c"] | UInt8[np.ndarray, "h w c"],
-    *,
-    alpha: Float[np.ndarray, "h w"] | UInt8[np.ndarray, "h w"] | None = None,
-    exif: bytes | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    bits: Literal[8, 16] = 8,
-    quality: int = 95,
-) -> None:
-    """Encode by the extension of `path` (see `encode_picture`) and write atomically (see `atomic_write`)."""
+def write_picture(path: Path, pixels: Values, **options: Any) -> None:
+    """Encode a picture by the extension of `path` and write it atomically.
+
+    Args:
+        path: The file; see `atomic_write`.
+        pixels: RGB or gray; see `encode_picture`.
+        options: Keyword arguments of `encode_picture`.
+    """
     output_format(path)
-    options: dict[str, Any] = {"alpha": alpha, "exif": exif, "metadata": metadata, "bits": bits, "quality": quality}
     atomic_write(path, encode_picture(pixels, path.suffix, **options))
 
 
-def atomic_write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: whatever happens, `path` holds either its old content or all of the new.
+def check_destination(path: Path) -> None:
+    """Check before a long run that a picture can be written to `path`.
 
-    The bytes go to a temporary file in the same folder, reach the disk, and then take the name. An old file's
-    permissions are kept, a new one gets those of any new file; a symbolic link is followed. Raises InputError.
+    Raises:
+        InputError: Unknown extension, a folder or device of that name, or no folder that takes a new file.
     """
-    with _explained(path):
-        target = _replaceable(path)
+    with one_line_errors("write", path):
+        target = _resolve_target(path)
+        output_format(path)
+        with _temporary_file(target.parent):
+            pass
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write a file completely or not at all: at any moment `path` holds either its old content or the new one.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is renamed. The
+    permissions of an existing file are kept; a symbolic link is followed.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    with one_line_errors("write", path):
+        target = _resolve_target(path)
         with _temporary_file(target.parent) as (file, temporary):
             if target.exists():
                 temporary.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -109,7 +143,7 @@ def atomic_write(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
             file.close()
             os.replace(temporary, target)
-    # The new name survives a power failure only once the folder is on the disk too; not every system can do that.
+    # The new name survives a power failure only once the folder is flushed too; not every system can do that.
     with contextlib.suppress(OSError):
         folder = os.open(target.parent, os.O_RDONLY)
         try:
@@ -119,21 +153,14 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def is_leftover(path: Path) -> bool:
-    """Tell whether a file is what `atomic_write` leaves behind when its process is killed: of no use to anybody."""
-    return path.name.startswith(_HIDDEN) and path.suffix == _TEMPORARY
+    """Return whether a file is one that `atomic_write` leaves behind when its process is killed."""
+    return path.name.startswith(_TEMPORARY[0]) and path.suffix == _TEMPORARY[1]
 
 
 def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, quality: int) -> bytes:
-    height, width, bands = values.shape
-    wide = values.dtype == np.uint16
-    image = pyvips.Image.new_from_memory(
-        np.ascontiguousarray(values), width, height, bands, "ushort" if wide else "uchar"
-    )
-    # A grey picture holds values to be taken as they are: no profile, except in WebP, which has no grey.
-    is_grey = bands < 3
-    space = {False: ("srgb", "rgb16"), True: ("b-w", "grey16")}[is_grey][wide]
-    profile = {"profile": "srgb"} if not is_grey or kind == "webp" else {}
-    image = image.copy(interpretation=space, xres=_PIXELS_PER_MM, yres=_PIXELS_PER_MM)
+    image = to_vips(values).copy(xres=_PIXELS_PER_MM, yres=_PIXELS_PER_MM)
+    # Gray pictures are masks, whose values mean themselves: no profile, except in WebP, which has no gray.
+    profile = {} if image.bands < 3 and kind != "webp" else {"profile": "srgb"}
     if packet is not None and kind != "png":
         image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
     options: dict[OutputFormat, dict[str, Any]] = {
@@ -147,14 +174,15 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
     except pyvips.Error as error:
         raise InputError(f"the picture cannot be written as {kind.upper()}: {' '.join(str(error).split())}") from None
     if packet is not None and kind == "png":
-        data = add_xmp_to_png(data, packet)
-    if packet is not None and xmp_of(data) != packet:
-        # JPEG has about 64 kB for it and libvips leaves out what is too long without a word.
-        raise InputError(f"the record of {len(packet)} bytes does not fit into {kind.upper()}: use .png")
+        # libvips writes a compressed chunk, which is defined for Latin-1 only and which many programs do not search.
+        data = add_png_chunk(data, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
+    if packet is not None and xmp_packet(data) != packet:
+        # JPEG has room for about 64 kB, and libvips silently leaves out what is longer.
+        raise InputError(f"the metadata, {len(packet)} bytes, does not fit into {kind.upper()}: use .png")
     return data
 
 
-def _integers(values: np.ndarray, bits: Literal[8, 16]) -> np.ndarray:
+def _to_integers(values: np.ndarray, bits: Literal[8, 16]) -> np.ndarray:
     if values.dtype == np.uint8:
         return values if bits == 8 else values.astype(np.uint16) * np.uint16(257)
     if not np.isfinite(values).all():
@@ -163,15 +191,12 @@ def _integers(values: np.ndarray, bits: Literal[8, 16]) -> np.ndarray:
     return rounded.astype(np.uint8 if bits == 8 else np.uint16)
 
 
-def _as_float(values: np.ndarray) -> Float[np.ndarray, "..."]:
-    if values.dtype == np.uint8:
-        return values.astype(np.float32) / np.float32(255)
-    clipped: np.ndarray = values.clip(0, 1)
-    return clipped
+def _to_floats(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) / np.float32(255) if values.dtype == np.uint8 else np.asarray(values.clip(0, 1))
 
 
-def _replaceable(path: Path) -> Path:
-    """Return the file behind symbolic links; InputError if it is no place for a regular file."""
+def _resolve_target(path: Path) -> Path:
+    """Return the file behind symbolic links; raise InputError if no regular file can be there."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise InputError(f"cannot write {path}: it is a folder")
@@ -184,24 +209,11 @@ def _replaceable(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _temporary_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Make a hidden file with the permissions of any new file (mkstemp's are 0600); removed if it is left over."""
-    temporary = folder / f"{_HIDDEN}{secrets.token_hex(8)}{_TEMPORARY}"
+    """Create a hidden file with the permissions of any new file (mkstemp's are 0600); delete it if it is left over."""
+    temporary = folder / secrets.token_hex(8).join(_TEMPORARY)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(descriptor, "wb") as file:
             yield file, temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what the system says into one line for the person."""
-    try:
-        yield
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
-    except ValueError as error:  # a name with a null character
-        raise InputError(f"cannot write {str(path)!r}: {error}") from None

@@ -1,22 +1,35 @@
-"""What is minimised: statistics of feature maps, terms as pure functions, and the objective that weighs them."""
+"""What is minimized: statistics of features, losses that compare them, and the objective that weighs them."""
 
-from impasto.losses.lessons import Lesson, Teacher, View
-from impasto.losses.objective import TERMS, Objective, make_extractor, needed_layers, smoothing_extractor
-from impasto.losses.statistics import gram, mean_gram
-from impasto.losses.terms import content_loss, style_loss, total_variation
+from impasto.losses.base import ContentLoss, StyleLoss
+from impasto.losses.gram import GramLoss, gram, mean_gram
+from impasto.losses.objective import TERMS, Objective, make_extractor, smoothing_extractor, total_of
+from impasto.losses.regions import PositionWeights
+from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
+from impasto.losses.statistics import Mean, Positions, Statistic
+from impasto.losses.targets import EncodedImage, RegionTarget, StyleTarget, measure_style
 
 __all__ = [
+    "CONTENT_LOSSES",
+    "STYLE_LOSSES",
     "TERMS",
-    "Lesson",
+    "ContentLoss",
+    "EncodedImage",
+    "GramLoss",
+    "Mean",
     "Objective",
-    "Teacher",
-    "View",
-    "content_loss",
+    "PositionWeights",
+    "Positions",
+    "RegionTarget",
+    "Statistic",
+    "StyleLoss",
+    "StyleTarget",
     "gram",
     "make_extractor",
     "mean_gram",
+    "measure_style",
     "needed_layers",
+    "register_style_loss",
     "smoothing_extractor",
-    "style_loss",
-    "total_variation",
+    "style_losses",
+    "total_of",
 ]

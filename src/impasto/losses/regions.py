@@ -1,6 +1,7 @@
-"""Statistics of parts of a map: masks brought to a layer, and moments of every part in one pass over the map."""
+"""Regions at a layer: how much every position counts in each region, and the moments of all regions in one pass."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -8,20 +9,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones.moments import Moments
-from impasto.backbones.products import NUMBERS_AT_ONCE, flat, pieces, quick_products, rounded_mean
+from impasto.backbones import Moments, bf16_matmul, chunk_size, chunks, flat, rounded_mean
 
-FEWEST: Final = 8.0
-"""Positions of a layer that a part must have, so that their statistics mean anything."""
+MIN_POSITIONS: Final = 8.0
+"""Positions of a layer that a region must have, so that their statistics mean anything."""
 
-_WHOLLY: Final = 0.999
-"""Share from which on a position belongs to a part wholly; one of less than the rest to 1 does not belong to it."""
+_INSIDE: Final = 0.999
+"""Mask value from which on a position counts as entirely inside; below 1 minus this it counts as outside."""
 
 
-def bring_to(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh lw"]) -> Float[Tensor, "k 1 lh lw"]:
-    """Return masks at a layer: at each position the mean of what it sees, so that parts which sum to 1 still do.
+def resize_to_layer(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh lw"]) -> Float[Tensor, "k 1 lh lw"]:
+    """Return masks at a layer: at each position the mean of what it sees, so that masks that sum to 1 still do.
 
-    A position is taken to see its own pixels and those of its neighbours alike. A chain of 3 x 3 convolutions sees its
+    A position is taken to see its own pixels and those of its neighbors alike. A chain of 3 x 3 convolutions sees its
     surroundings by a bell whose deviation is about one position at every depth of VGG (0.8 at conv1_1, 1.2 at conv4_1);
     that of this mean is 0.9.
     """
@@ -30,77 +30,107 @@ def bring_to(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh lw"]) -
     return functional.avg_pool2d(around, 3, stride=1)
 
 
-def drawn_parts(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int[Tensor, "n"]:
-    """Draw for every position the part that it belongs to, by its shares; k where it belongs to none.
+def draw_owners(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int[Tensor, "n"]:
+    """Draw for every position the region that it belongs to, by its shares; k where it belongs to none.
 
-    On a soft border that is a scatter in which each part has as many positions as is its share.
+    On a soft border that is a scatter in which each region has as many positions as is its share.
     """
     chance = torch.rand(shares.shape[1], generator=generator, device=generator.device).to(shares)
     return (chance >= shares.cumsum(dim=0)).sum(dim=0)
 
 
-def inside(maps: Float[Tensor, "1 c h w"], mask: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 c n 1"]:
-    """Return the features of the places that belong to a part by half or more, as a map of one column."""
-    there = mask.flatten() >= threshold(mask)
-    return maps.flatten(2)[:, :, there.nonzero()[:, 0]].unsqueeze(3)
-
-
-def threshold(mask: Float[Tensor, "1 1 h w"]) -> float:
-    """Return from which value on a place is inside: half, or the most where a mask is faint everywhere."""
+def threshold(mask: Float[Tensor, "*shape"]) -> float:
+    """Return the mask value from which on a position is inside: half, or the maximum where a mask is faint everywhere."""
     return min(0.5, float(mask.max()))
 
 
-class Part(NamedTuple):
-    """The positions of a part: those that belong to it wholly, each of weight `even`, and those at its soft border."""
+class PositionWeights:
+    """How much every position of a layer counts in a region, from the region's mask at the layer.
 
-    whole: Int[Tensor, "n"]
-    even: float
-    border: Int[Tensor, "m"]
-    weights: Float[Tensor, "m"]
+    Args:
+        mask: Values in [0, 1], not zero everywhere.
+        members: Positions of the region for losses that know no half positions; None: those that the mask covers by
+            half or more.
+    """
 
+    def __init__(self, mask: Float[Tensor, "n"], members: Int[Tensor, "m"] | None = None) -> None:
+        self.mask = mask
+        self._members = members
 
-class Places:
-    """How much every position of a map counts in each of several parts."""
+    @cached_property
+    def count(self) -> float:
+        """Sum of the mask."""
+        return float(self.mask.sum())
 
-    def __init__(self, masks: Float[Tensor, "k n"]) -> None:
-        """Take the masks at the layer, one row for each part, none of them empty."""
-        shares = torch.where(masks >= _WHOLLY, 1.0, torch.where(masks <= 1 - _WHOLLY, 0.0, masks))
+    @cached_property
+    def members(self) -> Int[Tensor, "m"]:
+        """Positions of the region for losses that know no half positions."""
+        if self._members is not None:
+            return self._members
+        return (self.mask >= threshold(self.mask)).nonzero()[:, 0]
+
+    @cached_property
+    def _shares(self) -> Float[Tensor, "n"]:
+        mask = self.mask
+        shares = torch.where(mask >= _INSIDE, 1.0, torch.where(mask <= 1 - _INSIDE, 0.0, mask))
         # A mask may be so faint everywhere that nothing would be left of it.
-        shares = torch.where(shares.sum(dim=1, keepdim=True) > 0, shares, masks)
-        self.weights = (shares / shares.sum(dim=1, keepdim=True)).contiguous()
-        """The weights of the positions, which sum to 1 for each part."""
-        self.parts = tuple(map(self._part, shares, self.weights))
-        """The positions of every part. A part costs only where it is, and a weight only at its border."""
+        return torch.where(shares.sum() > 0, shares, mask)
 
-    def _part(self, shares: Float[Tensor, "n"], weights: Float[Tensor, "n"]) -> Part:
-        whole = (shares >= _WHOLLY).nonzero()[:, 0]
-        border = ((shares > 0) & (shares < _WHOLLY)).nonzero()[:, 0]
-        return Part(whole, 1 / float(shares.sum()), border, weights[border])
+    @cached_property
+    def weights(self) -> Float[Tensor, "n"]:
+        """Weights of the positions, which sum to 1."""
+        return (self._shares / self._shares[None].sum(dim=1)).contiguous()
+
+    @cached_property
+    def inside(self) -> Int[Tensor, "i"]:
+        """Positions entirely inside; a region costs only where it is, and weights only at its border."""
+        return (self._shares >= _INSIDE).nonzero()[:, 0]
+
+    @cached_property
+    def inside_weight(self) -> float:
+        """Weight of each position inside."""
+        return 1 / float(self._shares.sum())
+
+    @cached_property
+    def border(self) -> Int[Tensor, "b"]:
+        """Positions on the soft border."""
+        return ((self._shares > 0) & (self._shares < _INSIDE)).nonzero()[:, 0]
+
+    @cached_property
+    def border_weights(self) -> Float[Tensor, "b"]:
+        """Weights of the positions on the border."""
+        return self.weights[self.border]
 
 
-def regional_moments(features: Float[Tensor, "1 c h w"], places: Places) -> list[Moments]:
-    """Return mean and covariance of the features in every part, each position weighted, in fp32 or better.
+def select(maps: Float[Tensor, "1 c h w"], positions: Int[Tensor, "n"]) -> Float[Tensor, "1 c n 1"]:
+    """Return the features at some positions as a map of one column."""
+    rows = maps.squeeze(0).permute(1, 2, 0).flatten(0, 1)
+    return rows.index_select(0, positions).T[None, :, :, None]
+
+
+def regional_moments(features: Float[Tensor, "1 c h w"], regions: Sequence[PositionWeights]) -> list[Moments]:
+    """Return mean and covariance of the features in every region, each position weighted, in fp32 or better.
 
     With weights p that sum to 1: m = sum p f, C = sum p (f - m)(f - m)^T (the guided Gram matrices of Gatys et al. 2017
     are C + m m^T, where p is the square of their guide). Costs hardly more than the moments of the whole map, because a
-    part costs only where it is. Keeps the features themselves.
+    region costs only where it is. Keeps the features themselves.
     """
-    numbers = _RegionalMoments.apply(features, places)  # type: ignore[no-untyped-call]
-    return [Moments(numbers[i], numbers[i + 1]) for i in range(0, len(numbers), 2)]
+    numbers = _RegionalMoments.apply(features, tuple(regions))  # type: ignore[no-untyped-call]
+    return [Moments(region.count, *numbers[2 * i : 2 * i + 2]) for i, region in enumerate(regions)]
 
 
 class _RegionalMoments(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, places: Places) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, features: Tensor, regions: tuple[PositionWeights, ...]) -> tuple[Tensor, ...]:
         rows = flat(features).T
-        # Of large numbers' products only the rounding would be left where a channel hardly varies.
-        shift = next(pieces(rows.T)).mean(dim=1)
+        # Of the difference of large products only the rounding error would be left where a channel hardly varies.
+        shift = next(chunks(rows.T)).mean(dim=1)
         found = []
-        with quick_products(features):
-            for part in places.parts:
-                total, products = _sums(rows, part, shift)
+        with bf16_matmul(features):
+            for region in regions:
+                total, products = _sums(rows, region, shift)
                 found += [shift + total, products - total.outer(total)]
-        ctx.places = places
+        ctx.regions = regions
         ctx.save_for_backward(features, *found[::2])
         return tuple(found)
 
@@ -114,34 +144,39 @@ class _RegionalMoments(torch.autograd.Function):
             _Slope.of(mean, gradients[2 * number], gradients[2 * number + 1], features.dtype)
             for number, mean in enumerate(means)
         ]
-        for part, slope in zip(ctx.places.parts, slopes, strict=True):
-            even = slope.times(part.even)
-            for some in _some(part.whole, rows.shape[1]):
+        for region, slope in zip(ctx.regions, slopes, strict=True):
+            even = slope.times(region.inside_weight)
+            for some in _chunked(region.inside, rows):
                 result.index_copy_(0, some, even.at(rows.index_select(0, some)))
-        for part, slope in zip(ctx.places.parts, slopes, strict=True):
-            for some, weights in zip(*(_some(t, rows.shape[1]) for t in (part.border, part.weights)), strict=True):
+        for region, slope in zip(ctx.regions, slopes, strict=True):
+            for some, weights in _chunked_border(region, rows):
                 pull = slope.at(rows.index_select(0, some))
                 result.index_add_(0, some, pull.mul_(weights[:, None].to(pull.dtype)))
         return result.T.reshape(features.shape), None
 
 
-def _some(positions: Tensor, channels: int) -> tuple[Tensor, ...]:
-    """Return positions, or their weights, some at a time."""
-    return positions.split(max(1, NUMBERS_AT_ONCE // channels)) if len(positions) else ()
+def _chunked(positions: Tensor, rows: Float[Tensor, "n c"]) -> tuple[Tensor, ...]:
+    """Return positions, or their weights, in chunks."""
+    size = min(chunk_size(rows.shape[1], rows.device), max(1, len(positions)))
+    return positions.split(size) if len(positions) else ()
+
+
+def _chunked_border(region: PositionWeights, rows: Tensor) -> "zip[tuple[Tensor, Tensor]]":
+    return zip(_chunked(region.border, rows), _chunked(region.border_weights, rows), strict=True)
 
 
 def _sums(
-    rows: Float[Tensor, "n c"], part: Part, shift: Float[Tensor, "c"]
+    rows: Float[Tensor, "n c"], region: PositionWeights, shift: Float[Tensor, "c"]
 ) -> tuple[Float[Tensor, "c"], Float[Tensor, "c c"]]:
-    """Return sum p (f - s) and sum p (f - s)(f - s)^T over the positions of a part."""
+    """Return sum p (f - s) and sum p (f - s)(f - s)^T over the positions of a region."""
     total, products = torch.zeros_like(shift), shift.new_zeros(len(shift), len(shift))
-    for positions in _some(part.whole, len(shift)):
+    for positions in _chunked(region.inside, rows):
         some = rows.index_select(0, positions).to(shift.dtype).sub_(shift)
         total += some.sum(dim=0)
         products.addmm_(some.T, some)
-    total *= part.even
-    products *= part.even
-    for positions, weights in zip(*(_some(t, len(shift)) for t in (part.border, part.weights)), strict=True):
+    total *= region.inside_weight
+    products *= region.inside_weight
+    for positions, weights in _chunked_border(region, rows):
         some = rows.index_select(0, positions).to(shift.dtype).sub_(shift)
         weighted = some * weights[:, None].to(shift.dtype)
         total += weighted.sum(dim=0)
@@ -157,10 +192,10 @@ class _Slope(NamedTuple):
     shift: Float[Tensor, "c"]
 
     @classmethod
-    def of(cls, mean: Tensor, slope_of_mean: Tensor, slope: Tensor, dtype: torch.dtype) -> "_Slope":
-        linear = (slope + slope.T).to(dtype)
+    def of(cls, mean: Tensor, mean_gradient: Tensor, covariance_gradient: Tensor, dtype: torch.dtype) -> "_Slope":
+        linear = (covariance_gradient + covariance_gradient.T).to(dtype)
         near, rest = rounded_mean(mean, dtype)
-        shift = (slope_of_mean - linear.to(slope.dtype) @ rest).to(dtype)
+        shift = (mean_gradient - linear.to(covariance_gradient.dtype) @ rest).to(dtype)
         return cls(linear, near, shift)
 
     def times(self, weight: float) -> "_Slope":
@@ -168,8 +203,3 @@ class _Slope(NamedTuple):
 
     def at(self, some: Float[Tensor, "n c"]) -> Float[Tensor, "n c"]:
         return torch.addmm(self.shift, some - self.near, self.linear.T)
-
-
-def parts_at(where: Sequence[Float[Tensor, "1 1 h w"]], maps: Float[Tensor, "1 c lh lw"]) -> Float[Tensor, "k n"]:
-    """Return the masks of several parts at a layer, one row for each."""
-    return bring_to(torch.cat(list(where)), maps).flatten(1)

@@ -1,47 +1,124 @@
-"""Statistics of feature maps that a style is described by."""
+"""What is kept of feature maps: statistics, which can be added for disjoint positions and mixed for several styles."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.moments import Moments
-from impasto.backbones.products import self_product, slope_product
+from impasto.backbones import Moments, full_precision, moments_of
 
 
-def gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
-    """Return the Gram matrix G = F F^T, summed over the positions (Gatys et al. 2015, eq. 3), in fp32 or better.
+class Statistic(Protocol):
+    """A statistic of features at some positions.
 
-    It grows with the area of the picture; `mean_gram` does not.
-    """
-    product: Tensor = _SelfProduct.apply(features)  # type: ignore[no-untyped-call]
-    return product
-
-
-class _SelfProduct(torch.autograd.Function):
-    """F F^T with the gradient (D + D^T) F: one product over the positions, where automatic differentiation makes two.
-
-    At 512 px that is a fourteenth of the time of a step.
+    `a + b` is the statistic of the positions of both. `weight` is their number, or the sum of their weights, and
+    `scaled(weight)` the same statistic with another weight, so that a mixture of styles is a weighted sum.
     """
 
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
-        ctx.save_for_backward(features)
-        return self_product(features)
+    @property
+    def weight(self) -> float:
+        """Number of positions, or sum of their weights."""
+        ...
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (features,) = ctx.saved_tensors
-        return slope_product(gradients[0] + gradients[0].T, features)
+    def __add__(self, other: Self, /) -> Self:
+        """Return the statistic of the positions of both."""
+        ...
+
+    def scaled(self, weight: float) -> Self:
+        """Return the same statistic with another weight."""
+        ...
 
 
-def mean_gram(features: Float[Tensor, "1 c h w"] | Moments) -> Float[Tensor, "c c"]:
-    """Return the Gram matrix divided by the number of positions: the mean of f f^T.
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """The mean of a quantity over positions, such as f f^T for a Gram matrix."""
 
-    Pictures of different sizes can be compared by it, because each is divided by its own area. Of moments it
-    is the covariance plus m m^T.
-    """
-    if isinstance(features, Moments):
-        return features.covariance + features.mean.outer(features.mean)
-    return gram(features) / (features.shape[2] * features.shape[3])
+    weight: float
+    value: Float[Tensor, "*shape"]
+
+    def __add__(self, other: "Mean") -> "Mean":
+        """Return the mean over the positions of both."""
+        total = self.weight + other.weight
+        return Mean(total, (self.weight / total) * self.value + (other.weight / total) * other.value)
+
+    def scaled(self, weight: float) -> "Mean":
+        """Return the same mean with another weight."""
+        return replace(self, weight=weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """The features at some positions themselves; `weights` of the positions, None: 1 each."""
+
+    features: Float[Tensor, "1 c _h _w"]
+    weights: Float[Tensor, "n"] | None = None
+
+    @property
+    def weight(self) -> float:
+        """Number of positions, or sum of their weights."""
+        return self.count if self.weights is None else float(self.weights.sum())
+
+    @property
+    def count(self) -> int:
+        """Number of positions."""
+        return self.features.shape[2] * self.features.shape[3]
+
+    @property
+    def rows(self) -> Float[Tensor, "n c"]:
+        """The features as one row for each position; a view of channels-last maps."""
+        return self.features.squeeze(0).permute(1, 2, 0).flatten(0, 1)
+
+    def __add__(self, other: "Positions") -> "Positions":
+        """Return the positions of both."""
+        features = torch.cat([part.features.flatten(2).unsqueeze(3) for part in (self, other)], dim=2)
+        return Positions(features, torch.cat([self._all_weights(), other._all_weights()]))
+
+    def scaled(self, weight: float) -> "Positions":
+        """Return the same positions with another sum of weights."""
+        own = self._all_weights()
+        return replace(self, weights=own * (weight / own.sum()))
+
+    def _all_weights(self) -> Float[Tensor, "n"]:
+        return full_precision(self.features.new_ones(self.count)) if self.weights is None else self.weights
+
+    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "_n c"]:
+        """Return the features at `count` random positions, drawn by weight without repetition, or at all if fewer."""
+        rows = self.rows
+        if self.weights is None:
+            if count >= len(rows):
+                return full_precision(rows)
+            chosen = torch.randperm(len(rows), generator=generator, device=generator.device)[:count]
+        else:
+            # The largest of u^(1/w) are a sample by weight without replacement (Efraimidis and Spirakis 2006).
+            chance = torch.rand(len(rows), generator=generator, device=generator.device)
+            keys = chance.log() / self.weights.to(chance).clamp(min=1e-30)
+            chosen = keys.topk(min(count, len(rows))).indices
+        return full_precision(rows[chosen.to(rows.device)])
+
+
+def as_moments(statistic: Moments | Positions) -> Moments:
+    """Return moments as they are, those of positions measured."""
+    if isinstance(statistic, Moments):
+        return statistic
+    if statistic.weights is None:
+        return moments_of(statistic.features)
+    rows, shares = full_precision(statistic.rows), statistic.weights / statistic.weights.sum()
+    mean = shares.to(rows) @ rows
+    centered = rows - mean
+    return Moments(statistic.weight, mean, (centered * shares.to(rows)[:, None]).T @ centered)
+
+
+AnyStatistic = TypeVar("AnyStatistic", bound=Statistic)
+
+
+def mixed(statistics: Sequence[AnyStatistic], shares: Sequence[float]) -> AnyStatistic:
+    """Return the statistic of a mixture: the weighted sum of several. One alone is returned as it is."""
+    if len(statistics) == 1:
+        return statistics[0]
+    first, *others = [statistic.scaled(share) for statistic, share in zip(statistics, shares, strict=True)]
+    for other in others:
+        first = first + other
+    return first

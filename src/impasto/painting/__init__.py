@@ -1,7 +1,23 @@
-"""How the picture comes about: canvas, optimisers, levels and the loop."""
+"""How a picture is painted: canvas, optimizers, levels and the loop."""
 
-from impasto.painting.engine import CHANGEABLE, Painter
+from impasto.painting.engine import CHANGEABLE, Method, Painter, check_change
+from impasto.painting.eta import Eta, clock
+from impasto.painting.level import LevelOptimizer, TargetCache
 from impasto.painting.pyramid import Level, plan_levels
-from impasto.painting.scene import Area, Scene, StyleImage
+from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 
-__all__ = ["CHANGEABLE", "Area", "Level", "Painter", "Scene", "StyleImage", "plan_levels"]
+__all__ = [
+    "CHANGEABLE",
+    "CanvasRegion",
+    "Eta",
+    "Level",
+    "LevelOptimizer",
+    "Method",
+    "Painter",
+    "Scene",
+    "StyleImage",
+    "TargetCache",
+    "check_change",
+    "clock",
+    "plan_levels",
+]

@@ -1,6 +1,6 @@
-"""The canvas: how the optimiser's numbers become a picture.
+"""The canvas: how the optimizer's numbers become a picture.
 
-The optimisers work on coordinates of about the scale of grey levels (0..255), so that a step size means the same for
+The optimizers work on coordinates of about the scale of gray levels (0..255), so that a step size means the same for
 every canvas.
 """
 
@@ -15,10 +15,10 @@ from impasto.recipe import CanvasKind
 
 @runtime_checkable
 class Canvas(Protocol):
-    """A way to write a picture as unconstrained coordinates, and back."""
+    """A mapping between pictures and the unconstrained coordinates that are optimized."""
 
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 _c h w"]:
-        """Return the coordinates at which the canvas shows this picture (RGB in [0, 1])."""
+        """Return the coordinates of a picture (RGB in [0, 1])."""
         ...
 
     def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
@@ -27,23 +27,23 @@ class Canvas(Protocol):
 
 
 class FreeCanvas:
-    """Pixels are optimised as they are, as in the paper; what leaves the range is clipped on saving."""
+    """Pixels are optimized directly, as in the paper; values outside the range are clipped on saving."""
 
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the grey levels."""
+        """Return the gray levels."""
         return picture * 255.0
 
     def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the grey levels divided by 255, unclipped."""
+        """Return the gray levels divided by 255, unclipped."""
         return coordinates / 255.0
 
 
 class BoxCanvas:
-    """Every coordinate is a colour: pixel = clip(1.02 sigmoid(z / 100) - 0.01).
+    """Pixels are clip(1.02 sigmoid(z / 100) - 0.01), so that every coordinate is a color.
 
-    The sigmoid keeps pixels inside the range while they are optimised, so that nothing is lost on saving. The margin of
+    The sigmoid keeps pixels inside the range while they are optimized, so that nothing is lost on saving. The margin of
     0.01 lets black and white be reached at finite coordinates; inside the margin the clip passes the gradient on, so
-    that no pixel gets stuck there. At mid-grey a unit of z is about 0.65 grey levels.
+    that no pixel gets stuck there. At mid-gray a unit of z is about 0.65 gray levels.
     """
 
     _MARGIN = 0.01
@@ -62,7 +62,7 @@ class BoxCanvas:
 
 
 class _ClipPassingGradient(torch.autograd.Function):
-    """Clip to [0, 1] whose gradient is that of the identity."""
+    """Clip to [0, 1] with the gradient of the identity."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -73,11 +73,11 @@ class _ClipPassingGradient(torch.autograd.Function):
         return gradients[0]
 
 
-class GreyCanvas:
-    """Lightness alone is optimised: one number for a pixel, the same for red, green and blue."""
+class GrayCanvas:
+    """A canvas of lightness alone: one number for a pixel, the same for red, green and blue."""
 
     def __init__(self, canvas: Canvas) -> None:
-        """Write the grey levels as another canvas writes colours."""
+        """Map gray levels as another canvas maps colors."""
         self._canvas = canvas
 
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 1 h w"]:
@@ -85,15 +85,15 @@ class GreyCanvas:
         return self._canvas.coordinates(picture.mean(dim=1, keepdim=True).expand_as(picture))[:, :1]
 
     def picture(self, coordinates: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return a grey picture."""
+        """Return a gray picture."""
         return self._canvas.picture(coordinates.expand(-1, 3, -1, -1))
 
 
 class KeepingCanvas:
-    """Shows the photo where it is kept, whatever the coordinates there are; what is shown is what is optimised."""
+    """A canvas that shows the photo where it is kept, whatever the coordinates are there."""
 
     def __init__(self, canvas: Canvas, photo: Float[Tensor, "1 3 h w"], kept: Float[Tensor, "1 1 h w"]) -> None:
-        """Lay the photo over another canvas: 1 is where it covers it, 0 where it does not."""
+        """Cover another canvas with the photo where `kept` is 1."""
         self._canvas = canvas
         self._free = 1 - kept
         self._photo = photo * kept
@@ -103,11 +103,11 @@ class KeepingCanvas:
         return self._canvas.coordinates(picture)
 
     def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the picture with the photo over it."""
+        """Return the picture, covered by the photo where it is kept."""
         return self._canvas.picture(coordinates) * self._free + self._photo
 
 
-def make_canvas(kind: CanvasKind, *, grey: bool = False) -> Canvas:
-    """Return the canvas of that name, for lightness alone if `grey`."""
+def make_canvas(kind: CanvasKind, *, gray: bool = False) -> Canvas:
+    """Return the canvas of that name, for lightness alone if `gray`."""
     canvas: Canvas = BoxCanvas() if kind == "box" else FreeCanvas()
-    return GreyCanvas(canvas) if grey else canvas
+    return GrayCanvas(canvas) if gray else canvas

@@ -1,10 +1,10 @@
-"""The loop: paints level by level and tells what happens. It knows nobody who listens."""
+"""The loop: paints level by level and yields events."""
 
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -14,150 +14,208 @@ from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError, RunError
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import quantize
-from impasto.losses import TERMS
-from impasto.painting.ledger import Ledger
-from impasto.painting.pyramid import plan_levels
+from impasto.painting.async_scalars import AsyncScalars
+from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
+from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
-from impasto.painting.stage import OTHER_LEVELS, Stage
 from impasto.recipe import Recipe
 
-_WEIGHTS = frozenset(
+_WEIGHTS: Final = frozenset(
     {"strength", "content_weight", "style_weight", "tv_weight", "low_frequency_weight", "luminance_range_weight"}
 )
 
-CHANGEABLE = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
-"""Fields of a recipe that may change while it is painted; how strong the colors are, unless the style is `match`ed."""
+CHANGEABLE: Final = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
+"""Settings that may change while a picture is painted; `color_strength` not if the style is `match`ed."""
 
-_PLATEAU_STEPS = 20
-"""A plateau is judged over so many steps."""
+_PLATEAU_STEPS: Final = 20
+"""Steps over which a plateau is judged."""
+
+
+def check_change(before: Recipe, after: Recipe) -> None:
+    """Raise InputError if a setting differs that cannot change while a picture is painted."""
+    fixed = set(after.changes_from(before)) - CHANGEABLE
+    if before.color.mode == "match" and before.color.strength != after.color.strength:
+        # The style was given the photo's colors before it was measured.
+        fixed.add("color_strength")
+    if fixed:
+        raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
+
+
+class Method(Protocol):
+    """A way to paint a picture. Between two events every method may be called.
+
+    `Painter`, which optimizes pixels, is one; another only has to yield the same events.
+    """
+
+    step: int
+    """Number of steps done."""
+
+    def paint(self) -> Iterator[Event]:
+        """Paint, yielding events; the last one is `Finished`."""
+        ...
+
+    def stop(self) -> None:
+        """End before the next step; may be called from another thread."""
+        ...
+
+    def change(self, recipe: Recipe) -> None:
+        """Continue with other settings; raises InputError if one differs that cannot change."""
+        ...
+
+    def picture(self) -> Float[np.ndarray, "h w 3"]:
+        """Return the picture as it is now, in [0, 1]; may be called from another thread."""
+        ...
+
+    def pending(self) -> list[Step]:
+        """Return the events of steps that are done but not yielded yet."""
+        ...
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all events of the steps done were yielded, but for those that `pending` returns."""
+        ...
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return tensors and plain values from which `load_state` continues."""
+        ...
+
+    def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Continue from a state."""
+        ...
 
 
 class Painter:
-    """Paints one picture by a recipe.
+    """Paints one picture by optimizing its pixels, level by level.
 
-    `paint()` yields events; between two of them the caller may call every other method. The picture at any time is the
-    last one that the optimiser accepted, so that it never is worse than what was reported.
+    The picture at any time is the last one that the optimizer accepted, so that it is never worse than what was
+    reported.
+
+    Args:
+        recipe: The recipe.
+        scene: The scene at full size; only its sizes at the levels are kept.
+        extractor: The network.
+        levels: The levels from coarse to fine.
+        cache: Targets of style images that were measured before.
     """
 
-    def __init__(self, recipe: Recipe, scene: Scene, extractor: FeatureExtractor, *, size: tuple[int, int]) -> None:
-        """Plan the levels for a result of `size` = (width, height) and look at the pictures at the first of them."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        scene: Scene,
+        extractor: FeatureExtractor,
+        *,
+        levels: Sequence[Level],
+        cache: TargetCache | None = None,
+    ) -> None:
         self.recipe = recipe
-        self.levels = plan_levels(recipe, *size)
+        self.levels = levels
         self.step = 0
-        self._scene = scene
+        self._scenes = [scene.at(level) for level in levels]
         self._extractor = extractor
-        self._ledger = Ledger(extractor.device)
+        self._cache = cache
+        self._scalars = AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._stopping = False
         self._owes_snapshot = False
         self._index = 0
         self._level_step = 0
-        self._stage = self._make_stage(0)
+        self._current = self._level_optimizer(0)
 
     def stop(self) -> None:
         """End before the next step; may be called from another thread."""
         self._stopping = True
 
     def change(self, recipe: Recipe) -> None:
-        """Go on by other weights; the optimiser's history is dropped.
+        """Continue with other weights; the optimizer's history is dropped.
 
-        Raises InputError if a field differs that only a new run can take.
+        Raises InputError if a setting differs that cannot change while a picture is painted.
         """
-        self.check_change(self.recipe, recipe)
+        check_change(self.recipe, recipe)
         reweighted = _WEIGHTS & set(recipe.changes_from(self.recipe))
         self.recipe = recipe
         self._snapshot_steps = recipe.snapshot_steps()
-        self._stage.finish_by(recipe)
+        self._current.change_colors(recipe)
         if reweighted:
-            self._stage.change(recipe)
+            self._current.change(recipe)
             self._losses.clear()
 
-    @staticmethod
-    def check_change(before: Recipe, after: Recipe) -> None:
-        """Raise InputError if a field differs that only a new run can take."""
-        fixed = set(after.changes_from(before)) - CHANGEABLE
-        if before.color.mode == "match" and before.color_strength != after.color_strength:
-            # The style itself was given the photo's colors, before the network looked at it.
-            fixed.add("color_strength")
-        if fixed:
-            raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
-
     @property
-    def owes_snapshot(self) -> bool:
-        """Whether a snapshot of the step just told is still to come."""
-        return self._owes_snapshot
+    def is_settled(self) -> bool:
+        """Whether all events of the steps done were yielded: a snapshot comes after its step."""
+        return not self._owes_snapshot
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
         """Return the picture as it is now, in [0, 1], at the size of the current level; from any thread.
 
-        It has the colours that the recipe asks for.
+        It has the colors that the recipe asks for.
         """
-        return self._stage.finished()
+        return self._current.finished()
 
-    def settle(self) -> list[Step]:
-        """Return the events of steps that are done but not told yet (a GPU's numbers come late)."""
+    def pending(self) -> list[Step]:
+        """Return the events of steps that are done but not yielded yet (a GPU's numbers come late)."""
         return list(self._read(everything=True))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return tensors and plain values from which `load_state` goes on as if nothing had happened."""
+        """Return tensors and plain values from which `load_state` continues as if nothing had happened."""
         values = {"step": self.step, "level": self._index, "level_step": self._level_step}
-        return self._stage.state(), values | {"losses": list(self._losses)}
+        return self._current.state(), values | {"losses": list(self._losses)}
 
     def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Go on from a state; recipe and scene must be those of the painter that gave it.
+        """Continue from a state; recipe and scene must be those of the painter that returned it.
 
         Raises InputError for the state of a version of the program that planned other levels.
         """
         if values["level"] >= len(self.levels):
             raise InputError(OTHER_LEVELS)
         if values["level"] != self._index:
-            self._stage = self._make_stage(values["level"], start=self._stage.picture())
+            self._current = self._level_optimizer(values["level"], start=self._current.picture())
         self.step, self._index, self._level_step = values["step"], values["level"], values["level_step"]
         self._losses.extend(values["losses"])
-        self._stage.load_state(tensors)
+        self._current.load_state(tensors)
 
     def paint(self) -> Iterator[Event]:
         """Paint, yielding events.
 
-        Raises RunError if loss or gradient stay without a finite value; `picture` still gives the last good picture.
+        Raises RunError if loss or gradient stay without a finite value; `picture` still returns the last good picture.
         """
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         while True:
-            level = self._stage.level
+            level = self._current.level
             yield LevelStarted(
                 level=self._index,
                 levels=len(self.levels),
                 width=level.width,
                 height=level.height,
                 step=self.step,
-                steps=self.recipe.steps,
+                steps=self.recipe.schedule.steps,
             )
             if not level.above:
-                # On coarser levels small parts lack their deep layers as a matter of course.
-                yield from (Notice(step=self.step, text=text) for text in self._stage.notices)
+                # That small regions lack deep layers at coarser levels is normal.
+                yield from (Notice(step=self.step, text=text) for text in self._current.notices)
             reason = yield from self._paint_level()
             if reason == "stopped" or self._index + 1 == len(self.levels):
                 break
-            self._stage = self._make_stage(self._index + 1, start=self._stage.picture())
+            self._current = self._level_optimizer(self._index + 1, start=self._current.picture())
             self._index, self._level_step = self._index + 1, 0
             self._losses.clear()
         yield self._finished(reason)
 
-    def _make_stage(self, index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> Stage:
-        return Stage(self.recipe, self._scene, self._extractor, self.levels[index], start)
+    def _level_optimizer(self, index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> LevelOptimizer:
+        scene, level = self._scenes[index], self.levels[index]
+        return LevelOptimizer(self.recipe, scene, self._extractor, level, start=start, cache=self._cache)
 
     def _paint_level(self) -> Generator[Event, None, StopReason]:
         reason: StopReason = "steps"
-        while self._level_step < self._stage.level.steps:
+        while self._level_step < self._current.level.steps:
             if self._stopping:
                 reason = "stopped"
                 break
-            numbers = self._stage.advance()
+            numbers = self._current.advance()
             self.step += 1
             self._level_step += 1
-            self._ledger.put(self.step, numbers)
+            self._scalars.put(self.step, numbers)
             self._owes_snapshot = self.step in self._snapshot_steps
             yield from self._read()
             if self._owes_snapshot:
@@ -170,42 +228,41 @@ class Painter:
         return reason
 
     def _read(self, *, everything: bool = False) -> Iterator[Step]:
-        for step, numbers in self._ledger.take(everything=everything):
-            named = dict(zip(Stage.NUMBERS, numbers, strict=True))
-            terms = {name: named[name] for name in TERMS}
-            loss = math.fsum(terms.values())
-            if named["accepted"]:
+        for step, numbers in self._scalars.take(everything=everything):
+            *terms, accepted, failures = numbers
+            loss = math.fsum(terms)
+            if accepted:
                 self._losses.append(loss)
             yield Step(
                 step=step,
-                steps=self.recipe.steps,
+                steps=self.recipe.schedule.steps,
                 level=self._index,
                 loss=loss,
-                terms=terms,
-                seconds=time.monotonic() - self._begun,
-                improved=bool(named["accepted"]),
+                terms=dict(zip(self._current.term_names, terms, strict=True)),
+                seconds=time.monotonic() - self._started,
+                improved=bool(accepted),
             )
-            if named["failures"] >= self._stage.patience:
+            if failures >= self._current.patience:
                 raise RunError(
-                    f"the loss has no finite value since step {step - self._stage.patience + 1}: "
+                    f"the loss has no finite value since step {step - self._current.patience + 1}: "
                     "the last good picture is kept; try smaller weights or --precision fp32"
                 )
 
     def _on_plateau(self) -> bool:
-        losses = self._losses
-        if not self.recipe.plateau or len(losses) <= _PLATEAU_STEPS:
+        losses, plateau = self._losses, self.recipe.schedule.plateau
+        if not plateau or len(losses) <= _PLATEAU_STEPS:
             return False
-        return losses[-1] > losses[0] * (1 - self.recipe.plateau)
+        return losses[-1] > losses[0] * (1 - plateau)
 
     def _finished(self, reason: StopReason) -> Finished:
-        saved = self._stage.loss_of(quantize(self._stage.picture()).astype(np.float32) / 255.0)
-        last = self._stage.lowest_loss()
+        saved = self._current.loss_of(quantize(self._current.picture()).astype(np.float32) / 255.0)
+        last = self._current.lowest_loss()
         if last is None and self._losses:
             last = self._losses[-1]
         return Finished(
             step=self.step,
             loss=saved if last is None else last,
             saved_loss=saved,
-            seconds=time.monotonic() - self._begun,
+            seconds=time.monotonic() - self._started,
             reason=reason,
         )

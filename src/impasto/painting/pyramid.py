@@ -1,4 +1,4 @@
-"""The levels: the sizes that are painted one after the other, coarse to fine, and their shares of the steps."""
+"""The pyramid: the sizes that are painted one after the other, coarse to fine, and their shares of the steps."""
 
 import math
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from impasto.backbones import check_size
 from impasto.errors import InputError
 from impasto.images import fit, resize
 from impasto.losses import needed_layers
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, ScheduleSettings
 
-SMALLEST_LEVEL = 45
-"""Long side in pixels below which a coarser level is left out: the deep layers would see a few features only."""
+MIN_LEVEL = 45
+"""Long side in pixels below which a coarser level is left out: deep layers would have a few features only."""
 
 COARSEST_LEVEL = 64
 """Long side in pixels at which `levels = auto` begins: 8 features of conv4_1, in which large shapes become strokes."""
@@ -22,56 +22,74 @@ COARSEST_LEVEL = 64
 
 @dataclass(frozen=True)
 class Level:
-    """One size of the pyramid. `above` counts the finer levels: 0 is the finest, whose size is the result's."""
+    """One size of the pyramid.
+
+    `above` counts the finer levels: 0 is the finest, whose size is the result's. `reduction` is how many times the
+    finest level is larger.
+    """
 
     width: int
     height: int
     steps: int
     above: int
+    reduction: float = 1.0
 
 
 def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
     """Return the levels from coarse to fine for a result of `width` x `height` pixels; their steps sum to `steps`.
 
     Coarse levels are left out where they would be smaller than 45 px, too small for the network, or get no step. With
-    `levels = auto` the coarsest has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there sees the
+    `levels = auto` the coarsest has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there has the
     same layout at every size.
     """
+    schedule = recipe.schedule
     sizes = [(width, height)]
-    for above in range(1, _level_count(recipe, max(width, height))):
-        long_side = round(max(width, height) / recipe.level_ratio**above)
-        if long_side < SMALLEST_LEVEL or not _seen(recipe, *fit(width, height, long_side)):
+    for above in range(1, _level_count(schedule, max(width, height))):
+        long_side = round(max(width, height) / schedule.level_ratio**above)
+        if long_side < MIN_LEVEL or not _is_large_enough(recipe, *fit(width, height, long_side)):
             break
         sizes.append(fit(width, height, long_side))
-    sizes = sizes[: recipe.steps]
-    steps = _share(recipe.steps, [recipe.coarse_steps**above for above in range(len(sizes))])
+    sizes = sizes[: schedule.steps]
+    steps = _share(schedule.steps, [schedule.coarse_steps**above for above in range(len(sizes))])
     # A coarse level that is painted for long settles the layout without the photo's detail; long runs are for the end.
-    coarse = [min(count, recipe.coarse_limit) for count in steps[1:]]
-    steps = [recipe.steps - sum(coarse), *coarse]
-    return tuple(Level(*sizes[above], steps[above], above) for above in reversed(range(len(sizes))))
+    coarse = [min(count, schedule.coarse_limit) for count in steps[1:]]
+    steps = [schedule.steps - sum(coarse), *coarse]
+    return tuple(
+        Level(*sizes[above], steps[above], above, schedule.level_ratio**above) for above in reversed(range(len(sizes)))
+    )
 
 
-def _seen(recipe: Recipe, width: int, height: int) -> bool:
-    """Tell whether a picture of this size is large enough for the network; a panorama's small sizes are not."""
-    if min(width, height) < SMALLEST_LEVEL // 4:
+def _is_large_enough(recipe: Recipe, width: int, height: int) -> bool:
+    """Return True if the network can process a picture of this size; coarse levels of a panorama may be too small."""
+    if min(width, height) < MIN_LEVEL // 4:
         return False
+    network = recipe.network
     try:
-        check_size(width, height, needed_layers(recipe), backbone=recipe.backbone, padding=recipe.padding)
+        check_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
     except InputError:
         return False
     return True
 
 
-def _level_count(recipe: Recipe, long_side: int) -> int:
-    if recipe.levels != "auto":
-        return recipe.levels
-    return 1 + max(0, round(math.log(long_side / COARSEST_LEVEL, recipe.level_ratio)))
+def _level_count(schedule: ScheduleSettings, long_side: int) -> int:
+    if schedule.levels != "auto":
+        return schedule.levels
+    return 1 + max(0, round(math.log(long_side / COARSEST_LEVEL, schedule.level_ratio)))
 
 
-def carry_up(
+def _share(total: int, weights: list[float]) -> list[int]:
+    """Split `total` in proportion to `weights`, each part at least 1, the sum exact."""
+    spare = total - len(weights)
+    cuts = [0]
+    for i in range(len(weights)):
+        cuts.append(round(spare * sum(weights[: i + 1]) / sum(weights)))
+    return [1 + after - before for before, after in pairwise(cuts)]
+
+
+def enlarge_canvas(
     canvas: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "lh lw 3"], *, detail: float
 ) -> Float[np.ndarray, "lh lw 3"]:
-    """Enlarge the canvas to the next level's size and give it the photo's detail that was too fine for its own level.
+    """Enlarge the canvas to the next level's size and add the photo's detail that was too fine for its own level.
 
     `photo` is the photo at the next level's size, in [0, 1]; `detail` (0..1) is how much of what it has beyond the
     canvas's resolution is added. An enlarged canvas alone is smooth, and on a smooth canvas the first steps paint the
@@ -100,21 +118,12 @@ def _enlarge(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Fl
 def _interpolation(after: int, before: int) -> Float[np.ndarray, "after before"]:
     """Return the matrix that turns a line of `before` pixels into one of `after`; its rows sum to 1."""
     margin = 4
-    centres = (np.arange(after) + 0.5) * before / after - 0.5
+    centers = (np.arange(after) + 0.5) * before / after - 0.5
     places = np.arange(-margin, before + margin)
-    bells = np.exp(-((centres[:, None] - places) ** 2) / (2 * _BLUR**2))
+    bells = np.exp(-((centers[:, None] - places) ** 2) / (2 * _BLUR**2))
     bells /= bells.sum(axis=1, keepdims=True)
     mirrored = (np.abs(places + 0.5) - 0.5).astype(int)
     mirrored = np.where(mirrored >= before, 2 * before - 1 - mirrored, mirrored)
     matrix = np.zeros((after, before), dtype=np.float32)
     np.add.at(matrix.T, mirrored, bells.T.astype(np.float32))
     return matrix
-
-
-def _share(total: int, weights: list[float]) -> list[int]:
-    """Split `total` in proportion to `weights`, each part at least 1, the sum exact."""
-    spare = total - len(weights)
-    cuts = [0]
-    for i in range(len(weights)):
-        cuts.append(round(spare * sum(weights[: i + 1]) / sum(weights)))
-    return [1 + after - before for before, after in pairwise(cuts)]

@@ -28,8 +28,6 @@ from impasto.recipe.values import (
     CONTENT_LOSSES,
     MAX_WEIGHT,
     STYLE_LOSSES,
-    LossSettings,
-    RegionSettings,
     Regions,
     as_text,
     canonical_names,
@@ -97,28 +95,6 @@ class Recipe(BaseModel):
         if not content and not style:
             raise InputError("all weights are 0: give content_weight or style_weight a value above 0")
         return self
-
-    def __getattr__(self, name: str) -> Any:  # TEMPORARY: removed when no package reads flat names any more
-        if name in FIELDS:
-            return self.get(name)
-        old = {
-            "rescue": "saliency_weight",
-            "adapt": "content_exponent",
-            "detail": "residual_detail",
-            "anchor_weight": "low_frequency_weight",
-            "gamut_weight": "luminance_range_weight",
-        }
-        if name in old:
-            return self.get(old[name])
-        if name == "smooths":
-            return self.network.smooths
-        if name in ("content_layer_weights", "style_layer_weights"):
-            return getattr(self, name.split("_")[0]).layers
-        if name in ("content_loss_weights", "style_loss_weights"):
-            s = getattr(self, name.split("_")[0])
-            known = CONTENT_LOSSES if name.startswith("content") else STYLE_LOSSES
-            return {n: l.weight for n, l in s.losses.items() if known[n] or _has_layers(s, l)}
-        return super().__getattr__(name)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -202,19 +178,24 @@ class Recipe(BaseModel):
         """Return the recipe as one JSON object."""
         return self.model_dump_json(exclude_none=True)
 
-    def stated(self) -> dict[str, Any]:
-        """Return the settings that differ from the network's default, so that the balance is stated only once."""
-        plain = self.plain()
-        changes = self.changes_from(plain)
+    def _stated(self) -> "tuple[Recipe, dict[str, Any]]":
+        """Return the settings that differ from the network's default, and the recipe that they are taken from.
+
+        That is the balanced one where the balance would be stated both as a strength and as weights.
+        """
+        recipe, plain = self, self.plain()
+        changes = recipe.changes_from(plain)
         if states_balance_twice(changes):
-            changes = self.balanced().changes_from(plain)
+            recipe = self.balanced()
+            changes = recipe.changes_from(plain)
         if "backbone" in plain.changes_from(Recipe()):
             changes = {"backbone": self.network.backbone} | changes
-        return changes
+        return recipe, changes
 
     def as_command(self, content: str, *styles: str) -> str:
         """Return the command line that paints by this recipe."""
-        return shlex.join(["impasto", content, *styles, *self.flags(self.stated())])
+        recipe, stated = self._stated()
+        return shlex.join(["impasto", content, *styles, *recipe.flags(stated)])
 
     def flags(self, names: Collection[str]) -> list[str]:
         """Return the words of a command line that state some settings, by their flat names."""
@@ -234,7 +215,7 @@ class Recipe(BaseModel):
         """Return the Python call that paints by this recipe."""
         arguments = [repr(content), repr(list(styles)) if len(styles) != 1 else repr(styles[0])]
         texts = [region.as_text() for region in self.regions]
-        arguments += [f"{name}={texts if name == 'regions' else value!r}" for name, value in self.stated().items()]
+        arguments += [f"{name}={texts if name == 'regions' else value!r}" for name, value in self._stated()[1].items()]
         return f"impasto.stylize({', '.join(arguments)})"
 
 
@@ -315,13 +296,12 @@ def _with_canonical_layers(loss: Any, canonical: Any) -> Any:
 
 def _total(settings: StyleSettings | ContentSettings, compares_pixels: Mapping[str, bool]) -> float:
     """Return the sum of the weights of all losses that have something to compare: layers, or pixels."""
-    return sum(
-        loss.weight for name, loss in settings.losses.items() if compares_pixels[name] or _has_layers(settings, loss)
+    weights = (
+        loss.weight
+        for name, loss in settings.losses.items()
+        if compares_pixels[name] or any((settings.layers if loss.layers is None else loss.layers).values())
     )
-
-
-def _has_layers(settings: StyleSettings | ContentSettings, loss: LossSettings) -> bool:
-    return any((settings.layers if loss.layers is None else loss.layers).values())
+    return sum(weights, 0.0)
 
 
 def merge_stated(settings: Mapping[str, Any], *stated: Mapping[str, Any]) -> dict[str, Any]:
@@ -377,5 +357,3 @@ def states_balance_twice(stated: Collection[str]) -> bool:
     """Return True if the balance of content and style is stated both as a strength and as weights."""
     return "strength" in stated and bool({"content_weight", "style_weight"} & set(stated))
 
-
-__all__ = ["FIELDS", "RENAMED", "Recipe", "RegionSettings", "checked", "describe", "flag_of", "merge_stated"]

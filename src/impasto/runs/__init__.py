@@ -1,13 +1,26 @@
-"""The run folder: recipe, inputs, event log, snapshots and checkpoint of a run; it starts nothing."""
+"""The run folder: recipe, inputs, event log, snapshots and checkpoint of a run. Nothing is painted here."""
 
 from impasto.runs.checkpoint import Checkpoint
-from impasto.runs.folder import RunFolder, Status
-from impasto.runs.header import RegionInputs, RunInputs
+from impasto.runs.folder import LOG_FILE, RunFolder, Status
+from impasto.runs.header import LOCK_FILE, RUN_FILE
+from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, KeptInputs, RegionInputs
 from impasto.runs.listing import RunSummary, list_runs
-from impasto.runs.log import LogEntry, Progress, RunLog
+from impasto.runs.lock import FolderLock, is_locked
+from impasto.runs.log import Ending, LogEntry, Progress, RunLog
+
+RunInputs = Inputs  # temporary alias
 
 __all__ = [
+    "INPUTS_FOLDER",
+    "LOCK_FILE",
+    "LOG_FILE",
+    "RUN_FILE",
     "Checkpoint",
+    "Ending",
+    "FolderLock",
+    "Inputs",
+    "KeptInput",
+    "KeptInputs",
     "LogEntry",
     "Progress",
     "RegionInputs",
@@ -16,5 +29,6 @@ __all__ = [
     "RunLog",
     "RunSummary",
     "Status",
+    "is_locked",
     "list_runs",
 ]

@@ -1,13 +1,15 @@
-"""Checkpoints: tensors and plain values in one safetensors file, exchanged atomically, with the one before kept.
+"""Checkpoints: tensors and plain values in one safetensors file, replaced atomically; the previous one is kept.
 
-At any moment, whatever is killed or fails, the folder holds a readable checkpoint that is at most one save old.
+Whatever is killed or fails, the folder always holds a readable checkpoint that is at most one save old.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,54 +19,58 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from impasto.errors import InputError
-from impasto.runs.disk import flush_file, flush_folder, saving, why
+from impasto.errors import InputError, reason_of
 
-NEWEST: Final = "checkpoint.safetensors"
-PREVIOUS: Final = "checkpoint.previous.safetensors"
-_WORKSHOP: Final = "checkpoint.saving"
-"""Folder in which the next checkpoint is written: safetensors has temporary files of its own, which a kill leaves."""
+_NEWEST: Final = "checkpoint.safetensors"
+_PREVIOUS: Final = "checkpoint.previous.safetensors"
+_TEMPORARY: Final = "checkpoint.saving"
+"""Folder in which a checkpoint is written: a killed safetensors leaves temporary files behind."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A saved state: tensors (on the processor, contiguous, owning their memory) and plain values.
+    """A saved state.
 
-    `previous` is True if the newest file was missing or damaged and this is the one before it.
+    Attributes:
+        tensors: Tensors on the CPU, contiguous, which own their memory.
+        scalars: Plain values.
     """
 
     tensors: dict[str, Tensor]
     scalars: dict[str, Any]
-    previous: bool = False
 
 
 class CheckpointFiles:
     """The two newest checkpoints of a folder; one process at a time may save."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.path = folder / _NEWEST
+        self._previous = folder / _PREVIOUS
         self._newest_is_good = False
 
-    def save(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
-        """Write a new checkpoint; the newest becomes the one before.
+    def exist(self) -> bool:
+        """Return True if a checkpoint was ever saved."""
+        return self.path.exists() or self._previous.exists()
 
-        `scalars` may hold what JSON can (tuples come back as lists) and every float. Raises RunError if it cannot be
-        written (a full disk); the checkpoints that were there are then still there.
+    def save(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+        """Write a new checkpoint; the newest one becomes the previous one.
+
+        `scalars` may hold what JSON can (tuples come back as lists) and any float. Raises OSError if the checkpoint
+        cannot be written (a full disk); the existing ones are then unchanged.
         """
-        newest, workshop = self._folder / NEWEST, self._folder / _WORKSHOP
+        folder = self.path.with_name(_TEMPORARY)
         try:
-            with saving(newest, self._folder):
-                shutil.rmtree(workshop, ignore_errors=True)
-                workshop.mkdir()
-                _write(workshop / NEWEST, tensors, scalars)
-                # A damaged newest one must not take the place of a good previous one.
-                if newest.exists() and (self._newest_is_good or _is_good(newest)):
-                    os.replace(newest, self._folder / PREVIOUS)
-                os.replace(workshop / NEWEST, newest)
-                flush_folder(self._folder)
-                self._newest_is_good = True
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            _write(folder / _NEWEST, tensors, scalars)
+            # A damaged newest file must not replace a good previous one.
+            if (self._newest_is_good and self.path.exists()) or _is_good(self.path):
+                os.replace(self.path, self._previous)
+            os.replace(folder / _NEWEST, self.path)
+            _flush_folder(self.path.parent)
+            self._newest_is_good = True
         finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def load(self) -> Checkpoint | None:
         """Return the newest readable checkpoint, bit for bit as it was saved, or None if none was ever saved.
@@ -72,57 +78,62 @@ class CheckpointFiles:
         Raises InputError if there are only damaged ones.
         """
         damage: InputError | None = None
-        for name in (NEWEST, PREVIOUS):
-            path = self._folder / name
-            if not path.exists():
-                continue
+        for path in (self.path, self._previous):
             try:
-                tensors, scalars = _read(path)
+                checkpoint = _read(path)
+            except FileNotFoundError:
+                continue
             except InputError as error:
                 damage = damage or error
                 continue
-            self._newest_is_good = name == NEWEST
-            return Checkpoint(tensors, scalars, previous=name == PREVIOUS)
+            self._newest_is_good = path == self.path
+            return checkpoint
         if damage is not None:
             raise damage
         return None
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
-    ready = _packed(tensors)
-    values = json.dumps(dict(scalars))
-    save_file(ready, path, metadata={"scalars": values, "sha256": _digest(ready, values)})
-    # safetensors makes files that only their owner can read; a new file tells what the person's umask allows.
+    packed, values = _pack(tensors), json.dumps(dict(scalars))
+    try:
+        save_file(packed, path, metadata={"scalars": values, "sha256": _digest(packed, values)})
+    except SafetensorError as error:
+        reason = re.search(r"I/O error: (.+?) \(os error", str(error))
+        raise OSError(reason[1] if reason else str(error)) from error
+    # safetensors writes files that only their owner can read; use the permissions of any new file.
     ordinary = path.with_name("ordinary")
     ordinary.touch()
     shutil.copymode(ordinary, path)
-    flush_file(path)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path) -> Checkpoint:
+    """Read a checkpoint; raises FileNotFoundError, and InputError if it is damaged."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             names, metadata = list(file.keys()), file.metadata()
-            # Copies: what safe_open gives lives in the mapped file, which the next save replaces.
+            # safe_open returns views of the mapped file, which the next save replaces.
             tensors = {name: file.get_tensor(name).clone() for name in names}
         if metadata["sha256"] != _digest(tensors, metadata["scalars"]):
             raise InputError("its bytes are not those that were written")
-        scalars = json.loads(metadata["scalars"])
+        return Checkpoint(tensors, json.loads(metadata["scalars"]))
+    except FileNotFoundError:
+        raise
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
-        raise InputError(f"the checkpoint {path} is damaged ({why(error)}): start the run again") from None
-    return tensors, scalars
+        raise InputError(f"the checkpoint {path} is damaged ({reason_of(error)}): start the run again") from None
 
 
 def _is_good(path: Path) -> bool:
     try:
         _read(path)
-    except InputError:
+    except (InputError, FileNotFoundError):
         return False
     return True
 
 
-def _packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors as safetensors takes them: on the processor, contiguous, no two in the same memory."""
+def _pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors as safetensors needs them: on the CPU, contiguous, no two in the same memory."""
     seen: set[int] = set()
     packed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -134,10 +145,21 @@ def _packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _digest(tensors: Mapping[str, Tensor], values: str) -> str:
-    """Return the SHA-256 over names, types, shapes, bytes and values: safetensors itself does not see a flipped bit."""
+    """Return the SHA-256 of names, types, shapes, bytes and values: safetensors does not detect a flipped bit."""
     sha256 = hashlib.sha256(values.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         sha256.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return sha256.hexdigest()
+
+
+def _flush_folder(path: Path) -> None:
+    """Wait until renames and new files are on the disk, where the system can do so."""
+    # Windows opens no folders, and some network file systems do not flush them; a rename is atomic all the same.
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

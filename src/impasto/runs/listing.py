@@ -1,4 +1,4 @@
-"""The list of runs: one line's worth about every run folder, whatever state it is in."""
+"""The list of runs: a summary of every run folder, whatever its state."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,74 +6,77 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from impasto.errors import InputError
-from impasto.runs.begin import LOCK
-from impasto.runs.checkpoint import NEWEST, PREVIOUS
-from impasto.runs.disk import why
+from impasto.errors import InputError, reason_of
+from impasto.recipe import Recipe
 from impasto.runs.folder import RunFolder, Status
-from impasto.runs.header import HEADER
-from impasto.runs.log import Progress
-
-_MARKS = (HEADER, LOCK, NEWEST, PREVIOUS)
+from impasto.runs.log import Ending, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary(Progress):
     """What a list shows of a run.
 
-    `steps` is how many are planned; `problem` says in one line why a folder is `damaged`, of which nothing but the path
-    is known.
+    Attributes:
+        path: The run folder.
+        status: How the run stands, or `damaged`; of a damaged folder nothing but `path` and `problem` is known.
+        created: When the run began, in UTC.
+        recipe: The recipe with every change so far.
+        steps: Number of steps planned.
+        content: Name of the photo.
+        styles: Names of the style images.
+        ending: How the log ends.
+        problem: Why a folder is damaged, in one line.
     """
 
     path: Path
     status: Status | Literal["damaged"]
     created: datetime | None = None
+    recipe: Recipe | None = None
     steps: int | None = None
     content: str = ""
     styles: tuple[str, ...] = ()
+    ending: Ending | None = None
     problem: str = ""
 
 
 def list_runs(paths: Sequence[Path]) -> list[RunSummary]:
-    """Sum up runs; a path may be a run folder or a folder of run folders, which are listed by name.
+    """Summarize runs; never raises because of what is found in a folder.
 
-    Never raises for what it finds: a folder that cannot be read as a run has the status `damaged`.
+    Args:
+        paths: Run folders, or folders of run folders, which are listed by name.
+
+    Returns:
+        One summary for each run; one that cannot be read has the status `damaged`.
     """
-    return [_summary(folder) for path in paths for folder in _run_folders(path)]
+    return [_summarize(folder) for path in paths for folder in _run_folders(path)]
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
-    """Yield the path itself if it is a run or nothing that could hold runs, else the runs in it."""
-    if _looks_like_run(path) or not path.is_dir():
+    """Yield the runs in a folder, or the path itself if it is a run or no folder that can be read."""
+    if RunFolder.is_run(path) or not path.is_dir():
         yield path
         return
     try:
-        yield from filter(_looks_like_run, sorted(path.iterdir()))
+        yield from filter(RunFolder.is_run, sorted(path.iterdir()))
     except OSError:
         yield path
 
 
-def _looks_like_run(path: Path) -> bool:
-    try:
-        return any((path / mark).exists() for mark in _MARKS)
-    except OSError:
-        return False
-
-
-def _summary(path: Path) -> RunSummary:
+def _summarize(path: Path) -> RunSummary:
     try:
         folder = RunFolder.open(path)
-        content, styles = folder.input_names
-        return RunSummary(
-            path=path,
-            status=folder.status,
-            created=folder.created,
-            steps=folder.recipe.steps,
-            content=content,
-            styles=styles,
-            **vars(folder.read_log().progress),
-        )
+        status = folder.status
+        log, kept, recipe = folder.read_log(), folder.kept_inputs, folder.recipe
     except (InputError, OSError) as error:
-        return RunSummary(path=path, status="damaged", problem=why(error))
-    except (LookupError, TypeError) as error:
-        return RunSummary(path=path, status="damaged", problem=f"its log lacks something: {why(error)}")
+        return RunSummary(path=path, status="damaged", problem=reason_of(error))
+    return RunSummary(
+        path=path,
+        status=status,
+        created=folder.created,
+        recipe=recipe,
+        steps=recipe.schedule.steps,
+        content=kept.content.name,
+        styles=tuple(style.name for style in kept.styles),
+        ending=log.ending,
+        **vars(log.progress),
+    )

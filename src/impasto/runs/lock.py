@@ -1,24 +1,22 @@
-"""A lock on a run folder that the operating system lets go when its process ends, even by kill -9."""
+"""A lock on a folder that the operating system releases when its process ends, even by kill -9."""
 
 import os
 import sys
-import threading
 import time
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from impasto.errors import InputError
-from impasto.runs.disk import why
+from impasto.errors import InputError, reason_of
 
-_PATIENCE: Final = 0.5
-"""Seconds to try: `is_locked` of another process holds the lock for a moment, too."""
+_TIMEOUT: Final = 0.5
+"""Seconds to try: `is_locked` in another process holds the lock for a moment, too."""
 
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows locks ranges of bytes against reading as well; this one lies beyond the process number.
+    # Windows also forbids reading locked bytes; this one lies beyond the process number.
     _LOCKED_BYTE: Final = 1 << 30
 
     def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
@@ -33,7 +31,7 @@ else:
     import fcntl
 
     def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
-        # flock, not lockf: the latter lets two folders in one process both have it, and is lost when any copy closes.
+        # flock, not lockf: the latter lets two objects of one process hold it, and is lost when any copy closes.
         try:
             fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -42,64 +40,65 @@ else:
 
 
 class FolderLock:
-    """The right to write into a folder, held by one process (and one object in it) at a time.
+    """The right to write into a folder, held by one object of one process at a time.
 
-    The lock is on a file that stays; it holds the number of the last process that had the right.
+    The lock is on a file that stays; it contains the number of the last process that held the lock.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: FileIO | None = None
-        self._guard = threading.Lock()
 
     @property
     def held(self) -> bool:
-        """Whether this object has the right."""
+        """Whether this object holds the lock."""
         return self._file is not None
 
     def acquire(self) -> None:
-        """Take the right; nothing happens if it is held already.
+        """Acquire the lock unless it is held already.
 
-        Raises InputError if another process (or another object of this one) has it or the folder cannot be written.
+        Raises:
+            InputError: If somebody else holds the lock or the folder cannot be written.
         """
-        with self._guard:
-            if self._file is None:
-                try:
-                    self._file = self._wait()
-                except OSError as error:
-                    raise InputError(f"cannot write into {self._path.parent}: {why(error)}") from None
-
-    def release(self) -> None:
-        """Give the right back; nothing happens if it is not held."""
-        with self._guard:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
-    def _wait(self) -> FileIO:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
-            if _try_lock(file, exclusive=True) and self._is_still(file):
+        deadline = time.monotonic() + _TIMEOUT
+        while self._file is None:
+            try:
+                file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+            except OSError as error:
+                raise InputError(f"cannot write into {self._path.parent}: {reason_of(error)}") from None
+            if _try_lock(file, exclusive=True) and self._is_current(file):
                 _write_owner(file)
-                return file
+                self._file = file
+                return
             file.close()
             if time.monotonic() > deadline:
                 raise InputError(
-                    f"another impasto (process {_owner(self._path)}) is painting into {self._path.parent}: "
+                    f"another impasto (process {self._owner()}) is painting into {self._path.parent}: "
                     "wait for it, stop it, or choose another folder"
                 )
             time.sleep(0.02)
 
-    def _is_still(self, file: FileIO) -> bool:
-        """Whether the locked file still is the one at the path (its folder may have been removed in between)."""
+    def release(self) -> None:
+        """Release the lock if it is held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _is_current(self, file: FileIO) -> bool:
+        """Return True if the locked file is still the one at the path: the folder may have been replaced."""
         with suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
         return False
 
+    def _owner(self) -> str:
+        try:
+            return self._path.read_text(encoding="ascii").strip() or "unknown"
+        except (OSError, UnicodeDecodeError):
+            return "unknown"
+
 
 def is_locked(path: Path) -> bool:
-    """Return whether a living process holds the lock on this file; a missing or unreadable file is not locked."""
+    """Return True if a living process holds the lock on this file; a missing or unreadable file is not locked."""
     try:
         with FileIO(path, "r") as file:
             return not _try_lock(file, exclusive=False)
@@ -113,10 +112,3 @@ def _write_owner(file: FileIO) -> None:
         file.seek(0)
         file.truncate()
         file.write(f"{os.getpid()}\n".encode())
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip() or "unknown"
-    except (OSError, UnicodeDecodeError):
-        return "unknown"

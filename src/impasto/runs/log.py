@@ -6,7 +6,6 @@ A killed process can leave an incomplete last line. Reading skips it, and the ne
 import json
 import math
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -108,7 +107,7 @@ class RunLog:
 
 
 class EventLog:
-    """The log file. One process may write at a time; its threads may share the object.
+    """The log file. One process may write at a time.
 
     Methods that write raise OSError or InputError if the file cannot be written.
     """
@@ -116,7 +115,6 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: FileIO | None = None
-        self._guard = threading.Lock()
         self._known: tuple[object, RunLog] = (None, RunLog())
 
     def read(self) -> RunLog:
@@ -134,46 +132,38 @@ class EventLog:
     def append(self, event: LoggedEvent, *, durable: bool = False) -> None:
         """Add an entry; `durable` waits until it is on the disk. Numbers that are not finite become null."""
         data = _encode(event)
-        with self._guard:
-            file = self._file or self._open()
-            try:
-                written = 0
-                while written < len(data):
-                    written += file.write(data[written:]) or 0
-                if durable:
-                    os.fsync(file.fileno())
-            except OSError:
-                # Opening it again cuts off an incomplete line.
-                self._close()
-                raise
+        file = self._file or self._open()
+        try:
+            while data:
+                data = data[file.write(data) or 0 :]
+            if durable:
+                os.fsync(file.fileno())
+        except OSError:
+            # Opening it again cuts off an incomplete line.
+            self.close()
+            raise
 
     def rewrite(self, keep: Callable[[LoggedEvent], bool], add: Iterable[LoggedEvent] = ()) -> None:
         """Keep only some entries, byte for byte, and add others after them, atomically."""
-        with self._guard:
-            self._close()
-            kept = [raw for raw, entry in self._scan()[0] if keep(entry.event)]
-            atomic_write(self.path, b"".join([*kept, *map(_encode, add)]))
+        self.close()
+        kept = [raw for raw, entry in self._scan()[0] if keep(entry.event)]
+        atomic_write(self.path, b"".join([*kept, *map(_encode, add)]))
 
     def flush(self) -> None:
         """Wait until every line is on the disk."""
-        with self._guard:
-            os.fsync((self._file or self._open()).fileno())
+        os.fsync((self._file or self._open()).fileno())
 
     def close(self) -> None:
         """Close the file; appending opens it again."""
-        with self._guard:
-            self._close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _open(self) -> FileIO:
         end = self._scan()[1]
         self._file = FileIO(self.path, "a")
         self._file.truncate(end)
         return self._file
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _stamp(self) -> object:
         """Return what changes whenever the file changes: appending changes the size, rewriting the inode or time."""

@@ -1,0 +1,148 @@
+"""A job: everything about a picture to be painted that can be read, resolved and checked before a network is loaded."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Float
+
+from impasto.api.hardware import resolve_hardware
+from impasto.api.scene import build_scene
+from impasto.backbones import check_size, describe_weights
+from impasto.errors import InputError
+from impasto.images import DecodedImage, fit
+from impasto.losses import needed_layers
+from impasto.painting import Level, Scene, plan_levels
+from impasto.recipe import INITS, Recipe
+from impasto.runs import Inputs
+
+_LARGE: Final = 2**16
+"""A side in pixels that is large enough for every layer of every network."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """A picture to be painted, validated; no network is loaded yet.
+
+    Attributes:
+        recipe: The recipe, device and precision resolved.
+        size: Width and height of the result in pixels.
+        levels: The levels from coarse to fine.
+        scene: Photo, style images and regions.
+        photo_size: Width and height of the upright photo in pixels.
+        alpha: Transparency of the photo.
+        exif: EXIF block that the result carries.
+        sources: Names and hashes of weights and inputs, for the metadata of pictures.
+    """
+
+    recipe: Recipe
+    size: tuple[int, int]
+    levels: tuple[Level, ...]
+    scene: Scene
+    photo_size: tuple[int, int]
+    alpha: Float[np.ndarray, "h w"] | None
+    exif: bytes | None
+    sources: dict[str, Any]
+
+    def metadata(self, recipe: Recipe) -> dict[str, Any]:
+        """Return what is embedded in the saved picture, so that it can be painted again; no folder is named."""
+        return {
+            "program": "impasto",
+            "version": version("impasto"),
+            "recipe": portable_recipe(recipe),
+        } | self.sources
+
+
+def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
+    """Resolve and check everything that can be checked before painting begins, without loading a network.
+
+    Raises:
+        InputError: In one line, for what cannot be painted.
+    """
+    recipe = resolve_hardware(recipe)
+    network, content = recipe.network, inputs.content
+    size = result_size(recipe, content.width, content.height)
+    # A network that is not installed, or has no such layers, fails at every size: this reports it as it is.
+    check_size(_LARGE, _LARGE, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
+    levels = plan_levels(recipe, *size)
+    scene = build_scene(recipe, size, levels, inputs)
+    _check_sizes(recipe, size, levels, scene)
+    weights = describe_weights(network.weights, network.backbone)
+    return Job(
+        recipe=recipe,
+        size=size,
+        levels=levels,
+        scene=scene,
+        photo_size=(content.width, content.height),
+        alpha=content.alpha,
+        exif=content.exif,
+        sources={
+            "weights": {"name": Path(weights["name"]).name, "sha256": weights["sha256"]},
+            "inputs": _describe_inputs(inputs),
+        },
+    )
+
+
+def _describe_inputs(inputs: Inputs) -> dict[str, Any]:
+    """Return names and hashes of the pictures; a style's mask stands with it, and a region's pictures together."""
+    masks = inputs.style_masks or (None,) * len(inputs.styles)
+    described: dict[str, Any] = {
+        "content": [_entry(inputs.content)],
+        "styles": [
+            _entry(style) | ({} if mask is None else {"mask": _entry(mask)})
+            for style, mask in zip(inputs.styles, masks, strict=True)
+        ],
+        "init": [_entry(inputs.init)] if inputs.init else [],
+    }
+    if inputs.regions:
+        described["regions"] = [
+            {part: _entry(picture) for part, picture in vars(region).items() if picture} for region in inputs.regions
+        ]
+    return described
+
+
+def _entry(picture: DecodedImage) -> dict[str, Any]:
+    return {"name": picture.name, "sha256": picture.sha256}
+
+
+def _check_sizes(recipe: Recipe, size: tuple[int, int], levels: tuple[Level, ...], scene: Scene) -> None:
+    """Raise InputError in one line if something is too large or too small to be painted."""
+    coarsest, finest = levels[0], levels[-1]
+    styles = [style for region in scene.regions for style in region.styles]
+    for what, (width, height) in (("result", size), *(("style image", style.size(finest)) for style in styles)):
+        if width * height > recipe.picture.max_megapixels * 1e6:
+            raise InputError(f"a {what} of {width} x {height} px is above the limit: --max-megapixels raises it")
+    _check_size(recipe, "picture", coarsest.width, coarsest.height)
+    for style in styles:
+        width, height = style.size(coarsest)
+        # A tiny style image could be enlarged, but there is nothing in it to take over.
+        width, height = min(width, style.pixels.shape[1]), min(height, style.pixels.shape[0])
+        across, down = style.border(width, height)
+        _check_size(recipe, "style image", width - 2 * across, height - 2 * down)
+
+
+def _check_size(recipe: Recipe, what: str, width: int, height: int) -> None:
+    network = recipe.network
+    try:
+        check_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
+    except InputError as error:
+        raise InputError(f"the {what} is too small at {width} x {height} px: {error}") from None
+
+
+def result_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
+    """Return the result's width and height for a photo of this size."""
+    own = max(width, height)
+    wanted = own if recipe.picture.size == "photo" else recipe.picture.size
+    return fit(width, height, wanted if recipe.picture.upscale else min(wanted, own))
+
+
+def portable_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as it is embedded in pictures: no folder is named."""
+    portable = recipe.to_dict()
+    for section, name, standard in (("network", "weights", ("embedded", "full")), ("start", "init", INITS)):
+        if portable[section][name] not in standard:
+            portable[section][name] = Path(portable[section][name]).name
+    portable["regions"] = [{part: Path(file).name for part, file in region.items()} for region in portable["regions"]]
+    return portable

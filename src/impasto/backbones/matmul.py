@@ -1,0 +1,111 @@
+"""Products of feature maps with themselves and with gradients, by the fastest route that is exact enough."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+CHUNK = 2**20
+"""Numbers of a map processed at a time on a CPU: they fit the cache, and no copy of the whole map is made."""
+
+
+def flat(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c n"]:
+    """Return a map as channels x positions, without a copy where its memory layout allows it."""
+    return features.squeeze(0).flatten(1)
+
+
+def full_precision(features: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return half-precision features as fp32: sums over a whole picture need it."""
+    return features.float() if features.dtype.itemsize < 4 else features
+
+
+def chunk_size(channels: int, device: torch.device) -> int:
+    """Return how many positions of a map are processed at a time: a cacheful on a CPU, all of them elsewhere."""
+    return max(1, CHUNK // channels) if device.type == "cpu" else 2**62
+
+
+def chunks(maps: Float[Tensor, "c n"]) -> Iterator[Float[Tensor, "c _n"]]:
+    """Yield the positions of a map in chunks, in fp32 or better."""
+    for chunk in maps.split(min(chunk_size(len(maps), maps.device), max(1, maps.shape[1])), dim=1):
+        yield full_precision(chunk)
+
+
+def centered_chunks(maps: Float[Tensor, "c n"], shift: Float[Tensor, "c"]) -> Iterator[Float[Tensor, "c _n"]]:
+    """Yield the positions of a map in chunks minus a shift of every channel; each chunk may be changed in place."""
+    for chunk in maps.split(min(chunk_size(len(maps), maps.device), max(1, maps.shape[1])), dim=1):
+        yield chunk.to(shift.dtype, copy=True).sub_(shift[:, None])
+
+
+def self_product(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
+    """Return F F^T, summed over the positions in fp32 or better."""
+    maps = flat(features)
+    total = full_precision(maps.new_zeros(())).new_zeros(len(maps), len(maps))
+    with bf16_matmul(features):
+        for chunk in chunks(maps):
+            total.addmm_(chunk, chunk.T)
+    return total
+
+
+def gradient_product(
+    slope: Float[Tensor, "c c"],
+    features: Float[Tensor, "1 c h w"],
+    *,
+    mean: Float[Tensor, "c"] | None = None,
+    constant: Float[Tensor, "c"] | None = None,
+) -> Float[Tensor, "1 c h w"]:
+    """Return S (F - m) + d, the gradient of a statistic, in the features' number format, channels last in memory.
+
+    Half-precision features are multiplied as they are, minus m and with S rounded alike, the sums in fp32: the gradient
+    gets that format anyway. m is subtracted before the product, because of the difference of two large products only
+    the rounding error would be left where a channel hardly varies.
+    """
+    maps = flat(features)
+    rounded = slope.to(features.dtype)
+    if mean is None or constant is None:
+        return (maps.T @ rounded.T).T.reshape(features.shape)
+    near, rest = rounded_mean(mean, features.dtype)
+    shift = (constant - rounded.to(slope.dtype) @ rest).to(features.dtype)
+    by_position = maps.new_empty((maps.shape[1], len(maps)))
+    step = max(1, min(chunk_size(len(maps), maps.device), maps.shape[1]))
+    for start in range(0, maps.shape[1], step):
+        chunk = maps[:, start : start + step] - near[:, None]
+        torch.addmm(shift, chunk.T, rounded.T, out=by_position[start : start + step])
+    return by_position.T.reshape(features.shape)
+
+
+def rounded_mean(mean: Float[Tensor, "c"], dtype: torch.dtype) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
+    """Return a mean in the features' number format, and the rounding error in its own."""
+    near = mean.to(dtype)
+    return near, mean - near.to(mean.dtype)
+
+
+_LOCK = threading.Lock()
+_saved: list[str] = []
+"""The settings found by those inside `bf16_matmul`; the first is restored when the last leaves."""
+
+
+@contextmanager
+def bf16_matmul(features: Tensor) -> Iterator[None]:
+    """Let oneDNN multiply fp32 numbers that come from bf16 features.
+
+    Where the BLAS is slow on a processor (MKL on AMD) that is twice as fast, and as exact. Processors with AMX round
+    the factors to bf16; the sums stay in fp32. The setting is that of the whole process while any thread is inside.
+    """
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    if matmul is None or features.dtype != torch.bfloat16 or features.device.type != "cpu":
+        yield
+        return
+    with _LOCK:
+        _saved.append(matmul.fp32_precision)
+        matmul.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        with _LOCK:
+            before = _saved[0]
+            _saved.pop()
+            if not _saved:
+                matmul.fp32_precision = before

@@ -1,0 +1,58 @@
+"""Contact sheets: many pictures side by side with captions, to be compared by eye."""
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image, ImageDraw, ImageFont
+
+from impasto.images.geometry import fit, resize
+
+_CAPTION_GRAY = 38  # of 255
+
+
+def contact_sheet(
+    rows: Sequence[Sequence[Float[np.ndarray, "_h _w 3"]]],
+    *,
+    captions: Sequence[Sequence[str]] | None = None,
+    cell: int = 256,
+    gap: int = 8,
+) -> Float[np.ndarray, "height width 3"]:
+    """Arrange pictures in rows on white.
+
+    Args:
+        rows: RGB in [0, 1]; rows may differ in length, and each is as high as its tallest picture.
+        captions: Texts in the same order, drawn below the pictures and cut off at the cell's width; letters lose their
+            accents, other scripts are left out.
+        cell: Side in pixels of the square into which each picture is fitted.
+        gap: White pixels around each picture.
+
+    Returns:
+        The sheet, sRGB-encoded, in [0, 1].
+    """
+    line = max(16, cell // 12) if captions else 0
+    scaled = [[resize(picture, *fit(picture.shape[1], picture.shape[0], cell)) for picture in row] for row in rows]
+    heights = [max((picture.shape[0] for picture in row), default=0) for row in scaled]
+    columns = max(map(len, rows), default=0)
+    sheet = np.ones((gap + sum(heights) + len(rows) * (line + gap), gap + columns * (cell + gap), 3), np.float32)
+    top = gap
+    for i, (row, height) in enumerate(zip(scaled, heights, strict=True)):
+        for j, picture in enumerate(row):
+            left = gap + j * (cell + gap)
+            y, x = top + (height - picture.shape[0]) // 2, left + (cell - picture.shape[1]) // 2
+            sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+            if captions and i < len(captions) and j < len(captions[i]):
+                caption = _draw_caption(captions[i][j], cell, line)
+                sheet[top + height : top + height + line, left : left + cell] = caption[..., None]
+        top += height + line + gap
+    return sheet
+
+
+def _draw_caption(text: str, width: int, height: int) -> Float[np.ndarray, "{height} {width}"]:
+    strip = Image.new("L", (width, height), 255)
+    font = ImageFont.load_default(size=height * 0.7)
+    # Pillow's own font has no letters beyond ASCII.
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    ImageDraw.Draw(strip).text((width / 2, height / 2), plain, fill=_CAPTION_GRAY, font=font, anchor="mm")
+    return np.asarray(strip, dtype=np.float32) / 255

@@ -1,0 +1,106 @@
+"""What a style loss and a content loss are; every loss is a class of its own module, named in `registry`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from impasto.losses.regions import PositionWeights
+from impasto.losses.statistics import Statistic
+from impasto.recipe import LossSettings, Recipe
+
+TINY = 1e-12
+"""Keeps a relative error finite for a target that is zero everywhere (a black picture's features can be)."""
+
+
+class StyleLoss:
+    """A style loss: a statistic of features, and how that of the canvas is compared with that of the style.
+
+    A new loss defines `measure` and `loss`. Statistics of disjoint positions can be added, so that a mixture of styles
+    is a weighted sum, a region a weight for every position, and a picture in tiles the sum of its tiles.
+
+    Args:
+        recipe: The recipe of the run.
+        settings: The loss's own settings; `recipe.style` has those that it leaves open.
+    """
+
+    inputs: ClassVar[Literal["layer", "pixels", "hypercolumns"]] = "layer"
+    """What is measured: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together."""
+    needs_maps: ClassVar[bool] = True
+    """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
+    default_layers: ClassVar[Mapping[str, float] | None] = None
+    """Layers and their weights if the recipe states none for this loss; None: the layers of all style losses."""
+    uses_one_thread: ClassVar[bool] = False
+    """True if `loss` spends its time in matrix decompositions, which are computed for several regions in parallel."""
+
+    def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
+        stated = settings.layers if settings.layers is not None else self.default_layers
+        layers = recipe.style.layers if stated is None else stated
+        self.layers = {} if self.inputs == "pixels" else {name: weight for name, weight in layers.items() if weight}
+        """Layers that are compared, with their weights."""
+        self.samples = settings.samples or recipe.style.samples
+        """Number of places that a loss of samples looks at."""
+        self.recipe = recipe
+
+    def measure(self, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> Any:
+        """Return the statistic of a map.
+
+        Args:
+            maps: Features (or the picture, or hypercolumns as a map of one column) in the network's number format.
+            weights: How much each position counts; None: all alike.
+        """
+        raise NotImplementedError
+
+    def loss(self, statistic: Any, target: Any) -> Float[Tensor, ""]:
+        """Return how far the canvas's statistic is from the target, at least 0."""
+        raise NotImplementedError
+
+    def measure_regions(self, maps: Float[Tensor, "1 c h w"], regions: Sequence[PositionWeights]) -> Sequence[Any]:
+        """Return the statistic of every region; a loss may do that in one pass."""
+        return [self.measure(maps, weights) for weights in regions]
+
+    def summarize(self, statistic: Any) -> Any:
+        """Return what is kept of the statistic of a style image, still a statistic."""
+        return statistic
+
+    def prepare(self, target: Any, canvas: Statistic, generator: torch.Generator) -> Any:
+        """Return what `loss` compares with, computed once.
+
+        Args:
+            target: The mixed statistic of the style images.
+            canvas: The statistic of the photo, for its number of positions.
+            generator: Source of random numbers.
+        """
+        return target
+
+
+class ContentLoss:
+    """A content loss: a comparison of the canvas with the photo, place by place.
+
+    Args:
+        recipe: The recipe of the run.
+        settings: The loss's own settings; `recipe.content` has those that it leaves open.
+    """
+
+    inputs: ClassVar[Literal["layer", "pixels", "hypercolumns"]] = "layer"
+    """What is compared: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together."""
+
+    def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
+        layers = recipe.content.layers if settings.layers is None else settings.layers
+        self.layers = {} if self.inputs == "pixels" else {name: weight for name, weight in layers.items() if weight}
+        """Layers that are compared, with their weights."""
+        self.samples = settings.samples or recipe.style.samples
+        """Number of places that a loss of samples looks at."""
+        self.recipe = recipe
+
+    def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> Any:
+        """Return what `loss` compares with, from the photo's features and, of its pixels, the saliency weights."""
+        return photo
+
+    def loss(self, maps: Float[Tensor, "1 c h w"], target: Any) -> Float[Tensor, ""]:
+        """Return how far the canvas is from the photo, at least 0."""
+        raise NotImplementedError
+
+

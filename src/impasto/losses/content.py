@@ -1,0 +1,149 @@
+"""Content losses: what keeps the photo's features, its layout and its edges."""
+
+from typing import Final, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.backbones import full_precision
+from impasto.losses.autograd import squared_error
+from impasto.losses.base import TINY, ContentLoss
+from impasto.losses.gram import gram
+from impasto.losses.nearest import faint_length, unit_vectors
+from impasto.losses.picture import shrink
+from impasto.recipe import Normalization
+
+MAX_VECTORS: Final = 4096
+"""More vectors than this are refused by `self_similarity_loss`, whose memory grows with their square."""
+_ALIKE: Final = 1e-5
+"""Mean cosine distance below which vectors count as all alike: bf16 and fp32 cannot tell them apart much further."""
+_GRAY_LEVEL: Final = 1 / 255
+"""A target flatter than this counts as if it had edges of this height."""
+
+
+def content_loss(
+    features: Float[Tensor, "b c h w"],
+    target: Float[Tensor, "b c h w"],
+    *,
+    normalization: Normalization,
+    weight: Float[Tensor, "1 1 h w"] | None = None,
+    scale: Float[Tensor, ""] | None = None,
+) -> Float[Tensor, ""]:
+    """Compare features with the photo's.
+
+    `paper`: 1/2 sum (F - P)^2 (Gatys et al. 2015, eq. 1); `size_free`: mean (F - P)^2;
+    `relative`: sum (F - P)^2 / sum P^2. `weight` says how much each place counts in these sums, at least 0, about 1 on
+    average; `scale` is the target's `content_scale` if it is known already. Target and weight get no gradient.
+    """
+    if scale is None:
+        scale = content_scale(target, normalization=normalization, weight=weight)
+    return squared_error(features, target, weight) / scale
+
+
+def content_scale(
+    target: Float[Tensor, "b c h w"],
+    *,
+    normalization: Normalization,
+    weight: Float[Tensor, "1 1 h w"] | None = None,
+) -> Float[Tensor, ""]:
+    """Return what `content_loss` divides the squared error by."""
+    if normalization == "relative":
+        squares = squared_error(target.detach(), target.new_zeros(()).expand_as(target), weight)
+        return squares + TINY
+    return full_precision(target.new_zeros(())).new_tensor(2.0 if normalization == "paper" else float(target.numel()))
+
+
+def self_similarity_loss(vectors: Float[Tensor, "n c"], target_vectors: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
+    """Compare which places are alike: the content loss of STROTSS (Kolkin et al. 2019).
+
+    With D the cosine distances between the vectors, every column divided by its sum, it is
+    1/n sum |D - D_t|, between 0 and 2; 1 is what a canvas without any difference would cost. Only ratios of distances
+    count, so colors and textures may change as long as what was alike stays alike. Vectors are those of the same
+    n <= 4096 places (about 1024 is the paper's), ValueError beyond that.
+
+    3 n^2 c multiplications. Keeps about six n x n matrices.
+    """
+    if len(vectors) > MAX_VECTORS:
+        raise ValueError(f"{len(vectors)} vectors are too many to compare all pairs: sample at most {MAX_VECTORS}")
+    target_vectors = target_vectors.detach().to(vectors)
+    faint = faint_length(target_vectors)
+    difference = _shares(unit_vectors(vectors, faint)) - _shares(unit_vectors(target_vectors, faint))
+    return difference.abs().sum() / len(vectors)
+
+
+def _shares(units: Float[Tensor, "n c"]) -> Float[Tensor, "n n"]:
+    """Return the cosine distances, every column divided by its sum."""
+    # The Gram matrix over places instead of filters; its gradient takes one product where u u^T takes two.
+    distances = 1 - gram(units[None, :, :, None])
+    return distances / (distances.sum(dim=0) + _ALIKE * len(units))
+
+
+def laplacian_loss(
+    picture: Float[Tensor, "1 3 h w"], target: Float[Tensor, "1 3 h w"], *, pooling: tuple[int, ...] = (4, 16)
+) -> Float[Tensor, ""]:
+    """Compare edges: the Laplacians of the pooled pictures, relative to the target's (Li et al. 2017, Lapstyle).
+
+    The mean over p of sum |L(pool_p x) - L(pool_p t)|^2 / sum |L(pool_p t)|^2, where L sums the second differences of
+    all three channels, so that hues may change. A target without edges counts as if it had some of one gray level.
+    """
+    losses = []
+    for p in pooling:
+        edges, target_edges = _laplacian(shrink(picture, p)), _laplacian(shrink(target.detach(), p))
+        losses.append((edges - target_edges).square().mean() / (target_edges.square().mean() + _GRAY_LEVEL**2))
+    return torch.stack(losses).mean()
+
+
+def _laplacian(picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 h w"]:
+    """Return the sum of the second differences, both ways, of the three channels; nothing flows over the border."""
+    gray = picture.sum(dim=1)
+    down, across = gray.diff(dim=1), gray.diff(dim=2)
+    inflow = functional.pad(down, (0, 0, 0, 1)) - functional.pad(down, (0, 0, 1, 0))
+    return inflow + functional.pad(across, (0, 1)) - functional.pad(across, (1, 0))
+
+
+class FeatureTarget(NamedTuple):
+    """The photo's features in a layer, how much each position counts, and what the squared error is divided by."""
+
+    features: Float[Tensor, "1 c h w"]
+    weight: Float[Tensor, "1 1 h w"] | None
+    scale: Float[Tensor, ""]
+
+
+class FeatureLoss(ContentLoss):
+    """Squared error of each layer's features."""
+
+    def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> FeatureTarget:
+        """Return the photo's features and the scale of the error; saliency counts where the error is relative."""
+        normalization = self.recipe.network.normalization
+        weight = None
+        if saliency is not None and normalization == "relative":
+            weight = functional.adaptive_avg_pool2d(saliency, (photo.shape[2], photo.shape[3]))
+        scale = content_scale(photo, normalization=normalization, weight=weight).detach()
+        return FeatureTarget(photo, weight, scale)
+
+    def loss(self, maps: Float[Tensor, "1 c h w"], target: FeatureTarget) -> Float[Tensor, ""]:
+        """Return the squared error."""
+        how = self.recipe.network.normalization
+        return content_loss(maps, target.features, normalization=how, weight=target.weight, scale=target.scale)
+
+
+class SelfSimilarityLoss(ContentLoss):
+    """Self-similarity of hypercolumns at random places."""
+
+    inputs = "hypercolumns"
+
+    def loss(self, maps: Float[Tensor, "1 c n 1"], target: Float[Tensor, "1 c n 1"]) -> Float[Tensor, ""]:
+        """Compare which places are alike."""
+        return self_similarity_loss(maps[0, :, :, 0].T, target[0, :, :, 0].T)
+
+
+class LaplacianLoss(ContentLoss):
+    """Edges of the pixels."""
+
+    inputs = "pixels"
+
+    def loss(self, maps: Float[Tensor, "1 3 h w"], target: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
+        """Compare Laplacians."""
+        return laplacian_loss(maps, target)

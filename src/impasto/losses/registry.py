@@ -1,0 +1,74 @@
+"""The losses by the names that a recipe gives them. A new one is a class and a line in here, or a call."""
+
+from collections.abc import Collection
+from typing import Final
+
+from impasto import recipe as recipes
+from impasto.losses.base import ContentLoss, StyleLoss
+from impasto.losses.content import FeatureLoss, LaplacianLoss, SelfSimilarityLoss
+from impasto.losses.gradient_energy import GradientEnergyLoss
+from impasto.losses.gram import GramLoss
+from impasto.losses.mean_std import MeanStdLoss
+from impasto.losses.nearest import NearestLoss, RelaxedEMDLoss
+from impasto.losses.sliced import HistogramLoss, SlicedLoss
+from impasto.losses.wasserstein import WassersteinLoss
+from impasto.recipe import Recipe
+
+STYLE_LOSSES: Final[dict[str, type[StyleLoss]]] = {
+    "gram": GramLoss,
+    "mean_std": MeanStdLoss,
+    "wasserstein": WassersteinLoss,
+    "sliced": SlicedLoss,
+    "histogram": HistogramLoss,
+    "nearest": NearestLoss,
+    "relaxed_emd": RelaxedEMDLoss,
+    "gradient_energy": GradientEnergyLoss,
+}
+CONTENT_LOSSES: Final[dict[str, type[ContentLoss]]] = {
+    "features": FeatureLoss,
+    "self_similarity": SelfSimilarityLoss,
+    "laplacian": LaplacianLoss,
+}
+
+
+def register_style_loss(name: str, loss: type[StyleLoss]) -> None:
+    """Make a style loss known, so that recipes can name it.
+
+    Args:
+        name: Lower case letters, digits and underscores; a known name is replaced.
+        loss: The class.
+
+    Example:
+        >>> from impasto.losses import GramLoss, register_style_loss
+        >>> register_style_loss("my_gram", GramLoss)
+        >>> from impasto import Recipe
+        >>> Recipe(style_losses="my_gram=2").style.losses["my_gram"].weight
+        2.0
+    """
+    STYLE_LOSSES[name] = loss
+    recipes.STYLE_LOSSES[name] = loss.inputs == "pixels"
+
+
+def style_losses(recipe: Recipe) -> dict[str, StyleLoss]:
+    """Return the style losses of a recipe that have a weight and something to compare."""
+    losses = {name: STYLE_LOSSES[name](recipe, own) for name, own in recipe.style.losses.items() if own.weight}
+    return {name: loss for name, loss in losses.items() if loss.layers or loss.inputs == "pixels"}
+
+
+def content_losses(recipe: Recipe) -> dict[str, ContentLoss]:
+    """Return the content losses of a recipe that have a weight and something to compare."""
+    losses = {name: CONTENT_LOSSES[name](recipe, own) for name, own in recipe.content.losses.items() if own.weight}
+    return {name: loss for name, loss in losses.items() if loss.layers or loss.inputs == "pixels"}
+
+
+def needed_layers(recipe: Recipe) -> Collection[str]:
+    """Return the layers that a recipe's losses compare."""
+    losses = [*content_losses(recipe).values(), *style_losses(recipe).values()]
+    return dict.fromkeys(layer for loss in losses for layer in loss.layers)
+
+
+def layers_of_moments(recipe: Recipe) -> frozenset[str]:
+    """Return the layers of which all that a recipe's losses need is mean and covariance."""
+    losses = style_losses(recipe).values()
+    maps = [loss.layers for loss in losses if loss.needs_maps] + [c.layers for c in content_losses(recipe).values()]
+    return frozenset(layer for loss in losses for layer in loss.layers).difference(*maps)

@@ -1,0 +1,180 @@
+"""What the canvas is compared with: the statistics of style images, for the whole canvas or for its regions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.backbones import FeatureExtractor, Features, Moments
+from impasto.losses.base import StyleLoss
+from impasto.losses.picture import LuminanceRange, luminance_range
+from impasto.losses.regions import PositionWeights, resize_to_layer, threshold
+from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
+from impasto.losses.statistics import Positions, Statistic, mixed
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """A picture, RGB in [0, 1], and its features.
+
+    `mask` (0..1) says which places count; None: all. `border` outermost positions of each map do not: where a style
+    image is cut, strokes end and what is beyond is invented by the padding; a canvas that takes them over grows a
+    border.
+    """
+
+    picture: Float[Tensor, "1 3 h w"]
+    features: Features
+    mask: Float[Tensor, "1 1 h w"] | None = None
+    border: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        extractor: FeatureExtractor,
+        picture: Float[Tensor, "1 3 h w"],
+        mask: Float[Tensor, "1 1 h w"] | None = None,
+        border: int = 0,
+    ) -> "EncodedImage":
+        """Return a picture with the features that a network extracts."""
+        return cls(picture, extractor(picture, border=border), mask, border)
+
+    def layer(self, name: str) -> tuple[Tensor | Moments, PositionWeights | None]:
+        """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
+        maps = self.features.seen(name)
+        if isinstance(maps, Moments):
+            return maps, None
+        border = self.border if min(maps.shape[2:]) >= 6 else 0
+        rows, columns = slice(border, maps.shape[2] - border), slice(border, maps.shape[3] - border)
+        weights = None
+        if self.mask is not None:
+            weights = PositionWeights(resize_to_layer(self.mask, maps)[:, :, rows, columns].flatten())
+        if border:
+            maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
+        return maps, weights
+
+    def pixels(self) -> tuple[Tensor, PositionWeights | None]:
+        """Return the picture and the weights of a mask."""
+        return self.picture, None if self.mask is None else PositionWeights(self.mask.flatten())
+
+    def columns(
+        self, layers: Sequence[str], places: Float[Tensor, "n 2"], scales: Mapping[str, float]
+    ) -> Float[Tensor, "1 c n 1"]:
+        """Return the hypercolumns at some places as a map of one column."""
+        columns = hypercolumns({name: self.features[name] for name in layers}, places, scales=scales)
+        return columns.T[None, :, :, None]
+
+    def places(self, count: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
+        """Draw about `count` places, (across, down) in [0, 1], of those that count; at least one."""
+        height, width = self.picture.shape[2:]
+        if self.mask is None:
+            return sample_positions(height, width, count, generator).to(self.picture.device)
+        limit = threshold(self.mask)
+        share = float((self.mask >= limit).float().mean())
+        for candidates in (round(count / share), height * width):
+            # One place in every pixel finds what is white, however little it is.
+            places = sample_positions(height, width, candidates, generator).to(self.picture.device)
+            inside = places[values_at(self.mask, places) >= limit]
+            if len(inside):
+                break
+        return inside
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTarget:
+    """The statistics of a style image at one size, by loss and layer; nothing else is kept of it."""
+
+    statistics: Mapping[tuple[str, str], Statistic]
+    positions: Mapping[str, float]
+    """How many positions of a layer count; infinity without a mask."""
+    range: LuminanceRange
+    scales: Mapping[str, float] = field(default_factory=dict)
+    """What each layer of hypercolumns was multiplied by."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the statistics in bytes."""
+        tensors = [value for one in self.statistics.values() for value in vars(one).values() if torch.is_tensor(value)]
+        return sum(tensor.nbytes for tensor in tensors)
+
+
+@torch.no_grad()
+def measure_style(image: EncodedImage, losses: Mapping[str, StyleLoss], seed: int) -> StyleTarget:
+    """Return the statistics of a style image that some losses compare with."""
+    statistics: dict[tuple[str, str], Any] = {}
+    positions: dict[str, float] = {}
+    scales: dict[str, float] = {}
+    for name, loss in losses.items():
+        if loss.inputs == "pixels":
+            statistics[name, ""] = loss.summarize(loss.measure(*image.pixels()))
+            continue
+        for layer in loss.layers:
+            maps, weights = image.layer(layer)
+            positions[layer] = math.inf if weights is None else weights.count
+            if loss.inputs == "layer" and positions[layer]:
+                statistics[name, layer] = loss.summarize(loss.measure(maps, weights))
+        if loss.inputs == "hypercolumns":
+            scales |= layer_scales({layer: image.features[layer] for layer in loss.layers})
+            places = image.places(loss.samples, torch.Generator().manual_seed(seed))
+            columns = image.columns(list(loss.layers), places, scales)
+            statistics[name, ""] = loss.summarize(loss.measure(columns))
+    return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionTarget:
+    """The styles of a region of the canvas, whose shares sum to 1; `mask` (0..1) is the region, None: the whole canvas."""
+
+    styles: Sequence[StyleTarget]
+    shares: Sequence[float] = (1.0,)
+    mask: Float[Tensor, "1 1 h w"] | None = None
+
+    @property
+    def weight(self) -> float:
+        """Share of the canvas that belongs to the region."""
+        return 1.0 if self.mask is None else float(self.mask.mean())
+
+    def statistic(self, loss: str, layer: str) -> Any:
+        """Return the statistic of the mixture of the styles."""
+        found = [(style.statistics.get((loss, layer)), share) for style, share in self.styles_with_shares()]
+        known = [(statistic, share) for statistic, share in found if statistic is not None]
+        return mixed([statistic for statistic, _ in known], [share for _, share in known])
+
+    def styles_with_shares(self) -> list[tuple[StyleTarget, float]]:
+        """Return the styles with their shares."""
+        return list(zip(self.styles, self.shares, strict=True))
+
+    def columns(self, loss: str, layers: Sequence[str], channels: Sequence[int]) -> tuple[Positions, dict[str, float]]:
+        """Return the hypercolumns of the mixture, and the scales at which they have a mean squared length of 1."""
+        scales = {
+            layer: sum(share / style.scales[layer] ** 2 for style, share in self.styles_with_shares()) ** -0.5
+            for layer in layers
+        }
+        if len(self.styles) == 1:
+            return self.styles[0].statistics[loss, ""], dict(self.styles[0].scales)  # type: ignore[return-value]
+        parts = []
+        for style in self.styles:
+            ratios = [scales[layer] / style.scales[layer] for layer in layers]
+            factor = torch.tensor(ratios).repeat_interleave(torch.tensor(channels))
+            own: Any = style.statistics[loss, ""]
+            parts.append(Positions(own.features * factor.to(own.features)[None, :, None, None], own.weights))
+        return mixed(parts, self.shares), scales
+
+    def positions(self, layer: str) -> float:
+        """Return how many positions of a layer count in all style images together; infinity without masks."""
+        return sum(style.positions[layer] for style in self.styles)
+
+    @property
+    def range(self) -> LuminanceRange:
+        """The darkest and the lightest places of the styles; several meet between."""
+        return LuminanceRange.mixed([style.range for style in self.styles], self.shares)
+
+
+def values_at(mask: Float[Tensor, "1 1 h w"], places: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
+    """Return a mask's values at some places, (across, down) in [0, 1]."""
+    grid = (places * 2 - 1)[None, None].to(mask)
+    return functional.grid_sample(mask, grid, mode="nearest", align_corners=False)[0, 0, 0].to(places.device)

@@ -1,0 +1,254 @@
+"""Optimizers as ask and tell: `ask()` says where to look next, `tell()` takes the loss and gradient found there.
+
+One evaluation is one step. The picture is always the last accepted point, whose loss is known exactly. Nothing here
+reads a number on the host, so that a GPU is never waited for; what depends on a value is chosen by `torch.where`.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from impasto.recipe import OptimizerSettings, Precision
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """What the engine needs of an optimizer."""
+
+    accepted: Float[Tensor, "*shape"]
+    """The last accepted point."""
+    failures: Float[Tensor, ""]
+    """How many evaluations in a row were not finite; after `patience` of them the run is lost."""
+    patience: int
+
+    def ask(self) -> Float[Tensor, "*shape"]:
+        """Return the point to evaluate next."""
+        ...
+
+    def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
+        """Take loss and gradient at the point last asked for; return whether it was accepted."""
+        ...
+
+    def restart(self) -> None:
+        """Forget the past, keep the accepted point: the objective has changed."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the next steps depend on."""
+        ...
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Restore what `state` returned."""
+        ...
+
+
+class _Stateful:
+    """Keeps its state in the tensors named by `_STATE`."""
+
+    _STATE: tuple[str, ...]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors by name."""
+        return {name: getattr(self, name) for name in self._STATE}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Restore the tensors, on the current device."""
+        for name in self._STATE:
+            like: Tensor = getattr(self, name)
+            setattr(self, name, state[name].to(like.device, like.dtype))
+
+
+class Adam(_Stateful):
+    """Adam (Kingma and Ba 2015) with beta 0.9 and 0.999, epsilon 1e-8; a point that is not finite is not accepted."""
+
+    _STATE = ("accepted", "_trial", "failures", "_first", "_second", "_count")
+    patience = 1
+
+    def __init__(self, start: Float[Tensor, "*shape"], *, learning_rate: float) -> None:
+        self.accepted = start
+        self._rate = learning_rate
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget moments and count."""
+        self._trial = self.accepted
+        self._first = torch.zeros_like(self.accepted)
+        self._second = torch.zeros_like(self.accepted)
+        self._count = self.accepted.new_zeros(())
+        self.failures = self.accepted.new_zeros(())
+
+    def ask(self) -> Float[Tensor, "*shape"]:
+        """Return the point to evaluate next."""
+        return self._trial
+
+    def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
+        """Accept or refuse the point and choose the next."""
+        accept = torch.isfinite(loss) & torch.isfinite(gradient).all()
+        self.accepted = torch.where(accept, self._trial, self.accepted)
+        self.failures = torch.where(accept, 0, self.failures + 1)
+        self._count = self._count + 1
+        # Squares of more than this overflow fp32, and the moments would never be finite again.
+        gradient = gradient.clamp(-1e18, 1e18)
+        self._first = torch.lerp(gradient, self._first, 0.9)
+        self._second = torch.lerp(gradient.square(), self._second, 0.999)
+        mean = self._first / (1 - 0.9**self._count)
+        spread = (self._second / (1 - 0.999**self._count)).sqrt()
+        self._trial = self._trial - self._rate * mean / (spread + 1e-8)
+        return accept
+
+
+class GuardedLBFGS(_Stateful):
+    """L-BFGS (Liu and Nocedal 1989) without a line search, guarded so that it cannot diverge.
+
+    - A point is accepted if its loss is finite and not above the largest of the last few accepted losses (the
+      non-monotone rule of Grippo, Lampariello and Lucidi 1986); else the next trial starts from the accepted point
+      again with a quarter of the step, and from the second refusal on along the gradient, the history dropped.
+    - A loss that is above the lowest one by no more than the noise of the number format is accepted as well: near the
+      end, rounding hides the descent, and without this rule every further step would be refused for good. As the bound
+      is that of the lowest loss ever accepted, the loss cannot rise step by step.
+    - A pair (s, y) enters the history only if the curvature along it is clearly positive.
+    - A direction that does not descend is replaced by the gradient's.
+    - No step is longer than `max_step` (root mean square over the canvas).
+    """
+
+    _STATE = (
+        "accepted", "failures", "_trial", "_gradient", "_losses", "_lowest", "_steps", "_changes", "_rho", "_scale",
+        "_shrink", "_unit", "_refusals", "_count",
+    )  # fmt: skip
+    patience = 12
+    _rho: Float[Tensor, "history"]
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Restore the tensors; pairs that were kept in another number format are rounded to this one."""
+        # Checkpoints of older versions lack the lowest loss but have the last few.
+        super().load_state({"_lowest": state["_losses"].min()} | state)
+        if state["_steps"].dtype != self._steps.dtype:
+            curvatures = (self._steps.to(self._rho.dtype) * self._changes.to(self._rho.dtype)).sum(dim=1)
+            usable = (self._rho > 0) & (curvatures > 0)
+            self._rho = torch.where(usable, 1 / curvatures, 0)
+
+    _WINDOW = 5
+    _FIRST_STEP = 2.0
+    """Root mean square of the first step, in units of the canvas; nothing is known of the curvature yet."""
+    _LEAST_CURVATURE = 1e-3
+    """Least cosine between step and change of gradient that counts as curvature; the noise of half precision is below."""
+
+    def __init__(
+        self,
+        start: Float[Tensor, "*shape"],
+        *,
+        history: int,
+        max_step: float,
+        history_dtype: torch.dtype | None = None,
+        noise: float = 1e-6,
+    ) -> None:
+        """Begin at `start`. Pairs are kept in `history_dtype` (None: that of `start`), all else in that of `start`.
+
+        `noise` is the share of the loss by which rounding may falsify it.
+        """
+        self.accepted = start
+        self._history = history
+        self._history_dtype = history_dtype or start.dtype
+        self._max_step = max_step
+        self._noise = noise
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget history, losses and step lengths."""
+        z = self.accepted
+        self._trial = z
+        self._gradient = torch.zeros_like(z)
+        self._losses = z.new_full((self._WINDOW,), torch.inf)
+        self._lowest = z.new_full((), torch.inf)
+        self._steps = z.new_zeros((self._history, z.numel()), dtype=self._history_dtype)
+        self._changes = torch.zeros_like(self._steps)
+        self._rho = z.new_zeros((self._history,))
+        self._scale = z.new_zeros(())
+        self._shrink = z.new_ones(())
+        self._unit = z.new_ones(())
+        self._refusals = z.new_zeros(())
+        self.failures = z.new_zeros(())
+        self._count = torch.zeros((), dtype=torch.int64)
+
+    def ask(self) -> Float[Tensor, "*shape"]:
+        """Return the point to evaluate next."""
+        return self._trial
+
+    def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
+        """Accept or refuse the point and choose the next."""
+        finite = torch.isfinite(loss) & torch.isfinite(gradient).all()
+        first = torch.isinf(self._losses).all()
+        highest = torch.where(torch.isinf(self._losses), -torch.inf, self._losses).max()
+        accept = finite & (first | (loss <= highest) | (loss <= self._lowest * (1 + self._noise)))
+        # Steps do not depend on the scale of the loss, but squares of its gradient may overflow or vanish in fp32.
+        largest = torch.nan_to_num(gradient.abs().max()).clamp(1e-30, 1e30)
+        self._unit = torch.where(first & finite, largest, self._unit)
+        gradient = gradient / self._unit
+        self._learn(accept & ~first, gradient)
+        self.failures = torch.where(finite, 0, self.failures + 1)
+        self._refusals = torch.where(accept, 0, self._refusals + 1)
+        self._shrink = torch.where(accept, (2 * self._shrink).clamp(max=1), (self._shrink / 4).clamp(min=1e-6))
+        self._rho = torch.where(self._refusals > 1, 0, self._rho)
+        self._losses = torch.where(accept, torch.cat([self._losses[1:], loss.reshape(1)]), self._losses)
+        self._lowest = torch.where(accept, torch.minimum(self._lowest, loss), self._lowest)
+        self.accepted = torch.where(accept, self._trial, self.accepted)
+        self._gradient = torch.where(accept, gradient, self._gradient)
+        self._trial = self.accepted + self._bounded(self._direction()).view_as(self.accepted)
+        return accept
+
+    def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
+        """Put the last step and its change of gradient into the history, or an inert pair if its curvature is unusable."""
+        # The curvature is that of the rounded vectors that the history keeps.
+        step = self._rounded(self._trial - self.accepted)
+        change = self._rounded(gradient - self._gradient)
+        curvature = step @ change
+        usable = usable & (curvature > self._LEAST_CURVATURE * step.norm() * change.norm())
+        slot = int(self._count) % len(self._rho)
+        self._steps[slot] = torch.where(usable, step, 0)
+        self._changes[slot] = torch.where(usable, change, 0)
+        self._rho[slot] = torch.where(usable, 1 / curvature, 0)
+        self._scale = torch.where(usable, curvature / (change @ change), self._scale)
+        self._count = self._count + 1
+
+    def _rounded(self, vector: Float[Tensor, "*shape"]) -> Float[Tensor, "n"]:
+        return vector.flatten().to(self._history_dtype).to(vector.dtype)
+
+    def _direction(self) -> Float[Tensor, "n"]:
+        """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
+        gradient = self._gradient.flatten()
+        newest = int(self._count) - 1
+        # Slots not yet filled hold inert pairs: every step does the same operations, whatever the history has.
+        order = [(newest - i) % len(self._rho) for i in range(len(self._rho))]
+        q = gradient.clone()
+        alphas = []
+        for i in order:
+            alphas.append(self._rho[i] * (self._steps[i].to(q.dtype) @ q))
+            q.addcmul_(self._changes[i].to(q.dtype), alphas[-1], value=-1)
+        known = (self._rho > 0).any()
+        q *= torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
+        for i, alpha in zip(reversed(order), reversed(alphas), strict=True):
+            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * (self._changes[i].to(q.dtype) @ q))
+        descends = q @ gradient > 1e-6 * q.norm() * gradient.norm()
+        return torch.where(descends, -q, -gradient * (self._FIRST_STEP / _rms(gradient)))
+
+    def _bounded(self, direction: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+        return direction * ((self._max_step / _rms(direction)).clamp(max=1) * self._shrink)
+
+
+def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
+    return x.square().mean().sqrt().clamp(min=1e-30)
+
+
+def make_optimizer(
+    settings: OptimizerSettings, start: Float[Tensor, "*shape"], *, precision: Precision
+) -> Optimizer:
+    """Return the optimizer of these settings, to begin at `start` (coordinates of a canvas)."""
+    if settings.name == "adam":
+        return Adam(start, learning_rate=settings.learning_rate)
+    history, max_step = settings.history, settings.max_step
+    if precision != "bf16":
+        return GuardedLBFGS(start, history=history, max_step=max_step)
+    # Gradients from a network in bf16 have no more digits than that; the history takes half the memory.
+    return GuardedLBFGS(start, history=history, max_step=max_step, history_dtype=torch.bfloat16, noise=1e-3)

@@ -1,0 +1,49 @@
+"""Masks found automatically: the main subject of a photo, and its background."""
+
+from typing import Final, Literal, get_args
+
+import numpy as np
+from jaxtyping import Float
+
+from impasto.errors import InputError
+
+AutomaticMask = Literal["foreground", "background"]
+AUTOMATIC_MASKS: Final[tuple[str, ...]] = get_args(AutomaticMask)
+"""The words that stand for a mask that impasto finds itself."""
+
+
+def subject_mask(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    """Return where a photo shows its main subject. The same photo gives the same mask.
+
+    Args:
+        photo: RGB in [0, 1].
+
+    Returns:
+        1 in the subject, 0 in the background, and values between on a soft border.
+
+    Raises:
+        InputError: OpenCV is not installed, or nothing stands out.
+    """
+    try:
+        import cv2  # noqa: F401  # an extra, and slow to import
+
+        from impasto.saliency.subject import find_subject
+    except ImportError:
+        raise InputError("finding the subject needs one more package: pip install 'impasto[masks]'") from None
+    return find_subject(photo)
+
+
+def automatic_mask(name: str, photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    """Return the mask that one of `AUTOMATIC_MASKS` stands for: the main subject of a photo, or 1 minus it.
+
+    Args:
+        name: `foreground` or `background`.
+        photo: RGB in [0, 1].
+
+    Raises:
+        InputError: Another name, or what `subject_mask` raises.
+    """
+    if name not in AUTOMATIC_MASKS:
+        raise InputError(f"unknown mask {name!r}; those that impasto finds itself are {', '.join(AUTOMATIC_MASKS)}")
+    mask = subject_mask(photo)
+    return mask if name == "foreground" else 1 - mask

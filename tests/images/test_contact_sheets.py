@@ -1,0 +1,51 @@
+import numpy as np
+
+from impasto.images import contact_sheet
+
+
+def _plain(height: int, width: int, *color: float) -> np.ndarray:
+    return np.broadcast_to(np.array(color, np.float32), (height, width, 3)).copy()
+
+
+def test_pictures_lie_in_their_cells_with_gaps_between():
+    red, green, blue = _plain(20, 20, 1, 0, 0), _plain(50, 50, 0, 1, 0), _plain(7, 7, 0, 0, 1)
+    sheet = contact_sheet([[red, green], [blue]], cell=32, gap=4)
+    assert sheet.shape == (4 + 2 * 36, 4 + 2 * 36, 3)
+    assert sheet.dtype == np.float32
+    assert np.array_equal(sheet[4:36, 4:36], _plain(32, 32, 1, 0, 0))
+    assert np.array_equal(sheet[4:36, 40:72], _plain(32, 32, 0, 1, 0))
+    assert np.array_equal(sheet[40:72, 4:36], _plain(32, 32, 0, 0, 1))
+    assert sheet[40:, 36:].min() == 1
+    assert sheet[:4].min() == sheet[36:40].min() == sheet[:, :4].min() == 1
+
+
+def test_a_tall_picture_is_centered_and_a_wide_row_is_no_higher_than_its_pictures():
+    wide, tall = _plain(10, 40, 0, 0, 0), _plain(40, 10, 0, 0, 0)
+    beside = contact_sheet([[wide, tall]], cell=40, gap=0)
+    assert np.flatnonzero(beside[:, :40].max(axis=(1, 2)) == 0).tolist() == list(range(15, 25))
+    assert np.flatnonzero(beside[:, 40:].max(axis=(0, 2)) == 0).tolist() == list(range(15, 25))
+    below = contact_sheet([[wide], [tall]], cell=40, gap=4)
+    assert below.shape == (4 + 10 + 4 + 40 + 4, 4 + 40 + 4, 3)
+    assert np.flatnonzero(below.min(axis=(1, 2)) == 1).tolist() == [*range(4), *range(14, 18), *range(58, 62)]
+
+
+def test_captions_stand_below_and_differ():
+    pictures = [[_plain(20, 20, 1, 1, 1)] * 2]
+    bare = contact_sheet(pictures, cell=96, gap=8)
+    sheet = contact_sheet(pictures, captions=[["first", "second"]], cell=96, gap=8)
+    assert sheet.shape[0] > bare.shape[0]
+    assert sheet[: 8 + 96].min() == 1
+    below = sheet[8 + 96 :]
+    assert below[:, 8:104].min() < 0.5
+    assert below[:, 112:208].min() < 0.5
+    assert not np.array_equal(below[:, 8:104], below[:, 112:208])
+    assert below[:, 104:112].min() == 1
+
+
+def test_fewer_captions_than_pictures_are_no_error():
+    pictures = [[_plain(5, 5, 0, 0, 0)] * 2, [_plain(5, 5, 0, 0, 0)]]
+    assert contact_sheet(pictures, captions=[["one"]], cell=16).shape[2] == 3
+
+
+def test_no_pictures_make_an_empty_sheet():
+    assert contact_sheet([], gap=8).shape == (8, 8, 3)
