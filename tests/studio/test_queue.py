@@ -127,6 +127,16 @@ def test_picture_is_shown_while_it_grows_and_computed_once_per_version(studio, p
     assert job.monitor.progress().seconds_left >= 0
 
 
+def test_network_is_loaded_once_for_all_jobs_and_not_to_check_a_submission(studio, submit, paint_to, monkeypatch):
+    first, hold = paint_to(studio, 1)
+    monkeypatch.setattr("impasto.api.session.load_weights", lambda *_: pytest.fail("loaded again"))
+    second = submit(seed=1)
+    hold.release()
+    assert first.wait(PATIENCE)
+    assert second.wait(PATIENCE)
+    assert (second.state, second.message) == ("finished", "")
+
+
 def test_queue_has_the_order_of_the_dates_of_its_runs_even_if_two_submissions_overlap(
     studio, pictures, small, paint_to, monkeypatch
 ):
@@ -214,7 +224,8 @@ def test_change_while_painting_applies_from_the_next_step_on(studio, submit, hol
     hold = hold_after(2)
     again = studio.repeat(plain.name, seed=0)
     hold.wait()
-    again.change(content_weight=5.0)
+    for weight in (2.0, 3.0, 5.0):
+        again.change(content_weight=weight)
     assert again.recipe.content.weight == 5.0
     for settings, message in (({"size": 32}, "size"), ({"content_weight": -1.0}, "content_weight")):
         with pytest.raises(InputError, match=message):

@@ -51,7 +51,6 @@ class JobMonitor:
         picture_version: A number that grows with each new picture.
         updates: A number that grows with everything worth showing: pictures, steps, states, positions.
         notice: What the run reported last for the person to know.
-
     """
 
     def __init__(self, steps: int) -> None:
@@ -62,42 +61,30 @@ class JobMonitor:
         self.restore((), steps)
 
     def restore(self, done: Sequence[Step], steps: int, levels: Sequence[Level] = ()) -> None:
-        """Start anew after the steps that are done; `steps` and `levels` are what is planned."""
+        """Start anew after the steps that are done; `steps` are planned, on `levels`, without which nothing runs."""
         with self._changed:
-            self._eta = Eta(levels) if levels else None
-            self._losses: list[float] = []
-            self._stride, self._count, self._last = 1, 0, math.nan
-            for step in done:
-                self._add_loss(step.loss)
+            self._eta = Eta(levels)
+            self._losses = [step.loss for step in done]
             self._progress = JobProgress(step=done[-1].step if done else 0, steps=steps)
         self.notify()
 
     def record(self, event: Event) -> None:
         """Take note of an event."""
         with self._changed:
+            progress = self._progress
             if isinstance(event, LevelStarted):
+                self._eta.level_started(event)
                 size = {"width": event.width, "height": event.height}
-                self._progress = replace(self._progress, level=event.level + 1, levels=event.levels, **size)
-                if self._eta is not None:
-                    self._eta.level_started(event)
+                progress = replace(progress, level=event.level + 1, levels=event.levels, **size)
             elif isinstance(event, Step):
-                self._add_loss(event.loss)
-                if self._eta is not None:
-                    self._eta.step_done(event)
+                self._eta.step_done(event)
+                self._losses.append(event.loss)
             elif isinstance(event, Notice):
                 self.notice = event.text
             if isinstance(event, LevelStarted | Step):
-                left = None if self._eta is None else self._eta.seconds_left()
-                self._progress = replace(self._progress, step=event.step, steps=event.steps, seconds_left=left)
+                left = self._eta.seconds_left()
+                self._progress = replace(progress, step=event.step, steps=event.steps, seconds_left=left)
         self.notify(picture=isinstance(event, LevelStarted) or (isinstance(event, Step) and event.improved))
-
-    def _add_loss(self, loss: float) -> None:
-        """Keep every n-th loss, so that a long run takes no more memory than a short one."""
-        if self._count % self._stride == 0:
-            self._losses.append(loss)
-        self._count, self._last = self._count + 1, loss
-        if len(self._losses) >= MAX_POINTS:
-            self._losses, self._stride = self._losses[::2], 2 * self._stride
 
     def notify(self, *, picture: bool = False) -> None:
         """Wake those who wait for updates; `picture` says that there is a new picture."""
@@ -118,10 +105,10 @@ class JobMonitor:
             return self._progress
 
     def losses(self) -> list[float]:
-        """Return the losses so far, the last among them, at most `MAX_POINTS` of them."""
+        """Return at most `MAX_POINTS` losses, evenly from the first step on, and that of the last step."""
         with self._changed:
-            on_grid = not self._count or (self._count - 1) % self._stride == 0
-            return self._losses if on_grid else [*self._losses, self._last]
+            stride = math.ceil(len(self._losses) / (MAX_POINTS - 1)) or 1
+            return self._losses[:-1:stride] + self._losses[-1:]
 
 
 class JobHandle:
@@ -132,7 +119,6 @@ class JobHandle:
         path: Folder of its run.
         position: Place in the queue: 1 is painted next, 0 does not wait.
         monitor: Its progress and its losses.
-
     """
 
     def __init__(
@@ -153,7 +139,6 @@ class JobHandle:
 
         Raises:
             InputError: If the folder is damaged.
-
         """
         folder = RunFolder.open(path)
         self.name = path.name
@@ -303,7 +288,6 @@ class JobHandle:
 
         Raises:
             InputError: If a setting cannot change any more, a value is out of bounds, or the job has ended.
-
         """
         check_balance(settings)
         recipe = self.recipe.with_changes(**settings)

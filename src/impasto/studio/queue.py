@@ -36,7 +36,6 @@ class Studio:
         workspace: The folder of its runs.
         on_close: What happens to a job when its page is closed.
         limits: Bounds of pictures.
-
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class Studio:
 
         Raises:
             InputError: If another process has opened a studio in this workspace.
-
         """
         self.workspace = workspace
         self.on_close: OnClose = on_close
@@ -114,7 +112,6 @@ class Studio:
 
         Raises:
             InputError: In one line, if something cannot be used.
-
         """
         self._check_open()
         originals = originals_of(self.workspace, source_run) if source_run else {}

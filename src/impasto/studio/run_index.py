@@ -141,7 +141,6 @@ class Workspace:
         path: The folder.
         runs: The folder of its runs, which is never served.
         exports: The folder of files that visitors may download; a server needs to serve no other.
-
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -149,7 +148,6 @@ class Workspace:
 
         Raises:
             InputError: If the folder cannot be created.
-
         """
         self.path = Path(path).absolute()
         self.runs = self.path / "runs"
@@ -215,7 +213,6 @@ class Workspace:
 
         Raises:
             InputError: If there is none; paths, links and `..` are not names of runs.
-
         """
         path = self.runs / name if _is_plain_name(name) else None
         if path is None or not is_run(path):
@@ -227,7 +224,6 @@ class Workspace:
 
         Raises:
             InputError: If there is no such run, or it is being painted.
-
         """
         path = self.folder_of(name)
         lock = FolderLock(path / LOCK_FILE)
@@ -253,7 +249,6 @@ class Workspace:
 
         Raises:
             InputError: If one of the two is no run, both are the same, or `rater` is no name.
-
         """
         if kept == other:
             raise InputError("a choice is between two pictures")
@@ -273,9 +268,7 @@ class Workspace:
 
     def shared_copies(self, name: str, kept: KeptInput) -> list[Path]:
         """Return the copy that `share_copy` made of an input, in a list that is empty if there is none."""
-        part = Path(kept.file).stem
-        copy = self.shared_folder(name) / part / slug(kept.name, part)
-        return [path for path in (copy.with_suffix(".jpg"), copy.with_suffix(".png")) if path.is_file()]
+        return list((self.shared_folder(name) / Path(kept.file).stem).glob("[!.]*"))
 
     def share_copy(self, name: str, kept: KeptInput) -> Path:
         """Return a copy of an input of a run for visitors: pixels only, without EXIF data, so without a position.
@@ -299,10 +292,8 @@ class Workspace:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(target, data)
-        except OSError as error:
-            raise InputError(f"cannot write {target.name}: {reason_of(error)}") from None
-        except InputError as error:
-            raise InputError(str(error).replace(str(target), target.name)) from None
+        except (OSError, InputError) as error:
+            raise InputError(reason_of(error).replace(str(target), target.name)) from None
         if not is_run(self.runs / name):
             # It was deleted in the meantime.
             self.remove_shared(name)

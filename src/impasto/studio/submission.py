@@ -10,9 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from PIL.Image import Image
 
 from impasto.api import (
     Region,
@@ -65,60 +63,45 @@ class Limits:
         return self.max_pixels / 1e6
 
     def check(self, *given: Any) -> None:
-        """Raise InputError if a picture is too large, judged by the head of its file before it is decoded.
-
-        What cannot be read for another reason passes: reading it reports the reason.
-        """
-        for picture in pictures_in(given):
-            if isinstance(picture, Image):
-                self._check_size(*picture.size, "the picture")
-            elif isinstance(picture, np.ndarray):
-                if picture.ndim > 1:
-                    self._check_size(picture.shape[1], picture.shape[0], "the picture")
-            elif isinstance(picture, bytes):
-                self._check_file(picture, "the picture")
+        """Raise InputError if a file is too long, or its picture too large, before the picture is decoded."""
+        for picture in files_in(given):
+            if isinstance(picture, bytes):
+                name, length = "the picture", len(picture)
             elif picture.is_file():
-                self._check_length(picture.stat().st_size, picture.name)
-                self._check_file(read_bytes(picture), picture.name)
-
-    def _check_file(self, data: bytes, name: str) -> None:
-        self._check_length(len(data), name)
-        size = peek_size(data, name)
-        if size is not None:
-            self._check_size(*size, name)
-
-    def _check_length(self, length: int, name: str) -> None:
-        if length > self.max_bytes:
-            limit = f"this studio takes up to {self.max_bytes / 1e6:.3g}"
-            raise InputError(f"{name} has {length / 1e6:.3g} MB, and {limit}: make it smaller")
-
-    def _check_size(self, width: int, height: int, name: str) -> None:
-        if width * height > self.max_pixels:
-            raise InputError(
-                f"{name} has {width} x {height} pixels, {width * height / 1e6:.3g} megapixels, and this studio takes "
-                f"up to {self.max_megapixels:.3g}: make it smaller"
-            )
+                name, length = picture.name, picture.stat().st_size
+            else:
+                continue  # reading it reports that
+            if length > self.max_bytes:
+                limit = f"this studio takes up to {self.max_bytes / 1e6:.3g}"
+                raise InputError(f"{name} has {length / 1e6:.3g} MB, and {limit}: make it smaller")
+            data = picture if isinstance(picture, bytes) else read_bytes(picture)
+            width, height = peek_size(data, name) or (0, 0)
+            if width * height > self.max_pixels:
+                raise InputError(
+                    f"{name} has {width} x {height} pixels, {width * height / 1e6:.3g} megapixels, and this studio "
+                    f"takes up to {self.max_megapixels:.3g}: make it smaller"
+                )
 
 
-def pictures_in(given: Any) -> Iterator[Path | bytes | Image | np.ndarray]:
-    """Yield every picture in content, styles and regions as `stylize` takes them; a text counts if it names a file."""
+def files_in(given: Any) -> Iterator[Path | bytes]:
+    """Yield every file, and the bytes of files, in content, styles and regions as `stylize` takes them."""
     if isinstance(given, str):
         parts = [given] if Path(given).exists() else re.split("[=@]", given)
         yield from (Path(part) for part in map(str.strip, parts) if Path(part).is_file())
-    elif isinstance(given, Style):
-        yield from pictures_in((given.picture, given.mask))
-    elif isinstance(given, Region):
-        yield from pictures_in((given.mask, given.style))
-    elif isinstance(given, Path | bytes | Image | np.ndarray):
+    elif isinstance(given, Path | bytes):
         yield given
-    elif isinstance(given, Sequence):
+    elif isinstance(given, Style):
+        yield from files_in((given.picture, given.mask))
+    elif isinstance(given, Region):
+        yield from files_in((given.mask, given.style))
+    elif isinstance(given, list | tuple):
         for one in given:
-            yield from pictures_in(one)
+            yield from files_in(one)
 
 
 def hide_folders(text: str, *given: Any) -> str:
     """Return a message that calls the given files by their names, without the folders of this machine."""
-    for picture in pictures_in(given):
+    for picture in files_in(given):
         if isinstance(picture, Path):
             text = text.replace(str(picture), picture.name)
     return text
