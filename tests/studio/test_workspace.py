@@ -191,7 +191,7 @@ def test_damaged_run_can_be_deleted(workspace, new_run):
 
 def test_votes_are_rows_of_a_table(workspace, new_run):
     one, other = new_run().path.name, new_run().path.name
-    workspace.vote(one, other, "Zoë, née O'Hara".replace(",", ""))
+    workspace.vote(one, other, "Zoë née O'Hara")
     workspace.vote(other, one, " rater-2 ")
     with (workspace.path / "votes.csv").open(encoding="utf-8", newline="") as file:
         heading, *rows = csv.reader(file)
