@@ -1,4 +1,4 @@
-"""Paint the pictures of docs/controls.md and docs/backbones.md: what the artist's controls do.
+"""Paint the pictures of docs/controls.md and docs/backbones.md: what the controls do.
 
 `python tools/controls.py [mixes|regions|colors|masks|networks]` (ten minutes on two cores) writes
 docs/pictures/mixes.webp and so on, or one of them.
@@ -19,7 +19,7 @@ from impasto.recipe import ColorMode
 SIZE = 320
 WITH_WEIGHTS = ("vgg19", "vgg16", "alexnet")
 HORIZON, SOFT = 0.72, 0.15
-"""Where the sky of the rocket's photo ends, and how wide the border of its mask is, as shares of the height."""
+"""Where the sky of the rocket's photo ends, and the width of the border of its mask, as shares of the height."""
 PAIRS = (("coffee", "night"), ("chelsea", "mosaic"))
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 

@@ -1,7 +1,7 @@
-"""Lay out the pictures of the README: `python tools/hero.py line RESULT` and `python tools/hero.py plates`.
+"""Make the pictures of the README: `python tools/hero.py line RESULT` and `python tools/hero.py plates`.
 
-`line` sets the demo's photo, a plate and the picture painted from both side by side; `plates` sets all plates out with
-their names. Both write WebP of the best quality that stays below 250 kB, on white.
+`line` puts the demo's photo, a plate and the picture painted from both side by side; `plates` shows all plates with
+their names. Both write WebP of the best quality below 250 kB, on white.
 """
 
 import argparse
@@ -22,7 +22,7 @@ MOST_BYTES = 250_000
 def line(
     pictures: Sequence[Float[np.ndarray, "_h _w 3"]], *, height: int, gap: int
 ) -> Float[np.ndarray, "{height} _ 3"]:
-    """Lay pictures side by side at one height, with `gap` white pixels between them."""
+    """Put pictures side by side at one height, with `gap` white pixels between them."""
     scaled = [resize(picture, round(picture.shape[1] * height / picture.shape[0]), height) for picture in pictures]
     space = np.ones((height, gap, 3), np.float32)
     parts = [part for picture in scaled for part in (space, picture)]
@@ -30,19 +30,19 @@ def line(
 
 
 def hero(result: Path, *, photo: Path, style: Path, height: int, gap: int) -> Float[np.ndarray, "{height} _ 3"]:
-    """Lay photo, style and result side by side."""
+    """Put photo, style and result side by side."""
     return line([read_picture(path).pixels for path in (photo, style, result)], height=height, gap=gap)
 
 
 def plates(*, columns: int, cell: int) -> Float[np.ndarray, "h w 3"]:
-    """Set out all plates with their names."""
+    """Show all plates with their names."""
     rows = [PLATES[start : start + columns] for start in range(0, len(PLATES), columns)]
     pictures = [[read_picture(plate_path(name)).pixels for name in row] for row in rows]
     return contact_sheet(pictures, captions=rows, cell=cell)
 
 
 def save(pixels: Float[np.ndarray, "h w 3"], path: Path) -> None:
-    """Write WebP of the best quality that stays below MOST_BYTES."""
+    """Write WebP of the best quality below MOST_BYTES."""
     image = Image.fromarray(quantize(pixels))
     for quality in range(92, 20, -2):
         buffer = io.BytesIO()
@@ -56,7 +56,7 @@ def save(pixels: Float[np.ndarray, "h w 3"], path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Lay out the pictures of the README.")
+    parser = argparse.ArgumentParser(description="Make the pictures of the README.")
     which = parser.add_subparsers(dest="which", required=True)
     first = which.add_parser("line", help="photo, style and result side by side")
     first.add_argument("result", type=Path, help="the picture that was painted from photo and style")

@@ -1,7 +1,7 @@
 """Draw the built-in plates: `python tools/plates.py [NAME ...] [--out FOLDER] [--png]`.
 
-Without names all are drawn, one after the other (about a minute each). Needs numpy, scipy and Pillow, which the
-extras `demo` and `dev` bring. The seeds are fixed: a plate looks the same each time, whatever the libraries' versions.
+Without names all of them are drawn, about a minute each. Needs numpy, scipy and Pillow, which the extras `demo` and
+`dev` install. The seeds are fixed, so that a plate looks the same every time, with any version of the libraries.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Whose colours a picture gets, seen in finished pictures."""
+"""Whose colors a picture gets, seen in finished pictures."""
 
 import numpy as np
 import PIL.Image
@@ -53,18 +53,18 @@ def test_match_paints_with_the_photos_palette(photo, color_map):
 
 
 def test_luminance_paints_lightness_alone(photo, painting):
-    grey = paint(photo, painting, color="luminance", color_strength=0)
+    gray = paint(photo, painting, color="luminance", color_strength=0)
     colored = paint(photo, painting, color="luminance")
-    np.testing.assert_allclose(to_oklab(colored.pixels)[..., 0], to_oklab(grey.pixels)[..., 0], atol=3e-3)
-    assert colored.loss == grey.loss
+    np.testing.assert_allclose(to_oklab(colored.pixels)[..., 0], to_oklab(gray.pixels)[..., 0], atol=3e-3)
+    assert colored.loss == gray.loss
     assert np.abs(chroma(colored.pixels)).mean() > 0.02
 
 
 @pytest.mark.parametrize("color", ["style", "photo", "match", "luminance"])
 @pytest.mark.parametrize("canvas", ["box", "free"])
 def test_black_and_white_photos_and_styles_stay_in_the_gamut(photo, painting, color, canvas):
-    grey_photo, grey_style = (np.repeat(picture[..., :1], 3, axis=2) for picture in (photo, painting))
-    for content, style in ((grey_photo, painting), (photo, grey_style), (grey_photo, grey_style)):
+    gray_photo, gray_style = (np.repeat(picture[..., :1], 3, axis=2) for picture in (photo, painting))
+    for content, style in ((gray_photo, painting), (photo, gray_style), (gray_photo, gray_style)):
         pixels = paint(content, style, color=color, canvas=canvas).pixels
         assert np.isfinite(pixels).all()
         assert pixels.min() >= 0
@@ -99,20 +99,20 @@ def test_recolor_refuses_a_map_it_does_not_know(photo):
         impasto.recolor.__wrapped__(photo, "night", color_map="rainbow")
 
 
-def test_a_frame_that_does_not_teach_has_no_say_in_colours(photo, painting):
+def test_a_frame_that_does_not_teach_has_no_say_in_colors(photo, painting):
     framed = np.pad(painting, ((4, 4), (4, 4), (0, 0)), constant_values=1.0)
     share = 4 / framed.shape[0]
     told = {"style_margin": share, "style_size": max(framed.shape[:2])}
     plain = {"style_margin": 0.0, "style_size": max(painting.shape[:2])}
     for color in ("match", "luminance"):
         framed_job, plain_job = (
-            prepare(recipe, read_inputs(photo, style, recipe))
+            plan_job(recipe, read_inputs(photo, style, recipe))
             for style, recipe in (
                 (framed, Recipe(size=48, color=color, **told)),
                 (painting, Recipe(size=48, color=color, **plain)),
             )
         )
-        framed_style, plain_style = (job.scene.areas[0].styles[0].pixels for job in (framed_job, plain_job))
+        framed_style, plain_style = (job.scene.regions[0].styles[0].pixels for job in (framed_job, plain_job))
         np.testing.assert_allclose(framed_style[4:-4, 4:-4], plain_style, atol=2 / 255)
 
 
@@ -121,5 +121,5 @@ def test_in_luminance_a_canvas_starts_as_light_as_the_file_it_starts_from(photo,
     green[..., 1] = 1.0
     PIL.Image.fromarray(quantize(green)).save(tmp_path / "green.png")
     recipe = Recipe(size=48, color="luminance", init=str(tmp_path / "green.png"))
-    scene = prepare(recipe, read_inputs(photo, painting, recipe)).scene
+    scene = plan_job(recipe, read_inputs(photo, painting, recipe)).scene
     np.testing.assert_allclose(to_oklab(scene.init)[..., 0], to_oklab(green)[..., 0], atol=1e-3)

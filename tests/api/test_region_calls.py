@@ -8,7 +8,7 @@ import pytest
 
 import impasto
 from impasto.api import Region, Style
-from impasto.api.inputs import read_inputs, region_texts
+from impasto.api.inputs import read_inputs, region_settings
 from impasto.images import PLATES, quantize
 from impasto.recipe import Recipe
 
@@ -18,7 +18,7 @@ QUICK = {
     "levels": 1,
     "content_layers": "conv3_1",
     "style_layers": "conv1_1,conv2_1",
-    "style_losses": "gram,grain=0.02",
+    "style_losses": "gram,gradient_energy=0.02",
     "device": "cpu",
     "precision": "fp32",
 }
@@ -113,7 +113,7 @@ def test_regions_are_written_so_that_they_can_be_read_again(folder):
         "left.png=night", Region(folder / "left.png", Path("a=b.png")), Region(half(4, 4), Style(half(4, 4))),
         Region("m.png", "keep"), Region("m.png", Style("night", "part.png")),
     ]  # fmt: skip
-    texts = region_texts(regions)
+    texts = region_settings(regions)
     assert texts[0] == "left.png=night"
     assert texts[1] == f"{folder / 'left.png'}=a=b.png"
     assert texts[2] == "mask 3=style 3"

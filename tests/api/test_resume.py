@@ -106,9 +106,9 @@ SAMPLED = {
     "style_losses": "sliced=1,nearest=0.5,relaxed_emd=0.5",
     "samples": 200,
     "directions": 16,
-    "rescue": 2.0,
-    "adapt": 0.5,
-    "anchor_weight": 0.1,
+    "saliency_weight": 2.0,
+    "content_exponent": 0.5,
+    "low_frequency_weight": 0.1,
     "strength": 60,
 }
 
@@ -175,7 +175,7 @@ def paint_with_a_change(pictures, change, *, stop_at=None, **fields):
 def test_a_run_whose_weights_changed_resumes_with_the_changed_ones(tmp_path, pictures):
     fields = {"size": 48, "steps": 8, "levels": 1, "style_weight": 20.0}
     paint_with_a_change(pictures, {"style_weight": 50.0}, stop_at=4, run=tmp_path / "run", **fields)
-    assert impasto.resume(tmp_path / "run").wait().recipe.style_weight == 50.0
+    assert impasto.resume(tmp_path / "run").wait().recipe.style.weight == 50.0
 
 
 def test_a_run_whose_strength_was_turned_resumes_with_the_turned_one_and_ends_alike(tmp_path, pictures):
@@ -184,5 +184,5 @@ def test_a_run_whose_strength_was_turned_resumes_with_the_turned_one_and_ends_al
     whole = paint_with_a_change(pictures, turn, **fields)
     assert paint_with_a_change(pictures, turn, stop_at=5, run=tmp_path / "run", **fields).steps == 5
     resumed = impasto.resume(tmp_path / "run").wait()
-    assert resumed.recipe.strength == 85.0
+    assert resumed.recipe.style.strength == 85.0
     assert np.array_equal(resumed.pixels, whole.pixels)

@@ -1,4 +1,4 @@
-"""Files written byte by byte from the formats' descriptions, for what no library at hand writes."""
+"""Pictures and files for tests; written byte by byte from the descriptions of formats where no library does it."""
 
 import io
 import struct
@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 
@@ -30,39 +31,13 @@ def smooth(height: int = 48, width: int = 64) -> np.ndarray:
     return np.stack([x * 255 / (width - 1), y * 255 / (height - 1), 255 - x * 255 / (width - 1)], -1).astype(np.uint8)
 
 
-def tiff(values: np.ndarray, *, photometric: int, extra: int | None = None) -> bytes:
-    """An uncompressed little-endian TIFF of one strip (TIFF 6.0); extra = 1 associated, 2 unassociated alpha."""
-    height, width = values.shape[:2]
-    samples = 1 if values.ndim == 2 else values.shape[2]
-    sample_format = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
-    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
-    tags = {
-        256: ("I", [width]),
-        257: ("I", [height]),
-        258: ("H", [values.dtype.itemsize * 8] * samples),
-        259: ("H", [1]),
-        262: ("H", [photometric]),
-        273: ("I", [0]),
-        277: ("H", [samples]),
-        278: ("I", [height]),
-        279: ("I", [len(data)]),
-        339: ("H", [sample_format] * samples),
-    }
-    if extra is not None:
-        tags[338] = ("H", [extra])
-    long_values = sum(struct.calcsize(f"{len(v)}{c}") for c, v in tags.values() if struct.calcsize(f"{len(v)}{c}") > 4)
-    values_at = 8 + 2 + 12 * len(tags) + 4
-    tags[273] = ("I", [values_at + long_values])
-    table, behind = struct.pack("<H", len(tags)), b""
-    for tag, (code, numbers) in sorted(tags.items()):
-        packed = struct.pack(f"<{len(numbers)}{code}", *numbers)
-        table += struct.pack("<HHI", tag, 3 if code == "H" else 4, len(numbers))
-        if len(packed) > 4:
-            table += struct.pack("<I", values_at + len(behind))
-            behind += packed
-        else:
-            table += packed.ljust(4, b"\0")
-    return b"II*\0" + struct.pack("<I", 8) + table + bytes(4) + behind + data
+def tiff(values: np.ndarray, **options: Any) -> bytes:
+    """An uncompressed TIFF of (h, w) or (h, w, channels), of any type of numbers, as tifffile writes it."""
+    buffer = io.BytesIO()
+    if values.ndim == 3:
+        options = {"photometric": "rgb", "planarconfig": "contig"} | options
+    tifffile.imwrite(buffer, values, metadata=None, **options)
+    return buffer.getvalue()
 
 
 def png_header_only(width: int, height: int) -> bytes:
@@ -110,12 +85,8 @@ def exif_block(order: str, main: dict[int, tuple[int, bytes]], photo: dict[int, 
     pointers = {0x8769: (4, struct.pack(order + "I", photo_at)), 0x8825: (4, struct.pack(order + "I", gps_at))}
     mark = b"II*\0" if order == "<" else b"MM\0*"
     head = mark + struct.pack(order + "I", 8)
-    return (
-        head
-        + directory(main | pointers, 8)
-        + directory(photo, photo_at)
-        + directory({29: (2, b"SECRETPLACE\0")}, gps_at)
-    )
+    gps = directory({29: (2, b"SECRETPLACE\0")}, gps_at)
+    return head + directory(main | pointers, 8) + directory(photo, photo_at) + gps
 
 
 def _power_curve(gamma: float) -> bytes:

@@ -1,3 +1,5 @@
+"""Contact sheets: positions of pictures and captions."""
+
 import numpy as np
 
 from impasto.images import contact_sheet
@@ -7,7 +9,7 @@ def _plain(height: int, width: int, *color: float) -> np.ndarray:
     return np.broadcast_to(np.array(color, np.float32), (height, width, 3)).copy()
 
 
-def test_pictures_lie_in_their_cells_with_gaps_between():
+def test_pictures_are_in_their_cells_with_gaps_between():
     red, green, blue = _plain(20, 20, 1, 0, 0), _plain(50, 50, 0, 1, 0), _plain(7, 7, 0, 0, 1)
     sheet = contact_sheet([[red, green], [blue]], cell=32, gap=4)
     assert sheet.shape == (4 + 2 * 36, 4 + 2 * 36, 3)
@@ -19,7 +21,7 @@ def test_pictures_lie_in_their_cells_with_gaps_between():
     assert sheet[:4].min() == sheet[36:40].min() == sheet[:, :4].min() == 1
 
 
-def test_a_tall_picture_is_centered_and_a_wide_row_is_no_higher_than_its_pictures():
+def test_a_tall_picture_is_centered_and_a_row_is_only_as_high_as_its_pictures():
     wide, tall = _plain(10, 40, 0, 0, 0), _plain(40, 10, 0, 0, 0)
     beside = contact_sheet([[wide, tall]], cell=40, gap=0)
     assert np.flatnonzero(beside[:, :40].max(axis=(1, 2)) == 0).tolist() == list(range(15, 25))
@@ -29,7 +31,7 @@ def test_a_tall_picture_is_centered_and_a_wide_row_is_no_higher_than_its_picture
     assert np.flatnonzero(below.min(axis=(1, 2)) == 1).tolist() == [*range(4), *range(14, 18), *range(58, 62)]
 
 
-def test_captions_stand_below_and_differ():
+def test_captions_are_below_the_pictures():
     pictures = [[_plain(20, 20, 1, 1, 1)] * 2]
     bare = contact_sheet(pictures, cell=96, gap=8)
     sheet = contact_sheet(pictures, captions=[["first", "second"]], cell=96, gap=8)

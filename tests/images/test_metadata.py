@@ -1,3 +1,5 @@
+"""Metadata embedded in XMP: returned as written, readable by others, and safe against foreign packets."""
+
 import json
 from xml.etree import ElementTree
 
@@ -20,11 +22,11 @@ RECORD = {
     "inputs": {"photo": "ab" * 32},
     "note": "a < b & c > d \"quoted\" 'single' %s ]]> \n\t\x00\x1f é 王 \U0001f3a8 \ufffe \udc80",
 }
-KINDS = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"]
+KINDS = [".png", ".jpg", ".webp", ".tif"]
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_a_record_comes_back_as_it_was_from_bytes_and_from_a_file(suffix, tmp_path):
+def test_metadata_is_read_back_from_bytes_and_from_a_file(suffix, tmp_path):
     data = encode_picture(noise(), suffix, metadata=RECORD)
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
@@ -33,16 +35,13 @@ def test_a_record_comes_back_as_it_was_from_bytes_and_from_a_file(suffix, tmp_pa
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_the_packet_stands_byte_for_byte_in_the_file(suffix):
-    assert _xmp_seen_by_pillow(encode_picture(noise(), suffix, metadata=RECORD)) == pack_metadata(RECORD)
+def test_pillow_finds_the_packet_byte_for_byte(suffix):
+    info = opened(encode_picture(noise(), suffix, metadata=RECORD)).info
+    packet = info["XML:com.adobe.xmp"].encode() if "XML:com.adobe.xmp" in info else info["xmp"]
+    assert packet == pack_metadata(RECORD)
 
 
-def _xmp_seen_by_pillow(data: bytes) -> bytes:
-    info = opened(data).info
-    return info["XML:com.adobe.xmp"].encode() if "XML:com.adobe.xmp" in info else info["xmp"]
-
-
-def test_the_packet_is_xmp_that_says_which_program_made_the_picture():
+def test_the_packet_is_xmp_that_names_the_program():
     description = ElementTree.fromstring(pack_metadata(RECORD)).find(
         "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}RDF/{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
     )
@@ -51,19 +50,19 @@ def test_the_packet_is_xmp_that_says_which_program_made_the_picture():
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
-def test_a_long_record_fits(suffix):
+def test_long_metadata_fits(suffix):
     long = {"note": "x" * 300_000}
     assert read_metadata(encode_picture(noise(), suffix, metadata=long)) == long
 
 
-def test_jpeg_holds_a_long_recipe_and_refuses_more_rather_than_lose_it():
+def test_jpeg_stores_a_long_recipe_and_refuses_a_longer_one():
     fits = {"note": "x" * 59_000}
     assert read_metadata(encode_picture(noise(), ".jpg", metadata=fits)) == fits
     with pytest.raises(InputError, match=r"does not fit into JPEG: use \.png"):
         encode_picture(noise(), ".jpg", metadata={"note": "x" * 70_000})
 
 
-def test_a_record_lies_beside_alpha_and_exif():
+def test_metadata_is_stored_beside_alpha_and_exif():
     exif = b"II*\0\x08\0\0\0\x01\0" + b"\x0f\x01\x02\0\x04\0\0\0abc\0" + bytes(4)
     alpha = np.full((24, 36), 0.5, np.float32)
     for suffix in KINDS:
@@ -73,7 +72,7 @@ def test_a_record_lies_beside_alpha_and_exif():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF"])
-def test_pictures_of_other_origin_have_no_record(kind):
+def test_pictures_of_other_programs_have_no_metadata(kind):
     assert read_metadata(encoded(Image.fromarray(noise()), kind)) is None
 
 
@@ -95,7 +94,7 @@ def test_pictures_of_other_origin_have_no_record(kind):
         "<a>urn:impasto:record:1</a>".encode("utf-16"),
     ],
 )
-def test_foreign_xmp_is_never_an_error(packet):
+def test_packets_of_other_programs_are_never_an_error(packet):
     assert unpack_metadata(packet) is None
     if packet:
         image = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
@@ -103,21 +102,13 @@ def test_foreign_xmp_is_never_an_error(packet):
         assert read_metadata(image.pngsave_buffer()) is None
 
 
-def test_a_record_that_another_program_wrote_anew_is_still_found():
+def test_metadata_rewritten_by_another_program_is_found():
     namespace = 'xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:ns1="urn:impasto:record:1"'
     attribute = f"""<r:RDF {namespace}><r:Description ns1:record='{{"seed":1}}'/></r:RDF>"""
     assert unpack_metadata(attribute.encode()) == {"seed": 1}
     description = '<r:Description>\n <ns1:record> {"seed":1} </ns1:record></r:Description>'
     element = f"<r:RDF {namespace}><!-- b -->{description}</r:RDF>"
     assert unpack_metadata(element.encode() + b"\0") == {"seed": 1}
-
-
-def test_a_missing_file_and_a_text_are_errors(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        read_metadata(tmp_path / "a.png")
-    (tmp_path / "a.png").write_text("hello")
-    with pytest.raises(InputError, match="not a picture"):
-        read_metadata(tmp_path / "a.png")
 
 
 _values = st.recursive(
@@ -129,5 +120,5 @@ _values = st.recursive(
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), _values, max_size=4))
-def test_every_json_object_survives_the_packet(record):
+def test_every_json_object_is_read_back(record):
     assert unpack_metadata(pack_metadata(record)) == record

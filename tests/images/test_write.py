@@ -1,3 +1,5 @@
+"""Encoding in every format, checked destinations, and files that are written completely or not at all."""
+
 import io
 import os
 import signal
@@ -26,6 +28,7 @@ from impasto.images import (
 )
 
 KINDS = [".png", ".jpg", ".webp", ".tif"]
+every_kind = pytest.mark.parametrize("suffix", KINDS)
 
 
 # Encoding
@@ -38,11 +41,10 @@ def test_quantizing_rounds_a_half_up_and_clips(value):
 
 
 def test_every_8_and_16_bit_value_survives_floats():
-    bytes_ = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(quantize(bytes_.astype(np.float32) / np.float32(255)), bytes_)
+    levels = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(quantize(levels.astype(np.float32) / np.float32(255)), levels)
     words = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    gray = read_picture(np.dstack([words] * 3))
-    again = read_picture(encode_picture(gray.pixels, ".png", bits=16))
+    again = read_picture(encode_picture(read_picture(np.dstack([words] * 3)).pixels, ".png", bits=16))
     assert np.array_equal(np.rint(again.pixels[..., 0] * 65535), words)
 
 
@@ -51,7 +53,7 @@ pictures = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)
 
 @settings(deadline=None, max_examples=25)
 @given(pictures, st.sampled_from([(".png", 8), (".png", 16), (".tif", 8), (".tif", 16), (".webp", 8)]))
-def test_lossless_files_give_back_every_value(values, kind):
+def test_lossless_files_return_every_value(values, kind):
     suffix, bits = kind
     data = encode_picture(values, suffix, bits=bits, quality=100)
     assert np.array_equal(quantize(read_picture(data).pixels), values)
@@ -61,21 +63,21 @@ def test_lossless_files_give_back_every_value(values, kind):
 
 @settings(deadline=None, max_examples=25)
 @given(pictures, st.sampled_from([".png", ".tif", ".webp"]), st.integers(0, 2**32 - 1))
-def test_lossless_files_give_back_alpha(values, suffix, seed):
+def test_lossless_files_return_alpha(values, suffix, seed):
     alpha = np.random.default_rng(seed).integers(0, 255, values.shape[:2], dtype=np.uint8)
     data = encode_picture(values, suffix, alpha=alpha, quality=100)
     assert np.array_equal(np.asarray(opened(data)), np.dstack([values, alpha]))
     assert np.array_equal(np.rint(read_picture(data).alpha * 255), alpha)
 
 
-def test_floats_and_bytes_make_the_same_file():
+@every_kind
+def test_floats_and_bytes_make_the_same_file(suffix):
     values = noise()
-    for suffix in KINDS:
-        assert encode_picture(values, suffix) == encode_picture(values.astype(np.float32) / np.float32(255), suffix)
+    assert encode_picture(values, suffix) == encode_picture(values.astype(np.float32) / np.float32(255), suffix)
 
 
-@pytest.mark.parametrize("suffix", KINDS)
-def test_pillow_reads_the_kind_and_nearly_the_values(suffix):
+@every_kind
+def test_pillow_reads_the_format_and_nearly_the_values(suffix):
     image = opened(encode_picture(smooth(), suffix))
     assert image.format == {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP", ".tif": "TIFF"}[suffix]
     assert image.mode == "RGB"
@@ -84,12 +86,11 @@ def test_pillow_reads_the_kind_and_nearly_the_values(suffix):
 
 def test_sixteen_bits_are_in_the_file():
     values = np.random.default_rng(0).random((9, 7, 3))
-    png = encode_picture(values, ".png", bits=16)
+    png, tiff = (encode_picture(values, suffix, bits=16) for suffix in (".png", ".tif"))
     assert png[24:26] == bytes([16, 2])  # bit depth and color type of the header
-    assert opened(encode_picture(values, ".tif", bits=16)).tag_v2[258] == (16, 16, 16)
-    for suffix in (".png", ".tif"):
-        pixels = read_picture(encode_picture(values, suffix, bits=16)).pixels
-        assert np.abs(pixels - values).max() <= 0.502 / 65535
+    assert opened(tiff).tag_v2[258] == (16, 16, 16)
+    for data in (png, tiff):
+        assert np.abs(read_picture(data).pixels - values).max() <= 0.502 / 65535
 
 
 def test_jpeg_and_webp_ignore_sixteen_bits():
@@ -97,20 +98,19 @@ def test_jpeg_and_webp_ignore_sixteen_bits():
         assert encode_picture(smooth(), suffix, bits=16) == encode_picture(smooth(), suffix)
 
 
-@pytest.mark.parametrize("suffix", KINDS)
+@every_kind
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_result_is_tagged_srgb_in_less_than_a_kilobyte(suffix, bits):
     values = smooth()
-    image = opened(encode_picture(values, suffix, bits=bits))
-    profile = image.info["icc_profile"]
+    profile = opened(encode_picture(values, suffix, bits=bits)).info["icc_profile"]
     assert len(profile) < 1000
     ours, theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-    picture = Image.fromarray(values)
-    assert np.abs(np.asarray(ImageCms.profileToProfile(picture, ours, theirs)).astype(int) - values).max() <= 1
+    converted = ImageCms.profileToProfile(Image.fromarray(values), ours, theirs)
+    assert np.abs(np.asarray(converted).astype(int) - values).max() <= 1
 
 
-@pytest.mark.parametrize("suffix", KINDS)
-def test_one_channel_makes_a_gray_picture_that_other_programs_and_this_one_read(suffix):
+@every_kind
+def test_one_channel_makes_a_gray_picture_that_pillow_and_impasto_read(suffix):
     ramp = np.linspace(0, 1, 40 * 64, dtype=np.float32).reshape(40, 64)
     data = encode_picture(ramp[..., None], suffix, quality=100)
     image = opened(data)
@@ -119,20 +119,19 @@ def test_one_channel_makes_a_gray_picture_that_other_programs_and_this_one_read(
     np.testing.assert_allclose(read_picture(data).pixels, np.repeat(ramp[..., None], 3, axis=2), atol=1.5 / 255)
 
 
-def test_jpeg_lays_transparency_on_white():
-    values, alpha = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.float32)
-    alpha[:16], alpha[16:24] = 1, 0.5
-    got = np.asarray(opened(encode_picture(values, ".jpg", alpha=alpha, quality=100)))
-    assert got[:15].max() <= 3
-    assert abs(int(got[20, 16, 0]) - 128) <= 3
-    assert got[25:].min() >= 252
+def test_jpeg_composites_transparency_on_white_as_pillow_does():
+    values = np.dstack([smooth(), np.linspace(0, 255, 48 * 64).reshape(48, 64)]).astype(np.uint8)
+    white = Image.new("RGBA", (64, 48), "white")
+    expected = np.asarray(Image.alpha_composite(white, Image.fromarray(values)).convert("RGB")).astype(int)
+    got = np.asarray(opened(encode_picture(values[..., :3], ".jpg", alpha=values[..., 3], quality=100)))
+    assert np.abs(got - expected).max() <= 5
 
 
-def test_quality_is_that_of_jpeg_and_webp():
-    for suffix in (".jpg", ".webp"):
-        sizes = [len(encode_picture(noise(64, 64), suffix, quality=quality)) for quality in (20, 60, 95)]
-        assert sizes == sorted(sizes)
-        assert sizes[0] < sizes[2] / 2
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_higher_quality_makes_larger_files(suffix):
+    sizes = [len(encode_picture(noise(64, 64), suffix, quality=quality)) for quality in (20, 60, 95)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[2] / 2
 
 
 def test_jpeg_keeps_every_color_at_full_resolution():
@@ -148,7 +147,7 @@ def test_nan_is_not_saved(bad):
         encode_picture(pixels, ".png")
 
 
-def test_sides_and_qualities_beyond_the_format_are_refused():
+def test_sides_and_qualities_outside_the_limits_of_the_format_are_refused():
     long = np.zeros((1, 16_384, 3), np.uint8)
     with pytest.raises(InputError, match="at most 16383 pixels"):
         encode_picture(long, ".webp")
@@ -160,7 +159,7 @@ def test_sides_and_qualities_beyond_the_format_are_refused():
 # Destinations
 
 
-def test_extensions_name_the_kind_in_any_case():
+def test_the_extension_names_the_format_in_any_case():
     names = ("a.png", "b.JPG", "c.jpeg", "d.webp", "e.TIF", "f.tiff", ".png")
     assert [output_format(name) for name in names] == ["png", "jpeg", "jpeg", "webp", "tiff", "tiff", "png"]
 
@@ -171,11 +170,10 @@ def test_an_unknown_extension_is_refused_with_the_known_ones(name):
         output_format(name)
 
 
-def test_good_destinations_pass_and_leave_nothing_behind(tmp_path):
-    for name in ("a.png", "b.JPEG", "c.tif"):
-        check_destination(tmp_path / name)
+def test_checking_a_destination_leaves_nothing_behind(tmp_path):
     (tmp_path / "old.png").write_bytes(b"old")
-    check_destination(tmp_path / "old.png")
+    for name in ("a.png", "b.JPEG", "c.tif", "old.png"):
+        check_destination(tmp_path / name)
     assert os.listdir(tmp_path) == ["old.png"]
     assert (tmp_path / "old.png").read_bytes() == b"old"
 
@@ -187,7 +185,7 @@ def test_a_name_without_a_folder_is_in_the_current_one(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["a.png"]
 
 
-def _refusal(path: Path) -> str:
+def refusal(path: Path) -> str:
     with pytest.raises(InputError) as caught:
         check_destination(path)
     with pytest.raises(InputError):
@@ -196,32 +194,29 @@ def _refusal(path: Path) -> str:
     return str(caught.value)
 
 
-def test_destinations_that_cannot_be_are_refused_before_the_work(tmp_path):
+def test_impossible_destinations_are_refused_before_the_work(tmp_path):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
-    assert "known are .png" in _refusal(tmp_path / "a.bmp")
-    assert "it is a folder" in _refusal(tmp_path / "folder.png")
-    assert "it is a folder" in _refusal(tmp_path)
-    assert "does not exist, create it first" in _refusal(tmp_path / "none" / "a.png")
-    assert "does not exist, create it first" in _refusal(tmp_path / "file" / "a.png")
-    assert "cannot write" in _refusal(tmp_path / ("x" * 300 + ".png"))
-    assert "cannot write" in _refusal(tmp_path / "a\0b.png")
-
-
-def test_a_pipe_or_a_device_is_not_replaced(tmp_path):
-    os.mkfifo(tmp_path / "a.png")
-    assert "it is a device" in _refusal(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "null.png").symlink_to("/dev/null")
-    assert "it is a device" in _refusal(tmp_path / "null.png")
+    assert "known are .png" in refusal(tmp_path / "a.bmp")
+    assert "it is a folder" in refusal(tmp_path / "folder.png")
+    assert "it is a folder" in refusal(tmp_path)
+    assert "it is a device" in refusal(tmp_path / "pipe.png")
+    assert "it is a device" in refusal(tmp_path / "null.png")
+    assert "does not exist, create it first" in refusal(tmp_path / "none" / "a.png")
+    assert "does not exist, create it first" in refusal(tmp_path / "file" / "a.png")
+    assert "cannot write" in refusal(tmp_path / ("x" * 300 + ".png"))
+    assert "cannot write" in refusal(tmp_path / "a\0b.png")
 
 
-def test_a_folder_that_takes_no_file_is_refused(tmp_path):
+def test_a_folder_without_write_permission_is_refused(tmp_path):
     if os.geteuid():
         tmp_path.chmod(0o555)
-        assert "Permission denied" in _refusal(tmp_path / "a.png")
+        assert "Permission denied" in refusal(tmp_path / "a.png")
         tmp_path.chmod(0o755)
     elif sys.platform == "linux":
-        assert "cannot write" in _refusal(Path("/proc/a.png"))  # not even root may
+        assert "cannot write" in refusal(Path("/proc/a.png"))  # not even root may
 
 
 # Writing
@@ -236,7 +231,7 @@ def test_a_new_file_gets_the_permissions_of_any_new_file(tmp_path):
     assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o640
 
 
-def test_an_old_file_keeps_its_permissions(tmp_path):
+def test_an_existing_file_keeps_its_permissions(tmp_path):
     path = tmp_path / "a.png"
     path.touch()
     path.chmod(0o604)
@@ -260,7 +255,7 @@ def test_a_written_picture_is_what_was_encoded(tmp_path):
 
 
 class _InterruptedError(BaseException):
-    """As when the person presses Ctrl-C."""
+    """Like KeyboardInterrupt, which would stop pytest."""
 
 
 @pytest.mark.parametrize("where", ["replace", "fsync", "fdopen"])
@@ -302,23 +297,23 @@ def test_a_disk_that_fills_up_midway_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["a.bin"]
 
 
-def test_nobody_ever_sees_half_a_file(tmp_path, monkeypatch):
+def test_the_new_file_is_complete_before_it_takes_the_name(tmp_path, monkeypatch):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
     seen = []
     replace = os.replace
 
-    def look(source, target):
+    def record(source, target):
         seen.append((path.read_bytes(), Path(source).read_bytes(), Path(source).parent))
         replace(source, target)
 
-    monkeypatch.setattr("impasto.images.write.os.replace", look)
+    monkeypatch.setattr("impasto.images.write.os.replace", record)
     atomic_write(path, b"new")
     assert seen == [(b"old", b"new", tmp_path)]
     assert path.read_bytes() == b"new"
 
 
-def test_what_cannot_be_encoded_touches_no_file(tmp_path):
+def test_a_picture_that_cannot_be_encoded_changes_no_file(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"old")
     with pytest.raises(InputError):
@@ -328,7 +323,7 @@ def test_what_cannot_be_encoded_touches_no_file(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_what_a_killed_write_leaves_behind_is_known_as_such(tmp_path, monkeypatch):
+def test_the_file_that_a_killed_write_leaves_behind_is_recognized(tmp_path, monkeypatch):
     if (child := os.fork()) == 0:
         monkeypatch.setattr(os, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         atomic_write(tmp_path / "kept.txt", b"new")

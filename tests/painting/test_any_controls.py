@@ -1,4 +1,4 @@
-"""Whatever is combined, styles, regions, colours and losses: every picture is finite, in its range, and of its size."""
+"""Whatever is combined, styles, regions, colors and losses: every picture is finite, in its range, and of its size."""
 
 from typing import get_args
 
@@ -11,14 +11,13 @@ from tests.conftest import waves
 import impasto
 from impasto.api import Region, Style
 from impasto.errors import InputError
-from impasto.recipe.fields import CanvasKind, ColorMap, ColorMode, ContentLoss, Padding, Pooling, StyleLoss
+from impasto.recipe import CONTENT_LOSSES, STYLE_LOSSES, CanvasKind, ColorMap, ColorMode, Padding, Pooling
 
 HEIGHT, WIDTH = 48, 64
-CONTENT_LOSSES, STYLE_LOSSES = get_args(ContentLoss), get_args(StyleLoss)
 
 
 def mask(kind: str, height: int, width: int) -> np.ndarray:
-    """Draw a mask, grey levels from 0 to 255 in three channels."""
+    """Draw a mask, gray levels from 0 to 255 in three channels."""
     y, x = np.mgrid[0:height, 0:width] / [[[height]], [[width]]]
     values = {
         "left": x < 0.5,
@@ -79,8 +78,8 @@ settings_of_a_run = st.fixed_dictionaries(
         "color": st.sampled_from(get_args(ColorMode)),
         "color_strength": st.sampled_from([0.0, 40.0, 100.0]),
         "color_map": st.sampled_from(get_args(ColorMap)),
-        "style_losses": named(STYLE_LOSSES),
-        "content_losses": named(CONTENT_LOSSES),
+        "style_losses": named(list(STYLE_LOSSES)),
+        "content_losses": named(list(CONTENT_LOSSES)),
         "canvas": st.sampled_from(get_args(CanvasKind)),
         "optimizer": st.sampled_from(["lbfgs", "adam"]),
         "precision": st.sampled_from(["fp32", "fp32", "bf16"]),
@@ -94,9 +93,9 @@ settings_of_a_run = st.fixed_dictionaries(
         "directions": st.just(5),
         "style_margin": st.sampled_from([0.0, 0.03]),
         "style_size": st.sampled_from([None, 60]),
-        "rescue": st.sampled_from([0.0, 3.0]),
-        "adapt": st.sampled_from([0.0, 1.0]),
-        "anchor_weight": st.sampled_from([0.0, 1.0]),
+        "saliency_weight": st.sampled_from([0.0, 3.0]),
+        "content_exponent": st.sampled_from([0.0, 1.0]),
+        "low_frequency_weight": st.sampled_from([0.0, 1.0]),
         "strength": st.sampled_from([0.0, 50.0, 100.0]),
         "style_layers": st.sampled_from([("conv1_1", "conv2_1", "conv3_1"), ("conv1_1",), ("conv2_2", "conv4_1")]),
         "content_layers": st.sampled_from([("conv3_1",), ("conv2_2", "conv3_1")]),
@@ -111,7 +110,7 @@ def picture():
 
 REFUSALS = (
     "nothing to the main style",
-    "leaves nothing to learn from",
+    "leaves nothing of it",
     "is black there",
     "every region keeps",
     "too small",

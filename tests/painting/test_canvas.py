@@ -21,7 +21,7 @@ def test_a_canvas_shows_the_picture_it_starts_from(kind):
 
 @settings(max_examples=50, deadline=None)
 @given(scale=st.floats(1e-3, 1e6), seed=st.integers(0, 99))
-def test_the_box_keeps_every_pixel_a_colour_whatever_the_optimiser_does(scale, seed):
+def test_the_box_keeps_every_pixel_a_color_whatever_the_optimizer_does(scale, seed):
     coordinates = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed)) * scale
     picture = make_canvas("box").picture(coordinates)
     assert picture.min() >= 0
@@ -35,7 +35,7 @@ def test_the_box_reaches_black_and_white_and_leaves_them_again():
     assert (gradient > 0).all()
 
 
-def test_coordinates_are_of_the_scale_of_grey_levels():
+def test_coordinates_are_of_the_scale_of_gray_levels():
     for kind, low, high in (("free", 1.0, 1.0), ("box", 0.5, 0.8)):
         canvas = make_canvas(kind)
         middle = canvas.coordinates(torch.full((1, 3, 1, 1), 0.5))
@@ -55,8 +55,8 @@ def test_inside_the_box_the_gradient_agrees_with_finite_differences():
 
 
 @pytest.mark.parametrize("kind", ["box", "free"])
-def test_a_grey_canvas_has_one_number_for_a_pixel_and_paints_grey(kind):
-    canvas, picture = make_canvas(kind, grey=True), random_picture()
+def test_a_gray_canvas_has_one_number_for_a_pixel_and_paints_gray(kind):
+    canvas, picture = make_canvas(kind, gray=True), random_picture()
     coordinates = canvas.coordinates(picture)
     assert coordinates.shape == (1, 1, 5, 7)
     shown = canvas.picture(coordinates)

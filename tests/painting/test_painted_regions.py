@@ -10,15 +10,14 @@ from tests.conftest import waves
 
 import impasto
 from impasto.api import Region, Style, run
-from impasto.api.inputs import read_inputs, region_texts
-from impasto.api.prepare import prepare
+from impasto.api import plan_job, read_inputs, region_settings
 from impasto.color import recolor
 from impasto.errors import InputError
 from impasto.events import LevelStarted, Notice, Step
 from impasto.images import fit, quantize, resize
 from impasto.painting import Scene, StyleImage, plan_levels
-from impasto.painting.pyramid import Level
-from impasto.painting.scene import Area, LevelView
+from impasto.painting import Level
+from impasto.painting import CanvasRegion
 from impasto.recipe import CanvasKind, ColorMode, Recipe
 from impasto.runs import RunFolder
 
@@ -28,7 +27,7 @@ QUICK = {
     "levels": 1,
     "content_layers": "conv3_1",
     "style_layers": "conv1_1,conv2_1,conv3_1",
-    "style_losses": "wasserstein=1,grain=0.025",
+    "style_losses": "wasserstein=1,gradient_energy=0.025",
     "device": "cpu",
     "precision": "fp32",
 }
@@ -62,8 +61,8 @@ def blue(painting):
 
 def job(photo, styles, regions=(), **changes):
     """Return everything read, resolved and checked, as a call would paint it."""
-    recipe = Recipe(**{**QUICK, **changes}, regions=region_texts(regions))
-    return prepare(recipe, read_inputs(photo, styles, recipe, regions))
+    recipe = Recipe(**{**QUICK, **changes}, regions=region_settings(regions))
+    return plan_job(recipe, read_inputs(photo, styles, recipe, regions))
 
 
 def paint(photo, styles, regions=None, **changes):
@@ -104,11 +103,11 @@ def test_without_a_main_style_what_the_regions_leave_keeps_the_photo(exact, red)
 
 
 @pytest.mark.parametrize("canvas", get_args(CanvasKind))
-def test_where_a_mask_is_grey_the_photo_shows_through_by_as_much(exact, red, canvas):
-    grey = np.full((48, 64, 3), 128, dtype=np.uint8)
-    pixels = paint(exact, red, [Region(grey, "keep")], canvas=canvas, content_weight=0.01).pixels
+def test_where_a_mask_is_gray_the_photo_shows_through_by_as_much(exact, red, canvas):
+    gray = np.full((48, 64, 3), 128, dtype=np.uint8)
+    pixels = paint(exact, red, [Region(gray, "keep")], canvas=canvas, content_weight=0.01).pixels
     share = 128 / 255
-    # Whatever is painted is a colour: the photo's part cannot go, and no more than the rest can come.
+    # Whatever is painted is a color: the photo's part cannot go, and no more than the rest can come.
     if canvas == "box":
         assert (pixels >= share * exact - 1e-5).all()
         assert (pixels <= share * exact + 1 - share + 1e-5).all()
@@ -135,13 +134,13 @@ def test_a_mask_of_another_size_is_stretched_to_the_photo(exact, red):
 def test_a_region_that_is_everywhere_paints_like_the_style_alone(exact, painting):
     everywhere = np.full((48, 64, 3), 255, dtype=np.uint8)
     plain, region = paint(exact, painting), paint(exact, [], [Region(everywhere, painting)])
-    for name in ("total", "content", "style", "gamut"):
+    for name in ("total", "content", "style", "luminance_range"):
         assert region.losses[name][0] == pytest.approx(plain.losses[name][0], rel=1e-3, abs=1e-6), name
     assert np.abs(region.pixels - plain.pixels).mean() < 2 / 255
 
 
 def test_two_regions_of_one_style_start_and_paint_nearly_like_the_style_alone_if_the_photo_is_alike(painting):
-    # Both halves of the photo are the same, so that their colours are moved alike.
+    # Both halves of the photo are the same, so that their colors are moved alike.
     half = waves(48, 32, seed=1)
     photo = np.concatenate([half, half[:, ::-1]], axis=1)
     plain = paint(photo, painting)
@@ -149,7 +148,7 @@ def test_two_regions_of_one_style_start_and_paint_nearly_like_the_style_alone_if
     assert np.abs(regions.pixels - plain.pixels).mean() < 0.03
 
 
-def test_every_region_starts_in_the_colours_of_its_own_style(exact, red, blue):
+def test_every_region_starts_in_the_colors_of_its_own_style(exact, red, blue):
     scene = job(exact, [], [Region(LEFT, red), Region(RIGHT, blue)], style_margin=0.0).painter()
     start = scene.picture()
     for columns, style in ((slice(0, 32), red), (slice(32, 64), blue)):
@@ -205,20 +204,20 @@ def test_regions_that_are_large_enough_are_no_news(exact, red, blue):
 
 
 @pytest.mark.parametrize("color", ["match", "luminance"])
-def test_the_colours_a_style_is_given_are_those_of_its_own_region(exact, red, color):
+def test_the_colors_a_style_is_given_are_those_of_its_own_region(exact, red, color):
     two_tone = exact * 0.3
     two_tone[:, 32:] = 0.6 + 0.4 * exact[:, 32:]
     scene = job(two_tone, [], [Region(LEFT, red), Region(RIGHT, red)], color=color).scene
-    for area, columns in zip(scene.areas, (slice(0, 32), slice(32, 64)), strict=True):
-        taught, own = area.styles[0].pixels, two_tone[:, columns]
+    for area, columns in zip(scene.regions, (slice(0, 32), slice(32, 64)), strict=True):
+        taught, own = region.styles[0].pixels, two_tone[:, columns]
         assert taught.mean() == pytest.approx(own.mean(), abs=0.06)
 
 
 def test_a_place_where_three_masks_overlap_is_shared_and_nothing_leaves_the_range(exact, red, blue, painting):
     soft = np.linspace(0, 200, 64)[None, :, None].repeat(48, axis=0).repeat(3, axis=2).astype(np.uint8)
     regions = [Region(soft, red), Region(np.ascontiguousarray(soft[:, ::-1]), blue), Region(box(10, 30, 5, 60), "keep")]
-    areas = job(exact, painting, [*regions[:2], Region(box(0, 20, 0, 64), painting)]).scene.areas
-    total = np.sum([area.where for area in areas], axis=0)
+    areas = job(exact, painting, [*regions[:2], Region(box(0, 20, 0, 64), painting)]).scene.regions
+    total = np.sum([region.mask for region in areas], axis=0)
     np.testing.assert_allclose(total, 1, atol=3 / 255)
     for canvas in get_args(CanvasKind):
         pixels = paint(exact, painting, regions, canvas=canvas).pixels
@@ -232,15 +231,15 @@ def test_a_region_of_which_a_coarse_level_sees_nothing_does_no_harm(side, red, b
     photo, where = waves(256, 256, seed=4), np.zeros((256, 256), dtype=np.float32)
     where[100 : 100 + side, 100 : 100 + side] = 1
     areas = (
-        Area(styles=(StyleImage(pixels=blue),), where=where, name="a dot"),
-        Area(styles=(StyleImage(pixels=red),), where=1 - where),
+        CanvasRegion(styles=(StyleImage(pixels=blue),), mask=where, name="a dot"),
+        CanvasRegion(styles=(StyleImage(pixels=red),), mask=1 - where),
     )
     scene = Scene(content=photo, areas=areas)
     for long_side in (4, 16, 64, 256):
         view = LevelView.of(scene, Recipe(), Level(width=long_side, height=long_side, steps=1, above=3))
         assert np.isfinite(view.recolored).all()
         assert np.isfinite(view.covered()).all()
-        plain = LevelView.of(Scene(content=photo, areas=(Area(styles=areas[1].styles),)), Recipe(), Level(
+        plain = LevelView.of(Scene(content=photo, areas=(CanvasRegion(styles=areas[1].styles),)), Recipe(), Level(
             width=long_side, height=long_side, steps=1, above=3))  # fmt: skip
         away = np.ones((long_side, long_side), dtype=bool)
         dot = slice(int(100 * long_side / 256) - 1, int((100 + side) * long_side / 256) + 2)
@@ -271,7 +270,7 @@ def test_the_more_a_style_counts_the_more_the_picture_has_of_it(exact, red, blue
 def test_several_styles_are_mixed_alike_whether_their_maps_are_kept_or_not(exact, red, blue, large, monkeypatch):
     layers = {"style_layers": "conv1_1,conv1_2,conv2_1", "steps": 1}
     expected = paint(exact, [red, blue], style_mix=(30, 70), **layers)
-    monkeypatch.setattr("impasto.backbones.extract.LARGE", 1 if large else 10**9)
+    monkeypatch.setattr("impasto.backbones.chunked.MIN_PIXELS", 1 if large else 10**9)
     found = paint(exact, [red, blue], style_mix=(30, 70), **layers)
     assert found.losses["style"][0] == pytest.approx(expected.losses["style"][0], rel=1e-3)
     regions = paint(exact, [red, blue], [Region(LEFT, red)], style_mix=(30, 70), **layers)
@@ -279,7 +278,7 @@ def test_several_styles_are_mixed_alike_whether_their_maps_are_kept_or_not(exact
 
 
 def styles_of(made) -> list[StyleImage]:
-    return [style for area in made.scene.areas for style in area.styles]
+    return [style for region in made.scene.regions for style in region.styles]
 
 
 def at_finest(made) -> list[np.ndarray]:
@@ -345,7 +344,7 @@ def test_what_is_black_in_the_mask_of_a_style_has_no_part_in_the_picture(exact, 
 
 
 @pytest.mark.parametrize("color", get_args(ColorMode))
-def test_a_masked_style_paints_in_every_colour_mode(exact, red, color):
+def test_a_masked_style_paints_in_every_color_mode(exact, red, color):
     pixels = paint(exact, Style(red, box(0, 64, 0, 28, size=(64, 56))), color=color).pixels
     assert np.isfinite(pixels).all()
 
@@ -386,7 +385,7 @@ def kept_run(tmp_path, exact, red, blue, painting):
     told = {
         **QUICK, "levels": 2, "size": 96, "upscale": True, "steps": 8, "style_mix": (70, 30), "threads": 1,
         "style_scale": (1, 0.8, 1.2), "style_rotation": (0, 10, -20), "seed": 4,
-        "style_losses": "wasserstein,sliced=0.1,nearest=0.1,grain=0.02", "samples": 64, "directions": 8,
+        "style_losses": "wasserstein,sliced=0.1,nearest=0.1,gradient_energy=0.02", "samples": 64, "directions": 8,
     }  # fmt: skip
 
     def begin(folder, on_event=None):

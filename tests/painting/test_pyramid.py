@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from impasto.images import resize
 from impasto.painting import plan_levels
-from impasto.painting.pyramid import COARSEST_LEVEL, SMALLEST_LEVEL, carry_up
+from impasto.painting.pyramid import COARSEST_LEVEL, MIN_LEVEL, enlarge_canvas
 from impasto.recipe import PRESETS, Recipe
 
 
@@ -25,10 +25,10 @@ def test_levels_double_from_coarse_to_fine_and_coarse_ones_get_more_steps():
 
 
 def test_levels_that_are_too_small_are_left_out():
-    levels = plan_levels(Recipe(levels=5, level_ratio=2, steps=50), 3 * SMALLEST_LEVEL, 2 * SMALLEST_LEVEL)
-    assert [level.width for level in levels] == [round(1.5 * SMALLEST_LEVEL), 3 * SMALLEST_LEVEL]
-    levels = plan_levels(Recipe(levels=5, level_ratio=2, steps=50), 4 * SMALLEST_LEVEL, 2 * SMALLEST_LEVEL)
-    assert [level.width for level in levels] == [SMALLEST_LEVEL, 2 * SMALLEST_LEVEL, 4 * SMALLEST_LEVEL]
+    levels = plan_levels(Recipe(levels=5, level_ratio=2, steps=50), 3 * MIN_LEVEL, 2 * MIN_LEVEL)
+    assert [level.width for level in levels] == [round(1.5 * MIN_LEVEL), 3 * MIN_LEVEL]
+    levels = plan_levels(Recipe(levels=5, level_ratio=2, steps=50), 4 * MIN_LEVEL, 2 * MIN_LEVEL)
+    assert [level.width for level in levels] == [MIN_LEVEL, 2 * MIN_LEVEL, 4 * MIN_LEVEL]
 
 
 @given(long=st.integers(128, 4096), share=st.floats(0.36, 1), portrait=st.booleans())
@@ -106,25 +106,25 @@ def test_the_photo_itself_is_carried_up_without_a_loss():
     # What the coarse level could not show is exactly what is given back.
     photo = random_picture(30, 42)
     coarse = resize(photo, 21, 15)
-    np.testing.assert_allclose(carry_up(coarse, photo, detail=1.0), photo, atol=1e-6)
+    np.testing.assert_allclose(enlarge_canvas(coarse, photo, detail=1.0), photo, atol=1e-6)
 
 
 def test_without_detail_a_flat_canvas_stays_flat_at_every_ratio():
     for size in ((15, 21), (17, 23), (40, 31)):
-        carried = carry_up(np.full((*size, 3), 0.3, dtype=np.float32), random_picture(61, 83), detail=0.0)
+        carried = enlarge_canvas(np.full((*size, 3), 0.3, dtype=np.float32), random_picture(61, 83), detail=0.0)
         assert carried.shape == (61, 83, 3)
         np.testing.assert_allclose(carried, 0.3, atol=1e-5)
 
 
 def test_enlarging_keeps_a_slope_where_it_is():
     slope = np.broadcast_to((np.arange(32, dtype=np.float32) + 0.5)[None, :, None] / 32, (8, 32, 3))
-    carried = carry_up(np.ascontiguousarray(slope), random_picture(16, 64), detail=0.0)
+    carried = enlarge_canvas(np.ascontiguousarray(slope), random_picture(16, 64), detail=0.0)
     expected = (np.arange(64) + 0.5) / 64
     np.testing.assert_allclose(carried[4, 6:-6, 0], expected[6:-6], atol=1e-3)
 
 
 def test_a_carried_up_picture_is_a_picture():
-    carried = carry_up(random_picture(8, 8).round(), random_picture(16, 16, seed=1).round(), detail=1.0)
+    carried = enlarge_canvas(random_picture(8, 8).round(), random_picture(16, 16, seed=1).round(), detail=1.0)
     assert carried.min() >= 0
     assert carried.max() <= 1
     assert carried.dtype == np.float32

@@ -8,7 +8,7 @@ import impasto
 from impasto.errors import InputError
 from impasto.events import Step
 from impasto.images import quantize
-from impasto.painting import Painter, Scene
+from impasto.painting import Painter, Scene, plan_levels
 from impasto.recipe import Recipe
 
 TINY = {
@@ -24,16 +24,16 @@ TINY = {
     "content_weight": 2.0,
     "style_weight": 30.0,
     "tv_weight": 1e-3,
-    "anchor_weight": 0.5,
+    "low_frequency_weight": 0.5,
     "recolor": 0.8,
-    "detail": 1.0,
+    "residual_detail": 1.0,
     "precision": "fp32",
 }
 SAMPLED = {"content_losses": ("features=1.0", "self_similarity=0.5"), "style_losses": ("sliced=1.0", "relaxed_emd=0.5")}
 
 
 @pytest.mark.parametrize("canvas", ["box", "free"])
-@pytest.mark.parametrize("more", [{}, SAMPLED, {"rescue": 2.0, "adapt": 0.5}], ids=["plain", "sampled", "rescued"])
+@pytest.mark.parametrize("more", [{}, SAMPLED, {"saliency_weight": 2.0, "content_exponent": 0.5}], ids=["plain", "sampled", "rescued"])
 def test_a_strength_of_0_hands_back_the_photo(photo, painting, canvas, more):
     result = impasto.stylize(photo, painting, Recipe(**{**TINY, **more, "canvas": canvas, "strength": 0}))
     assert np.array_equal(np.asarray(result.image), quantize(photo))
@@ -57,7 +57,7 @@ def test_a_strength_of_50_is_no_strength(photo, painting):
 @pytest.mark.parametrize("strength", [10.0, 35.0, 80.0, 100.0])
 @pytest.mark.parametrize("more", [{}, SAMPLED], ids=["plain", "sampled"])
 def test_a_strength_paints_what_its_balanced_weights_paint(photo, painting, strength, more):
-    recipe = Recipe(**{**TINY, **more, "strength": strength, "levels": 2, "adapt": 0.5, "rescue": 1.0})
+    recipe = Recipe(**{**TINY, **more, "strength": strength, "levels": 2, "content_exponent": 0.5, "saliency_weight": 1.0})
     dialled, written = (impasto.stylize(photo, painting, one) for one in (recipe, recipe.balanced()))
     assert np.array_equal(dialled.pixels, written.pixels)
     assert dialled.losses == written.losses
@@ -74,9 +74,9 @@ def test_more_strength_goes_farther_from_the_photo(photo, painting):
 
 def test_the_strength_is_kept_in_the_recipe_of_the_result(photo, painting):
     result = impasto.stylize(photo, painting, Recipe(**{**TINY, "strength": 30, "steps": 1}))
-    assert result.recipe.strength == 30
-    assert result.metadata["recipe"]["strength"] == 30
-    assert result.metadata["recipe"]["content_weight"] == TINY["content_weight"]
+    assert result.recipe.style.strength == 30
+    assert result.metadata["recipe"]["style"]["strength"] == 30
+    assert result.metadata["recipe"]["content"]["weight"] == TINY["content_weight"]
 
 
 @pytest.mark.parametrize("weight", ["content_weight", "style_weight"])
@@ -88,17 +88,17 @@ def test_strength_beside_a_weight_is_one_clear_error(photo, painting, weight):
 
 def test_a_strength_acts_on_the_weights_of_a_recipe_or_preset_that_is_given(photo, painting):
     recipe = Recipe(**{**TINY, "steps": 1})
-    assert impasto.stylize(photo, painting, recipe, strength=30).recipe.content_weight == TINY["content_weight"]
-    assert impasto.stylize(photo, painting, recipe.with_changes(strength=30), style_weight=5).recipe.strength == 30
+    assert impasto.stylize(photo, painting, recipe, strength=30).recipe.content.weight == TINY["content_weight"]
+    assert impasto.stylize(photo, painting, recipe.with_changes(strength=30), style_weight=5).recipe.style.strength == 30
 
 
 def test_the_strength_may_be_turned_while_it_paints(make_extractor, photo, painting):
     recipe = Recipe(**TINY)
-    scene = Scene.of(photo, painting, margin=recipe.style_margin)
+    scene = Scene.of(photo, painting, margin=recipe.style.margin)
 
     def painter(by):
-        extractor = make_extractor(("conv1_1", "conv2_1", "conv3_1"), pooling=by.pooling, padding=by.padding)
-        return Painter(by, scene, extractor, size=(64, 48))
+        extractor = make_extractor(("conv1_1", "conv2_1", "conv3_1"), pooling=by.network.pooling, padding=by.network.padding)
+        return Painter(by, scene, extractor, levels=plan_levels(by, 64, 48))
 
     turned = painter(recipe)
     for event in turned.paint():
@@ -106,10 +106,10 @@ def test_the_strength_may_be_turned_while_it_paints(make_extractor, photo, paint
             before = turned.picture()
             turned.change(turned.recipe.with_changes(strength=80.0))
             assert np.array_equal(turned.picture(), before)
-            expected = painter(recipe.with_changes(strength=80.0).balanced())._stage.loss_of(before)
-            assert turned._stage.loss_of(before) == pytest.approx(expected, rel=1e-6)
-            assert turned._stage.loss_of(before) != pytest.approx(painter(recipe)._stage.loss_of(before), rel=0.01)
-    assert turned.recipe.strength == 80.0
+            expected = painter(recipe.with_changes(strength=80.0).balanced())._current.loss_of(before)
+            assert turned._current.loss_of(before) == pytest.approx(expected, rel=1e-6)
+            assert turned._current.loss_of(before) != pytest.approx(painter(recipe)._current.loss_of(before), rel=0.01)
+    assert turned.recipe.style.strength == 80.0
 
 
 def test_a_run_takes_a_turned_strength_and_the_result_says_so(photo, painting):
@@ -130,8 +130,8 @@ def test_a_run_takes_a_turned_strength_and_the_result_says_so(photo, painting):
 
     run = impasto.start(photo, painting, Recipe(**TINY), on_event=listen)
     result = run.wait()
-    assert result.recipe.strength == 90.0
-    assert result.recipe.content_weight == TINY["content_weight"]
+    assert result.recipe.style.strength == 90.0
+    assert result.recipe.content.weight == TINY["content_weight"]
     # The content has a twenty-fifth of its weight, the style more than three times its own.
     assert steps[2].terms["content"] < 0.2 * steps[1].terms["content"]
     assert steps[2].terms["style"] > 2 * steps[1].terms["style"]

@@ -1,7 +1,7 @@
-"""What every plate is drawn with: a canvas with paint thickness, brush strokes, noise, colours, saving.
+"""What every plate is drawn with: a canvas with paint thickness, brush strokes, noise, colors, saving.
 
 All lengths are in pixels of the finished plate (`SIZE` x `SIZE`); the canvas itself is `SCALE` times finer and is
-averaged down at the end, so that every edge is smooth. Colours are sRGB triples in [0, 1].
+averaged down at the end, so that every edge is smooth. Colors are sRGB triples in [0, 1].
 """
 
 import io
@@ -22,12 +22,12 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def rgb(code: str) -> Array:
-    """Return the colour written as six hexadecimal digits."""
+    """Return the color written as six hexadecimal digits."""
     return np.array([int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)], dtype=np.float32)
 
 
 def palette(codes: str) -> Array:
-    """Return the colours of a string of hexadecimal codes, one a row."""
+    """Return the colors of a string of hexadecimal codes, one a row."""
     return np.stack([rgb(code) for code in codes.split()])
 
 
@@ -141,7 +141,7 @@ class _Band:
 
 
 class Canvas:
-    """Colour and thickness of the paint at every canvas point."""
+    """Color and thickness of the paint at every canvas point."""
 
     def __init__(self, ground: Array) -> None:
         self.color: Array = np.broadcast_to(ground, (GRID, GRID, 3)).astype(np.float32)
@@ -162,7 +162,7 @@ class Canvas:
     ) -> None:
         """Draw one brush stroke along a path.
 
-        The bristles leave streaks (`uneven`: their spread in lightness; `second`: a colour that some of them carry) and
+        The bristles leave streaks (`uneven`: their spread in lightness; `second`: a color that some of them carry) and
         ridges (`relief`); `tips` are the lengths in widths over which the stroke opens and closes; the last `dry` part
         of it breaks up.
         """
@@ -186,7 +186,7 @@ class Canvas:
         self.height[i, j] += a * (0.35 * self.height[i, j] + relief * body[keep] - self.height[i, j])
 
     def lit(self, depth: float = 0.16, gloss: float = 0.12, blur: float = 0.9) -> Array:
-        """Return the colours under light from the upper left; `depth` shades slopes, `gloss` lets them shine."""
+        """Return the colors under light from the upper left; `depth` shades slopes, `gloss` lets them shine."""
         thick = ndimage.gaussian_filter(self.height, blur)
         gy, gx = np.gradient(thick)
         slope = 0.8 * gx + 0.6 * gy

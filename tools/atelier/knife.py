@@ -1,4 +1,4 @@
-"""A harbour town at sunset, laid on with the palette knife: slabs of red, orange and plum with ridged edges."""
+"""A harbor town at sunset, laid on with the palette knife: slabs of red, orange and plum with ridged edges."""
 
 import numpy as np
 from PIL import Image
@@ -16,7 +16,7 @@ GLOW = (600, 500)
 def _slab(
     canvas: Canvas, middle: Array, angle: float, length: float, width: float, colors: Array, rng: np.random.Generator
 ) -> None:
-    """Press and drag the knife once: straight, blunt, two colours half mixed, torn where paint runs out."""
+    """Press and drag the knife once: straight, blunt, two colors half mixed, torn where paint runs out."""
     t = np.linspace(-0.5, 0.5, 9)
     bow = rng.normal(0, 0.03) * length * (4 * t * t - 0.5)
     path = middle + np.stack(
@@ -30,7 +30,7 @@ def _slab(
 
 
 def _near(colors: Array, level: float, rng: np.random.Generator, spread: float = 0.12) -> Array:
-    """Return two neighbouring colours of a row around a level from 0 to 1."""
+    """Return two neighboring colors of a row around a level from 0 to 1."""
     k = np.clip((level + spread * rng.standard_normal(2)) * (len(colors) - 1), 0, len(colors) - 1).round().astype(int)
     pair = colors[k].copy()
     if rng.random() < 0.10:
@@ -166,7 +166,7 @@ def _edges(canvas: Canvas, rng: np.random.Generator) -> None:
 def draw() -> Image.Image:
     """Lay sky, town and water in four coats of slabs each, from 64 px wide down to 12, then print lines with the edge.
 
-    Every slab carries two colours of its place's row, drawn by the light that falls from the gap between the houses.
+    Every slab carries two colors of its place's row, drawn by the light that falls from the gap between the houses.
     """
     rng = np.random.default_rng(1905)
     canvas = Canvas(rgb("6d1226"))

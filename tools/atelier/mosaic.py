@@ -165,7 +165,7 @@ def _cells(sites: Array, wanted: Array, label: Array, angle: Array, rough: Array
 
 
 def draw() -> Image.Image:
-    """Divide the picture into regions, lay square tiles along their outlines, colour each tile and light its edges.
+    """Divide the picture into regions, lay square tiles along their outlines, color each tile and light its edges.
 
     The tiles are cells of a centroidal diagram in a metric whose squares turn with the nearest outline (after Hausner,
     "Simulating decorative mosaics", 2001). Each tile has its own stone, tilt and chipped edge.

@@ -140,7 +140,7 @@ def draw() -> Image.Image:
     """Paint sky, lights, hills and water in this order, wet over dry, and light the relief from the upper left.
 
     The sky's directions are a steady drift plus whirls and rings around the lights; three coats of strokes, from broad
-    and dark to narrow and light, follow them, each stroke carrying two neighbouring blues.
+    and dark to narrow and light, follow them, each stroke carrying two neighboring blues.
     """
     rng = np.random.default_rng(1889)
     canvas = Canvas(rgb("0d1b52"))

@@ -1,4 +1,4 @@
-"""A river bank at evening: pure colours set side by side as dots, in layers of three sizes."""
+"""A river bank at evening: pure colors set side by side as dots, in layers of three sizes."""
 
 import numpy as np
 from PIL import Image
@@ -25,11 +25,11 @@ PIGMENTS = palette(
     "f7e04b f9b233 f07c2a e0452b d8336d ec8fb0 8b4ba3 4b3f9f 2f62c0 4aa3dc 8fd0e0 "
     "2e9e8f 3f9e4a 8cc04b d4dc6a fbf3dc 1f4f52 26235f c3b1e1 fbe9a0 f7c9a8"
 )
-"""Pure colours of the wheel plus white, three tints and two darks; nothing is mixed on the palette."""
+"""Pure colors of the wheel plus white, three tints and two darks; nothing is mixed on the palette."""
 
 
 def _scene(rng: np.random.Generator) -> Array:
-    """Return the colours that the eye should see, smooth, before they are divided into pigments."""
+    """Return the colors that the eye should see, smooth, before they are divided into pigments."""
     x, y = mesh()
     scene = np.zeros((GRID, GRID, 3), dtype=np.float32)
 
@@ -106,7 +106,7 @@ def _sail(scene: Array, x: Array, y: Array) -> None:
 
 
 def _divided(wanted: Array, rng: np.random.Generator, looseness: float) -> Array:
-    """Return a pigment for every wanted colour: near it by chance, and sometimes its complement."""
+    """Return a pigment for every wanted color: near it by chance, and sometimes its complement."""
 
     def away(colors: Array) -> Array:
         return (((colors[:, None] - PIGMENTS) * (0.9, 1.2, 0.8)) ** 2).sum(axis=-1)
@@ -161,7 +161,7 @@ def draw() -> Image.Image:
     """Cover a cream ground with dabs, pack round dots over them, fill the gaps with smaller ones, set accents on top.
 
     Every dot takes one pure pigment, drawn by chance with a probability that falls with its distance from the scene's
-    colour, so that neighbours mix in the eye; one in fourteen is the complement.
+    color, so that neighbors mix in the eye; one in fourteen is the complement.
     """
     rng = np.random.default_rng(1886)
     scene = _scene(rng)

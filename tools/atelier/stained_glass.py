@@ -1,4 +1,4 @@
-"""A rose window: streaked, glowing glass of strong colours held by lead cames."""
+"""A rose window: streaked, glowing glass of strong colors held by lead cames."""
 
 import numpy as np
 from PIL import Image

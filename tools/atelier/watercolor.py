@@ -1,4 +1,4 @@
-"""Anemones in watercolour: transparent washes over each other, hard and bleeding edges, blooms, grain of the paper."""
+"""Anemones in watercolor: transparent washes over each other, hard and bleeding edges, blooms, grain of the paper."""
 
 import numpy as np
 from PIL import Image
@@ -207,7 +207,7 @@ def _splashes(sheet: Sheet, rng: np.random.Generator) -> None:
 
 
 def draw() -> Image.Image:
-    """Lay the washes in a painter's order: pale ground, leaves, petals, centres, splashes; transparent throughout.
+    """Lay the washes in a painter's order: pale ground, leaves, petals, centers, splashes; transparent throughout.
 
     The sheet adds up optical densities, so overlapping washes darken like pigment on paper; light comes from the paper.
     """

@@ -7,7 +7,7 @@ from scipy import ndimage
 from atelier.kit import SIZE, Array, Canvas, finished, mesh, noise, rgb, smooth
 
 INK, PAPER, RED = rgb("000000"), rgb("ffffff"), rgb("ff0000")
-"""While cutting, the blocks are told apart by pure values; `_printed` gives them their inks."""
+"""While they are cut, the blocks have pure values; `_printed` gives them their inks."""
 SUN = (660, 236, 112)
 SHORE = 668
 TUFTS = (

@@ -43,7 +43,7 @@ def moments_of(features: Float[Tensor, "1 c h w"] | Moments) -> Moments:
     if isinstance(features, Moments):
         return features
     mean, covariance = _Moments.apply(features)  # type: ignore[no-untyped-call]
-    return Moments(features.shape[2] * features.shape[3], mean, covariance)
+    return Moments(float(features.shape[2] * features.shape[3]), mean, covariance)
 
 
 class _Moments(torch.autograd.Function):
@@ -87,7 +87,7 @@ class MomentSums:
     def moments(self) -> Moments:
         """Return mean m and covariance (F - m)(F - m)^T / n of all parts."""
         rest = self._total / self._count
-        return Moments(self._count, self._shift + rest, self._products / self._count - rest.outer(rest))
+        return Moments(float(self._count), self._shift + rest, self._products / self._count - rest.outer(rest))
 
 
 def moments_gradient(

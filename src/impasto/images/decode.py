@@ -103,17 +103,10 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
 
 
 def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
-    """Return width and height from the header of a picture file, without decoding it.
-
-    Args:
-        data: The whole file.
-        name: What error messages call it.
-
-    Returns:
-        None for HEIC, whose header libvips cannot read, and for what is not a picture.
+    """Return width and height from the header of a file; None for HEIC and for what is not a picture.
 
     Raises:
-        InputError: The file is damaged.
+        InputError: The file, which the message calls `name`, is damaged.
     """
     if sniff(data[:HEAD_LENGTH]) in (None, "heic"):
         return None
@@ -171,7 +164,7 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
 
 
 def to_vips(values: np.ndarray) -> pyvips.Image:
-    """Return an array of uint8 or uint16 (h, w) or (h, w, channels) as an image of libvips, gray or RGB."""
+    """Return an array of uint8 or uint16, (h, w) or (h, w, channels), as a gray or RGB image of libvips."""
     bands, deep = 1 if values.ndim == 2 else values.shape[2], values.dtype == np.uint16
     flat = np.ascontiguousarray(values)
     image = pyvips.Image.new_from_memory(flat, flat.shape[1], flat.shape[0], bands, "ushort" if deep else "uchar")
@@ -182,7 +175,9 @@ def _read_pixels(image: pyvips.Image, name: str) -> tuple[Float[np.ndarray, "h w
     bands = _COLOR_BANDS.get(image.interpretation, 3)
     known = image.format in _LARGEST or image.format in _FLOATS or image.interpretation in _CIE_SPACES
     if not known or not bands <= image.bands <= _MOST_BANDS:
-        raise InputError(f"{name} holds {image.bands} x {image.format} a pixel, which impasto cannot take for colors")
+        raise InputError(
+            f"{name} holds {image.bands} x {image.format} a pixel, which impasto cannot interpret as colors"
+        )
     colors = image.extract_band(0, n=bands)
     if image.interpretation in _CIE_SPACES:
         return _fractions(colors.colourspace("rgb16"), name), None

@@ -106,7 +106,7 @@ def _add_to_webp(data: bytes, exif: bytes) -> bytes:
 
 
 def _add_to_tiff(data: bytes, exif: bytes) -> bytes:
-    """Write the first directory anew, with the entries of the EXIF block, at the end of the file."""
+    """Append a copy of the first directory that includes the entries of the EXIF block."""
     order, main, _ = _parse(data, largest=len(data))
     exif_order, added, photo = _parse(exif)
     known = {entry.tag for entry in main}

@@ -26,18 +26,10 @@ def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
 
 
 def resize(pixels: Float[np.ndarray, "h w *c"], width: int, height: int) -> Float[np.ndarray, "_height _width *c"]:
-    """Resize a picture or a single channel with a Lanczos filter of three lobes.
+    """Resize a picture or a channel with a Lanczos filter of three lobes; return a new float32 array in [0, 1].
 
     The filter widens when the picture shrinks, so that nothing aliases. Pillow computes it on 32-bit floats; libvips
     enlarges by bicubic interpolation only, shifts the picture by half a pixel, and refuses to shrink by large factors.
-
-    Args:
-        pixels: Values in [0, 1].
-        width: New width in pixels.
-        height: New height in pixels.
-
-    Returns:
-        A new float32 array, clipped to [0, 1].
     """
     if (height, width) == pixels.shape[:2]:
         return pixels.astype(np.float32)
@@ -58,16 +50,9 @@ def crop(pixels: Float[np.ndarray, "h w *c"], box: tuple[int, int, int, int]) ->
 
 
 def rotate(pixels: Float[np.ndarray, "h w *c"], degrees: float) -> Float[np.ndarray, "_height _width *c"]:
-    """Rotate a picture or a single channel counterclockwise and cut out the largest upright rectangle inside it.
+    """Rotate a picture or a channel counterclockwise and cut out the largest upright rectangle inside it.
 
-    Multiples of 90 degrees are exact; other angles use bicubic interpolation.
-
-    Args:
-        pixels: Values in [0, 1].
-        degrees: Any angle.
-
-    Returns:
-        A float32 array, clipped to [0, 1].
+    Multiples of 90 degrees are exact; other angles use bicubic interpolation. Returns a float32 array in [0, 1].
     """
     quarters, rest = divmod(degrees, 90)
     turned = np.rot90(pixels, int(quarters) % 4)

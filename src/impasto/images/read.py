@@ -118,7 +118,7 @@ def _in_stored_mode(image: Image.Image) -> Image.Image:
             raise InputError(f"a PIL image of mode I must hold values from 0 to 65535, not {low} to {high}")
     picture = image if image.mode not in _SAME_COLORS else image.convert(_SAME_COLORS[image.mode])
     if picture.mode not in _STORED_MODES:
-        raise InputError(f"a PIL image of mode {image.mode} has no agreed colors: convert it to RGB first")
+        raise InputError(f"a PIL image of mode {image.mode} has no defined color range: convert it to RGB first")
     return picture
 
 
@@ -138,5 +138,5 @@ def _to_uint16(array: np.ndarray) -> np.ndarray:
     if not np.isfinite(array).all():
         raise InputError("the array holds NaN or infinite values")
     if array.min() < -_TOLERANCE or array.max() > 1 + _TOLERANCE:
-        raise InputError(f"floats in an array must lie from 0 to 1, not from {array.min():g} to {array.max():g}")
+        raise InputError(f"floats in an array must be from 0 to 1, not from {array.min():g} to {array.max():g}")
     return np.floor(array.clip(0, 1).astype(np.float64) * 65535 + 0.5).astype(np.uint16)

@@ -88,7 +88,7 @@ def encode_picture(
             f"{suffix} holds at most {_LONGEST_SIDE[kind]} pixels a side, not {width} x {height}: use .png"
         )
     if not 1 <= quality <= 100:
-        raise InputError(f"the quality must lie from 1 to 100, not {quality}")
+        raise InputError(f"the quality must be from 1 to 100, not {quality}")
     if alpha is not None and kind == "jpeg":
         opacity = _to_floats(alpha)[..., None]
         pixels, alpha = _to_floats(pixels) * opacity + (1 - opacity), None
@@ -100,13 +100,7 @@ def encode_picture(
 
 
 def write_picture(path: Path, pixels: Values, **options: Any) -> None:
-    """Encode a picture by the extension of `path` and write it atomically.
-
-    Args:
-        path: The file; see `atomic_write`.
-        pixels: RGB or gray; see `encode_picture`.
-        options: Keyword arguments of `encode_picture`.
-    """
+    """Encode a picture by the extension of `path` (see `encode_picture`) and write it atomically."""
     output_format(path)
     atomic_write(path, encode_picture(pixels, path.suffix, **options))
 

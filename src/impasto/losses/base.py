@@ -1,48 +1,61 @@
-"""What a style loss and a content loss are; every loss is a class of its own module, named in `registry`."""
+"""What a style loss and a content loss are; every loss is a class of its own, named in `registry`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.losses.regions import PositionWeights
-from impasto.losses.statistics import Statistic
 from impasto.recipe import LossSettings, Recipe
 
-TINY = 1e-12
+TINY: Final = 1e-12
 """Keeps a relative error finite for a target that is zero everywhere (a black picture's features can be)."""
 
 
-class StyleLoss:
-    """A style loss: a statistic of features, and how that of the canvas is compared with that of the style.
-
-    A new loss defines `measure` and `loss`. Statistics of disjoint positions can be added, so that a mixture of styles
-    is a weighted sum, a region a weight for every position, and a picture in tiles the sum of its tiles.
+class Loss:
+    """What style and content losses have in common.
 
     Args:
         recipe: The recipe of the run.
-        settings: The loss's own settings; `recipe.style` has those that it leaves open.
+        settings: The loss's own settings; the recipe's sections have those that it leaves open.
     """
 
     inputs: ClassVar[Literal["layer", "pixels", "hypercolumns"]] = "layer"
-    """What is measured: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together."""
-    needs_maps: ClassVar[bool] = True
-    """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
+    """What is compared: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together."""
+    section: ClassVar[Literal["style", "content"]] = "style"
+    """The recipe's section that the loss belongs to."""
     default_layers: ClassVar[Mapping[str, float] | None] = None
-    """Layers and their weights if the recipe states none for this loss; None: the layers of all style losses."""
-    uses_one_thread: ClassVar[bool] = False
-    """True if `loss` spends its time in matrix decompositions, which are computed for several regions in parallel."""
+    """Layers and their weights if the recipe states none for this loss; None: those that the recipe's section names."""
 
     def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
-        stated = settings.layers if settings.layers is not None else self.default_layers
-        layers = recipe.style.layers if stated is None else stated
+        layers = settings.layers if settings.layers is not None else self.default_layers
+        if layers is None:
+            layers = getattr(recipe, self.section).layers
         self.layers = {} if self.inputs == "pixels" else {name: weight for name, weight in layers.items() if weight}
         """Layers that are compared, with their weights."""
         self.samples = settings.samples or recipe.style.samples
         """Number of places that a loss of samples looks at."""
         self.recipe = recipe
+
+    @property
+    def has_inputs(self) -> bool:
+        """Whether there is something to compare."""
+        return bool(self.layers) or self.inputs == "pixels"
+
+
+class StyleLoss(Loss):
+    """A style loss: a statistic of features, and how that of the canvas is compared with that of the style.
+
+    A new loss defines `measure` and `loss`. Statistics of disjoint positions can be added, so that a mixture of styles
+    is a weighted sum, a region a weight for every position, and a picture in tiles the sum of its tiles.
+    """
+
+    needs_maps: ClassVar[bool] = True
+    """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
+    uses_one_thread: ClassVar[bool] = False
+    """True if `loss` spends its time in matrix decompositions, which are computed for several regions in parallel."""
 
     def measure(self, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> Any:
         """Return the statistic of a map.
@@ -65,7 +78,7 @@ class StyleLoss:
         """Return what is kept of the statistic of a style image, still a statistic."""
         return statistic
 
-    def prepare(self, target: Any, canvas: Statistic, generator: torch.Generator) -> Any:
+    def prepare(self, target: Any, canvas: Any, generator: torch.Generator) -> Any:
         """Return what `loss` compares with, computed once.
 
         Args:
@@ -76,24 +89,10 @@ class StyleLoss:
         return target
 
 
-class ContentLoss:
-    """A content loss: a comparison of the canvas with the photo, place by place.
+class ContentLoss(Loss):
+    """A content loss: a comparison of the canvas with the photo, place by place."""
 
-    Args:
-        recipe: The recipe of the run.
-        settings: The loss's own settings; `recipe.content` has those that it leaves open.
-    """
-
-    inputs: ClassVar[Literal["layer", "pixels", "hypercolumns"]] = "layer"
-    """What is compared: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together."""
-
-    def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
-        layers = recipe.content.layers if settings.layers is None else settings.layers
-        self.layers = {} if self.inputs == "pixels" else {name: weight for name, weight in layers.items() if weight}
-        """Layers that are compared, with their weights."""
-        self.samples = settings.samples or recipe.style.samples
-        """Number of places that a loss of samples looks at."""
-        self.recipe = recipe
+    section = "content"
 
     def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> Any:
         """Return what `loss` compares with, from the photo's features and, of its pixels, the saliency weights."""
@@ -102,5 +101,3 @@ class ContentLoss:
     def loss(self, maps: Float[Tensor, "1 c h w"], target: Any) -> Float[Tensor, ""]:
         """Return how far the canvas is from the photo, at least 0."""
         raise NotImplementedError
-
-

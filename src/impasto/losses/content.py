@@ -13,7 +13,6 @@ from impasto.losses.base import TINY, ContentLoss
 from impasto.losses.gram import gram
 from impasto.losses.nearest import faint_length, unit_vectors
 from impasto.losses.picture import shrink
-from impasto.recipe import Normalization
 
 MAX_VECTORS: Final = 4096
 """More vectors than this are refused by `self_similarity_loss`, whose memory grows with their square."""
@@ -21,38 +20,6 @@ _ALIKE: Final = 1e-5
 """Mean cosine distance below which vectors count as all alike: bf16 and fp32 cannot tell them apart much further."""
 _GRAY_LEVEL: Final = 1 / 255
 """A target flatter than this counts as if it had edges of this height."""
-
-
-def content_loss(
-    features: Float[Tensor, "b c h w"],
-    target: Float[Tensor, "b c h w"],
-    *,
-    normalization: Normalization,
-    weight: Float[Tensor, "1 1 h w"] | None = None,
-    scale: Float[Tensor, ""] | None = None,
-) -> Float[Tensor, ""]:
-    """Compare features with the photo's.
-
-    `paper`: 1/2 sum (F - P)^2 (Gatys et al. 2015, eq. 1); `size_free`: mean (F - P)^2;
-    `relative`: sum (F - P)^2 / sum P^2. `weight` says how much each place counts in these sums, at least 0, about 1 on
-    average; `scale` is the target's `content_scale` if it is known already. Target and weight get no gradient.
-    """
-    if scale is None:
-        scale = content_scale(target, normalization=normalization, weight=weight)
-    return squared_error(features, target, weight) / scale
-
-
-def content_scale(
-    target: Float[Tensor, "b c h w"],
-    *,
-    normalization: Normalization,
-    weight: Float[Tensor, "1 1 h w"] | None = None,
-) -> Float[Tensor, ""]:
-    """Return what `content_loss` divides the squared error by."""
-    if normalization == "relative":
-        squares = squared_error(target.detach(), target.new_zeros(()).expand_as(target), weight)
-        return squares + TINY
-    return full_precision(target.new_zeros(())).new_tensor(2.0 if normalization == "paper" else float(target.numel()))
 
 
 def self_similarity_loss(vectors: Float[Tensor, "n c"], target_vectors: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
@@ -112,21 +79,27 @@ class FeatureTarget(NamedTuple):
 
 
 class FeatureLoss(ContentLoss):
-    """Squared error of each layer's features."""
+    """Squared error of each layer's features, with F those of the canvas and P those of the photo.
+
+    By the recipe's normalization: `paper`: 1/2 sum (F - P)^2 (Gatys et al. 2015, eq. 1); `size_free`: mean (F - P)^2;
+    `relative`: sum w (F - P)^2 / sum w P^2, where w are the saliency weights.
+    """
 
     def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> FeatureTarget:
         """Return the photo's features and the scale of the error; saliency counts where the error is relative."""
         normalization = self.recipe.network.normalization
+        zero = photo.new_zeros(())
+        if normalization != "relative":
+            divisor = 2.0 if normalization == "paper" else float(photo.numel())
+            return FeatureTarget(photo, None, full_precision(zero) + divisor)
         weight = None
-        if saliency is not None and normalization == "relative":
+        if saliency is not None:
             weight = functional.adaptive_avg_pool2d(saliency, (photo.shape[2], photo.shape[3]))
-        scale = content_scale(photo, normalization=normalization, weight=weight).detach()
-        return FeatureTarget(photo, weight, scale)
+        return FeatureTarget(photo, weight, squared_error(photo, zero.expand_as(photo), weight) + TINY)
 
     def loss(self, maps: Float[Tensor, "1 c h w"], target: FeatureTarget) -> Float[Tensor, ""]:
         """Return the squared error."""
-        how = self.recipe.network.normalization
-        return content_loss(maps, target.features, normalization=how, weight=target.weight, scale=target.scale)
+        return squared_error(maps, target.features, target.weight) / target.scale
 
 
 class SelfSimilarityLoss(ContentLoss):

@@ -87,7 +87,7 @@ class GradientEnergyLoss(StyleLoss):
         """Return the gradient energy of the picture, or of a region."""
         if weights is not None:
             return self.measure_regions(maps, [weights])[0]
-        return Mean(maps.shape[2] * maps.shape[3], gradient_energy(maps))
+        return Mean(float(maps.shape[2] * maps.shape[3]), gradient_energy(maps))
 
     def measure_regions(self, maps: Float[Tensor, "1 3 h w"], regions: Sequence[PositionWeights]) -> list[Mean]:
         """Return the gradient energy of every region, in one pass."""

@@ -23,7 +23,7 @@ def gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
 
 
 class _Gram(torch.autograd.Function):
-    """F F^T with the gradient (D + D^T) F: one product over the positions, where automatic differentiation makes two."""
+    """F F^T with the gradient (D + D^T) F: one product over the positions where automatic differentiation makes two."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class GramLoss(StyleLoss):
         """Return the mean of f f^T."""
         if weights is not None and not isinstance(maps, Moments):
             (maps,) = regional_moments(maps, [weights])
-        count = maps.weight if isinstance(maps, Moments) else maps.shape[2] * maps.shape[3]
+        count = maps.weight if isinstance(maps, Moments) else float(maps.shape[2] * maps.shape[3])
         return Mean(count, mean_gram(maps))
 
     def measure_regions(self, maps: Float[Tensor, "1 c h w"], regions: Any) -> list[Mean]:

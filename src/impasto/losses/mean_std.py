@@ -78,7 +78,7 @@ class MeanStdLoss(StyleLoss):
         if weights is not None:
             return regional_moments(maps, [weights])[0]
         mean, std = mean_std(maps)
-        return Moments(maps.shape[2] * maps.shape[3], mean, torch.diag(std.square()))
+        return Moments(float(maps.shape[2] * maps.shape[3]), mean, torch.diag(std.square()))
 
     def measure_regions(self, maps: Float[Tensor, "1 c h w"], regions: Any) -> list[Moments]:
         """Return mean and covariance in every region, in one pass."""

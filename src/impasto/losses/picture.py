@@ -98,10 +98,16 @@ def luminance_range_loss(picture: Float[Tensor, "1 3 h w"], allowed: LuminanceRa
     return 255.0**2 * (over.square() + under.square()).mean()
 
 
-def regional_range(regions: Sequence[tuple[LuminanceRange, Float[Tensor, "1 1 h w"]]]) -> LuminanceRange:
-    """Return the range place by place, where regions have different ones; elsewhere nothing is guarded."""
-    darkest = torch.stack([_places(mask) * allowed.darkest for allowed, mask in regions]).sum(dim=0)
-    missing = torch.stack([_places(mask) * (1 - allowed.lightest) for allowed, mask in regions]).sum(dim=0)
+def regional_range(regions: Sequence[tuple[LuminanceRange, Float[Tensor, "1 1 h w"] | None]]) -> LuminanceRange:
+    """Return the range place by place, where regions have different ones; elsewhere nothing is guarded.
+
+    A region without a mask is the whole canvas.
+    """
+    masked = [(allowed, _places(mask)) for allowed, mask in regions if mask is not None]
+    if not masked:
+        return regions[0][0]
+    darkest = torch.stack([share * allowed.darkest for allowed, share in masked]).sum(dim=0)
+    missing = torch.stack([share * (1 - allowed.lightest) for allowed, share in masked]).sum(dim=0)
     return LuminanceRange(darkest, 1 - missing)
 
 

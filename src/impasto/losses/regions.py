@@ -40,7 +40,7 @@ def draw_owners(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int
 
 
 def threshold(mask: Float[Tensor, "*shape"]) -> float:
-    """Return the mask value from which on a position is inside: half, or the maximum where a mask is faint everywhere."""
+    """Return the mask value from which on a position is inside: half, or the maximum of a mask that is fainter."""
     return min(0.5, float(mask.max()))
 
 
@@ -70,7 +70,8 @@ class PositionWeights:
         return (self.mask >= threshold(self.mask)).nonzero()[:, 0]
 
     @cached_property
-    def _shares(self) -> Float[Tensor, "n"]:
+    def shares(self) -> Float[Tensor, "n"]:
+        """The mask, where values next to 0 and 1 are 0 and 1."""
         mask = self.mask
         shares = torch.where(mask >= _INSIDE, 1.0, torch.where(mask <= 1 - _INSIDE, 0.0, mask))
         # A mask may be so faint everywhere that nothing would be left of it.
@@ -79,27 +80,32 @@ class PositionWeights:
     @cached_property
     def weights(self) -> Float[Tensor, "n"]:
         """Weights of the positions, which sum to 1."""
-        return (self._shares / self._shares[None].sum(dim=1)).contiguous()
+        return normalized(self.shares)
 
     @cached_property
     def inside(self) -> Int[Tensor, "i"]:
         """Positions entirely inside; a region costs only where it is, and weights only at its border."""
-        return (self._shares >= _INSIDE).nonzero()[:, 0]
+        return (self.shares >= _INSIDE).nonzero()[:, 0]
 
     @cached_property
     def inside_weight(self) -> float:
         """Weight of each position inside."""
-        return 1 / float(self._shares.sum())
+        return 1 / float(self.shares.sum())
 
     @cached_property
     def border(self) -> Int[Tensor, "b"]:
         """Positions on the soft border."""
-        return ((self._shares > 0) & (self._shares < _INSIDE)).nonzero()[:, 0]
+        return ((self.shares > 0) & (self.shares < _INSIDE)).nonzero()[:, 0]
 
     @cached_property
     def border_weights(self) -> Float[Tensor, "b"]:
         """Weights of the positions on the border."""
         return self.weights[self.border]
+
+
+def normalized(weights: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """Return weights that sum to 1."""
+    return weights / weights[None].sum(dim=1)
 
 
 def select(maps: Float[Tensor, "1 c h w"], positions: Int[Tensor, "n"]) -> Float[Tensor, "1 c n 1"]:

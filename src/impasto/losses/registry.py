@@ -1,5 +1,6 @@
 """The losses by the names that a recipe gives them. A new one is a class and a line in here, or a call."""
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -38,6 +39,9 @@ def register_style_loss(name: str, loss: type[StyleLoss]) -> None:
         name: Lower case letters, digits and underscores; a known name is replaced.
         loss: The class.
 
+    Raises:
+        ValueError: The name has other characters.
+
     Example:
         >>> from impasto.losses import GramLoss, register_style_loss
         >>> register_style_loss("my_gram", GramLoss)
@@ -45,6 +49,8 @@ def register_style_loss(name: str, loss: type[StyleLoss]) -> None:
         >>> Recipe(style_losses="my_gram=2").style.losses["my_gram"].weight
         2.0
     """
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name!r} cannot be the name of a loss: use lower case letters, digits and underscores")
     STYLE_LOSSES[name] = loss
     recipes.STYLE_LOSSES[name] = loss.inputs == "pixels"
 
@@ -52,13 +58,13 @@ def register_style_loss(name: str, loss: type[StyleLoss]) -> None:
 def style_losses(recipe: Recipe) -> dict[str, StyleLoss]:
     """Return the style losses of a recipe that have a weight and something to compare."""
     losses = {name: STYLE_LOSSES[name](recipe, own) for name, own in recipe.style.losses.items() if own.weight}
-    return {name: loss for name, loss in losses.items() if loss.layers or loss.inputs == "pixels"}
+    return {name: loss for name, loss in losses.items() if loss.has_inputs}
 
 
 def content_losses(recipe: Recipe) -> dict[str, ContentLoss]:
     """Return the content losses of a recipe that have a weight and something to compare."""
     losses = {name: CONTENT_LOSSES[name](recipe, own) for name, own in recipe.content.losses.items() if own.weight}
-    return {name: loss for name, loss in losses.items() if loss.layers or loss.inputs == "pixels"}
+    return {name: loss for name, loss in losses.items() if loss.has_inputs}
 
 
 def needed_layers(recipe: Recipe) -> Collection[str]:

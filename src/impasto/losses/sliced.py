@@ -41,9 +41,7 @@ def random_directions(c: int, k: int, generator: torch.Generator) -> Float[Tenso
     return torch.cat(blocks, dim=1)[:, :k]
 
 
-def quantiles(
-    style: Positions, directions: Float[Tensor, "c k"] | None, *, count: int
-) -> Float[Tensor, "k {count}"]:
+def quantiles(style: Positions, directions: Float[Tensor, "c k"] | None, *, count: int) -> Float[Tensor, "k {count}"]:
     """Return the style's projections on every direction (or its channels), sorted, as `count` weighted quantiles."""
     flat = full_precision(style.features.detach()).squeeze(0).flatten(1)
     n = flat.shape[1]

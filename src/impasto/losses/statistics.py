@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Moments, full_precision, moments_of
+from impasto.backbones import full_precision
+from impasto.losses.regions import PositionWeights, normalized
 
 
+@runtime_checkable
 class Statistic(Protocol):
     """A statistic of features at some positions.
 
@@ -23,11 +25,11 @@ class Statistic(Protocol):
         """Number of positions, or sum of their weights."""
         ...
 
-    def __add__(self, other: Self, /) -> Self:
+    def __add__(self, other: Any, /) -> Any:
         """Return the statistic of the positions of both."""
         ...
 
-    def scaled(self, weight: float) -> Self:
+    def scaled(self, weight: float) -> Any:
         """Return the same statistic with another weight."""
         ...
 
@@ -38,6 +40,14 @@ class Mean:
 
     weight: float
     value: Float[Tensor, "*shape"]
+
+    @classmethod
+    def of(cls, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> "Mean":
+        """Return the mean of a map over its positions, in fp32 or better."""
+        columns = full_precision(maps).flatten(2)[0]
+        if weights is None:
+            return cls(float(columns.shape[1]), columns.mean(dim=1))
+        return cls(weights.count, columns @ weights.weights.to(columns))
 
     def __add__(self, other: "Mean") -> "Mean":
         """Return the mean over the positions of both."""
@@ -59,7 +69,14 @@ class Positions:
     @property
     def weight(self) -> float:
         """Number of positions, or sum of their weights."""
-        return self.count if self.weights is None else float(self.weights.sum())
+        return float(self.count) if self.weights is None else float(self.weights.sum())
+
+    @property
+    def shares(self) -> Float[Tensor, "n"]:
+        """Weights that sum to 1; in float64 where all count alike."""
+        if self.weights is None:
+            return torch.full((self.count,), 1 / self.count, dtype=torch.float64)
+        return normalized(self.weights)
 
     @property
     def count(self) -> int:
@@ -97,18 +114,6 @@ class Positions:
             keys = chance.log() / self.weights.to(chance).clamp(min=1e-30)
             chosen = keys.topk(min(count, len(rows))).indices
         return full_precision(rows[chosen.to(rows.device)])
-
-
-def as_moments(statistic: Moments | Positions) -> Moments:
-    """Return moments as they are, those of positions measured."""
-    if isinstance(statistic, Moments):
-        return statistic
-    if statistic.weights is None:
-        return moments_of(statistic.features)
-    rows, shares = full_precision(statistic.rows), statistic.weights / statistic.weights.sum()
-    mean = shares.to(rows) @ rows
-    centered = rows - mean
-    return Moments(statistic.weight, mean, (centered * shares.to(rows)[:, None]).T @ centered)
 
 
 AnyStatistic = TypeVar("AnyStatistic", bound=Statistic)

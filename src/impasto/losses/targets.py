@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from torch.nn import functional
 from impasto.backbones import FeatureExtractor, Features, Moments
 from impasto.losses.base import StyleLoss
 from impasto.losses.picture import LuminanceRange, luminance_range
-from impasto.losses.regions import PositionWeights, resize_to_layer, threshold
+from impasto.losses.regions import MIN_POSITIONS, PositionWeights, draw_owners, resize_to_layer, threshold
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.losses.statistics import Positions, Statistic, mixed
 
@@ -43,7 +43,7 @@ class EncodedImage:
         """Return a picture with the features that a network extracts."""
         return cls(picture, extractor(picture, border=border), mask, border)
 
-    def layer(self, name: str) -> tuple[Tensor | Moments, PositionWeights | None]:
+    def layer(self, name: str) -> tuple[Any, PositionWeights | None]:
         """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
         maps = self.features.seen(name)
         if isinstance(maps, Moments):
@@ -78,7 +78,7 @@ class EncodedImage:
         for candidates in (round(count / share), height * width):
             # One place in every pixel finds what is white, however little it is.
             places = sample_positions(height, width, candidates, generator).to(self.picture.device)
-            inside = places[values_at(self.mask, places) >= limit]
+            inside = places[mask_values(self.mask, places) >= limit]
             if len(inside):
                 break
         return inside
@@ -127,7 +127,10 @@ def measure_style(image: EncodedImage, losses: Mapping[str, StyleLoss], seed: in
 
 @dataclass(frozen=True, eq=False)
 class RegionTarget:
-    """The styles of a region of the canvas, whose shares sum to 1; `mask` (0..1) is the region, None: the whole canvas."""
+    """The styles of a region of the canvas, whose shares sum to 1.
+
+    `mask` (0..1) is the region; None: the whole canvas.
+    """
 
     styles: Sequence[StyleTarget]
     shares: Sequence[float] = (1.0,)
@@ -174,7 +177,52 @@ class RegionTarget:
         return LuminanceRange.mixed([style.range for style in self.styles], self.shares)
 
 
-def values_at(mask: Float[Tensor, "1 1 h w"], places: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
+def mask_values(mask: Float[Tensor, "1 1 h w"], places: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
     """Return a mask's values at some places, (across, down) in [0, 1]."""
     grid = (places * 2 - 1)[None, None].to(mask)
     return functional.grid_sample(mask, grid, mode="nearest", align_corners=False)[0, 0, 0].to(places.device)
+
+
+class LayerRegions(NamedTuple):
+    """The regions that are compared in a layer, by their numbers, and their weights; None: one without a mask."""
+
+    numbers: Sequence[int]
+    weights: tuple[PositionWeights, ...] | None
+
+    @classmethod
+    def of_pixels(cls, masks: Sequence[Float[Tensor, "1 1 h w"] | None]) -> "LayerRegions":
+        """Return all regions, where pixels are compared."""
+        weights = tuple(PositionWeights(mask.flatten()) for mask in masks if mask is not None)
+        return cls(range(len(masks)), weights or None)
+
+
+def regions_at_layers(
+    regions: Sequence[RegionTarget], features: Mapping[str, Tensor], layers: Sequence[str], seed: int
+) -> dict[str, LayerRegions]:
+    """Return for every layer the regions that have enough positions there.
+
+    Enough are `MIN_POSITIONS`, on the canvas and in the style images. A region that has enough in no layer is compared
+    in the one where it has most.
+    """
+    masks = [region.mask for region in regions if region.mask is not None]
+    shares = {layer: resize_to_layer(torch.cat(masks), features[layer]).flatten(1) for layer in layers if masks}
+    counts = {}
+    for layer in layers:
+        own = shares[layer].sum(dim=1).tolist() if masks else [math.inf]
+        counts[layer] = [min(n, region.positions(layer)) for n, region in zip(own, regions, strict=True)]
+    found = {}
+    for layer in layers:
+        numbers = []
+        for number, count in enumerate(counts[layer]):
+            best = max(layers, key=lambda name: counts[name][number])
+            if count >= MIN_POSITIONS or (layer == best and count > 0):
+                numbers.append(number)
+        weights = None
+        if masks:
+            # Random numbers of its own: what a style image gives does not depend on masks.
+            owners = draw_owners(shares[layer], torch.Generator().manual_seed(seed))
+            weights = tuple(
+                PositionWeights(shares[layer][number], (owners == number).nonzero()[:, 0]) for number in numbers
+            )
+        found[layer] = LayerRegions(numbers, weights)
+    return found

@@ -14,7 +14,7 @@ from impasto.backbones import Moments, flat, moments_of
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, regional_moments
-from impasto.losses.statistics import Positions, Statistic, as_moments
+from impasto.losses.statistics import Positions
 
 _CPU: Final = torch.device("cpu")
 _FLOOR: Final = 1e-4
@@ -57,12 +57,8 @@ def wasserstein2_loss(statistic: Moments | Positions, target: GaussianTarget) ->
     """
     scale = target.mean.square().sum() + target.covariance.trace() + TINY
     if isinstance(statistic, Positions):
-        features = statistic.features
-        shares = torch.full((statistic.count,), 1 / statistic.count, dtype=torch.float64)
-        if statistic.weights is not None:
-            shares = statistic.weights
-        error, slope = _from_positions(features.detach(), target, shares)
-        return with_gradient(error, features, slope) / scale
+        error, slope = _from_positions(statistic.features.detach(), target, statistic.shares)
+        return with_gradient(error, statistic.features, slope) / scale
     bures, slope = _bures(statistic.covariance.detach(), target)
     spread = with_gradient(bures, statistic.covariance, slope)
     error = (statistic.mean - target.mean).square().sum() + spread
@@ -205,8 +201,10 @@ class WassersteinLoss(StyleLoss):
     ) -> Moments | Positions:
         """Return mean and covariance, or the positions themselves where they are fewer than the channels."""
         if not isinstance(maps, Moments) and has_few_positions(maps):
-            return Positions(maps, None if weights is None else weights.weights)
-        return moments_of(maps) if weights is None or isinstance(maps, Moments) else regional_moments(maps, [weights])[0]
+            return Positions(maps, None if weights is None else weights.shares)
+        return (
+            moments_of(maps) if weights is None or isinstance(maps, Moments) else regional_moments(maps, [weights])[0]
+        )
 
     def measure_regions(self, maps: Float[Tensor, "1 c h w"], regions: Any) -> Sequence[Moments | Positions]:
         """Return the moments of every region, in one pass."""
@@ -214,9 +212,13 @@ class WassersteinLoss(StyleLoss):
 
     def summarize(self, statistic: Moments | Positions) -> Moments:
         """Return mean and covariance."""
-        return as_moments(statistic)
+        if isinstance(statistic, Moments):
+            return statistic
+        if statistic.weights is None:
+            return moments_of(statistic.features)
+        return regional_moments(statistic.features, [PositionWeights(statistic.weights)])[0]
 
-    def prepare(self, target: Moments, canvas: Statistic, generator: torch.Generator) -> GaussianTarget:
+    def prepare(self, target: Moments, canvas: Moments | Positions, generator: torch.Generator) -> GaussianTarget:
         """Return the target with its root."""
         return gaussian_target(target)
 

@@ -101,9 +101,11 @@ class Scene:
         *,
         init: Float[np.ndarray, "ih iw 3"] | None = None,
         margin: float = 0.0,
+        long_side: int | None = None,
     ) -> "Scene":
         """Return the scene of one style for the whole canvas."""
-        return cls(content=content, regions=(CanvasRegion(styles=(StyleImage(pixels=style, margin=margin),)),), init=init)
+        image = StyleImage(pixels=style, margin=margin, long_side=long_side)
+        return cls(content=content, regions=(CanvasRegion(styles=(image,)),), init=init)
 
     @property
     def masked(self) -> bool:

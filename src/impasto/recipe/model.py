@@ -1,7 +1,7 @@
 """The recipe: every setting of a run, read from sections or from flat names, and written back as either."""
 
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import tomli_w
@@ -31,6 +31,7 @@ from impasto.recipe.values import (
     Regions,
     as_text,
     canonical_names,
+    read_losses,
     read_weights,
 )
 
@@ -275,23 +276,28 @@ def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
         network = find_network(backbone)
     except (AttributeError, InputError):
         return nested  # reported by the setting itself, as for all others
-    for section, layers in (("content", network.content_layers), ("style", network.style_layers)):
+    for section, layers, known in (
+        ("content", network.content_layers, CONTENT_LOSSES),
+        ("style", network.style_layers, STYLE_LOSSES),
+    ):
         settings = dict(nested.get(section, {}))
-        stated = read_weights(settings.get("layers", layers))
-        if isinstance(stated, dict):
-            settings["layers"] = canonical_names(stated, network.canonical)
-        if isinstance(settings.get("losses"), Mapping):
+        settings["layers"] = _canonical_layers(settings.get("layers", layers), network.canonical)
+        losses = read_losses(settings["losses"], known, f"{section} loss") if "losses" in settings else None
+        if isinstance(losses, Mapping):
             settings["losses"] = {
-                name: _with_canonical_layers(loss, network.canonical) for name, loss in settings["losses"].items()
+                name: {**_items(loss), "layers": _canonical_layers(_items(loss).get("layers"), network.canonical)}
+                if _is_section(loss)
+                else loss
+                for name, loss in losses.items()
             }
         nested[section] = settings
     return nested
 
 
-def _with_canonical_layers(loss: Any, canonical: Any) -> Any:
-    settings = dict(_items(loss)) if _is_section(loss) else {}
-    layers = read_weights(settings.get("layers"))
-    return settings | {"layers": canonical_names(layers, canonical)} if isinstance(layers, dict) else loss
+def _canonical_layers(stated: Any, canonical: Callable[[str], str]) -> Any:
+    """Return layers by the network's own names; what is no text or mapping is left to the setting's own check."""
+    layers = read_weights(stated)
+    return canonical_names(layers, canonical) if isinstance(layers, dict) else stated
 
 
 def _total(settings: StyleSettings | ContentSettings, compares_pixels: Mapping[str, bool]) -> float:

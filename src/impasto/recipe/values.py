@@ -142,12 +142,11 @@ def read_losses(value: Any, known: Collection[str], kind: str) -> Any:
     losses: dict[str, Any] = {}
     for item, (name, weight) in zip(items, weights.items(), strict=True):
         rest, _, samples = item.partition(":")
-        layers = rest.partition("@")[2]
-        losses[one_of(name, known, kind)] = {
-            "weight": weight,
-            "layers": layers.replace("+", ",") or None,
-            "samples": samples or None,
-        }
+        layers = rest.partition("@")[2].replace("+", ",")
+        settings = {"weight": weight, "layers": layers or None, "samples": samples or None}
+        losses |= {one_of(name, known, kind): settings}
+    if len(losses) < len(weights):
+        raise InputError(f"a {kind} is named twice in {', '.join(items)}")
     return losses
 
 

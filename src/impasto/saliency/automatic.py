@@ -1,14 +1,13 @@
 """Masks found automatically: the main subject of a photo, and its background."""
 
-from typing import Final, Literal, get_args
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
 from impasto.errors import InputError
 
-AutomaticMask = Literal["foreground", "background"]
-AUTOMATIC_MASKS: Final[tuple[str, ...]] = get_args(AutomaticMask)
+AUTOMATIC_MASKS: Final = ("foreground", "background")
 """The words that stand for a mask that impasto finds itself."""
 
 

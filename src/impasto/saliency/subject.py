@@ -102,6 +102,7 @@ def texture(lightness: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def describe(labels: Int[np.ndarray, "h w"], features: Float[np.ndarray, "h w 4"]) -> Superpixels:
+    """Return the properties of superpixels, given the one of each pixel and the pixels' color and texture."""
     height, width = labels.shape
     count = int(labels.max()) + 1
     y, x = np.mgrid[:height, :width]

@@ -10,8 +10,22 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from impasto.errors import InputError
-from impasto.networks import canonical_layer
-from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, read_region, read_style, resolve
+from impasto.recipe import (
+    FIELDS,
+    PRESET_PURPOSES,
+    PRESETS,
+    RENAMED,
+    SECTIONS,
+    LossSettings,
+    Recipe,
+    RecipeOptions,
+    RegionSettings,
+    SettingOptions,
+    StyleSettings,
+    read_recipe,
+    read_style,
+    resolve,
+)
 
 
 def some(*items):
@@ -33,8 +47,8 @@ recipes = st.builds(
     content_weight=st.floats(1e-6, 1e15),
     style_layers=some("conv1_1", "relu2_1=0.3", "pool3=1e-7", "conv4_4=0"),
     content_losses=some("features", "Self-Similarity=0.5", "laplacian=2"),
-    style_losses=some("gram=2", "mean-std", "relaxed_emd=1e-3", "sliced=0", "grain=0.1"),
-    gamut_weight=st.floats(0, 1e3),
+    style_losses=some("gram=2", "mean-std", "relaxed_emd=1e-3:64", "sliced=0", "nearest=3@conv3_1+relu4_1=0.5"),
+    luminance_range_weight=st.floats(0, 1e3),
     regions=st.lists(regions, max_size=3),
     style_margin=st.floats(0, 0.4),
     levels=st.integers(1, 10) | st.just("auto"),
@@ -57,8 +71,8 @@ def test_a_recipe_reads_back_what_it_wrote(recipe, tmp_path_factory):
 @given(recipe=recipes)
 def test_the_command_of_a_recipe_states_every_difference_from_the_default(recipe):
     words = shlex.split(recipe.as_command("a photo.jpg", "style.jpg"))
-    assert words[:4] == ["impasto", "stylize", "a photo.jpg", "style.jpg"]
-    flags, i = {}, 4
+    assert words[:3] == ["impasto", "a photo.jpg", "style.jpg"]
+    flags, i = {}, 3
     while i < len(words):
         word, equals, value = words[i].partition("=")
         name = word.removeprefix("--").removeprefix("no-").replace("-", "_")
@@ -75,37 +89,68 @@ def test_the_command_of_a_recipe_states_every_difference_from_the_default(recipe
     assert resolve(None, flags) == recipe
 
 
-def test_one_crop_is_four_numbers_and_several_stand_between_slashes():
-    for one in ((1, 2, 3, 4), [1, 2, 3, 4], "1,2,3,4", " 1, 2,3,4", [(1, 2, 3, 4)], ["1,2,3,4"]):
-        assert Recipe(style_crop=one).style_crop == ((1, 2, 3, 4),)
-    for none in (None, (), []):
-        assert Recipe(style_crop=none).style_crop == ()
-    for several in ("1,2,3,4/full", "1,2,3,4 / full", ["1,2,3,4/full"], ["1,2,3,4", "full"], [(1, 2, 3, 4), None]):
-        assert Recipe(style_crop=several).style_crop == ((1, 2, 3, 4), ())
+@given(recipe=recipes)
+def test_the_python_call_of_a_recipe_states_every_difference_from_the_default(recipe):
+    stated = {}
+    eval(recipe.as_python("a.jpg", "b.jpg"), {"impasto": type("", (), {"stylize": lambda *_, **more: stated.update(more)})})
+    assert resolve(None, stated) == recipe
+
+
+@given(recipe=recipes)
+def test_flat_names_and_sections_are_the_same_settings(recipe):
+    assert Recipe(**recipe.flat()) == recipe == Recipe(**recipe.to_dict())
+
+
+@pytest.mark.parametrize("one", [(1, 2, 3, 4), [1, 2, 3, 4], "1,2,3,4", " 1, 2,3,4", [(1, 2, 3, 4)], ["1,2,3,4"]])
+def test_one_crop_is_four_numbers(one):
+    assert Recipe(style_crop=one).style.crop == ((1, 2, 3, 4),)
+
+
+@pytest.mark.parametrize("none", [None, (), []])
+def test_no_crop_is_an_empty_list(none):
+    assert Recipe(style_crop=none).style.crop == ()
+
+
+@pytest.mark.parametrize(
+    "several", ["1,2,3,4/full", "1,2,3,4 / full", ["1,2,3,4/full"], ["1,2,3,4", "full"], [(1, 2, 3, 4), None]]
+)
+def test_several_crops_are_separated_by_slashes(several):
+    assert Recipe(style_crop=several).style.crop == ((1, 2, 3, 4), None)
 
 
 def test_one_number_stands_for_a_list_of_one():
     recipe = Recipe(style_scale=0.5, style_rotation=-30, snapshots=7)
-    assert (recipe.style_scale, recipe.style_rotation, recipe.snapshots) == ((0.5,), (-30.0,), (7,))
+    assert (recipe.style.scale, recipe.style.rotation, recipe.picture.snapshots) == ((0.5,), (-30.0,), (7,))
 
 
-def test_a_region_is_a_mask_a_style_and_perhaps_the_styles_own_mask():
-    assert read_region(" sky.png = night ") == ("sky.png", "night", None)
-    assert read_region("a/b.png=c d.jpg@e@f.png") == ("a/b.png", "c d.jpg@e", "f.png")
-    assert read_region("m.png=a=b.jpg") == ("m.png", "a=b.jpg", None)
+@pytest.mark.parametrize(
+    ("text", "mask", "style", "style_mask"),
+    [
+        (" sky.png = night ", "sky.png", "night", None),
+        ("a/b.png=c d.jpg@e@f.png", "a/b.png", "c d.jpg@e", "f.png"),
+        ("m.png=a=b.jpg", "m.png", "a=b.jpg", None),
+        ("a, b.png=keep", "a, b.png", "keep", None),
+    ],
+)
+def test_a_region_is_a_mask_a_style_and_perhaps_the_styles_own_mask(text, mask, style, style_mask):
+    (region,) = Recipe(regions=text).regions
+    assert region == RegionSettings(mask=mask, style=style, style_mask=style_mask)
+    assert region.keeps == (style == "keep")
+
+
+def test_a_style_ends_with_its_mask_only_if_both_are_there():
     assert read_style("someone@home.jpg@") == ("someone@home.jpg@", None)
-    assert Recipe(regions="a, b.png=night").regions == ("a, b.png=night",)
 
 
 def test_the_python_call_of_a_recipe_states_its_fields():
     assert Recipe(seed=5, pooling="max").as_python("a.jpg", "b.jpg") == (
-        "impasto.stylize('a.jpg', 'b.jpg', pooling='max', seed=5)"
+        "impasto.stylize('a.jpg', 'b.jpg', seed=5, pooling='max')"
     )
 
 
 def test_later_layers_go_before_earlier_ones_and_before_the_preset():
     merged = resolve("paper", {"steps": 7, "seed": 1}, {"seed": 2})
-    assert (merged.pooling, merged.steps, merged.seed) == ("average", 7, 2)
+    assert (merged.network.pooling, merged.schedule.steps, merged.start.seed) == ("average", 7, 2)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +166,7 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"content_weight": 0, "style_weight": 0}, "all weights are 0"),
         ({"content_layers": "", "style_weight": 0}, "all weights are 0"),
         ({"content_losses": "gram"}, "unknown content loss 'gram'; known are features, self_similarity, laplacian$"),
-        ({"style_losses": "gram,features"}, "unknown style loss 'features'; known are gram, mean_std, .*grain$"),
+        ({"style_losses": "gram,features"}, "unknown style loss 'features'; known are gram, mean_std, .*gradient_energy$"),
         ({"style_losses": "gram=x"}, "weight in 'gram=x'"),
         ({"style_losses": "sliced=-1"}, "weight in 'sliced=-1'"),
         ({"content_losses": "laplacian=inf"}, "weight in 'laplacian=inf'"),
@@ -160,6 +205,11 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"steps": 0}, "steps"),
         ({"pooling": "median"}, "'max', 'average' or 'l2'"),
         ({"snapshots": "0,5"}, "snapshots"),
+        ({"style_losses": "nearest=1@conv9_9"}, "unknown layer 'conv9_9'"),
+        ({"style_losses": "nearest=1:5"}, "style_losses: .*greater than or equal to 16"),
+        ({"style_losses": {"gram": {"wait": 1}}}, "no field 'style.losses.gram.wait'"),
+        ({"style": {"mixture": 1}}, "no field 'style.mixture'"),
+        ({"style_losses": "grain=1"}, "called 'gradient_energy' now"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_that_names_the_field(fields, message):
@@ -179,29 +229,50 @@ def test_snapshots_are_the_listed_steps_and_the_regular_ones():
 
 def test_layers_without_a_weight_share_1_and_aliases_are_the_same_layer():
     recipe = Recipe(style_layers="relu1_1,CONV2_1", content_layers="conv4_2=0.25")
-    assert recipe.style_layer_weights == {"conv1_1": 0.5, "conv2_1": 0.5}
-    assert recipe.content_layer_weights == {"conv4_2": 0.25}
-    assert canonical_layer("relu4_2") == canonical_layer(" conv4_2 ") == "conv4_2"
+    assert recipe.style.layers == {"conv1_1": 0.5, "conv2_1": 0.5}
+    assert recipe.content.layers == {"conv4_2": 0.25}
 
 
 def test_losses_may_be_written_with_dashes_and_capitals_and_share_1_without_a_weight():
     recipe = Recipe(style_losses="Mean-Std, relaxed-emd", content_losses=("self-similarity=0.5", "features"))
-    assert recipe.style_losses == ("mean_std", "relaxed_emd")
-    assert recipe.style_loss_weights == {"mean_std": 0.5, "relaxed_emd": 0.5}
-    assert recipe.content_loss_weights == {"self_similarity": 0.5, "features": 0.5}
-    assert Recipe(style_losses="gram=3.0").style_loss_weights == {"gram": 3.0}
+    assert recipe.style.losses == {"mean_std": LossSettings(weight=0.5), "relaxed_emd": LossSettings(weight=0.5)}
+    assert recipe.content.losses == {"self_similarity": LossSettings(weight=0.5), "features": LossSettings(weight=0.5)}
 
 
-def test_without_content_layers_features_have_no_weight_and_edges_still_have():
-    for layers in ("", "conv4_2=0"):
-        recipe = Recipe(content_layers=layers, content_losses="features=1,laplacian=2")
-        assert recipe.content_loss_weights == {"laplacian": 2.0}
+@pytest.mark.parametrize(
+    "losses",
+    [
+        "nearest=0.5@relu3_1=0.3+conv4_1=0.1:512,gram=1",
+        {"nearest": {"weight": 0.5, "layers": {"relu3_1": 0.3, "conv4_1": 0.1}, "samples": 512}, "gram": 1},
+    ],
+)
+def test_a_loss_may_have_layers_and_samples_of_its_own(losses):
+    own = LossSettings(weight=0.5, layers={"conv3_1": 0.3, "conv4_1": 0.1}, samples=512)
+    assert Recipe(style_losses=losses).style.losses == {"nearest": own, "gram": LossSettings(weight=1.0)}
 
 
-def test_without_style_layers_features_have_no_weight_and_grain_still_has():
-    for layers in ("", "conv4_2=0"):
-        recipe = Recipe(style_layers=layers, style_losses="gram=1,grain=2")
-        assert recipe.style_loss_weights == {"grain": 2.0}
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_the_old_name_of_a_setting_is_refused_with_its_new_one(old, new):
+    with pytest.raises(InputError, match=f"{old} is called {new} now"):
+        resolve(None, {old: 0.5})
+
+
+def test_the_typed_keyword_arguments_are_the_settings():
+    assert set(SettingOptions.__annotations__) | {"regions"} == set(FIELDS)
+    assert set(RecipeOptions.__annotations__) == set(FIELDS) | set(SECTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_every_setting_is_described_in_a_sentence(name):
+    assert FIELDS[name].info.description.endswith(".")
+
+
+def test_the_help_shows_about_twenty_common_settings():
+    assert 18 <= sum(field.common for field in FIELDS.values()) <= 24
+
+
+def test_sections_may_be_given_as_models():
+    assert Recipe(style=StyleSettings(weight=9)) == Recipe(style_weight=9)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The optimisers on functions whose minimum is known, and on functions made to break them."""
+"""The optimizers on functions whose minimum is known, and on functions made to break them."""
 
 import math
 
@@ -7,17 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.painting.optimisers import Adam, GuardedLBFGS
+from impasto.painting.optimizers import Adam, GuardedLBFGS
 
 
-def minimise(optimiser, function, steps):
+def minimise(optimizer, function, steps):
     """Return the loss of every accepted point."""
     losses = []
     for _ in range(steps):
-        point = optimiser.ask().detach().requires_grad_()
+        point = optimizer.ask().detach().requires_grad_()
         loss = function(point)
         (gradient,) = torch.autograd.grad(loss, point)
-        if bool(optimiser.tell(loss.detach(), gradient)):
+        if bool(optimizer.tell(loss.detach(), gradient)):
             losses.append(loss.item())
     return losses
 
@@ -28,15 +28,15 @@ def rosenbrock(x):
 
 def test_lbfgs_solves_an_ill_conditioned_quadratic():
     scales = torch.logspace(0, 3, 50)
-    optimiser = GuardedLBFGS(torch.ones(50) * 10, history=10, max_step=32.0)
-    losses = minimise(optimiser, lambda x: (scales * x**2).sum(), 150)
+    optimizer = GuardedLBFGS(torch.ones(50) * 10, history=10, max_step=32.0)
+    losses = minimise(optimizer, lambda x: (scales * x**2).sum(), 150)
     assert losses[-1] < 1e-6 * losses[0]
 
 
 def test_lbfgs_finds_the_valley_of_rosenbrock():
-    optimiser = GuardedLBFGS(torch.zeros(10, dtype=torch.float64), history=10, max_step=1.0)
-    minimise(optimiser, rosenbrock, 400)
-    torch.testing.assert_close(optimiser.accepted, torch.ones(10, dtype=torch.float64), atol=1e-3, rtol=0)
+    optimizer = GuardedLBFGS(torch.zeros(10, dtype=torch.float64), history=10, max_step=1.0)
+    minimise(optimizer, rosenbrock, 400)
+    torch.testing.assert_close(optimizer.accepted, torch.ones(10, dtype=torch.float64), atol=1e-3, rtol=0)
 
 
 def test_lbfgs_is_as_quick_as_torch_with_a_line_search():
@@ -65,10 +65,10 @@ def short(start, dtype=torch.bfloat16):
 
 def test_pairs_in_bf16_take_half_the_memory_and_solve_nearly_as_quickly():
     start, scales = torch.ones(50) * 10, torch.logspace(0, 3, 50)
-    optimisers = [short(start), short(start, None)]
-    losses = [minimise(optimiser, lambda x: (scales * x**2).sum(), 100) for optimiser in optimisers]
+    optimizers = [short(start), short(start, None)]
+    losses = [minimise(optimizer, lambda x: (scales * x**2).sum(), 100) for optimizer in optimizers]
     assert losses[0][-1] < 1e-4 * losses[0][0]
-    sizes = [sum(optimiser.state()[name].nbytes for name in ("_steps", "_changes")) for optimiser in optimisers]
+    sizes = [sum(optimizer.state()[name].nbytes for name in ("_steps", "_changes")) for optimizer in optimizers]
     assert 2 * sizes[0] == sizes[1]
 
 
@@ -105,14 +105,14 @@ def test_lbfgs_never_ends_above_its_start_however_rough_the_function_and_noisy_t
     def function(x):
         return 10**log_scale * ((matrix @ x).square().mean() + (3 * torch.sin(5 * x + offset)).mean() + 3)
 
-    optimiser = GuardedLBFGS(torch.randn(12, generator=generator) * 5, history=5, max_step=32.0)
+    optimizer = GuardedLBFGS(torch.randn(12, generator=generator) * 5, history=5, max_step=32.0)
     first, last = None, None
     for _ in range(60):
-        point = optimiser.ask().detach().requires_grad_()
+        point = optimizer.ask().detach().requires_grad_()
         loss = function(point)
         (gradient,) = torch.autograd.grad(loss, point)
         rough = gradient + noise * gradient.norm() * torch.randn(12, generator=generator) / math.sqrt(12)
-        if bool(optimiser.tell(loss.detach(), rough)):
+        if bool(optimizer.tell(loss.detach(), rough)):
             first, last = (loss.item() if first is None else first), loss.item()
     assert last <= first
 
@@ -133,10 +133,10 @@ def rounded_quadratic(relative):
 def test_rounding_does_not_stop_lbfgs_for_good_and_the_loss_still_cannot_climb():
     taken = {}
     for allowed in (0.0, 1e-3):
-        optimiser = GuardedLBFGS(torch.ones(60, dtype=torch.float64), history=10, max_step=32.0, noise=allowed)
+        optimizer = GuardedLBFGS(torch.ones(60, dtype=torch.float64), history=10, max_step=32.0, noise=allowed)
         function = rounded_quadratic(5e-4)
-        minimise(optimiser, function, 1000)
-        losses = minimise(optimiser, function, 1000)
+        minimise(optimizer, function, 1000)
+        losses = minimise(optimizer, function, 1000)
         taken[allowed] = len(losses)
         assert max(losses, default=1.0) < 1.01
     assert taken[0.0] < 100, "without the rule nearly every step is refused in the end"
@@ -144,49 +144,49 @@ def test_rounding_does_not_stop_lbfgs_for_good_and_the_loss_still_cannot_climb()
 
 
 def test_a_state_that_knows_no_lowest_loss_takes_that_of_the_last_few():
-    optimiser = GuardedLBFGS(torch.ones(20), history=5, max_step=32.0)
-    minimise(optimiser, lambda x: 3 + (x**2).sum(), 8)
-    old = {name: tensor for name, tensor in optimiser.state().items() if name != "_lowest"}
+    optimizer = GuardedLBFGS(torch.ones(20), history=5, max_step=32.0)
+    minimise(optimizer, lambda x: 3 + (x**2).sum(), 8)
+    old = {name: tensor for name, tensor in optimizer.state().items() if name != "_lowest"}
     fresh = GuardedLBFGS(torch.zeros(20), history=5, max_step=32.0)
     fresh.load_state(old)
     assert fresh.state()["_lowest"] == old["_losses"].min()
 
 
 def test_no_step_of_lbfgs_is_longer_than_the_bound():
-    optimiser = GuardedLBFGS(torch.full((100,), 50.0), history=5, max_step=3.0)
-    before = optimiser.accepted
+    optimizer = GuardedLBFGS(torch.full((100,), 50.0), history=5, max_step=3.0)
+    before = optimizer.accepted
     for _ in range(30):
-        point = optimiser.ask()
+        point = optimizer.ask()
         assert (point - before).square().mean().sqrt() <= 3.001
-        optimiser.tell((point**4).mean(), 4 * point**3 / 100)
-        before = optimiser.accepted
+        optimizer.tell((point**4).mean(), 4 * point**3 / 100)
+        before = optimizer.accepted
 
 
 def test_lbfgs_steps_back_from_a_cliff_and_goes_on():
     def function(x):
         return torch.where(x.min() < 1, torch.full_like(x.sum(), torch.nan), (x**2).sum())
 
-    optimiser = GuardedLBFGS(torch.full((4,), 9.0), history=5, max_step=100.0)
-    losses = minimise(optimiser, function, 60)
+    optimizer = GuardedLBFGS(torch.full((4,), 9.0), history=5, max_step=100.0)
+    losses = minimise(optimizer, function, 60)
     assert losses[-1] < 5
     assert all(math.isfinite(loss) for loss in losses)
 
 
 @pytest.mark.parametrize(
-    "optimiser", [GuardedLBFGS(torch.ones(3), history=5, max_step=9.0), Adam(torch.ones(3), learning_rate=1.0)]
+    "optimizer", [GuardedLBFGS(torch.ones(3), history=5, max_step=9.0), Adam(torch.ones(3), learning_rate=1.0)]
 )
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
-def test_values_that_are_not_finite_are_counted_and_leave_the_accepted_point_alone(optimiser, broken):
-    optimiser.restart()
-    optimiser.tell(torch.tensor(1.0), torch.ones(3))
-    for _ in range(optimiser.patience):
+def test_values_that_are_not_finite_are_counted_and_leave_the_accepted_point_alone(optimizer, broken):
+    optimizer.restart()
+    optimizer.tell(torch.tensor(1.0), torch.ones(3))
+    for _ in range(optimizer.patience):
         nan = torch.tensor(torch.nan)
-        accepted = optimiser.tell(
+        accepted = optimizer.tell(
             nan if broken == "loss" else torch.tensor(0.5), nan.expand(3) if broken == "gradient" else torch.ones(3)
         )
         assert not bool(accepted)
-    assert int(optimiser.failures) >= optimiser.patience
-    assert torch.isfinite(optimiser.accepted).all()
+    assert int(optimizer.failures) >= optimizer.patience
+    assert torch.isfinite(optimizer.accepted).all()
 
 
 def test_adam_takes_the_steps_of_torch():
@@ -206,7 +206,7 @@ def test_adam_takes_the_steps_of_torch():
 @pytest.mark.parametrize(
     "make", [lambda x: GuardedLBFGS(x, history=4, max_step=9.0), lambda x: Adam(x, learning_rate=0.3)]
 )
-def test_an_optimiser_goes_on_from_its_state_bit_for_bit(make):
+def test_an_optimizer_goes_on_from_its_state_bit_for_bit(make):
     whole = make(torch.linspace(-2, 2, 8))
     minimise(whole, rosenbrock, 7)
     state = {name: tensor.clone() for name, tensor in whole.state().items()}
@@ -218,12 +218,12 @@ def test_an_optimiser_goes_on_from_its_state_bit_for_bit(make):
 
 
 def test_restart_forgets_the_past_and_keeps_the_point():
-    optimiser = GuardedLBFGS(torch.full((4,), 3.0), history=4, max_step=9.0)
-    minimise(optimiser, rosenbrock, 8)
-    kept = optimiser.accepted
-    optimiser.restart()
-    assert torch.equal(optimiser.ask(), kept)
-    losses = minimise(optimiser, lambda x: 1e6 + (x**2).sum(), 5)
+    optimizer = GuardedLBFGS(torch.full((4,), 3.0), history=4, max_step=9.0)
+    minimise(optimizer, rosenbrock, 8)
+    kept = optimizer.accepted
+    optimizer.restart()
+    assert torch.equal(optimizer.ask(), kept)
+    losses = minimise(optimizer, lambda x: 1e6 + (x**2).sum(), 5)
     assert losses[0] > 1e6
 
 
@@ -232,6 +232,6 @@ def test_the_scale_of_the_loss_does_not_change_the_steps(scale):
     def function(x):
         return scale * (torch.linspace(1, 9, 20) * (x - 3) ** 2).mean()
 
-    optimiser = GuardedLBFGS(torch.linspace(-2, 2, 20), history=5, max_step=9.0)
-    losses = minimise(optimiser, function, 40)
+    optimizer = GuardedLBFGS(torch.linspace(-2, 2, 20), history=5, max_step=9.0)
+    losses = minimise(optimizer, function, 40)
     assert losses[-1] < 1e-4 * losses[0]

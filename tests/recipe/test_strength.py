@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from impasto.errors import InputError
 from impasto.recipe import PRESETS, Recipe, check_balance, read_recipe, resolve
 
-WEIGHTS = ("content_weight", "style_weight", "tv_weight", "anchor_weight", "gamut_weight", "recolor")
-FADING = ("tv_weight", "anchor_weight", "gamut_weight", "recolor")
+WEIGHTS = ("content_weight", "style_weight", "tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
+FADING = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
 strengths = st.floats(0, 100)
 bases = st.fixed_dictionaries(
     {
         "content_weight": st.floats(1e-3, 1e6),
         "style_weight": st.floats(1e-3, 1e6),
         "tv_weight": st.floats(0, 1e3),
-        "anchor_weight": st.floats(0, 1e3),
-        "gamut_weight": st.floats(0, 1e3),
+        "low_frequency_weight": st.floats(0, 1e3),
+        "luminance_range_weight": st.floats(0, 1e3),
         "recolor": st.floats(0, 1),
     }
 )
@@ -33,46 +33,46 @@ def test_a_strength_of_50_changes_nothing(base):
 @given(base=bases)
 def test_at_100_the_content_has_no_weight_and_all_else_keeps_its_own_or_more(base):
     recipe = Recipe(strength=100, **base).balanced()
-    assert recipe.content_weight == 0
-    assert recipe.style_weight > base["style_weight"]
-    assert {name: getattr(recipe, name) for name in FADING} == {name: base[name] for name in FADING}
+    assert recipe.content.weight == 0
+    assert recipe.style.weight > base["style_weight"]
+    assert {name: recipe.get(name) for name in FADING} == {name: base[name] for name in FADING}
 
 
 @given(base=bases)
 def test_at_0_all_that_serves_the_style_is_gone(base):
     recipe = Recipe(strength=0, **base).balanced()
-    assert recipe.content_weight > base["content_weight"]
-    assert {name: getattr(recipe, name) for name in WEIGHTS[1:]} == dict.fromkeys(WEIGHTS[1:], 0)
+    assert recipe.content.weight > base["content_weight"]
+    assert {name: recipe.get(name) for name in WEIGHTS[1:]} == dict.fromkeys(WEIGHTS[1:], 0)
 
 
 @given(base=bases, pair=st.tuples(strengths, strengths).map(sorted))
 def test_more_strength_is_never_more_content_nor_less_of_anything_else(base, pair):
     less, more = (Recipe(strength=strength, **base).balanced() for strength in pair)
-    assert more.content_weight <= less.content_weight
+    assert more.content.weight <= less.content.weight
     for name in WEIGHTS[1:]:
-        assert getattr(more, name) >= getattr(less, name)
+        assert more.get(name) >= less.get(name)
 
 
 @given(base=bases, turn=st.floats(0.01, 0.99))
 def test_the_ratio_of_style_to_content_rises_on_one_side_as_it_falls_on_the_other(base, turn):
     def ratio(strength):
         recipe = Recipe(strength=strength, **base).balanced()
-        return recipe.style_weight / recipe.content_weight
+        return recipe.style.weight / recipe.content.weight
 
     assert ratio(50 + 50 * turn) * ratio(50 - 50 * turn) == pytest.approx(ratio(50) ** 2, rel=1e-6)
 
 
 @pytest.mark.parametrize(("strength", "factor"), [(75, 3**1.5), (25, 3**-1.5), (90, 27), (60, 1.5**1.5)])
-def test_the_ratio_is_the_power_of_one_and_a_half_of_the_dials_two_parts(strength, factor):
+def test_the_ratio_is_the_power_of_one_and_a_half_of_the_two_parts_of_the_strength(strength, factor):
     recipe = Recipe(strength=strength, content_weight=2, style_weight=10).balanced()
-    assert recipe.style_weight / recipe.content_weight == pytest.approx(5 * factor)
+    assert recipe.style.weight / recipe.content.weight == pytest.approx(5 * factor)
 
 
 @given(base=bases, strength=strengths)
 def test_balancing_twice_is_balancing_once_and_touches_the_balance_alone(base, strength):
     recipe = Recipe(strength=strength, seed=7, **base)
     balanced = recipe.balanced()
-    assert balanced.strength == 50
+    assert balanced.style.strength == 50
     assert balanced.balanced() == balanced
     assert set(balanced.changes_from(recipe)) <= {"strength", *WEIGHTS}
 
@@ -97,8 +97,8 @@ def test_whatever_recipe_is_accepted_can_be_balanced_and_written_as_a_command(we
         recipe = resolve(None, {"content_weight": weight, "style_weight": weight, "strength": strength})
     except InputError:
         assume(False)
-    assert recipe.balanced().strength == 50
-    assert recipe.as_command("a", "b").startswith("impasto stylize a b")
+    assert recipe.balanced().style.strength == 50
+    assert recipe.as_command("a", "b").startswith("impasto a b")
 
 
 @pytest.mark.parametrize("weight", ["content_weight", "style_weight"])

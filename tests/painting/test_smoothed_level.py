@@ -6,7 +6,7 @@ import pytest
 import impasto
 
 
-@pytest.mark.parametrize("losses", ["wasserstein=1,grain=0.025", "sliced,nearest", "histogram,relaxed_emd"])
+@pytest.mark.parametrize("losses", ["wasserstein=1,gradient_energy=0.025", "sliced,nearest", "histogram,relaxed_emd"])
 @pytest.mark.parametrize("name", ["vgg16", "alexnet"])
 def test_several_styles_teach_through_any_network_by_any_loss(name, losses, photo, painting):
     result = impasto.stylize(
