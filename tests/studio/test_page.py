@@ -52,7 +52,7 @@ def test_buttons_are_enabled_while_they_do_something_and_a_stopped_picture_is_ke
     page.finish()
     until(lambda: page.enabled(*buttons) == [False, False, False], "a stopped job has ended")
     entry = server.newest()
-    assert (entry.status, entry.step < MANY, entry.result.exists()) == ("stopped", True, True)
+    assert (entry.status, entry.step < MANY, (entry.path / "result.png").exists()) == ("stopped", True, True)
 
 
 def test_a_moved_strength_counts_for_the_running_job(visit, hills, server):
@@ -123,7 +123,7 @@ def test_a_dropped_png_brings_its_settings_back(visit, hills, server, tmp_path):
     entry = painted(server, hills, steps=FEW, strength=22.0, color_strength=44.0)
     page = visit()
     page.unfold("more", "schedule")
-    page.drop_png(entry.result)
+    page.drop_png(entry.path / "result.png")
     until(lambda: page.value("strength") == 22, "the strength is that of the picture")
     assert (page.value("colors"), page.value("size"), page.value("field-steps")) == (44, 64, FEW)
     page.leave()

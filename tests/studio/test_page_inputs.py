@@ -12,7 +12,7 @@ from patience import PATIENCE
 import impasto
 from impasto.images import PLATES, plate_path
 from impasto.recipe import RegionSettings
-from impasto.runs.header import read_header
+from impasto.runs import RunFolder
 from impasto.studio.captions import MACHINE_FIELDS
 from impasto.studio.load_run import load_run
 
@@ -64,7 +64,8 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
     page.page.locator("#own input[type=file]").set_input_files(hills)
     picture, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
     picture.locator("img").wait_for()
-    picture.scroll_into_view_if_needed()
+    # Away from the button Paint, which stays at the bottom of the window.
+    picture.evaluate("one => one.scrollIntoView({block: 'center'})")
 
     def drag(left, top, right, bottom):
         box = picture.bounding_box()
@@ -109,13 +110,18 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
 # -- regions -----------------------------------------------------------------------------------------------------------
 
 
+def is_drawn(editor):
+    """Whether the editor shows a photo and nothing changes any more."""
+    first, second = (PIL.Image.open(io.BytesIO(editor.screenshot())).convert("RGB") for _ in range(2))
+    return first == second and len(set(first.getdata())) > 100
+
+
 def brush(page, *places, color=0):
     """Make short strokes at half the editor's height, at these shares of the photo's width."""
     editor = page.page.locator("#regions canvas").first
     editor.wait_for()
-    # The photo is drawn: it is the first thing that could be undone.
-    until(page.page.locator("#regions button[aria-label='Undo']").is_enabled, "the photo is in the editor")
-    editor.scroll_into_view_if_needed()
+    editor.evaluate("one => one.scrollIntoView({block: 'center'})")
+    until(lambda: is_drawn(editor), "photo and strokes are in the editor")
     if color:
         page.page.locator("#regions button[aria-label='Color']").click()
         page.page.locator("#regions button.color").nth(color).click()
@@ -139,17 +145,17 @@ def paint_next(page, server, before):
 
 def inputs_of(entry):
     """Return the hashes and names of what a run was painted from."""
-    inputs = read_header(entry.path).inputs
+    inputs = RunFolder.open(entry.path).kept_inputs
     return [(picture.sha256, picture.name) for picture in (inputs.content, *inputs.styles)]
 
 
 def masks_of(entry):
-    files = [region.mask.file for region in read_header(entry.path).inputs.regions]
+    files = [region.mask.file for region in RunFolder.open(entry.path).kept_inputs.regions]
     return [np.asarray(PIL.Image.open(entry.path / file)).astype(int) for file in files]
 
 
 def pixels_of(entry):
-    return np.asarray(PIL.Image.open(entry.result))
+    return np.asarray(PIL.Image.open(entry.picture))
 
 
 def ignore_texture_errors(page):

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import gradio as gr
 
 from impasto.errors import ImpastoError
-from impasto.painting.estimate import clock
+from impasto.painting import clock
 from impasto.studio import JobHandle, RunEntry, Studio
 from impasto.studio.page import markup
 from impasto.studio.run_index import read_pixels

@@ -19,7 +19,7 @@ from PIL import Image
 from impasto.errors import InputError
 from impasto.images import atomic_write, read_picture
 from impasto.recipe import as_text
-from impasto.runs.header import read_header
+from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
 from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title
 from impasto.studio.page import markup
@@ -239,7 +239,7 @@ class Vote:
             if entry.status == "finished" and entry.picture is not None:
                 # It may have been deleted after it was listed.
                 with suppress(InputError):
-                    by_photo[read_header(entry.path).inputs.content.sha256].append(entry)
+                    by_photo[RunFolder.open(entry.path).kept_inputs.content.sha256].append(entry)
         return [pair for entries in by_photo.values() for pair in combinations(entries, 2)]
 
 

@@ -12,8 +12,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 import impasto
-from impasto.control import resize_mask
-from impasto.images import PLATES, fit, quantize, read_picture, resize
+from impasto.images import PLATES, fit, quantize, read_picture, resize, resize_mask
 from impasto.recipe import KEEP
 from impasto.studio.load_run import MaskedRegion, SharedPicture, sha256_of
 from impasto.studio.page import markup

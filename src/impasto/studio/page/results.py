@@ -82,9 +82,11 @@ def _before_after(path: Path, language: str) -> str:
 def commands_of(path: Path) -> tuple[str, str]:
     """Return the command and the Python call that paint a run's picture, without settings of this machine."""
     folder = RunFolder.open(path)
-    content, styles = folder.input_names
-    portable = folder.recipe.with_changes(device="auto", threads=None, max_megapixels=Recipe().max_megapixels)
-    return portable.as_command(content, *styles), portable.as_python(content, *styles)
+    kept, standard = folder.kept_inputs, Recipe()
+    names = [picture.name for picture in (kept.content, *kept.styles)]
+    machine = {name: standard.get(name) for name in ("device", "threads", "max_megapixels")}
+    portable = folder.recipe.with_changes(**machine)
+    return portable.as_command(*names), portable.as_python(*names)
 
 
 def export_result(studio: Studio, path: Path) -> list[Path]:
