@@ -154,8 +154,8 @@ def test_queue_has_the_order_of_the_dates_of_its_runs_even_if_two_submissions_ov
             other_is_in.wait(0.5)
         return folder
 
-    def read_and_report(*given):
-        found = read(*given)
+    def read_and_report(*given, **named):
+        found = read(*given, **named)
         if threading.current_thread() is other:
             other_is_read.set()
         return found

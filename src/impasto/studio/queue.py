@@ -115,7 +115,7 @@ class Studio:
         """
         self._check_open()
         originals = originals_of(self.workspace, source_run) if source_run else {}
-        return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals))
+        return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals=originals))
 
     def repeat(self, name: str, seed: int | None = None) -> JobHandle:
         """Submit a run once more with another seed (by chance if None), with the run's own copies of its inputs."""

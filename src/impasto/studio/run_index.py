@@ -37,8 +37,6 @@ _MAX_NAME_PART: Final = 24
 
 _LETTERS: Final = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "þ": "th", "ı": "i"})
 
-_Stamp: TypeAlias = tuple[tuple[int, int] | None, ...]
-
 
 # -- the index ---------------------------------------------------------------------------------------------------------
 
@@ -110,7 +108,7 @@ def newest_picture(path: Path) -> Path | None:
     """Return the newest of a run's result, its snapshots, and the picture that a failed run left."""
     snapshots = sorted((path / "snapshots").glob("[0-9]*.png"))
     files = [path / RESULT, path / "latest.png", *snapshots[-1:]]
-    return max((file for file in files if file.is_file()), key=_modified, default=None)
+    return max((file for file in files if file.is_file()), key=_stamp, default=None)
 
 
 def read_pixels(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
@@ -122,13 +120,6 @@ def read_pixels(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
     except OSError:
         pass
     return None
-
-
-def _modified(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 # -- the workspace -----------------------------------------------------------------------------------------------------
@@ -164,7 +155,7 @@ class Workspace:
         for folder in (self.exports / _GIVEN).glob("*"):
             if not is_run(self.runs / folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
-        self._known: dict[Path, tuple[_Stamp, RunEntry]] = {}
+        self._known: dict[Path, tuple[tuple[tuple[int, int], ...], RunEntry]] = {}
 
     # -- runs ----------------------------------------------------------------------------------------------------------
 
@@ -337,12 +328,13 @@ def _is_being_created(path: Path) -> bool:
 
 
 def _created(entry: RunEntry) -> tuple[float, str]:
-    return entry.created.timestamp() if entry.created else _modified(entry.path), entry.name
+    return entry.created.timestamp() if entry.created else _stamp(entry.path)[0] / 1e9, entry.name
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def _stamp(file: Path) -> tuple[int, int]:
+    """Return time of change (in nanoseconds) and length of a file; zeros if there is none."""
     try:
         status = file.stat()
     except OSError:
-        return None
+        return 0, 0
     return status.st_mtime_ns, status.st_size

@@ -123,9 +123,10 @@ def read_submission(
     styles: StyleSource | Sequence[StyleSource],
     recipe: Recipe | str | None,
     regions: RegionSource | Sequence[RegionSource] | None,
+    *,
     originals: Mapping[str, Original] | None = None,
 ) -> Submission:
-    """Read and check everything that somebody asks for; raises InputError in one line that names no folder.
+    """Read and check what a visitor submits; raises InputError in one line that names no folder.
 
     A file whose SHA-256 is a key of `originals` is replaced by the original.
     """
@@ -167,7 +168,7 @@ def _checked(limits: Limits, recipe: Recipe, inputs: Inputs) -> Submission:
 
 
 def _refuse_files(recipe: Recipe, *, regions: bool) -> None:
-    """Raise InputError if a recipe names files: whoever sends it must not learn what is on this machine.
+    """Raise InputError if a recipe names files: its sender must not learn what is on this machine.
 
     `regions` is False if the recipe's regions are replaced by others.
     """
