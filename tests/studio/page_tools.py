@@ -262,6 +262,10 @@ class Visit:
         shown.wait_for()
         return " ".join(shown.inner_text().split())
 
+    def close_toast(self) -> None:
+        self.page.locator(".toast-close").last.click()
+        self.page.locator(".toast-body").wait_for(state="detached")
+
     def wait_until(self, text: str) -> None:
         until(lambda: text in self.status(), f"the status contains {text!r}")
 

@@ -69,7 +69,7 @@ class StyleCrops:
         self.shown = gr.State([])
         """SHA-256 of the pictures that the field describes."""
         outputs = [self.pictures, self.field, self.shown]
-        own.change(self._own_changed, [own, self.shown], outputs, show_progress="hidden")
+        own.change(self.own_changed, [own, self.shown], outputs, show_progress="hidden")
 
     def show(self, own: Sequence[SharedPicture], language: str) -> dict[Any, Any]:
         """Return updates that show the style pictures of an earlier run."""
@@ -77,7 +77,7 @@ class StyleCrops:
         hint = translate(language, "crop_hint")
         return {self.pictures: markup.render("crop_pictures", panes, hint), self.shown: [one.sha256 for one in own]}
 
-    def _own_changed(self, own: Sequence[Any] | None, shown: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
+    def own_changed(self, own: Sequence[Any] | None, shown: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
         """Show the new pictures, and empty the field if it described other ones.
 
         With no picture shown before, the field was filled from a dropped PNG and waits for its pictures.
