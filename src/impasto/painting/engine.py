@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -41,6 +41,7 @@ def check_change(before: Recipe, after: Recipe) -> None:
         raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
 
 
+@runtime_checkable
 class Method(Protocol):
     """A way to paint a picture. Between two events every method may be called.
 

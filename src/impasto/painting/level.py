@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ _MEAN_COLOR = np.array([123.68, 116.779, 103.939])
 """Mean color of ImageNet in gray levels: zero for the network."""
 
 
+@runtime_checkable
 class TargetCache(Protocol):
     """Keeps the targets of style images that were measured before."""
 
