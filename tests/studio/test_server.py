@@ -136,12 +136,12 @@ def test_only_endpoint_paints_a_picture(server, hills, tmp_path):
     client = gradio_client.Client(server.url, verbose=False, download_files=tmp_path)
     assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/paint"]
     path = client.predict(
-        photo=gradio_client.handle_file(hills), style="mosaic", strength=70, size=64, preset="bold", seed=3,
+        photo=gradio_client.handle_file(hills), style="mosaic", strength=70, size=64, preset="draft", seed=3,
         api_name="/paint",
     )  # fmt: skip
     assert max(PIL.Image.open(path).size) == 64
     recipe = recipe_in(path)
-    assert (recipe.style.strength, recipe.start.seed, recipe.picture.size) == (70, 3, 64)
+    assert (recipe.style.strength, recipe.start.seed, recipe.picture.size, recipe.schedule.steps) == (70, 3, 64, 32)
 
 
 def test_endpoint_needs_no_library_and_reads_only_uploaded_files(server, hills):
@@ -150,7 +150,7 @@ def test_endpoint_needs_no_library_and_reads_only_uploaded_files(server, hills):
 
         def call(path, strength):
             photo = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
-            words = [photo, "night", None, strength, None, 64, "default", 0]
+            words = [photo, "night", None, strength, None, 64, "draft", 0]
             event = client.post("/gradio_api/call/paint", json={"data": words}).json()["event_id"]
             return client.get(f"/gradio_api/call/paint/{event}").text
 
