@@ -131,14 +131,9 @@ class JobHandle:
     ) -> None:
         """Open the run folder of a job; only a Studio does this.
 
-        Args:
-            path: The run folder.
-            condition: The studio's lock, notified whenever a state changes.
-            on_change: Called whenever the state has changed, with the lock held.
-            cancels_on_close: Returns whether the job ends when its pages are closed.
-
-        Raises:
-            InputError: If the folder is damaged.
+        `condition` is the studio's lock; `on_change` is called with it held whenever the state has changed;
+        `cancels_on_close` returns whether the job ends when its pages are closed. Raises InputError if the folder is
+        damaged.
         """
         folder = RunFolder.open(path)
         self.name = path.name

@@ -50,8 +50,8 @@ class Studio:
 
         Args:
             workspace: The folder of its runs.
-            max_pixels: Bound of width times height of every input and every result.
-            max_bytes: Bound of the length of files.
+            max_pixels: Limit of width times height of every input and every result.
+            max_bytes: Limit of the length of files.
             on_close: Whether a job is cancelled or goes on when its page is closed; see `JobHandle.page_closed`.
 
         Raises:
@@ -100,15 +100,12 @@ class Studio:
         """Read and check a submission, save it, and put it at the end of the queue.
 
         Args:
-            content: The photo; this and the next three are as for `impasto.stylize`. A string names a built-in style
-                or a file of this machine, so pass on no string that a visitor typed.
+            content: The photo; this and the next three are as for `impasto.stylize`. A string may name any file of
+                this machine, so pass on no string that a visitor typed.
             styles: Style images.
             recipe: A recipe or the name of a preset.
             regions: Regions with their own styles; None for those of the recipe.
             source_run: Name of a run; copies of its inputs (see `load_run`) are replaced by the inputs themselves.
-
-        Returns:
-            The handle of the job.
 
         Raises:
             InputError: In one line, if something cannot be used.

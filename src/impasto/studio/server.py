@@ -51,11 +51,11 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
     except ModuleNotFoundError as error:
         raise InputError(f"the studio needs {error.name}: pip install 'impasto[studio]'") from None
 
-    page = build_page(studio)
-    page.blocks.queue(default_concurrency_limit=64, api_open=True)
+    blocks, look = build_page(studio)
+    blocks.queue(default_concurrency_limit=64, api_open=True)
     user, _, password = (options.auth or "").partition(":")
     try:
-        page.blocks.launch(
+        blocks.launch(
             server_name=options.host,
             server_port=options.port,
             auth=(user, password) if user else None,
@@ -71,13 +71,11 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
             enable_monitoring=False,
             show_error=False,
             footer_links=["api"],
-            i18n=page.i18n,
-            css=page.css,
-            theme=page.theme,
+            **look,
         )
     except OSError as error:
         raise InputError(f"cannot serve at {options.host}:{options.port}: {error}; choose another --port") from None
-    return page.blocks
+    return blocks
 
 
 def prepare_gradio(workspace: Path) -> None:

@@ -24,7 +24,7 @@ from impasto.api import (
     result_size,
 )
 from impasto.errors import ImpastoError, InputError, reason_of
-from impasto.images import is_plate, peek_size, read_bytes
+from impasto.images import DecodedImage, is_plate, peek_size, read_bytes
 from impasto.recipe import INITS, Recipe, resolve
 from impasto.runs import Inputs, RunFolder
 from impasto.saliency import AUTOMATIC_MASKS
@@ -143,7 +143,7 @@ def read_submission(
         if regions is not None:
             chosen = chosen.with_changes(regions=region_settings(regions))
         inputs = read_inputs(content, styles, chosen, regions)
-        return _checked(limits, chosen, _with_names(inputs, originals or {}))
+        return _checked(limits, chosen, _with_names(inputs, originals) if originals else inputs)
     except InputError as error:
         raise InputError(hide_folders(str(error), *given)) from None
 
@@ -199,15 +199,13 @@ def _original(given: Any, originals: Mapping[str, Original]) -> Any:
 
 
 def _with_names(inputs: Inputs, originals: Mapping[str, Original]) -> Inputs:
-    """Return inputs with names for those that came as bytes, and for originals the names that they had in their run."""
-    known = {(original.sha256, original.file.stem): original.name for original in originals.values()}
+    """Return inputs in which originals have the names that they had in their run."""
+    names = {(original.sha256, original.file.stem): original.name for original in originals.values()}
 
-    def named(picture: Any, default: str) -> Any:
-        name = default if picture.name == "stdin" else picture.name
-        return dataclasses.replace(picture, name=known.get((picture.sha256, picture.name), name))
+    def named(picture: DecodedImage) -> DecodedImage:
+        return dataclasses.replace(picture, name=names.get((picture.sha256, picture.name), picture.name))
 
-    styles = tuple(named(style, "style") for style in inputs.styles)
-    return dataclasses.replace(inputs, content=named(inputs.content, "photo"), styles=styles)
+    return dataclasses.replace(inputs, content=named(inputs.content), styles=tuple(map(named, inputs.styles)))
 
 
 # -- the run folder ----------------------------------------------------------------------------------------------------
