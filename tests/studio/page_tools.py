@@ -263,8 +263,9 @@ class Visit:
         return " ".join(shown.inner_text().split())
 
     def close_toast(self) -> None:
-        self.page.locator(".toast-close").last.click()
-        self.page.locator(".toast-body").wait_for(state="detached")
+        # Not by Playwright's click, which waits while the toast moves, and the toast goes away by itself.
+        self.page.evaluate("document.querySelectorAll('.toast-close').forEach(button => button.click())")
+        until(lambda: not self.page.locator(".toast-body").count(), "the toast is closed")
 
     def wait_until(self, text: str) -> None:
         until(lambda: text in self.status(), f"the status contains {text!r}")

@@ -11,7 +11,7 @@ import gradio as gr
 
 from impasto.errors import ImpastoError
 from impasto.painting import clock
-from impasto.studio import JobHandle, RunEntry, Studio
+from impasto.studio import JobHandle, RunEntry
 from impasto.studio.page import markup
 from impasto.studio.run_index import read_pixels
 from impasto.studio.submission import hide_folders
@@ -46,30 +46,6 @@ def errors_as_toasts(request: gr.Request | None, *given: Path) -> Iterator[None]
     except ImpastoError as error:
         message = hide_folders(str(error), *given)
         raise toast(translate(language_of(request), "failed", message=message)) from None
-
-
-class Followers:
-    """Which run each open page follows: the one that it submitted or resumed last."""
-
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-        self._runs: dict[str | None, str] = {}
-
-    def follow(self, run: str, request: gr.Request) -> None:
-        """Let a page follow a run."""
-        self._runs[request.session_hash] = run
-
-    def job(self, request: gr.Request) -> JobHandle | None:
-        """Return the job of the run that a page follows."""
-        run = self._runs.get(request.session_hash)
-        return self._studio.job(run) if run else None
-
-    def leave(self, request: gr.Request) -> None:
-        """Tell the job that a page followed that the page was closed."""
-        job = self.job(request)
-        self._runs.pop(request.session_hash, None)
-        if job is not None:
-            job.page_closed()
 
 
 def follow_jobs(current: Callable[[], JobHandle | None], language: str) -> Iterator[tuple[Any, ...]]:

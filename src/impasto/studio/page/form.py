@@ -14,16 +14,8 @@ from impasto.recipe import KEEP, PRESETS, Recipe, as_text, resolve
 from impasto.studio import Studio
 from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
 from impasto.studio.load_run import load_run
+from impasto.studio.page import inputs
 from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
-from impasto.studio.page.inputs import (
-    Regions,
-    StyleCrops,
-    all_crops,
-    editor_value,
-    gallery_paths,
-    photo_input,
-    strokes_png,
-)
 from impasto.studio.texts import translate
 
 _AUTOMATIC_SIZE = 1024
@@ -65,13 +57,8 @@ class Settings:
 
     def nearest_preset(self, recipe: Recipe) -> str:
         """Return the preset that differs from a recipe in the fewest fields; recipes do not store their preset."""
-
-        def differences(name: str) -> int:
-            preset = resolve(name)
-            fields = [widget.field for widget, _ in self._fields]
-            return sum(preset.get(field) != recipe.get(field) for field in fields)
-
-        return min(PRESETS, key=differences)
+        fields = {widget.field for widget, _ in self._fields}
+        return min(PRESETS, key=lambda name: len(fields & recipe.changes_from(resolve(name)).keys()))
 
 
 class Form:
@@ -79,7 +66,7 @@ class Form:
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
-        self.photo = photo_input(
+        self.photo = inputs.photo_input(
             label=text("photo"), sources=["upload", "clipboard", "webcam"], elem_id="photo", height=210
         )
         self.styles = gr.CheckboxGroup(
@@ -90,7 +77,7 @@ class Form:
                 label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3, height=180,
                 elem_id="own",
             )  # fmt: skip
-            self.crops = StyleCrops(self.own, studio.limits, text)
+            self.crops = inputs.StyleCrops(self.own, studio.limits, text)
         self.mix = _percentage("mix", 50, text, visible=False)
         self.strength = _percentage("strength", 50, text)
         self.colors = _percentage("colors", 100, text)
@@ -99,34 +86,25 @@ class Form:
         with gr.Accordion(text("more"), open=False, elem_id="more"):
             self.settings = Settings(text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
-            self.regions = Regions(self.photo, studio.limits, text)
+            self.regions = inputs.Regions(self.photo, studio.limits, text)
         self._dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140)
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
         self._next_editor = gr.State(None)
         """The editor's value after it was emptied; strokes set over others would be shifted."""
-        sliders = {self.strength, self.colors, self.size}
         self.inputs: set[Any] = {
-            self._source_run, self.photo, self.styles, self.own, self.crops.field, self.mix, *sliders,
-            self.settings.preset, *self.settings.fields, *self.regions.inputs,
+            self._source_run, self.photo, self.styles, self.own, self.crops.field, self.mix, self.strength, self.colors,
+            self.size, self.settings.preset, *self.settings.fields, *self.regions.inputs,
         }  # fmt: skip
         self._connect()
 
     def _connect(self) -> None:
         quick: Any = {"queue": False, "show_progress": "hidden"}
-        preset = self.settings.preset
-        preset.input(self._show_preset, [preset], [self.strength, self.colors, *self.settings.fields], **quick)
+        preset, sliders = self.settings.preset, [self.strength, self.colors]
+        preset.input(self._show_preset, [preset], [*sliders, *self.settings.fields], **quick)
         for source in (self.styles, self.own):
             source.change(self._show_mix, [self.styles, self.own], [self.mix], **quick)
-        outputs = [
-            self.strength,
-            self.colors,
-            self.size,
-            preset,
-            *self.settings.fields,
-            self.crops.field,
-            self.crops.shown,
-        ]
+        outputs = [*sliders, self.size, preset, *self.settings.fields, self.crops.field, self.crops.shown]
         self._dropped.upload(self._load_png, [self._dropped], outputs, show_progress="hidden")
         self._run_outputs: list[Any] = [
             *outputs, self.photo, self.styles, self.own, self._own_fold, self.mix, self.crops.pictures,
@@ -135,7 +113,7 @@ class Form:
 
     def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
         """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing."""
-        built_in, own = list(values[self.styles] or ()), [str(path) for path in gallery_paths(values[self.own])]
+        built_in, own = list(values[self.styles] or ()), [str(path) for path in inputs.gallery_paths(values[self.own])]
         regions, styles = self.regions.read(values), [*built_in, *own]
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "none_chosen"))
@@ -146,7 +124,7 @@ class Form:
             color_strength=values[self.colors],
             size=int(values[self.size]),
             style_mix=style_shares(values[self.mix], len(styles)),
-            style_crop=all_crops(values[self.crops.field], len(built_in), len(own), styled_regions) or (),
+            style_crop=inputs.all_crops(values[self.crops.field], len(built_in), len(own), styled_regions) or (),
         )
         return {
             "content": values[self.photo],
@@ -168,9 +146,9 @@ class Form:
         with errors_as_toasts(request):
             run = load_run(workspace, name or "")
             photo, regions = run.photo.picture.pixels, run.regions or ()
-            strokes = strokes_png(photo, regions)
+            strokes = inputs.strokes_png(photo, regions)
             file = workspace.write_shared(run.name, "strokes.png", strokes) if strokes else None
-            editor = editor_value(photo, file)
+            editor = inputs.editor_value(photo, file)
         own = [str(one.copy) for one in run.own_styles]
         count = len(run.plates) + len(own)
         are_regions_lost = run.regions is None or (regions and not strokes)

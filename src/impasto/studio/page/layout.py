@@ -1,24 +1,15 @@
 """Assembles the page: tabs, the canvas with its buttons, and what each button does."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import gradio as gr
 
 from impasto.errors import InputError
-from impasto.studio import Studio
+from impasto.studio import JobHandle, Studio
 from impasto.studio.fields import field_widgets
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import (
-    Followers,
-    Number,
-    errors_as_toasts,
-    follow_jobs,
-    language_of,
-    show_entry,
-    toast,
-)
+from impasto.studio.page.callbacks import Number, errors_as_toasts, follow_jobs, language_of, show_entry, toast
 from impasto.studio.page.form import Form
 from impasto.studio.page.gallery import Compare, History
 from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
@@ -31,18 +22,8 @@ _FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_lim
 """Options of callbacks that wait, any number of them at a time."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """The page and the options that Gradio takes when it is launched."""
-
-    blocks: gr.Blocks
-    i18n: gr.I18n
-    css: str
-    theme: gr.themes.Base
-
-
-def build_page(studio: Studio) -> Page:
-    """Return the page of a studio."""
+def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
+    """Return the page of a studio, and the options with which Gradio launches it: texts, style sheet and theme."""
     help_texts = {widget.field: widget.help for widgets in field_widgets().values() for widget in widgets}
     i18n = gr.I18n(**translations(help_texts))
     with gr.Blocks(
@@ -57,7 +38,7 @@ def build_page(studio: Studio) -> Page:
     # The visitor's own fonts, so that none is fetched; colors are set in page.css.
     fonts, monospace = ("system-ui", "Segoe UI", "Noto Sans CJK SC", "sans-serif"), ("ui-monospace", "monospace")
     theme = gr.themes.Soft(primary_hue="orange", neutral_hue="stone", font=fonts, font_mono=monospace)
-    return Page(blocks=blocks, i18n=i18n, css=markup.page_css(), theme=theme)
+    return blocks, {"i18n": i18n, "css": markup.page_css(), "theme": theme}
 
 
 class PageBuilder:
@@ -65,7 +46,8 @@ class PageBuilder:
 
     def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks) -> None:
         self._studio = studio
-        self._followers = Followers(studio)
+        self._followed: dict[str | None, str] = {}
+        """The run that each open page follows, by the page's session: the one that it submitted or resumed last."""
         self._current = gr.State(None)
         self._resumed = gr.State(None)
         gr.Markdown(text("title"), elem_id="title")
@@ -86,7 +68,7 @@ class PageBuilder:
         self._connect_controls()
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
         loaded.success(self._show_paint_tab, None, [self._tabs], **_QUICK)
-        blocks.unload(self._followers.leave)
+        blocks.unload(self._leave)
 
     def _build_canvas(self, text: Callable[[str], Any]) -> None:
         empty = f'<div class="canvas empty"><p>{text("empty")}</p></div>'
@@ -150,7 +132,7 @@ class PageBuilder:
         """Let the page follow the run that `start` begins, and return the updates that show it."""
         with errors_as_toasts(request):
             name = start()
-        self._followers.follow(name, request)
+        self._followed[request.session_hash] = name
         return {self._current: name, **self._results.hide()}
 
     def _show_paint_tab(self) -> gr.Tabs:
@@ -172,8 +154,19 @@ class PageBuilder:
             yield next((show_entry(entry, language_of(request)) for entry in entries), (gr.skip(),) * 5)
             return
         # A page runs this once at a time: a run that is started meanwhile is noted and followed here.
-        self._followers.follow(job.name, request)
-        yield from follow_jobs(lambda: self._followers.job(request), language_of(request))
+        self._followed[request.session_hash] = job.name
+        yield from follow_jobs(lambda: self._followed_job(request), language_of(request))
+
+    def _followed_job(self, request: gr.Request) -> JobHandle | None:
+        name = self._followed.get(request.session_hash)
+        return self._studio.job(name) if name else None
+
+    def _leave(self, request: gr.Request) -> None:
+        """Tell the job that a page followed that the page was closed; the page's generator ends by itself."""
+        job = self._followed_job(request)
+        self._followed.pop(request.session_hash, None)
+        if job is not None:
+            job.page_closed()
 
     def _show_results(self, name: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
         """Show the run that was started last if one was followed."""

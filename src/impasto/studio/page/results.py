@@ -117,16 +117,10 @@ def add_endpoint(studio: Studio) -> None:
     """
 
     def paint(
-        request: gr.Request,
-        photo: str | None,
-        style: str = PLATES[0],
-        style_picture: str | None = None,
-        strength: Number | None = None,
-        colors: Number | None = None,
-        size: Number = 512,
-        preset: str = "default",
+        request: gr.Request, photo: str | None, style: str = PLATES[0], style_picture: str | None = None,
+        strength: Number | None = None, colors: Number | None = None, size: Number = 512, preset: str = "default",
         seed: Number = 0,
-    ) -> str:
+    ) -> str:  # fmt: skip
         if photo is None:
             raise toast("photo is missing")
         stated = {"strength": strength, "color_strength": colors, "size": int(size), "seed": int(seed)}
