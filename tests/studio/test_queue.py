@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from unittest import mock
 
 import numpy as np
 import PIL.Image
@@ -466,6 +467,13 @@ def test_what_cannot_be_painted_is_refused_in_one_line_and_leaves_nothing(studio
             studio.submit(*submission)
         assert "\n" not in str(refused.value)
         assert str(tmp_path) not in str(refused.value)
+    assert list(studio.workspace.runs.iterdir()) == []
+
+
+def test_full_disk_refuses_a_submission_and_leaves_nothing(studio, submit, monkeypatch):
+    monkeypatch.setattr("os.fsync", mock.Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(InputError, match="No space left on device"):
+        submit()
     assert list(studio.workspace.runs.iterdir()) == []
 
 
