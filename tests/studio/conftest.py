@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import PIL.Image
 import pytest
-from page_tools import DESKTOP, Visit, photo_of, served
+from page_tools import DESKTOP, Visit, photo_of, served, until
 from patience import PATIENCE
 
+from impasto.errors import InputError
 from impasto.events import LevelStarted, Step
 from impasto.images import quantize
 from impasto.recipe import Recipe
@@ -118,6 +119,26 @@ def paint_to(hold_after, pictures, small):
         job = studio.submit(*pictures, small.with_changes(**changes))
         hold.wait()
         return job, hold
+
+    return start
+
+
+@pytest.fixture
+def start_closing():
+    """Return a function that closes a studio in a thread, and returns the thread once no more jobs are accepted."""
+
+    def start(studio):
+        thread = threading.Thread(target=studio.close)
+        thread.start()
+
+        def is_closing():
+            try:
+                studio.repeat("none")
+            except InputError as error:
+                return "closing" in str(error)
+
+        until(is_closing, "the studio is about to close")
+        return thread
 
     return start
 

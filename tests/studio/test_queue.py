@@ -7,7 +7,6 @@ from unittest import mock
 import numpy as np
 import PIL.Image
 import pytest
-from page_tools import until
 from patience import PATIENCE
 
 import impasto
@@ -362,19 +361,10 @@ def test_job_is_kept_if_a_page_comes_back(studio, submit, paint_to, timers):
     assert job.state == "waiting"
 
 
-def test_jobs_are_kept_when_the_studio_closes_with_its_pages(studio, submit, paint_to, timers):
+def test_jobs_are_kept_when_the_studio_closes_with_its_pages(studio, submit, paint_to, timers, start_closing):
     first, hold = paint_to(studio, 1)
     second = submit()
-    closing = threading.Thread(target=studio.close)
-    closing.start()
-
-    def is_closing():
-        try:
-            studio.repeat("none")
-        except InputError as error:
-            return "closing" in str(error)
-
-    until(is_closing, "the studio is about to close")
+    closing = start_closing(studio)
     for job in (first, second):
         job.page_closed()
     hold.release()

@@ -3,12 +3,10 @@
 import signal
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import PIL.Image
 import pytest
-from page_tools import until
 from patience import PATIENCE
 
 import impasto
@@ -79,20 +77,11 @@ def test_program_that_ends_without_closing_its_studio_leaves_its_jobs(workspace,
     check_the_rest_is_painted(open_studio(), pictures, small)
 
 
-def test_closed_studio_leaves_its_jobs_for_the_next(workspace, open_studio, pictures, small, paint_to):
+def test_closed_studio_leaves_its_jobs_for_the_next(workspace, open_studio, pictures, small, paint_to, start_closing):
     studio = open_studio()
     first, hold = paint_to(studio, 2)
     second = studio.submit(*pictures, small.with_changes(seed=1))
-    closing = threading.Thread(target=studio.close)
-    closing.start()
-
-    def refuses():
-        try:
-            studio.resume(second.name)
-        except InputError as error:
-            return "closing" in str(error)
-
-    until(refuses, "the studio is about to close")
+    closing = start_closing(studio)
     hold.release()
     closing.join()
     assert (first.state, second.state) == ("waiting", "waiting")
