@@ -30,8 +30,6 @@ class Hold:
     def release(self) -> None:
         self.released.set()
 
-    let_go = release  # temporary alias
-
 
 @pytest.fixture
 def small() -> Recipe:
