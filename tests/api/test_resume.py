@@ -13,6 +13,7 @@ import PIL.Image
 import pytest
 
 import impasto
+from impasto.events import LevelStarted
 from impasto.images import quantize
 from impasto.runs import RunFolder
 
@@ -117,8 +118,7 @@ SAMPLED = {
 def test_three_kills_at_random_moments_and_the_same_picture(tmp_path, paint, more):
     random.seed(os.getpid())
     assert paint(tmp_path / "whole", FIELDS | more) == 0
-    levels = [line for line in RunFolder.open(tmp_path / "whole").events() if line["type"] == "LevelStarted"]
-    assert len(levels) == 2
+    assert len(RunFolder.open(tmp_path / "whole").read_log().of(LevelStarted)) == 2
     killed = tmp_path / "killed"
     for fields in (FIELDS | more, None, None):
         assert paint(killed, fields, kill_after=random.randint(2, 7)) == -signal.SIGKILL

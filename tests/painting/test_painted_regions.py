@@ -429,9 +429,7 @@ def test_a_run_folder_keeps_what_was_told_of_small_regions_and_is_resumed_with_i
     assert stopped_at(lambda event: isinstance(event, Notice), begin, tmp_path / "run").reason == "stopped"
     impasto.resume(tmp_path / "run").wait()
     folder = RunFolder.open(tmp_path / "run")
-    lines = [line for line in folder.events() if line["type"] == "Notice"]
-    assert lines
-    assert "conv4_1" in lines[0]["text"]
+    assert "conv4_1" in folder.read_log().of(Notice)[0].text
     assert folder.status == "finished"
 
 
