@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,9 @@ import torch
 import impasto.backbones.weights as weights_module
 from impasto.backbones import Extractor, Weights, load_weights
 from impasto.backbones.vgg import LAYERS
+
+hypothesis.settings.register_profile("impasto", deadline=None)
+hypothesis.settings.load_profile("impasto")
 
 LONGEST = (
     "tests/studio/test_page",
@@ -141,7 +145,7 @@ def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def plain_charts(monkeypatch) -> None:
     """Let charts be empty: they take half of a small study's time."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
+    monkeypatch.setattr("impasto.study.charts._to_svg", lambda _: "<svg></svg>")
 
 
 @pytest.fixture(scope="session")

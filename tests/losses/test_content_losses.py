@@ -155,7 +155,9 @@ def bound(name, photo, normalization="relative"):
     loss = content_loss(name, normalization=normalization)
     if loss.inputs == "hypercolumns":
         photo = photo.flatten(2)[..., None]
-    saliency = None if loss.inputs != "layer" else torch.linspace(0.5, 1.5, photo.shape[3]).expand(1, 1, *photo.shape[2:])
+    saliency = (
+        None if loss.inputs != "layer" else torch.linspace(0.5, 1.5, photo.shape[3]).expand(1, 1, *photo.shape[2:])
+    )
     target = loss.prepare(photo, None if saliency is None else saliency.to(photo))
     return lambda maps: loss.loss(maps.flatten(2)[..., None] if loss.inputs == "hypercolumns" else maps, target)
 

@@ -79,7 +79,9 @@ def test_events_come_in_order_and_count_over_all_levels(make_painter):
 
 def test_terms_sum_to_the_loss_and_the_loss_falls(make_painter):
     steps = [
-        event for event in make_painter(tv_weight=1e-4, low_frequency_weight=0.1, **SMALL).paint() if isinstance(event, Step)
+        event
+        for event in make_painter(tv_weight=1e-4, low_frequency_weight=0.1, **SMALL).paint()
+        if isinstance(event, Step)
     ]
     for step in steps:
         assert step.loss == pytest.approx(sum(step.terms.values()), rel=1e-6)
@@ -200,7 +202,9 @@ def test_a_loss_that_is_lost_stops_the_run_and_keeps_the_last_good_picture(make_
     for _ in range(4):
         next(events)
     good = painter.picture()
-    monkeypatch.setattr(Objective, "value_and_grad", lambda _, picture: (dict.fromkeys(TERMS, picture.sum() * float("nan")), picture))
+    monkeypatch.setattr(
+        Objective, "value_and_grad", lambda _, picture: (dict.fromkeys(TERMS, picture.sum() * float("nan")), picture)
+    )
     with pytest.raises(RunError, match="no finite value"):
         list(events)
     assert np.array_equal(painter.picture(), good)
@@ -237,7 +241,9 @@ RECIPES = given(
     luminance_range_weight=weight,
     strength=st.sampled_from([0.0, 50.0, 99.0]) | st.floats(0, 99),
     content_losses=names("features", "self_similarity", "laplacian"),
-    style_losses=names("gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd", "gradient_energy"),
+    style_losses=names(
+        "gram", "mean_std", "wasserstein", "sliced", "histogram", "nearest", "relaxed_emd", "gradient_energy"
+    ),
     saliency_weight=st.sampled_from([0.0, 1.0, 100.0]),
     content_exponent=st.sampled_from([0.0, 0.5, 2.0]),
     samples=st.sampled_from([16, 100, 400]),
@@ -304,16 +310,36 @@ def test_the_presets_are_those_of_the_paper_the_notebook_and_the_program():
     paper, notebook, classic = PRESETS["paper"], PRESETS["notebook"], PRESETS["classic"]
     assert paper.style.layers == dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 0.2)
     assert paper.content.layers == {"conv4_2": 1.0}
-    assert (paper.network.pooling, paper.start.init, paper.schedule.levels, paper.optimizer.name) == ("average", "noise", 1, "lbfgs")
+    assert (paper.network.pooling, paper.start.init, paper.schedule.levels, paper.optimizer.name) == (
+        "average",
+        "noise",
+        1,
+        "lbfgs",
+    )
     for recipe in (paper, notebook, classic):
-        assert (recipe.color.luminance_range_weight, recipe.style.margin, recipe.content.saliency_weight, recipe.color.low_frequency_weight) == (0, 0, 0, 0)
+        assert (
+            recipe.color.luminance_range_weight,
+            recipe.style.margin,
+            recipe.content.saliency_weight,
+            recipe.color.low_frequency_weight,
+        ) == (0, 0, 0, 0)
         assert recipe.style.losses == {"gram": LossSettings(weight=1.0)}
     assert paper.picture.tv_weight == 0
     assert (paper.network.normalization, paper.optimizer.canvas, paper.schedule.plateau) == ("paper", "free", 0.0)
     assert (notebook.network.pooling, notebook.network.padding, notebook.optimizer.canvas) == ("max", "zeros", "free")
-    assert (notebook.start.init, notebook.optimizer.name, notebook.schedule.steps, notebook.schedule.levels) == ("content", "lbfgs", 500, 1)
+    assert (notebook.start.init, notebook.optimizer.name, notebook.schedule.steps, notebook.schedule.levels) == (
+        "content",
+        "lbfgs",
+        500,
+        1,
+    )
     assert notebook.picture.tv_weight == 0
-    assert (classic.optimizer.name, classic.optimizer.learning_rate, classic.start.init, classic.schedule.steps) == ("adam", 10.0, "noise", 1000)
+    assert (classic.optimizer.name, classic.optimizer.learning_rate, classic.start.init, classic.schedule.steps) == (
+        "adam",
+        10.0,
+        "noise",
+        1000,
+    )
     assert classic.style.layers["conv1_1"] == pytest.approx(1 / (5 * 64**2))
 
 
@@ -326,7 +352,9 @@ def test_the_importance_of_the_rescued_reaches_the_content(make_painter, photo):
     for left in (8, 40):
         damaged = plain.copy()
         damaged[20:28, left + 4 : left + 12] = 0.1
-        even, rescued = (make_painter(saliency_weight=rescue, **settings_)._current.loss_of(damaged) for rescue in (0.0, 10.0))
+        even, rescued = (
+            make_painter(saliency_weight=rescue, **settings_)._current.loss_of(damaged) for rescue in (0.0, 10.0)
+        )
         gains.append(rescued / even)
     assert gains[0] > 1.5 * gains[1]
 
@@ -343,7 +371,11 @@ def test_a_frame_in_the_margin_of_the_style_teaches_nothing(make_painter, painti
     framed = painting.copy()
     framed[:4], framed[-4:], framed[:, :4], framed[:, -4:] = 1, 0, 0, 1
     height, width = painting.shape[:2]
-    settings_ = {"style_size": max(height, width), "style_losses": ("gram", "wasserstein", "gradient_energy"), "start": start}
+    settings_ = {
+        "style_size": max(height, width),
+        "style_losses": ("gram", "wasserstein", "gradient_energy"),
+        "start": start,
+    }
     settings_ |= {"luminance_range_weight": 1.0, "low_frequency_weight": 1.0, **SMALL}
 
     def seen(style, margin, **more):

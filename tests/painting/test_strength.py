@@ -33,7 +33,9 @@ SAMPLED = {"content_losses": ("features=1.0", "self_similarity=0.5"), "style_los
 
 
 @pytest.mark.parametrize("canvas", ["box", "free"])
-@pytest.mark.parametrize("more", [{}, SAMPLED, {"saliency_weight": 2.0, "content_exponent": 0.5}], ids=["plain", "sampled", "rescued"])
+@pytest.mark.parametrize(
+    "more", [{}, SAMPLED, {"saliency_weight": 2.0, "content_exponent": 0.5}], ids=["plain", "sampled", "rescued"]
+)
 def test_a_strength_of_0_hands_back_the_photo(photo, painting, canvas, more):
     result = impasto.stylize(photo, painting, Recipe(**{**TINY, **more, "canvas": canvas, "strength": 0}))
     assert np.array_equal(np.asarray(result.image), quantize(photo))
@@ -57,7 +59,9 @@ def test_a_strength_of_50_is_no_strength(photo, painting):
 @pytest.mark.parametrize("strength", [10.0, 35.0, 80.0, 100.0])
 @pytest.mark.parametrize("more", [{}, SAMPLED], ids=["plain", "sampled"])
 def test_a_strength_paints_what_its_balanced_weights_paint(photo, painting, strength, more):
-    recipe = Recipe(**{**TINY, **more, "strength": strength, "levels": 2, "content_exponent": 0.5, "saliency_weight": 1.0})
+    recipe = Recipe(
+        **{**TINY, **more, "strength": strength, "levels": 2, "content_exponent": 0.5, "saliency_weight": 1.0}
+    )
     dialled, written = (impasto.stylize(photo, painting, one) for one in (recipe, recipe.balanced()))
     assert np.array_equal(dialled.pixels, written.pixels)
     assert dialled.losses == written.losses
@@ -89,7 +93,9 @@ def test_strength_beside_a_weight_is_one_clear_error(photo, painting, weight):
 def test_a_strength_acts_on_the_weights_of_a_recipe_or_preset_that_is_given(photo, painting):
     recipe = Recipe(**{**TINY, "steps": 1})
     assert impasto.stylize(photo, painting, recipe, strength=30).recipe.content.weight == TINY["content_weight"]
-    assert impasto.stylize(photo, painting, recipe.with_changes(strength=30), style_weight=5).recipe.style.strength == 30
+    assert (
+        impasto.stylize(photo, painting, recipe.with_changes(strength=30), style_weight=5).recipe.style.strength == 30
+    )
 
 
 def test_the_strength_may_be_turned_while_it_paints(make_extractor, photo, painting):
@@ -97,7 +103,9 @@ def test_the_strength_may_be_turned_while_it_paints(make_extractor, photo, paint
     scene = Scene.of(photo, painting, margin=recipe.style.margin)
 
     def painter(by):
-        extractor = make_extractor(("conv1_1", "conv2_1", "conv3_1"), pooling=by.network.pooling, padding=by.network.padding)
+        extractor = make_extractor(
+            ("conv1_1", "conv2_1", "conv3_1"), pooling=by.network.pooling, padding=by.network.padding
+        )
         return Painter(by, scene, extractor, levels=plan_levels(by, 64, 48))
 
     turned = painter(recipe)

@@ -130,7 +130,15 @@ class Session:
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
         losses = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
-        key = (network, weights_key, hardware.device, hardware.precision, job.scene.masked, losses, recipe.content.model_dump_json())
+        key = (
+            network,
+            weights_key,
+            hardware.device,
+            hardware.precision,
+            job.scene.masked,
+            losses,
+            recipe.content.model_dump_json(),
+        )
 
         def load() -> FeatureExtractor:
             weights = _remember(self._weights, weights_key, lambda: load_weights(network.weights, network.backbone))

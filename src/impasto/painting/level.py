@@ -252,5 +252,3 @@ def _tensor(picture: Float[np.ndarray, "h w 3"], device: torch.device) -> Float[
 
 def _mask_tensor(mask: Float[np.ndarray, "h w"], device: torch.device) -> Float[Tensor, "1 1 h w"]:
     return torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32))[None, None].to(device)
-
-

@@ -241,9 +241,7 @@ def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
     return x.square().mean().sqrt().clamp(min=1e-30)
 
 
-def make_optimizer(
-    settings: OptimizerSettings, start: Float[Tensor, "*shape"], *, precision: Precision
-) -> Optimizer:
+def make_optimizer(settings: OptimizerSettings, start: Float[Tensor, "*shape"], *, precision: Precision) -> Optimizer:
     """Return the optimizer of these settings, to begin at `start` (coordinates of a canvas)."""
     if settings.name == "adam":
         return Adam(start, learning_rate=settings.learning_rate)
