@@ -14,7 +14,6 @@ from impasto.images import PLATES, plate_path
 from impasto.recipe import RegionSettings
 from impasto.runs import RunFolder
 from impasto.studio.captions import MACHINE_FIELDS
-from impasto.studio.load_run import load_run
 
 WIDTH, HEIGHT = 320, 240
 
@@ -46,15 +45,6 @@ def regional(server, lake):
 
 
 # -- crops -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_picture_of_ones_own_is_not_taken_for_the_built_in_style_of_its_name(server, hills, tmp_path):
-    own = tmp_path / f"{PLATES[0]}.png"
-    PIL.Image.open(plate_path("knife")).resize((64, 64)).save(own)
-    entry = painted(server, hills, ["mosaic", own])
-    assert entry.styles == ("mosaic", PLATES[0])
-    run = load_run(server.studio.workspace, entry.name)
-    assert (run.plates, [one.picture.name for one in run.own_styles]) == (("mosaic",), [PLATES[0]])
 
 
 def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
@@ -194,6 +184,9 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     fresh.page.locator("#regions canvas").first.wait_for()
     shown = [fresh.page.locator(f"#region-{color} input").input_value() for color in ("red", "green", "blue")]
     assert shown == ["keep the photo", "stained-glass", "no region"]
+    sent = fresh.page.request.get(fresh.page.locator("#photo img").get_attribute("src")).body()
+    with PIL.Image.open(io.BytesIO(sent)) as image:
+        assert (image.size, image.getexif().get_ifd(0x8825)) == ((WIDTH, HEIGHT), {}), "the position stays behind"
     again = paint_next(fresh, server, first)
     ignore_texture_errors(fresh)
     assert set(again.recipe.changes_from(first.recipe)) <= MACHINE_FIELDS
@@ -201,16 +194,6 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     assert len(masks_of(first)) == 2
     assert all(np.array_equal(one, other) for one, other in zip(masks_of(first), masks_of(again), strict=True))
     assert np.array_equal(pixels_of(first), pixels_of(again))
-
-
-def test_the_photo_of_a_loaded_run_does_not_tell_where_it_was_taken(visit, lake, server):
-    painted(server, lake)
-    page = visit()
-    page.load_newest_run()
-    sent = page.page.request.get(page.page.locator("#photo img").get_attribute("src")).body()
-    with PIL.Image.open(io.BytesIO(sent)) as image:
-        assert image.size == (WIDTH, HEIGHT)
-        assert image.getexif().get_ifd(0x8825) == {}
 
 
 @pytest.mark.parametrize("is_editor_open", [False, True])
@@ -234,6 +217,23 @@ def test_loaded_strokes_stay_in_place_when_others_are_added(visit, lake, server,
     assert added[0].size > 500
     assert abs(added[1].mean() - WIDTH / 2) < 12
     assert abs(added[0].mean() - HEIGHT / 2) < 12
+
+
+def test_strokes_are_read_back_as_the_masks_they_were_made_of():
+    pytest.importorskip("gradio")
+    from impasto.studio.page import inputs
+
+    def mask(left, right):
+        mask = np.zeros((48, 64), np.uint8)
+        mask[8:40, left:right] = 255
+        return mask
+
+    soft = mask(40, 60)
+    soft[8:40, 40:44] = 60
+    masks = [mask(0, 20), mask(20, 40), soft]
+    assert np.array_equal(np.rint(inputs.masks_of([inputs.strokes_of(masks)]) * 255), masks)
+    assert inputs.strokes_of([mask(0, 20), mask(10, 30)]) is None, "they overlap"
+    assert inputs.strokes_of([mask(start, start + 9) for start in (0, 10, 20, 30)]) is None, "they are too many"
 
 
 def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, regional):
