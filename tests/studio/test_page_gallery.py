@@ -164,6 +164,7 @@ def test_settings_of_an_earlier_run_paint_the_same_again(visit, hills, server):
     assert "strength = 31" in " ".join(page.page.locator("#details").inner_text().split())
     until(lambda: page.enabled(*BUTTONS) == [True, False, True], "a finished run cannot be resumed")
     page.click("load-settings")
+    page.page.locator("#photo img").wait_for()
     until(lambda: page.value("strength") == 31, "the settings are shown")
     assert page.page.locator("#styles label:has(input:checked)").all_inner_texts() == ["mosaic", "woodcut"]
     until(lambda: page.page.locator("#mix").is_visible() and page.value("mix") == 30, "the mix is shown")
