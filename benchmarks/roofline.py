@@ -93,7 +93,7 @@ class Steps:
         started = time.perf_counter()
         features = self._level.extractor(self._level.canvas.picture(coordinates))
         for layer in self._level.extractor.layers:
-            features.seen(layer)
+            features.map_or_moments(layer)
         return time.perf_counter() - started
 
 

@@ -104,14 +104,6 @@ def test_a_place_costs_the_square_of_the_gray_levels_by_which_it_exceeds_the_ran
     assert loss.item() == pytest.approx((255 * exceeded) ** 2)
 
 
-def test_single_bright_pixels_cost_nothing_and_a_bright_patch_does():
-    allowed, dot, patch = luminance_range(gray(0.5)), gray(0.5), gray(0.5)
-    dot[..., 5, 5] = 1
-    patch[..., 4:8, 4:8] = 1
-    assert luminance_range_loss(dot, allowed).item() == 0
-    assert luminance_range_loss(patch, allowed).item() > 0
-
-
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), height=st.integers(1, 40), width=st.integers(1, 40))
 def test_a_style_of_any_size_hardly_exceeds_itself(seed, height, width):
@@ -178,11 +170,6 @@ def test_half_and_double_the_strength_cost_alike():
     # With 1 for the floor, four times the energy is twice the strength: (ln 2)^2.
     assert gradient_energy_loss(4 * (target + 1) - 1, target).item() == pytest.approx(math.log(2) ** 2)
     assert gradient_energy_loss((target + 1) / 4 - 1, target).item() == pytest.approx(math.log(2) ** 2)
-
-
-def test_near_the_target_the_loss_is_the_squared_relative_error_of_the_strength():
-    target = torch.full((3,), 1e6, dtype=torch.float64)
-    assert gradient_energy_loss(target * 1.01**2, target).item() == pytest.approx(0.01**2, rel=0.02)
 
 
 # -- all of them -------------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def _measure(
     loss: StyleLoss, layer: str, weights: tuple[PositionWeights, ...] | None, canvas: EncodedImage
 ) -> Sequence[Any]:
     """Return the statistics of the regions of a canvas in a layer, or in the pixels."""
-    maps: Any = canvas.features.seen(layer) if layer else canvas.picture
+    maps: Any = canvas.features.map_or_moments(layer) if layer else canvas.picture
     return [loss.measure(maps)] if weights is None else loss.measure_regions(maps, weights)
 
 

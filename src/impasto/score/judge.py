@@ -11,9 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from impasto.backbones import load_weights
-from impasto.backbones.antialiased import walk
-from impasto.backbones.stlpips import AntialiasedWeights
+from impasto.backbones import AntialiasedWeights, antialiased_maps, load_weights
 from impasto.color import to_oklab
 from impasto.errors import InputError
 from impasto.images import fit, resize
@@ -131,7 +129,7 @@ def feature_maps(weights: AntialiasedWeights, picture: Floats, layers: Collectio
             f"a picture of {width} x {height} px is too small to be judged: both sides must have at least {MIN_SIZE} px"
         )
     with torch.no_grad():
-        return {name: maps for name, maps in walk(weights, _as_tensor(picture)) if name in layers}
+        return {name: maps for name, maps in antialiased_maps(weights, _as_tensor(picture)) if name in layers}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
