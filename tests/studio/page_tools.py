@@ -143,19 +143,16 @@ class Visit:
     problems: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
 
-    def _on_console(self, message: Any) -> None:
-        if message.type == "error":
-            self.problems.append(message.text)
+    def __post_init__(self) -> None:
+        def asked(request: Any) -> None:
+            if not request.url.startswith((self.server.url, "data:", "blob:")):
+                self.strangers.append(request.url)
 
-    def _on_page_error(self, error: Any) -> None:
-        self.problems.append(str(error))
-
-    def _on_request(self, request: Any) -> None:
-        if not request.url.startswith((self.server.url, "data:", "blob:")):
-            self.strangers.append(request.url)
-
-    def _listeners(self) -> dict[str, Callable[[Any], None]]:
-        return {"console": self._on_console, "pageerror": self._on_page_error, "request": self._on_request}
+        self._listeners = {
+            "console": lambda message: message.type == "error" and self.problems.append(message.text),
+            "pageerror": lambda error: self.problems.append(str(error)),
+            "request": asked,
+        }
 
     def open(self) -> "Visit":
         """Load the page as in a new tab."""
@@ -163,7 +160,7 @@ class Visit:
         # A tab that was used before remembers its run.
         self.page.goto(f"{self.server.url}/theme.css")
         self.page.evaluate("sessionStorage.clear()")
-        for event, listener in self._listeners().items():
+        for event, listener in self._listeners.items():
             self.page.on(event, listener)
         self.page.goto(self.server.url)
         self.page.locator("#canvas .canvas.empty").wait_for()
@@ -171,7 +168,7 @@ class Visit:
 
     def leave(self) -> None:
         """Leave the page and keep the tab."""
-        for event, listener in self._listeners().items():
+        for event, listener in self._listeners.items():
             self.page.remove_listener(event, listener)
         self.page.goto("about:blank")
 
