@@ -5,8 +5,7 @@ import PIL.Image
 import pytest
 
 import impasto
-from impasto.api.inputs import read_inputs
-from impasto.api.prepare import prepare
+from impasto.api import plan_job, read_inputs
 from impasto.color import to_oklab
 from impasto.errors import InputError
 from impasto.images import quantize

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL.Image import Image
 
-from impasto.api.savable import Savable
+from impasto.api.pictures import Savable
 from impasto.errors import InputError
 from impasto.images import DecodedImage, is_plate, plate_path, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
@@ -57,24 +57,14 @@ class Region:
 
 StyleSource: TypeAlias = Source | Style
 RegionSource: TypeAlias = str | Region | RegionSettings
+Styles: TypeAlias = StyleSource | Sequence[StyleSource]
+Regions: TypeAlias = RegionSource | Sequence[RegionSource]
 
 
-def read_inputs(
-    content: Source,
-    styles: StyleSource | Sequence[StyleSource],
-    recipe: Recipe,
-    regions: RegionSource | Sequence[RegionSource] | None = None,
-) -> Inputs:
-    """Read the pictures of a run.
+def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Regions | None = None) -> Inputs:
+    """Read the pictures of a run; the recipe's regions unless others are given.
 
-    Args:
-        content: The photo.
-        styles: One or several style images; the name of a built-in one stands for its file.
-        recipe: Its regions, start and limit of megapixels are used.
-        regions: Regions in place of the recipe's.
-
-    Raises:
-        InputError: In one line, for what cannot be used.
+    Raises InputError in one line for what cannot be used.
     """
     limit = recipe.picture.max_megapixels
     several = [_style(style) for style in _as_list(styles)]
@@ -92,12 +82,12 @@ def read_inputs(
     )
 
 
-def region_list(regions: RegionSource | Sequence[RegionSource]) -> Sequence[RegionSource]:
+def region_list(regions: Regions) -> Sequence[RegionSource]:
     """Return regions as a list; one may stand without a list around it."""
     return [regions] if isinstance(regions, (str, Region, RegionSettings)) else regions
 
 
-def region_settings(regions: RegionSource | Sequence[RegionSource]) -> tuple[str | RegionSettings, ...]:
+def region_settings(regions: Regions) -> tuple[str | RegionSettings, ...]:
     """Return regions as a recipe holds them; pictures that are not files are named by their numbers."""
     return tuple(
         region if isinstance(region, (str, RegionSettings)) else _named_region(_region(region), number)
@@ -126,7 +116,7 @@ def plate_or_file(style: Any) -> Any:
     raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
 
 
-def _as_list(styles: StyleSource | Sequence[StyleSource]) -> Sequence[StyleSource]:
+def _as_list(styles: Styles) -> Sequence[StyleSource]:
     if isinstance(styles, (list, tuple)):
         return styles
     return [styles]  # type: ignore[list-item]  # a text or an array, though a sequence, is one style

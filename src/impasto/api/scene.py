@@ -114,9 +114,7 @@ def _shares(recipe: Recipe, count: int) -> list[float]:
 
 def _for_each(values: Sequence[float], count: int, name: str, standard: float) -> list[float]:
     if len(values) > 1 and len(values) != count:
-        raise InputError(
-            f"{name} has {len(values)} numbers for {_count_of(count)}: write one for each, or one for all"
-        )
+        raise InputError(f"{name} has {len(values)} numbers for {_count_of(count)}: write one for each, or one for all")
     return list(values) if len(values) > 1 else [*values, *([standard] * (1 - len(values)))] * count
 
 

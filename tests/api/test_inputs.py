@@ -7,8 +7,7 @@ import PIL.Image
 import pytest
 
 import impasto
-from impasto.api import Region, Style
-from impasto.api.inputs import read_inputs, region_settings
+from impasto.api import Region, Style, read_inputs, region_settings
 from impasto.images import PLATES, quantize
 from impasto.recipe import Recipe
 

@@ -9,15 +9,12 @@ import pytest
 from tests.conftest import waves
 
 import impasto
-from impasto.api import Region, Style, run
-from impasto.api import plan_job, read_inputs, region_settings
+from impasto.api import Region, Style, plan_job, read_inputs, region_settings, run
 from impasto.color import recolor
 from impasto.errors import InputError
 from impasto.events import LevelStarted, Notice, Step
 from impasto.images import fit, quantize, resize
-from impasto.painting import Scene, StyleImage, plan_levels
-from impasto.painting import Level
-from impasto.painting import CanvasRegion
+from impasto.painting import CanvasRegion, Level, Scene, StyleImage
 from impasto.recipe import CanvasKind, ColorMode, Recipe
 from impasto.runs import RunFolder
 
@@ -63,6 +60,10 @@ def job(photo, styles, regions=(), **changes):
     """Return everything read, resolved and checked, as a call would paint it."""
     recipe = Recipe(**{**QUICK, **changes}, regions=region_settings(regions))
     return plan_job(recipe, read_inputs(photo, styles, recipe, regions))
+
+
+def first_canvas(photo, styles, regions=(), **changes):
+    return impasto.Session().painter(job(photo, styles, regions, **changes)).picture()
 
 
 def paint(photo, styles, regions=None, **changes):
@@ -149,8 +150,7 @@ def test_two_regions_of_one_style_start_and_paint_nearly_like_the_style_alone_if
 
 
 def test_every_region_starts_in_the_colors_of_its_own_style(exact, red, blue):
-    scene = job(exact, [], [Region(LEFT, red), Region(RIGHT, blue)], style_margin=0.0).painter()
-    start = scene.picture()
+    start = first_canvas(exact, [], [Region(LEFT, red), Region(RIGHT, blue)], style_margin=0.0)
     for columns, style in ((slice(0, 32), red), (slice(32, 64), blue)):
         at_size = resize(style, *fit(56, 64, 64))
         own = recolor(np.ascontiguousarray(exact[:, columns]), at_size)
@@ -167,9 +167,7 @@ def test_every_region_is_painted_in_its_own_style_and_the_rest_in_the_main_one(e
 
 
 def test_with_the_style_as_a_start_each_region_is_covered_by_its_own(exact, red, blue):
-    start = (
-        job(exact, [red], [Region(LEFT, "keep"), Region(box(0, 24, 32, 64), blue)], init="style").painter().picture()
-    )
+    start = first_canvas(exact, [red], [Region(LEFT, "keep"), Region(box(0, 24, 32, 64), blue)], init="style")
     np.testing.assert_allclose(start[:, :32], exact[:, :32], atol=1e-6)
     assert start[:24, 32:].mean(axis=(0, 1)).argmax() == 2
     assert start[24:, 32:].mean(axis=(0, 1)).argmax() == 0
@@ -208,7 +206,7 @@ def test_the_colors_a_style_is_given_are_those_of_its_own_region(exact, red, col
     two_tone = exact * 0.3
     two_tone[:, 32:] = 0.6 + 0.4 * exact[:, 32:]
     scene = job(two_tone, [], [Region(LEFT, red), Region(RIGHT, red)], color=color).scene
-    for area, columns in zip(scene.regions, (slice(0, 32), slice(32, 64)), strict=True):
+    for region, columns in zip(scene.regions, (slice(0, 32), slice(32, 64)), strict=True):
         taught, own = region.styles[0].pixels, two_tone[:, columns]
         assert taught.mean() == pytest.approx(own.mean(), abs=0.06)
 
@@ -230,21 +228,20 @@ def test_a_place_where_three_masks_overlap_is_shared_and_nothing_leaves_the_rang
 def test_a_region_of_which_a_coarse_level_sees_nothing_does_no_harm(side, red, blue):
     photo, where = waves(256, 256, seed=4), np.zeros((256, 256), dtype=np.float32)
     where[100 : 100 + side, 100 : 100 + side] = 1
-    areas = (
+    regions = (
         CanvasRegion(styles=(StyleImage(pixels=blue),), mask=where, name="a dot"),
         CanvasRegion(styles=(StyleImage(pixels=red),), mask=1 - where),
     )
-    scene = Scene(content=photo, areas=areas)
     for long_side in (4, 16, 64, 256):
-        view = LevelView.of(scene, Recipe(), Level(width=long_side, height=long_side, steps=1, above=3))
-        assert np.isfinite(view.recolored).all()
-        assert np.isfinite(view.covered()).all()
-        plain = LevelView.of(Scene(content=photo, areas=(CanvasRegion(styles=areas[1].styles),)), Recipe(), Level(
-            width=long_side, height=long_side, steps=1, above=3))  # fmt: skip
+        level = Level(width=long_side, height=long_side, steps=1, above=3)
+        scene = Scene(content=photo, regions=regions).at(level)
+        assert np.isfinite(scene.recolored).all()
+        assert np.isfinite(scene.covered()).all()
+        plain = Scene(content=photo, regions=(CanvasRegion(styles=regions[1].styles),)).at(level)
         away = np.ones((long_side, long_side), dtype=bool)
         dot = slice(int(100 * long_side / 256) - 1, int((100 + side) * long_side / 256) + 2)
         away[max(dot.start, 0) : dot.stop, max(dot.start, 0) : dot.stop] = False
-        np.testing.assert_allclose(view.recolored[away], plain.recolored[away], atol=0.03)
+        np.testing.assert_allclose(scene.recolored[away], plain.recolored[away], atol=0.03)
 
 
 # -- styles ------------------------------------------------------------------------------------------------------------
@@ -282,8 +279,7 @@ def styles_of(made) -> list[StyleImage]:
 
 
 def at_finest(made) -> list[np.ndarray]:
-    level = plan_levels(made.recipe, *made.size)[-1]
-    return [style.at(made.recipe, level).pixels for style in styles_of(made)]
+    return [style.at(made.levels[-1]).pixels for style in styles_of(made)]
 
 
 def test_crops_turns_and_scales_reach_the_pixels_that_teach(exact, red, blue):
@@ -324,7 +320,7 @@ def test_the_mask_of_a_style_is_cropped_turned_and_resized_with_it(exact, red):
     mask = box(0, 64, 0, 28, size=(64, 56))
     made = job(exact, Style(red, mask), style_margin=0.0, style_crop=(10, 0, 40, 40), style_rotation=90, style_scale=2)
     (style,) = styles_of(made)
-    seen = style.at(made.recipe, plan_levels(made.recipe, *made.size)[-1])
+    seen = style.at(made.levels[-1])
     assert seen.mask.shape == seen.pixels.shape[:2] == (128, 128)
     # White was the left of the crop: 18 of 40 columns, which a quarter turn to the left puts below.
     edge = 128 - 128 * 18 // 40
@@ -353,7 +349,7 @@ def test_a_masked_style_paints_in_every_color_mode(exact, red, color):
 @pytest.mark.parametrize("margin", [0.06, 0.4])
 def test_a_style_mask_that_is_white_in_the_margin_alone_is_refused(exact, red, margin, color):
     style = Style(red, box(0, 64, 0, 2, size=(64, 56)))
-    with pytest.raises(InputError, match=r"mask of a style leaves nothing to learn from at .*--style-margin 0"):
+    with pytest.raises(InputError, match=r"mask of a style leaves nothing of it at .*--style-margin 0"):
         paint(exact, style, style_margin=margin, style_size=64, color=color)
     assert np.isfinite(paint(exact, style, style_margin=0.0, style_size=64, color=color).pixels).all()
 
@@ -361,7 +357,7 @@ def test_a_style_mask_that_is_white_in_the_margin_alone_is_refused(exact, red, m
 def test_a_style_mask_of_which_a_coarse_level_sees_nothing_is_refused(exact):
     large, mask = waves(1024, 1024, seed=5), np.zeros((1024, 1024), dtype=np.uint8)
     mask[500:504, 500:504] = 255
-    with pytest.raises(InputError, match="mask of a style leaves nothing to learn from at 16 x 16 px"):
+    with pytest.raises(InputError, match="mask of a style leaves nothing of it at 16 x 16 px"):
         paint(exact, Style(large, mask), style_scale=0.25)
     assert np.isfinite(paint(exact, Style(large, mask)).pixels).all()
 
@@ -429,9 +425,7 @@ def test_a_run_folder_keeps_what_was_told_of_small_regions_and_is_resumed_with_i
     assert stopped_at(lambda event: isinstance(event, Notice), begin, tmp_path / "run").reason == "stopped"
     impasto.resume(tmp_path / "run").wait()
     folder = RunFolder.open(tmp_path / "run")
-    lines = [line for line in folder.events() if line["type"] == "Notice"]
-    assert lines
-    assert "conv4_1" in lines[0]["text"]
+    assert "conv4_1" in folder.read_log().of(Notice)[0].text
     assert folder.status == "finished"
 
 
@@ -465,7 +459,10 @@ def test_the_record_in_a_picture_names_every_picture_and_no_folder(kept_run, tmp
     handle.stop()
     metadata = handle.wait().metadata
     assert str(tmp_path) not in str(metadata)
-    assert metadata["recipe"]["regions"] == ["left.png=third.png@part.png", "right.png=keep"]
+    assert metadata["recipe"]["regions"] == [
+        {"mask": "left.png", "style": "third.png", "style_mask": "part.png"},
+        {"mask": "right.png", "style": "keep"},
+    ]
     inputs = metadata["inputs"]
     assert [(style["name"], style.get("mask", {}).get("name")) for style in inputs["styles"]] == [
         ("first", "part"),
@@ -475,7 +472,7 @@ def test_the_record_in_a_picture_names_every_picture_and_no_folder(kept_run, tmp
     assert names == [{"mask": "left", "style": "third", "style_mask": "part"}, {"mask": "right"}]
 
 
-def test_a_scene_without_masks_needs_none(exact, red):
-    assert not Scene.of(exact, red).masked
+def test_only_scenes_with_masks_are_masked(exact, red):
+    assert not job(exact, [red]).scene.masked
     assert job(exact, [red], [Region(LEFT, "keep")]).scene.masked
     assert job(exact, Style(red, box(0, 64, 0, 28, size=(64, 56)))).scene.masked
