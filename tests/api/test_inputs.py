@@ -51,7 +51,7 @@ def paint(styles, regions=None, **changes) -> impasto.Result:
     return impasto.stylize("photo.png", styles, regions=regions, **{**QUICK, **changes})
 
 
-def test_a_region_is_the_same_as_a_text_as_files_as_bytes_and_as_arrays(folder):
+def test_regions_may_be_texts_files_bytes_or_arrays(folder):
     expected = paint([], ["left.png=blue.png", "right.png=keep"]).pixels
     others = [
         [Region("left.png", "blue.png"), Region("right.png", "keep")],
@@ -63,17 +63,17 @@ def test_a_region_is_the_same_as_a_text_as_files_as_bytes_and_as_arrays(folder):
         np.testing.assert_array_equal(paint([], regions).pixels, expected)
 
 
-def test_the_regions_of_a_recipe_are_painted_and_those_of_a_call_stand_for_them(folder):
+def test_the_regions_of_a_call_replace_those_of_the_recipe(folder):
     recipe = Recipe(**QUICK, regions=("left.png=blue.png",))
     of_recipe = impasto.stylize("photo.png", "red.png", recipe)
     assert np.array_equal(of_recipe.pixels, paint("red.png", ["left.png=blue.png"]).pixels)
-    assert of_recipe.recipe.regions == ("left.png=blue.png",)
+    assert [region.as_text() for region in of_recipe.recipe.regions] == ["left.png=blue.png"]
     none = impasto.stylize("photo.png", "red.png", recipe, regions=[])
     assert np.array_equal(none.pixels, paint("red.png").pixels)
     assert none.recipe.regions == ()
 
 
-def test_the_mask_of_a_style_is_the_same_as_a_text_and_as_pictures(folder):
+def test_a_style_mask_may_be_a_text_or_a_picture(folder):
     expected = paint("red.png@part.png").pixels
     for style in (Style("red.png", "part.png"), Style(pixels("red.png"), pixels("part.png"))):
         np.testing.assert_array_equal(paint(style).pixels, expected)
@@ -83,7 +83,7 @@ def test_the_mask_of_a_style_is_the_same_as_a_text_and_as_pictures(folder):
     np.testing.assert_array_equal(paint([], [Region("left.png", Style("red.png", "part.png"))]).pixels, in_region)
 
 
-def test_plates_are_styles_of_regions_and_have_masks_too(folder):
+def test_regions_may_have_built_in_styles_with_masks(folder):
     made = paint([PLATES[0]], [f"left.png={PLATES[1]}@part.png", Region("right.png", PLATES[0])][:1])
     assert [picture["name"] for picture in made.metadata["inputs"]["styles"]] == [PLATES[0]]
     (region,) = made.metadata["inputs"]["regions"]
@@ -107,30 +107,23 @@ def test_a_style_file_whose_name_has_an_at_sign_is_that_file(folder, name):
     np.testing.assert_array_equal(paint(f"{name}@part.png").pixels, paint(Style(Path(name), "part.png")).pixels)
 
 
-def test_regions_are_written_so_that_they_can_be_read_again(folder):
+def test_region_settings_name_files_and_number_arrays(folder):
     regions = [
         "left.png=night", Region(folder / "left.png", Path("a=b.png")), Region(half(4, 4), Style(half(4, 4))),
         Region("m.png", "keep"), Region("m.png", Style("night", "part.png")),
     ]  # fmt: skip
-    texts = region_settings(regions)
-    assert texts[0] == "left.png=night"
-    assert texts[1] == f"{folder / 'left.png'}=a=b.png"
-    assert texts[2] == "mask 3=style 3"
-    assert texts[3] == "m.png=keep"
-    assert Recipe(regions=texts).regions == texts
+    recipe = Recipe(regions=region_settings(regions))
+    assert [region.as_text() for region in recipe.regions] == [
+        "left.png=night", f"{folder / 'left.png'}=a=b.png", "mask 3=style 3", "m.png=keep", "m.png=night@part.png",
+    ]  # fmt: skip
+    assert Recipe(**recipe.to_dict()) == recipe
 
 
-def test_a_picture_of_regions_holds_what_repeats_it(folder):
+def test_the_embedded_recipe_repeats_a_picture_of_regions(folder):
     result = paint(["red.png", "blue.png"], [Region("left.png", Style("blue.png", "part.png"))], style_mix=(3, 1))
-    assert result.metadata["recipe"]["regions"] == ["left.png=blue.png@part.png"]
+    assert result.metadata["recipe"]["regions"] == [{"mask": "left.png", "style": "blue.png", "style_mask": "part.png"}]
     again = impasto.stylize("photo.png", ["red.png", "blue.png"], Recipe(**result.metadata["recipe"]))
     np.testing.assert_array_equal(again.pixels, result.pixels)
-
-
-def test_arrays_are_named_by_number_and_the_recipe_inside_stays_readable(folder):
-    result = paint("red.png", [Region(half(48, 64), pixels("blue.png"))])
-    assert result.metadata["recipe"]["regions"] == ["mask 1=style 1"]
-    assert Recipe(**result.metadata["recipe"]).regions == ("mask 1=style 1",)
 
 
 def test_inputs_hold_one_mask_for_each_style(folder):
@@ -164,7 +157,7 @@ def test_inputs_hold_one_mask_for_each_style(folder):
         ([], ["left.png=red.png@right.png"], {"style_crop": (0, 0, 20, 30)}, "its mask is black there"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_together_is_said_in_one_line(folder, styles, regions, changes, message):
+def test_what_does_not_fit_together_is_refused_in_one_line(folder, styles, regions, changes, message):
     with pytest.raises(impasto.InputError, match=message) as caught:
         paint(styles, list(regions), **changes)
     assert "\n" not in str(caught.value)
@@ -177,7 +170,7 @@ def black(alpha: bool = False) -> np.ndarray:
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-def test_a_mask_without_anything_white_is_named(folder, alpha):
+def test_an_empty_mask_is_refused_by_its_name(folder, alpha):
     PIL.Image.fromarray(black(alpha)).save("dark.png")
     for styles, regions in (("red.png", ["dark.png=keep"]), ([], ["dark.png=red.png"]), ("red.png@dark.png", [])):
         with pytest.raises(impasto.InputError, match=r"the mask .*dark.* is empty"):
@@ -198,7 +191,7 @@ def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, side, f
 
 
 @pytest.mark.parametrize("name", ["foreground", "background"])
-def test_the_names_of_masks_that_impasto_finds_itself_stand_for_them_unless_a_file_is_called_so(folder, name):
+def test_automatic_masks_are_used_by_name_unless_there_is_a_file_of_that_name(folder, name):
     y, x = np.mgrid[0:48, 0:64]
     ball = np.where((np.hypot(x - 28, y - 24) < 12)[:, :, None], [230, 120, 20], [50, 70, 150]).astype(np.uint8)
     PIL.Image.fromarray(ball).save("photo.png")
@@ -206,13 +199,13 @@ def test_the_names_of_masks_that_impasto_finds_itself_stand_for_them_unless_a_fi
     expected = paint("red.png", [Region((255 * found.pixels).round().astype(np.uint8), "keep")]).pixels
     named = paint("red.png", [f"{name}=keep"])
     np.testing.assert_allclose(named.pixels, expected, atol=0.02)
-    assert named.metadata["recipe"]["regions"] == [f"{name}=keep"]
+    assert named.metadata["recipe"]["regions"] == [{"mask": name, "style": "keep"}]
     (folder / "left.png").rename(name)
     other = paint("red.png", [f"{name}=keep"]).pixels
     np.testing.assert_array_equal(other, paint("red.png", [Region(half(48, 64), "keep")]).pixels)
 
 
-def test_one_region_needs_no_list_and_masks_may_be_yes_and_no(folder):
+def test_one_region_needs_no_list_and_masks_may_be_boolean(folder):
     expected = paint("red.png", ["left.png=blue.png"]).pixels
     np.testing.assert_array_equal(paint("red.png", "left.png=blue.png").pixels, expected)
     np.testing.assert_array_equal(paint("red.png", Region("left.png", "blue.png")).pixels, expected)
@@ -226,7 +219,3 @@ def test_one_region_needs_no_list_and_masks_may_be_yes_and_no(folder):
         paint("red.png", Region(white, "blue.png")).pixels,
         paint("red.png", Region(white.astype(np.float32), "blue.png")).pixels,
     )
-
-
-def test_regions_of_a_recipe_can_be_left_out(folder):
-    assert Recipe(regions="left.png=keep").with_changes(regions="").regions == ()

@@ -70,7 +70,7 @@ class Session:
         self._loading = threading.Lock()
         self._weights: _Cache[AnyWeights] = _Cache(_NETWORKS)
         self._extractors: _Cache[FeatureExtractor] = _Cache(_NETWORKS)
-        self._targets: _Cache[StyleTarget] = _Cache(cache_megabytes * 1e6, lambda target: target.nbytes)
+        self._targets: _Cache[StyleTarget] = _Cache(round(cache_megabytes * 1e6), lambda target: target.nbytes)
 
     def stylize(
         self,
@@ -157,7 +157,7 @@ class Session:
 class _Cache(Generic[Value]):
     """Values by key, made when they are first needed; those used last are kept, up to a total size."""
 
-    def __init__(self, max_size: float, size: Callable[[Value], float] = lambda value: 1) -> None:
+    def __init__(self, max_size: int, size: Callable[[Value], int] = lambda value: 1) -> None:
         self._max_size = max_size
         self._size = size
         self._lock = threading.Lock()
