@@ -25,6 +25,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest --doctest-modules src/impasto
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/run.py

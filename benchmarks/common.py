@@ -1,23 +1,35 @@
-"""What every benchmark needs: the machine it ran on, medians with their spread, and a place for the results."""
+"""What every benchmark needs: the machine it ran on, timings, a level to measure, and a place for the results."""
 
 import json
+import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+# As impasto does, before torch is loaded: how long OpenMP's threads spin while they wait.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import torch
 
+from impasto.api import plan_job, read_inputs, region_settings
+from impasto.backbones import FeatureExtractor, load_weights
+from impasto.losses import make_extractor
+from impasto.painting import LevelOptimizer
+from impasto.recipe import Recipe
+
 RESULTS = Path(__file__).parent / "results"
 OUT = Path(__file__).parent / "out"
+IMAGES = Path(__file__).parents[2] / "shared" / "images"
+"""Pictures that are not part of the repository, unless a script's `--images` names another folder."""
 
 
 def machine() -> dict[str, Any]:
-    """Say what the figures were measured on."""
+    """Describe the machine and the versions."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "processor": _processor(),
@@ -32,31 +44,65 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Return the processor's name where Linux tells it, with what computes bf16, else its architecture."""
+    """Return the processor's name (on Linux) and its bf16 units, or its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.machine()
-    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    units = [unit for unit in ("avx512_bf16", "amx_bf16") if unit in told.get("flags", "").split()]
-    return " ".join([told.get("model name", platform.machine()), *units])
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    units = [unit for unit in ("avx512_bf16", "amx_bf16") if unit in facts.get("flags", "").split()]
+    return " ".join([facts.get("model name", platform.machine()), *units])
 
 
 def seconds(work: Callable[[], Any], *, repeats: int) -> dict[str, float]:
-    """Time some work: median, fastest and slowest of `repeats`, after one run that does not count."""
+    """Return the median, fastest and slowest seconds of `repeats` runs after one that does not count."""
     work()
     times = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         work()
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - started)
+    return spread(times)
+
+
+def spread(times: Sequence[float]) -> dict[str, float]:
+    """Return median, minimum and maximum."""
     return {"median": statistics.median(times), "fastest": min(times), "slowest": max(times)}
 
 
-def store(name: str, rows: list[dict[str, Any]]) -> None:
-    """Write rows with the machine to results/NAME.json and print them as a table."""
+class FinestLevel(NamedTuple):
+    """The last level of a job, ready to be advanced, and its parts."""
+
+    level: LevelOptimizer
+    objective: Any
+    canvas: Any
+    optimizer: Any
+    extractor: FeatureExtractor
+
+
+def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -> FinestLevel:
+    """Return the last level of a job, ready to be advanced."""
+    if regions:
+        recipe = recipe.with_changes(regions=region_settings(regions))
+    job = plan_job(recipe, read_inputs(photo, styles, recipe, regions))
+    network, hardware = job.recipe.network, job.recipe.hardware
+    extractor = make_extractor(
+        load_weights(network.weights, network.backbone),
+        job.recipe,
+        precision="bf16" if hardware.precision == "bf16" else "fp32",
+        device=torch.device(hardware.device),
+        masked=job.scene.masked,
+    )
+    level = LevelOptimizer(job.recipe, job.scene.at(job.levels[-1]), extractor, job.levels[-1])
+    # Only measurements need the parts, so they have no public names.
+    return FinestLevel(level, level._objective, level._canvas, level._optimizer, extractor)
+
+
+def store(name: str, rows: list[dict[str, Any]], **more: Any) -> None:
+    """Write rows and the machine to results/NAME.json and print the rows as a table."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    stored = {"machine": machine() | more, "rows": rows}
+    (RESULTS / f"{name}.json").write_text(json.dumps(stored, indent=1) + "\n")
     print(f"\n{name}\n{table(rows)}")
 
 

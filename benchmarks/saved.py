@@ -1,4 +1,4 @@
-"""How much is lost on saving? The optimiser's loss beside that of the 8-bit picture, in the box and free, at 256 px."""
+"""How much is lost by saving 8 bits? Losses of the optimizer and of the saved picture, in canvas `box` and `free`."""
 
 import impasto
 from common import store

@@ -1,7 +1,7 @@
-"""Does the paper's recipe show the stages that practitioners saw: no outline at 10 steps, outline at 100, final at 500?
+"""Does the paper's recipe show the stages that practitioners report: outlines after 100 steps, final picture after 500?
 
-`python benchmarks/stages.py [CONTENT STYLE]` paints by the preset `paper` from noise at 256 px and correlates the edges
-of each snapshot with the photo's. Takes about seven minutes on two cores.
+`python benchmarks/stages.py [CONTENT STYLE]` paints with the preset `paper` from noise at 256 px and correlates the
+edges of each snapshot with those of the photo. Takes about seven minutes on two cores.
 """
 
 import sys
@@ -18,11 +18,11 @@ STEPS = (10, 100, 500)
 
 
 def edges(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "n"]:
-    """Return the magnitude of the gradient of the lightness, smoothed by a 3 x 3 box, as one row of numbers."""
-    grey = picture.mean(axis=-1)
-    smooth = sum(np.roll(grey, (y, x), axis=(0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
-    down, across = np.gradient(smooth)
-    return np.hypot(down, across)[2:-2, 2:-2].ravel()
+    """Return the gradient magnitude of the mean of the channels, smoothed by a 3 x 3 box, as one row of numbers."""
+    gray = picture.mean(axis=-1)
+    smooth = sum(np.roll(gray, (y, x), axis=(0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
+    vertical, horizontal = np.gradient(smooth)
+    return np.hypot(vertical, horizontal)[2:-2, 2:-2].ravel()
 
 
 def main(content: str, style: str) -> None:

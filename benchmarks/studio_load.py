@@ -1,8 +1,8 @@
-"""Does the studio stand twenty people who order at the same moment, twice?
+"""Can the studio handle twenty people who submit a picture at the same moment, twice?
 
-A real server on loopback, and clients that speak HTTP as the documented commands do. Every order must come back with
-the seed it was given, in the order in which they were taken, and the server must not grow. Seconds are those of the
-clock; seconds of the processor say what the work costs where other programs share the machine.
+A real server on loopback, and clients that use HTTP like the documented commands. Every picture must come back with its
+own seed, in the order of submission, and the memory of the server must not grow. CPU seconds are what the work costs on
+a machine that other programs use, too.
 """
 
 import argparse
@@ -21,13 +21,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from common import store
+from impasto import Step
+from impasto.events import ResultSaved
 from impasto.images import demo_photo, read_metadata
 from impasto.runs import RunFolder
 
@@ -38,18 +39,18 @@ PATIENCE = 1200.0
 ALONE = """
 import json, sys, time
 import impasto
-from impasto.recipe import resolve
 photo, preset, size, count = sys.argv[1:]
+session = impasto.Session("night", preset, size=int(size))
 for seed in range(int(count)):
-    begun, worked = time.perf_counter(), time.process_time()
-    impasto.stylize(photo, "night", resolve(preset, {"size": int(size), "seed": seed}))
-    print(json.dumps([time.perf_counter() - begun, time.process_time() - worked]), flush=True)
+    started, cpu = time.perf_counter(), time.process_time()
+    session.stylize(photo, seed=seed)
+    print(json.dumps([time.perf_counter() - started, time.process_time() - cpu]), flush=True)
 """
 
 
 @dataclass
 class Server:
-    """The server's process. `sizes` holds its resident megabytes once a second, and how many were painted by then."""
+    """The server's process. `sizes` holds, once a second, the number of pictures painted and the resident megabytes."""
 
     process: subprocess.Popen[str]
     url: str
@@ -62,12 +63,12 @@ class Server:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1000
 
-    def processor(self) -> float:
-        """Return the seconds that the process has spent computing."""
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process."""
         parts = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
-    def watch(self, done: threading.Event) -> None:
+    def sample_sizes(self, done: threading.Event) -> None:
         while not done.wait(1.0):
             self.sizes.append((self.painted, self.megabytes()))
 
@@ -79,31 +80,31 @@ def served(workspace: Path, port: int) -> Iterator[Server]:
         assert process.stdout is not None
         server = Server(process, process.stdout.readline().strip(), workspace / "runs")
         done = threading.Event()
-        watcher = threading.Thread(target=server.watch, args=[done])
-        watcher.start()
+        sampler = threading.Thread(target=server.sample_sizes, args=[done])
+        sampler.start()
         try:
             yield server
         finally:
             done.set()
-            watcher.join()
+            sampler.join()
             process.send_signal(signal.SIGINT)
 
 
-def ordered(server: Server, seed: int, moment: threading.Barrier) -> float:
-    """Be one person: send the photo, wait for all others, order, fetch the picture; return the seconds it took."""
+def submit(server: Server, seed: int, moment: threading.Barrier) -> float:
+    """Upload the photo, wait for all others, submit and fetch the picture; return the seconds from the submission."""
     with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         with demo_photo().open("rb") as photo:
             (sent,) = client.post("/gradio_api/upload", files={"files": photo}).json()
         given = {"path": sent, "meta": {"_type": "gradio.FileData"}}
         words = [given, "night", None, None, None, SIZE, PRESET, seed]
         moment.wait()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         event = client.post("/gradio_api/call/paint", json={"data": words}).json()["event_id"]
         answer = client.get(f"/gradio_api/call/paint/{event}").text
         assert "event: complete" in answer, f"seed {seed}: {answer}"
         (file,) = json.loads(re.findall(r"^data: (.*)$", answer, flags=re.MULTILINE)[-1])
         picture = client.get(file["url"]).content
-    taken = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     with server.counting:
         server.painted += 1
     with tempfile.NamedTemporaryFile(suffix=".png") as saved:
@@ -111,19 +112,19 @@ def ordered(server: Server, seed: int, moment: threading.Barrier) -> float:
         saved.flush()
         record = read_metadata(Path(saved.name))
     assert record is not None, f"seed {seed}: a picture without a recipe"
-    assert record["recipe"]["seed"] == seed, f"seed {seed}: somebody else's picture"
-    return taken
+    assert record["recipe"]["start"]["seed"] == seed, f"seed {seed}: another person's picture"
+    return seconds
 
 
 def one_round(server: Server, seeds: range) -> list[float]:
     moment = threading.Barrier(len(seeds))
     with ThreadPoolExecutor(len(seeds)) as people:
-        return list(people.map(lambda seed: ordered(server, seed, moment), seeds))
+        return list(people.map(lambda seed: submit(server, seed, moment), seeds))
 
 
 @dataclass(frozen=True)
 class Painted:
-    """What a run's folder tells, in seconds since 1970."""
+    """Times of a run, in seconds since 1970."""
 
     seed: int
     created: float
@@ -133,18 +134,19 @@ class Painted:
 
 def painted(path: Path) -> Painted:
     folder = RunFolder.open(path)
-    lines = folder.events()
-    created = datetime.fromisoformat(json.loads((path / "run.json").read_text())["created"]).timestamp()
-    first, end = (next(line for line in lines if line["type"] == kind) for kind in ("Step", "result"))
-    moments = [datetime.fromisoformat(line["time"]).timestamp() for line in (first, end)]
-    return Painted(folder.recipe.seed, created, *moments)
+    entries = folder.read_log().entries
+    first, end = (
+        next(entry.time.timestamp() for entry in entries if isinstance(entry.event, kind))
+        for kind in (Step, ResultSaved)
+    )
+    return Painted(folder.recipe.start.seed, folder.created.timestamp(), first, end)
 
 
 def alone(count: int) -> list[tuple[float, float]]:
-    """Paint without the studio; return seconds and seconds of the processor, without the first, which makes room."""
+    """Paint without the studio; return seconds and CPU seconds of each picture but the first, which warms up."""
     words = [str(demo_photo()), PRESET, str(SIZE), str(count + 1)]
-    told = subprocess.run([sys.executable, "-c", ALONE, *words], check=True, capture_output=True, text=True).stdout
-    return [tuple(json.loads(line)) for line in told.splitlines()][1:]
+    printed = subprocess.run([sys.executable, "-c", ALONE, *words], check=True, capture_output=True, text=True).stdout
+    return [tuple(json.loads(line)) for line in printed.splitlines()][1:]
 
 
 def main() -> None:
@@ -156,45 +158,45 @@ def main() -> None:
     by_itself = alone(min(5, people))
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), given.port) as server:
         empty = server.megabytes()
-        one_round(server, range(count, count + 1))  # makes room
-        begun, worked = time.perf_counter(), server.processor()
+        one_round(server, range(count, count + 1))  # warms up
+        started, cpu = time.perf_counter(), server.cpu_seconds()
         waits = [one_round(server, range(round_ * people, (round_ + 1) * people)) for round_ in range(ROUNDS)]
-        seconds, processor = time.perf_counter() - begun, server.processor() - worked
+        seconds, cpu = time.perf_counter() - started, server.cpu_seconds() - cpu
         (only, *runs) = [painted(path) for path in sorted(server.runs.iterdir())]
-    report(by_itself, only, runs, waits, seconds / count, processor / count)
+    report(by_itself, only, runs, waits, seconds / count, cpu / count)
     memory(server.sizes, empty, people)
 
 
 def report(
     by_itself: list[tuple[float, float]], only: Painted, runs: list[Painted], waits: list[list[float]],
-    seconds: float, processor: float,
+    seconds: float, cpu: float,
 ) -> None:  # fmt: skip
     runs = sorted(runs, key=lambda run: run.created)
-    assert sorted(run.seed for run in runs) == list(range(len(runs))), "an order was lost"
+    assert sorted(run.seed for run in runs) == list(range(len(runs))), "a submission was lost"
     overtaken = sum(later.ended < earlier.ended for earlier, later in itertools.pairwise(runs))
-    begins = only.first_step - only.created
+    start = only.first_step - only.created
     clock, own = (statistics.median(one) for one in zip(*by_itself, strict=True))
     rows: list[dict[str, Any]] = [
-        {"what": "pictures ordered, painted, handed out with their own recipe", "figure": len(runs), "unit": ""},
-        {"what": "pictures that were overtaken by a later order", "figure": overtaken, "unit": ""},
+        {"what": "pictures submitted, painted, returned with their own recipe", "figure": len(runs), "unit": ""},
+        {"what": "pictures that were overtaken by a later submission", "figure": overtaken, "unit": ""},
         {"what": "one picture after the other, in the studio", "figure": seconds, "unit": "s"},
         {"what": "the same by stylize in a loop", "figure": clock, "unit": "s"},
-        {"what": "one picture in the studio, the server's work for it included", "figure": processor, "unit": "s CPU"},
+        {"what": "one picture in the studio, with the server's work for it", "figure": cpu, "unit": "s CPU"},
         {"what": "the same by stylize in a loop", "figure": own, "unit": "s CPU"},
-        {"what": "from an order to its first step, nobody before it", "figure": begins, "unit": "s"},
-        {"what": "who waited longest for a picture", "figure": max(map(max, waits)), "unit": "s"},
+        {"what": "from a submission to its first step, with an empty queue", "figure": start, "unit": "s"},
+        {"what": "the longest wait for a picture", "figure": max(map(max, waits)), "unit": "s"},
     ]
     store("studio_load", rows)
 
 
 def memory(sizes: list[tuple[int, float]], empty: float, people: int) -> None:
-    """Store the server's size after some of the pictures."""
+    """Store the memory of the server after some of the pictures."""
     marks = [1, 1 + people // 4, 1 + people, 1 + people + people // 4, 1 + 2 * people]
     rows: list[dict[str, Any]] = [{"pictures painted": 0, "resident MB": empty}]
     for mark in marks:
         after = [size for count, size in sizes if count >= mark]
         rows.append({"pictures painted": mark, "resident MB": after[0] if after else sizes[-1][1]})
-    rows.append({"pictures painted": "the most at any time", "resident MB": max(size for _, size in sizes)})
+    rows.append({"pictures painted": "maximum", "resident MB": max(size for _, size in sizes)})
     store("studio_load-memory", rows)
 
 

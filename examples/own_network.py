@@ -1,7 +1,7 @@
 """Paint with a network of your own: `python examples/own_network.py photo.jpg night`.
 
-Any torch module will do that returns maps: a description names its layers, and it is known by its name. This one has
-never seen a picture: its filters are random, which is enough for textures (Ustyuzhaninov et al. 2016).
+Any torch module works whose submodules return maps: a description names its layers and makes it known by a name. This
+one was never trained: its filters are random, which is enough for textures (Ustyuzhaninov et al. 2016).
 """
 
 import argparse
@@ -15,10 +15,10 @@ from impasto.networks import NETWORKS, Network
 
 
 def build() -> nn.Module:
-    """Return filters of 3 x 3 pixels at the picture's own size, half and a quarter of it; always the same ones."""
+    """Return filters of 3 x 3 pixels at full, half and a quarter of the picture's size; always the same ones."""
     with random.fork_rng():
         random.manual_seed(0)
-        blocks = [nn.Sequential(nn.Conv2d(into, out, 3, padding=1), nn.ReLU()) for into, out in SHAPES]
+        blocks = [nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()) for inputs, outputs in SHAPES]
     pools = [nn.MaxPool2d(2, stride=2) for _ in range(2)]
     parts = zip(
         ("fine", "pool1", "middle", "pool2", "coarse"),
@@ -31,11 +31,11 @@ def build() -> nn.Module:
 SHAPES = ((3, 64), (64, 128), (128, 256))
 NETWORKS["filters"] = Network(
     name="filters",
-    purpose="random filters: textures and colours, and little understanding of things",
+    purpose="random filters: textures and colors, but little recognition of objects",
     build=build,
     layers=("fine", "middle", "coarse"),
-    content_layers=("coarse=1.0",),
-    style_layers=("fine=1.0", "middle=1.0", "coarse=0.5"),
+    content_layers={"coarse": 1.0},
+    style_layers={"fine": 1.0, "middle": 1.0, "coarse": 0.5},
 )
 
 parser = argparse.ArgumentParser(description="Paint with a network of random filters.")

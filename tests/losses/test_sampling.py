@@ -1,4 +1,4 @@
-"""Places drawn at random and what is read there, against SciPy, torch's grid_sample and finite differences."""
+"""Random places and the features there, against SciPy, torch's grid_sample and finite differences."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,10 @@ import scipy.ndimage
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_inputs import random_map, seeded
 from torch.nn import functional
 
-from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions, sample_vectors
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def random_features(channels: int, height: int, width: int, seed: int = 0, dtype=torch.float64) -> torch.Tensor:
-    return torch.randn(1, channels, height, width, generator=seeded(seed), dtype=torch.float64).to(dtype)
+from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 
 
 @settings(max_examples=50, deadline=None)
@@ -44,23 +37,8 @@ def test_the_generator_decides_the_places():
     assert not torch.equal(sample_positions(30, 40, 50, seeded(1)), sample_positions(30, 40, 50, seeded(2)))
 
 
-def test_vectors_are_those_of_different_positions():
-    features = random_features(3, 4, 5)
-    every = {tuple(row) for row in features.flatten(2)[0].T.tolist()}
-    drawn = sample_vectors(features, 8, seeded())
-    assert drawn.shape == (8, 3)
-    assert len({tuple(row) for row in drawn.tolist()} & every) == 8
-    assert {tuple(row) for row in sample_vectors(features, 99, seeded()).tolist()} == every
-
-
-def test_vectors_of_half_precision_features_are_fp32():
-    features = random_features(3, 4, 5, dtype=torch.bfloat16)
-    assert sample_vectors(features, 8, seeded()).dtype == torch.float32
-    assert sample_vectors(features, 20, seeded()).dtype == torch.float32
-
-
 def test_scaled_columns_have_a_mean_squared_length_of_1_in_every_layer():
-    features = {"a": random_features(3, 4, 5) * 100, "b": random_features(7, 2, 2) / 100}
+    features = {"a": random_map(3, 4, 5) * 100, "b": random_map(7, 2, 2) / 100}
     scales = layer_scales(features)
     for name, maps in features.items():
         assert np.mean(np.sum((maps.numpy()[0] * scales[name]) ** 2, axis=0)) == pytest.approx(1)
@@ -72,8 +50,8 @@ def test_a_layer_that_is_zero_is_not_scaled():
 
 @settings(max_examples=20, deadline=None)
 @given(h=st.integers(1, 7), w=st.integers(1, 7), seed=st.integers(0, 99))
-def test_maps_are_read_by_bilinear_interpolation_as_scipy_does(h, w, seed):
-    maps = random_features(2, h, w, seed)
+def test_maps_are_interpolated_as_scipy_does(h, w, seed):
+    maps = random_map(2, h, w, seed)
     places = torch.rand(20, 2, generator=seeded(seed), dtype=torch.float64)
     places[:4] = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
     coordinates = [places[:, 1].numpy() * h - 0.5, places[:, 0].numpy() * w - 0.5]
@@ -85,7 +63,7 @@ def test_maps_are_read_by_bilinear_interpolation_as_scipy_does(h, w, seed):
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_hypercolumns_are_scaled_layers_side_by_side(memory_format):
-    features = {"b": random_features(2, 6, 8, 1), "a": random_features(3, 3, 4, 2)}
+    features = {"b": random_map(2, 6, 8, 1), "a": random_map(3, 3, 4, 2)}
     features = {name: maps.contiguous(memory_format=memory_format) for name, maps in features.items()}
     places = torch.rand(10, 2, generator=seeded(), dtype=torch.float64)
     expected = torch.cat(
@@ -105,12 +83,12 @@ def test_gradients_agree_with_finite_differences():
     places = sample_positions(6, 8, 10, seeded())
     assert torch.autograd.gradcheck(
         lambda a, b: hypercolumns({"a": a, "b": b}, places, scales={"a": 1.0, "b": 3.0}),
-        (random_features(2, 6, 8, 1).requires_grad_(), random_features(3, 3, 4, 2).requires_grad_()),
+        (random_map(2, 6, 8, 1).requires_grad_(), random_map(3, 3, 4, 2).requires_grad_()),
     )
 
 
-def test_half_precision_maps_give_fp32_columns_and_a_gradient_of_their_own_kind():
-    maps = random_features(2, 6, 8, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last).requires_grad_()
+def test_half_precision_maps_give_fp32_columns_and_a_gradient_in_their_own_format():
+    maps = random_map(2, 6, 8, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last).requires_grad_()
     places = sample_positions(6, 8, 10, seeded())
     columns = hypercolumns({"a": maps}, places, scales={"a": 1.0})
     assert columns.dtype == torch.float32

@@ -3,7 +3,7 @@
 import pytest
 
 from impasto.errors import InputError
-from impasto.networks import NETWORKS, canonical_layer, find_network, layer_stride
+from impasto.networks import NETWORKS, find_network, layer_stride
 
 VGG16 = (
     "conv1_1 conv1_2 pool1 conv2_1 conv2_2 pool2 conv3_1 conv3_2 conv3_3 pool3 "
@@ -15,12 +15,11 @@ VGG16 = (
 def test_the_defaults_of_a_network_are_layers_of_its_own_with_a_weight_above_zero(name):
     network = find_network(name)
     assert network.name == name
-    for items in (network.content_layers, network.style_layers):
-        assert items
-        for layer, equals, weight in (item.partition("=") for item in items):
+    for weights in (network.content_layers, network.style_layers):
+        assert weights
+        for layer, weight in weights.items():
             assert network.canonical(layer) == layer in network.layers
-            assert equals
-            assert float(weight) > 0
+            assert weight > 0
 
 
 def test_the_layers_are_those_of_the_papers():
@@ -32,18 +31,25 @@ def test_the_layers_are_those_of_the_papers():
     assert len(find_network("googlenet").layers) == 3 + 9
 
 
-def test_a_layer_may_be_called_by_its_relu_its_module_or_in_other_letters():
-    assert canonical_layer("ReLU4_2") == "conv4_2"
-    assert canonical_layer(" relu3 ", "alexnet") == canonical_layer("conv3_1", "alexnet") == "conv3_1"
-    assert canonical_layer("layer2.3", "resnet50") == "conv3_4"
-    assert canonical_layer("mixed_5B", "inception_v3") == "Mixed_5b"
-    assert canonical_layer("features.8", "torchvision:vgg16") == "features.8"
+@pytest.mark.parametrize(
+    ("network", "name", "layer"),
+    [
+        ("vgg19", "ReLU4_2", "conv4_2"),
+        ("alexnet", " relu3 ", "conv3_1"),
+        ("alexnet", "conv3_1", "conv3_1"),
+        ("resnet50", "layer2.3", "conv3_4"),
+        ("inception_v3", "mixed_5B", "Mixed_5b"),
+        ("torchvision:vgg16", "features.8", "features.8"),
+    ],
+)
+def test_a_layer_may_be_named_by_its_relu_its_module_or_in_other_letters(network, name, layer):
+    assert find_network(network).canonical(name) == layer
 
 
 @pytest.mark.parametrize(("layer", "network"), [("conv3_4", "vgg16"), ("conv1", "vgg16"), ("layer9.0", "resnet50")])
 def test_a_layer_of_another_network_lists_the_known_ones(layer, network):
     with pytest.raises(InputError, match=f"unknown layer '{layer}' of {network}; known are conv1") as caught:
-        canonical_layer(layer, network)
+        find_network(network).canonical(layer)
     assert all(known in str(caught.value) for known in find_network(network).layers)
 
 
@@ -54,17 +60,17 @@ def test_an_unknown_network_lists_the_known_ones(name):
 
 
 @pytest.mark.parametrize("name", ["torchvision:", "torchvision:../x", "torchvision:a b"])
-def test_what_cannot_be_a_name_of_torchvisions_is_refused(name):
+def test_an_impossible_torchvision_name_is_refused(name):
     with pytest.raises(InputError, match="names no network of torchvision: write it as in torchvision:densenet121"):
         find_network(name)
 
 
-def test_networks_with_residual_or_inception_blocks_and_alexnet_are_smoothed_and_vgg_is_not():
+def test_alexnet_and_networks_with_residual_or_inception_blocks_are_smoothed():
     smoothed = {name for name in NETWORKS if find_network(name).smoothed}
     assert smoothed == {"alexnet", "resnet50", "googlenet", "inception_v3"}
     assert find_network("torchvision:densenet121").smoothed
     assert not find_network("torchvision:vgg13_bn").smoothed
 
 
-def test_a_step_of_a_vgg_layer_covers_twice_as_many_pixels_after_each_pooling():
+def test_the_stride_of_a_vgg_layer_doubles_with_each_pooling():
     assert [layer_stride(name) for name in ("conv1_2", "pool1", "conv2_1", "conv4_2", "pool5")] == [1, 2, 2, 8, 32]

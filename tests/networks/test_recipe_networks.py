@@ -1,4 +1,4 @@
-"""Recipes with other networks: whose layers hold, and that they read back what they wrote."""
+"""Recipes with other networks: whose layers they have, and that they read back what they wrote."""
 
 import shlex
 
@@ -13,14 +13,14 @@ from impasto.recipe import PRESETS, Recipe, read_recipe, resolve
 OTHERS = [*(name for name in NETWORKS if name != "vgg19"), "torchvision:densenet121"]
 
 
-def has_own_layers(recipe, name):
+def has_default_layers(recipe, name):
     network = find_network(name)
-    return recipe.content_layers == network.content_layers and recipe.style_layers == network.style_layers
+    return recipe.content.layers == network.content_layers and recipe.style.layers == network.style_layers
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_network_brings_its_layers_wherever_it_is_chosen(name, tmp_path):
-    (tmp_path / "r.toml").write_text(f'backbone = "{name}"\nsteps = 7\n')
+def test_a_chosen_network_brings_its_default_layers(name, tmp_path):
+    (tmp_path / "r.toml").write_text(f'[network]\nbackbone = "{name}"\n[schedule]\nsteps = 7\n')
     chosen = [
         Recipe(backbone=name),
         Recipe().with_changes(backbone=name),
@@ -28,32 +28,32 @@ def test_a_network_brings_its_layers_wherever_it_is_chosen(name, tmp_path):
         resolve(None, {"backbone": name}),
         resolve("paper", {"backbone": name}),
         resolve("paper", read_recipe(tmp_path / "r.toml")),
-        resolve(None, Recipe(backbone="vgg19").model_dump(), {"backbone": name}),
+        resolve(None, Recipe(backbone="vgg19").to_dict(), {"backbone": name}),
     ]
-    assert all(recipe.backbone == name and has_own_layers(recipe, name) for recipe in chosen)
+    assert all(recipe.network.backbone == name and has_default_layers(recipe, name) for recipe in chosen)
 
 
-def test_the_default_network_comes_back_with_its_own_layers():
+def test_changing_back_to_the_default_network_restores_its_layers():
     assert Recipe(backbone="alexnet").with_changes(backbone="vgg19") == Recipe()
 
 
-def test_a_network_that_is_named_again_keeps_the_layers_that_were_stated():
-    recipe = Recipe(backbone="alexnet", style_layers="conv1_1")
-    assert recipe.with_changes(backbone="alexnet", steps=3).style_layers == ("conv1_1",)
-    assert resolve("paper", {"backbone": "vgg19"}).style_layers == PRESETS["paper"].style_layers
+def test_naming_the_same_network_again_keeps_the_stated_layers():
+    recipe = Recipe(backbone="alexnet", style_layers="conv1_1=2")
+    assert recipe.with_changes(backbone="alexnet", steps=3).style.layers == {"conv1_1": 2.0}
+    assert resolve("paper", {"backbone": "vgg19"}).style.layers == PRESETS["paper"].style.layers
 
 
-def test_layers_stated_with_the_network_or_without_any_hold_and_others_are_its_own():
-    with_it = Recipe(backbone="alexnet", style_layers="conv2,conv5_1=2")
-    assert with_it.style_layers == ("conv2_1", "conv5_1=2.0")
-    assert with_it.content_layers == find_network("alexnet").content_layers
-    before = resolve(None, {"style_layers": "conv5_1"}, {"backbone": "alexnet"})
-    assert before.style_layers == ("conv5_1",)
+def test_layers_stated_with_the_network_or_without_any_are_kept_and_others_are_its_own():
+    with_it = Recipe(backbone="alexnet", style_layers="conv2=1,conv5_1=2")
+    assert with_it.style.layers == {"conv2_1": 1.0, "conv5_1": 2.0}
+    assert with_it.content.layers == find_network("alexnet").content_layers
+    before = resolve(None, {"style_layers": "conv5_1=2"}, {"backbone": "alexnet"})
+    assert before.style.layers == {"conv5_1": 2.0}
 
 
-def test_layers_stated_for_one_network_do_not_pass_to_another():
+def test_layers_stated_for_one_network_are_not_used_for_another():
     stated = {"backbone": "vgg16", "style_layers": "conv3_3"}
-    assert has_own_layers(resolve(None, stated, {"backbone": "resnet50"}), "resnet50")
+    assert has_default_layers(resolve(None, stated, {"backbone": "resnet50"}), "resnet50")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_layers_stated_for_one_network_do_not_pass_to_another():
         ([{"smoothing": "much"}], "'auto', 'softmax' or 'none'"),
     ],
 )
-def test_what_does_not_go_together_is_said_in_one_line(layers, message):
+def test_settings_that_do_not_fit_the_network_are_refused_in_one_line(layers, message):
     with pytest.raises(InputError, match=message) as caught:
         resolve(None, *layers)
     assert "\n" not in str(caught.value)
@@ -92,19 +92,20 @@ def test_a_recipe_with_any_network_reads_back_what_it_wrote(recipe, tmp_path_fac
     for name, text in (("r.toml", recipe.as_toml()), ("r.json", recipe.as_json())):
         (folder / name).write_text(text)
         assert resolve(None, read_recipe(folder / name)) == recipe
-    words = shlex.split(recipe.as_command("a.jpg", "b.jpg"))[4:]
+    words = shlex.split(recipe.as_command("a.jpg", "b.jpg"))
+    words = words[words.index("b.jpg") + 1 :]
     flags = {flag.removeprefix("--"): value for flag, value in zip(words[::2], words[1::2], strict=True)}
     assert resolve(None, flags) == recipe
 
 
-def test_the_command_and_the_python_call_name_the_network_and_not_its_own_layers():
+def test_command_and_python_call_name_the_network_and_not_its_default_layers():
     recipe = Recipe(backbone="alexnet", seed=5)
-    assert recipe.as_command("a.jpg", "b.jpg") == "impasto stylize a.jpg b.jpg --backbone alexnet --seed 5"
+    assert recipe.as_command("a.jpg", "b.jpg").endswith(" a.jpg b.jpg --backbone alexnet --seed 5")
     assert recipe.as_python("a.jpg", "b.jpg") == "impasto.stylize('a.jpg', 'b.jpg', backbone='alexnet', seed=5)"
 
 
-def test_features_are_smoothed_by_default_where_the_network_wants_it_and_always_if_it_is_said():
-    assert Recipe(backbone="resnet50").smooths
-    assert not Recipe().smooths
-    assert Recipe(smoothing="softmax").smooths
-    assert not Recipe(backbone="resnet50", smoothing="none").smooths
+def test_features_are_smoothed_if_the_network_wants_it_and_always_if_it_is_stated():
+    assert Recipe(backbone="resnet50").network.smooths
+    assert not Recipe().network.smooths
+    assert Recipe(smoothing="softmax").network.smooths
+    assert not Recipe(backbone="resnet50", smoothing="none").network.smooths

@@ -55,6 +55,10 @@ recipes = st.builds(
     snapshots=st.lists(st.integers(1, 10**6)),
     init=st.sampled_from(["noise", "a picture.png"]),
     seed=st.integers(0, 2**63 - 1),
+    canvas=st.sampled_from(["box", "free"]),
+    optimizer=st.sampled_from(["lbfgs", "adam"]),
+    color_strength=st.floats(0, 100),
+    color=st.sampled_from(["style", "photo", "match", "luminance"]),
     threads=st.none() | st.integers(1, 8),
     upscale=st.booleans(),
 )
@@ -92,7 +96,10 @@ def test_the_command_of_a_recipe_states_every_difference_from_the_default(recipe
 @given(recipe=recipes)
 def test_the_python_call_of_a_recipe_states_every_difference_from_the_default(recipe):
     stated = {}
-    eval(recipe.as_python("a.jpg", "b.jpg"), {"impasto": type("", (), {"stylize": lambda *_, **more: stated.update(more)})})
+    eval(
+        recipe.as_python("a.jpg", "b.jpg"),
+        {"impasto": type("", (), {"stylize": lambda *_, **more: stated.update(more)})},
+    )
     assert resolve(None, stated) == recipe
 
 
@@ -166,7 +173,10 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"content_weight": 0, "style_weight": 0}, "all weights are 0"),
         ({"content_layers": "", "style_weight": 0}, "all weights are 0"),
         ({"content_losses": "gram"}, "unknown content loss 'gram'; known are features, self_similarity, laplacian$"),
-        ({"style_losses": "gram,features"}, "unknown style loss 'features'; known are gram, mean_std, .*gradient_energy$"),
+        (
+            {"style_losses": "gram,features"},
+            "unknown style loss 'features'; known are gram, mean_std, .*gradient_energy$",
+        ),
         ({"style_losses": "gram=x"}, "weight in 'gram=x'"),
         ({"style_losses": "sliced=-1"}, "weight in 'sliced=-1'"),
         ({"content_losses": "laplacian=inf"}, "weight in 'laplacian=inf'"),
@@ -269,6 +279,12 @@ def test_every_setting_is_described_in_a_sentence(name):
 
 def test_the_help_shows_about_twenty_common_settings():
     assert 18 <= sum(field.common for field in FIELDS.values()) <= 24
+
+
+@pytest.mark.parametrize("first", [{"canvas": "free", "color_strength": 5}, {}])
+def test_the_main_setting_of_a_section_has_the_name_of_the_section(first):
+    recipe = Recipe(**first, optimizer="adam", color="photo")
+    assert (recipe.optimizer.name, recipe.color.mode) == ("adam", "photo")
 
 
 def test_sections_may_be_given_as_models():

@@ -1,6 +1,7 @@
 import json
+import os
 from collections.abc import Callable
-from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,132 +10,181 @@ import pytest
 
 from impasto.errors import InputError
 from impasto.images import read_picture
-from impasto.recipe import Recipe
-from impasto.runs import RegionInputs, RunFolder, RunInputs
+from impasto.recipe import PRESETS, Recipe
+from impasto.runs import Inputs, RegionInputs, RunFolder
+
+FilesIn = Callable[[Path], dict[str, bytes]]
+NewRun = Callable[..., RunFolder]
 
 
-def test_the_inputs_come_back_when_the_originals_are_gone(
-    tmp_path: Path, inputs: RunInputs, originals: dict[str, Path]
+def create(path: Path, inputs: Inputs, **options: Any) -> RunFolder:
+    folder = RunFolder.create(path, inputs=inputs, **{"recipe": Recipe()} | options)
+    folder.close()
+    return folder
+
+
+# -- creation ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_run_keeps_the_inputs_byte_for_byte_beside_run_json(
+    tmp_path: Path, inputs: Inputs, originals: dict[str, Path], files_in: FilesIn
 ) -> None:
-    given = replace(inputs, styles=(*inputs.styles, inputs.content), init=inputs.styles[0])
-    RunFolder.create(tmp_path / "run", recipe=Recipe(), inputs=given).close()
-    for file in originals.values():
-        file.unlink()
-    (tmp_path / "run").rename(tmp_path / "moved")
-    back = RunFolder.open(tmp_path / "moved").inputs()
-    assert back.init is not None
-    assert given.init is not None
-    assert len(back.styles) == 2
-    for one, other in [
-        (back.content, given.content),
-        *zip(back.styles, given.styles, strict=True),
-        (back.init, given.init),
-    ]:
-        assert np.array_equal(one.pixels, other.pixels)
-        assert (one.name, one.sha256, one.encoded) == (other.name, other.sha256, other.encoded)
+    path = tmp_path / "some" / "where" / "run"
+    create(path, inputs, output=Path("out.png"))
+    files = files_in(path)
+    assert set(files) == {"run.json", "run.lock", "inputs/content.jpeg", "inputs/style-1.png"}
+    assert files["inputs/content.jpeg"] == originals["content"].read_bytes()
+    assert files["inputs/style-1.png"] == originals["style"].read_bytes()
+    header = json.loads(files["run.json"])
+    assert datetime.now(UTC) - datetime.fromisoformat(header.pop("created")) < timedelta(minutes=1)
+    assert header.pop("version")
+    assert header == {
+        "format": 2,
+        "program": "impasto",
+        "recipe": Recipe().to_dict(),
+        "inputs": {
+            "content": {"file": "inputs/content.jpeg", "sha256": inputs.content.sha256, "name": "harbor"},
+            "styles": [{"file": "inputs/style-1.png", "sha256": inputs.styles[0].sha256, "name": "waves"}],
+            "init": None,
+            "style_masks": [],
+            "regions": [],
+        },
+        "output": os.path.join(os.getcwd(), "out.png"),
+    }
 
 
-def test_pictures_that_never_were_files_come_back_too(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).random((5, 7, 3), dtype=np.float32)
-    given = RunInputs(content=read_picture(pixels), styles=(read_picture((pixels * 255).astype(np.uint8)),), init=None)
-    RunFolder.create(tmp_path / "run", recipe=Recipe(), inputs=given).close()
-    back = RunFolder.open(tmp_path / "run").inputs()
-    assert np.abs(back.content.pixels - pixels).max() <= 0.5 / 65535 + 1e-7
-    assert np.array_equal(back.styles[0].pixels, given.styles[0].pixels)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_read_back_from_a_run_folder(tmp_path: Path, inputs: Inputs, preset: str) -> None:
+    create(tmp_path / "run", inputs, recipe=PRESETS[preset])
+    assert RunFolder.open(tmp_path / "run").recipe == PRESETS[preset]
 
 
-def test_an_input_that_changed_is_refused(new_run: Callable[..., RunFolder]) -> None:
-    folder = new_run()
-    kept = folder.path / "inputs" / "content.jpg"
-    kept.write_bytes(kept.read_bytes() + b"\0")
-    with pytest.raises(InputError, match=r"content\.jpg has changed since the run began"):
-        folder.inputs()
+def test_a_folder_that_holds_a_run_is_refused_and_resume_is_named(
+    tmp_path: Path, inputs: Inputs, new_run: NewRun, files_in: FilesIn
+) -> None:
+    new_run()
+    before = files_in(tmp_path)
+    with pytest.raises(InputError, match=r"already holds a run: `impasto resume .*run`"):
+        create(tmp_path / "run", inputs)
+    assert files_in(tmp_path) == before
 
 
-def test_an_input_that_is_missing_is_told(new_run: Callable[..., RunFolder]) -> None:
-    folder = new_run()
-    (folder.path / "inputs" / "style-1.png").unlink()
-    with pytest.raises(
-        InputError, match=r"cannot read .*style-1\.png: No such file or directory; put the picture back"
-    ):
-        folder.inputs()
+@pytest.mark.parametrize("file", ["notes.txt", "inputs/content.jpeg", ".hidden"])
+def test_a_folder_that_holds_anything_is_refused_and_left_alone(
+    tmp_path: Path, inputs: Inputs, files_in: FilesIn, file: str
+) -> None:
+    (tmp_path / "run" / file).parent.mkdir(parents=True)
+    (tmp_path / "run" / file).write_text("mine")
+    with pytest.raises(InputError, match="is not empty"):
+        create(tmp_path / "run", inputs)
+    assert files_in(tmp_path / "run") == {file: b"mine"}
 
 
-def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no run"):
-        RunFolder.open(tmp_path)
-    with pytest.raises(InputError, match="missing is not a folder with a run"):
-        RunFolder.open(tmp_path / "missing")
+def test_a_file_in_the_place_of_the_folder_is_reported(tmp_path: Path, inputs: Inputs) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(InputError, match="run is a file"):
+        create(tmp_path / "run", inputs)
+    with pytest.raises(InputError, match=r"cannot make the run folder .*: Not a directory"):
+        create(tmp_path / "run" / "below", inputs)
+
+
+def test_what_a_killed_process_left_while_creating_a_run_is_replaced(
+    tmp_path: Path, inputs: Inputs, new_run: NewRun
+) -> None:
+    path = new_run().path
+    (path / "run.json").unlink()
+    (path / "inputs/content.jpeg").write_bytes(b"half")
+    assert create(path, inputs).inputs().content.sha256 == inputs.content.sha256
+
+
+@pytest.mark.parametrize("existed", [False, True])
+@pytest.mark.parametrize("failing", ["copy_inputs", "atomic_write"])
+def test_a_full_disk_leaves_nothing_of_a_run_that_could_not_be_created(
+    tmp_path: Path,
+    inputs: Inputs,
+    no_space: Callable[[str], None],
+    files_in: FilesIn,
+    failing: str,
+    existed: bool,
+) -> None:
+    path = tmp_path / "run"
+    if existed:
+        path.mkdir()
+    no_space(f"impasto.runs.header.{failing}")
+    with pytest.raises(InputError, match=r"cannot make the run folder .*: No space left on device"):
+        create(path, inputs)
+    assert path.exists() == existed
+    assert files_in(path) == {}
+
+
+def test_a_new_run_in_an_empty_folder_is_locked_until_it_is_closed(tmp_path: Path, inputs: Inputs) -> None:
+    (tmp_path / "run").mkdir()
+    folder = RunFolder.create(tmp_path / "run", recipe=Recipe(), inputs=inputs)
+    assert folder.status == RunFolder.open(tmp_path / "run").status == "running"
+    folder.close()
+    assert RunFolder.open(tmp_path / "run").status == "interrupted"
+
+
+# -- run.json ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_without_a_run_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="file is not a folder with a run"):
-        RunFolder.open(tmp_path / "file")
+    for name, message in [("", "holds no run"), ("missing", "missing is not a folder"), ("file", "file is not a")]:
+        with pytest.raises(InputError, match=message):
+            RunFolder.open(tmp_path / name)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "holds a run of format 2: it needs a newer impasto"),
+        ({"format": 1}, r"run was begun by an older impasto, .*: start the run again"),
+        ({"format": 3}, "holds a run of format 3: it needs a newer impasto"),
         ({"program": "other"}, r"run\.json is damaged: program: "),
         ({"created": "yesterday"}, "is damaged: created: "),
         ({"inputs": {"content": None}}, r"is damaged: inputs\.content: "),
         (
-            {"inputs": {"content": {"file": "../x.png", "sha256": "0" * 64, "name": ""}, "styles": [], "init": None}},
+            {"inputs": {"content": {"file": "../x.png", "sha256": "0" * 64, "name": ""}, "styles": []}},
             r"is damaged: inputs\.content\.file: ",
         ),
-        ({"recipe": {"colour": "blue"}}, "colour"),
-        ({"recipe": {"steps": -1}}, "steps"),
+        ({"recipe": {"paint": "blue"}}, "paint"),
+        ({"recipe": {"schedule": {"steps": -1}}}, "steps"),
         ({"recipe": 3}, "is damaged: recipe: "),
     ],
 )
-def test_a_damaged_header_is_told_in_one_line(
-    new_run: Callable[..., RunFolder], changes: dict[str, Any], message: str
-) -> None:
-    path = new_run().path
-    fields = json.loads((path / "run.json").read_text())
-    (path / "run.json").write_text(json.dumps(fields | changes))
+def test_a_damaged_header_is_an_error_of_one_line(new_run: NewRun, changes: dict[str, Any], message: str) -> None:
+    file = new_run().path / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
     with pytest.raises(InputError, match=message) as caught:
-        RunFolder.open(path)
+        RunFolder.open(file.parent)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe\x00"])
-def test_a_header_that_is_no_json_object_is_told(new_run: Callable[..., RunFolder], content: bytes) -> None:
+def test_a_header_that_is_no_json_object_is_reported(new_run: NewRun, content: bytes) -> None:
     path = new_run().path
     (path / "run.json").write_bytes(content)
-    with pytest.raises(InputError, match=r"run\.json") as caught:
+    with pytest.raises(InputError, match=r"^.*run\.json is damaged.*$"):
         RunFolder.open(path)
-    assert "\n" not in str(caught.value)
 
 
-def test_fields_that_a_later_version_may_add_are_left_alone(new_run: Callable[..., RunFolder]) -> None:
-    path = new_run().path
-    fields = json.loads((path / "run.json").read_text())
-    (path / "run.json").write_text(json.dumps(fields | {"mood": "calm"}))
-    assert RunFolder.open(path).recipe == Recipe()
-
-
-@pytest.mark.parametrize("crop", [None, [1, 2, 5, 6]])
-def test_a_run_that_was_begun_before_there_were_masks_and_regions_is_still_one(
-    new_run: Callable[..., RunFolder], crop: list[int] | None
-) -> None:
+def test_fields_that_a_later_version_may_add_are_ignored(new_run: NewRun) -> None:
     file = new_run().path / "run.json"
-    header: dict[str, Any] = json.loads(file.read_text())
-    for field in ("style_mix", "style_scale", "style_rotation", "regions"):
-        del header["recipe"][field]
-    header["recipe"]["style_crop"] = crop
-    del header["inputs"]["style_masks"], header["inputs"]["regions"]
-    file.write_text(json.dumps(header))
-    folder = RunFolder.open(file.parent)
-    assert folder.recipe == Recipe(style_crop=crop)
-    assert folder.inputs().regions == ()
-    assert folder.inputs().style_masks in ((), (None,))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"mood": "calm"}))
+    assert RunFolder.open(file.parent).recipe == Recipe()
 
 
-def test_masks_and_regions_come_back_where_they_were(tmp_path: Path, inputs: RunInputs) -> None:
+# -- inputs ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_inputs_are_read_back_when_the_originals_are_gone(
+    tmp_path: Path, inputs: Inputs, originals: dict[str, Path]
+) -> None:
     first, second = inputs.content, inputs.styles[0]
-    given = replace(
-        inputs,
+    given = Inputs(
+        content=first,
         styles=(first, second),
+        init=second,
         style_masks=(None, first),
         regions=(
             RegionInputs(mask=first),
@@ -143,14 +193,35 @@ def test_masks_and_regions_come_back_where_they_were(tmp_path: Path, inputs: Run
         ),
     )
     recipe = Recipe(regions=("a.png=keep", "b.png=c.png", "d.png=e.png@f.png"))
-    RunFolder.create(tmp_path / "run", recipe=recipe, inputs=given).close()
-    folder = RunFolder.open(tmp_path / "run")
-    back = folder.inputs()
-    assert folder.recipe == recipe
+    create(tmp_path / "run", given, recipe=recipe)
+    for file in originals.values():
+        file.unlink()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    moved = RunFolder.open(tmp_path / "moved")
+    back = moved.inputs()
+    assert moved.recipe == recipe
 
-    def hashes(some: Any) -> Any:
-        return [None if picture is None else picture.sha256 for picture in some]
+    def facts(some: Inputs) -> str:
+        return repr(some.map(lambda picture, stem: (stem, picture.name, picture.sha256, picture.encoded)))
 
-    assert hashes(back.style_masks) == hashes(given.style_masks)
-    for one, other in zip(back.regions, given.regions, strict=True):
-        assert hashes((one.mask, one.style, one.style_mask)) == hashes((other.mask, other.style, other.style_mask))
+    assert facts(back) == facts(given)
+    assert np.array_equal(back.content.pixels, first.pixels)
+
+
+def test_pictures_that_were_never_files_are_read_back(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).random((5, 7, 3), dtype=np.float32)
+    given = Inputs(content=read_picture(pixels), styles=(read_picture((pixels * 255).astype(np.uint8)),))
+    back = create(tmp_path / "run", given).inputs()
+    assert np.abs(back.content.pixels - pixels).max() <= 0.5 / 65535 + 1e-7
+    assert np.array_equal(back.styles[0].pixels, given.styles[0].pixels)
+
+
+def test_an_input_that_changed_or_is_missing_is_reported(new_run: NewRun) -> None:
+    folder = new_run()
+    (folder.path / "inputs/content.jpeg").write_bytes(b"other")
+    with pytest.raises(InputError, match=r"content\.jpeg has changed since the run began"):
+        folder.inputs()
+    (folder.path / "inputs/content.jpeg").unlink()
+    message = r"cannot read .*content\.jpeg: No such file or directory; put the picture back"
+    with pytest.raises(InputError, match=message):
+        folder.inputs()

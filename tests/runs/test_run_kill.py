@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.events import SnapshotSaved
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder, Inputs, list_runs
+from impasto.runs import Inputs, RunFolder, list_runs
 
 SHARED = """
 import os, sys
@@ -21,20 +21,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from impasto.events import Snapshot, Step
-from impasto.events import SnapshotSaved
 from impasto.recipe import Recipe
-from impasto.runs import RunFolder, Inputs
+from impasto.runs import Inputs, RunFolder
 
 torch.set_num_threads(1)  # threads and os.fork do not go together
 path = Path(sys.argv[1])
 
 def state(step):
-    draw = torch.Generator().manual_seed(step)
-    canvas = torch.randn(1, 3, 64, 96, generator=draw)
-    history = torch.randint(-9, 9, (4, 1000), generator=draw)
+    generator = torch.Generator().manual_seed(step)
+    canvas = torch.randn(1, 3, 64, 96, generator=generator)
+    history = torch.randint(-9, 9, (4, 1000), generator=generator)
     return {"canvas": canvas, "history": history}, {"step": step, "loss": 1 / step}
 
-def tell(*words):
+def report(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 """
 
@@ -48,47 +47,45 @@ def work():
         step += 1
         folder.record(Step(step=step, steps=10**6, level=0, loss=1 / step))
         folder.save_checkpoint(*state(step))
-        tell("saved", step)
+        report("saved", step)
 
 for _ in sys.stdin:
     child = os.fork()
     if not child:
-        tell("pid", os.getpid())
+        report("pid", os.getpid())
         work()
     os.waitpid(child, 0)
-    tell("gone")
+    report("gone")
 """
 
 DIES_BEFORE_EACH_FILE_OPERATION = """
-from impasto.images import DecodedImage
+from impasto.images import read_picture
 
-picture = DecodedImage(pixels=np.zeros((2, 2, 3), np.float32), alpha=None, exif=None, name="x", encoded=b"bytes",
-                  sha256="0" * 64, bits=8)
 image = np.full((4, 6, 3), 200, np.uint8)
 
 os.fsync = lambda descriptor: None  # guards against power cuts, not against kills, and takes most of the time
 
 def scenario(path):
     recipe = Recipe()
+    picture = read_picture(image)  # not before the fork: libvips has threads
     folder = RunFolder.create(path, recipe=recipe, inputs=Inputs(content=picture, styles=(picture,)))
-    tell("created")
+    report("created")
     for step in (1, 2, 3):
         folder.record(Step(step=step, steps=9, level=0, loss=1 / step))
-
-        folder.record(Snapshot(step=step, image=image))
+        folder.record(Snapshot(step=step, image=image), {"step": step})
         folder.save_checkpoint(*state(step))
-        tell("saved", step)
+        report("saved", step)
     folder.record_change(recipe.with_changes(style_weight=2.0), 3)
-    tell("changed")
+    report("changed")
     folder.record(Step(step=4, steps=9, level=0, loss=0.1))
     folder.record(Snapshot(step=4, image=image))
     folder.rewind(3)
-    tell("rewound")
+    report("rewound")
     folder.record(Step(step=4, steps=9, level=0, loss=0.1))
     folder.save_checkpoint(*state(4))
-    tell("saved", 4)
+    report("saved", 4)
     folder.finish(b"the picture", "steps")
-    tell("finished")
+    report("finished")
 
 def die_at(number, path):
     left = number
@@ -102,12 +99,12 @@ def die_at(number, path):
     sys.addaudithook(watch)
 
 for number in range(1000):
-    there = path / f"{number:03d}"
-    tell("begin", number)
+    run = path / f"{number:03d}"
+    report("begin", number)
     child = os.fork()
     if not child:
-        die_at(number, there)
-        scenario(there)
+        die_at(number, run)
+        scenario(run)
         os._exit(0)
     if os.waitpid(child, 0)[1] == 0:
         break
@@ -115,13 +112,13 @@ for number in range(1000):
 
 
 def state(step: int) -> dict[str, Tensor]:
-    draw = torch.Generator().manual_seed(step)
-    canvas = torch.randn(1, 3, 64, 96, generator=draw)
-    return {"canvas": canvas, "history": torch.randint(-9, 9, (4, 1000), generator=draw)}
+    generator = torch.Generator().manual_seed(step)
+    canvas = torch.randn(1, 3, 64, 96, generator=generator)
+    return {"canvas": canvas, "history": torch.randint(-9, 9, (4, 1000), generator=generator)}
 
 
 def check_checkpoint(run: RunFolder, *, at_least: int) -> int:
-    """Check that the newest checkpoint is a state that was written, whole, and return its step."""
+    """Check that the newest checkpoint is a complete state that was written, and return its step."""
     checkpoint = run.load_checkpoint()
     if checkpoint is None:
         assert at_least == 0, "a checkpoint was saved and is gone"
@@ -139,7 +136,7 @@ def logged_steps(run: RunFolder) -> list[int]:
     return [event.step for event in run.read_log().steps]
 
 
-def test_after_kill_9_while_it_saves_the_last_state_saved_is_there_bit_for_bit(
+def test_after_kill_9_during_a_save_the_last_saved_state_is_restored_bit_for_bit(
     new_run: Callable[..., RunFolder],
 ) -> None:
     run, chance, saved = new_run(), random.Random(0), 0
@@ -156,8 +153,8 @@ def test_after_kill_9_while_it_saves_the_last_state_saved_is_there_bit_for_bit(
             assert run.status == "running"
             time.sleep(chance.random() * 0.05)
             os.kill(int(pid), signal.SIGKILL)
-            told = list(iter(helper.stdout.readline, "gone\n"))
-            last = int(told[-1].split()[1]) if told else saved + 1
+            reports = list(iter(helper.stdout.readline, "gone\n"))
+            last = int(reports[-1].split()[1]) if reports else saved + 1
             saved = check_checkpoint(run, at_least=last)
             assert run.status == "interrupted"
             assert logged_steps(run)[:saved] == list(range(1, saved + 1))
@@ -166,32 +163,32 @@ def test_after_kill_9_while_it_saves_the_last_state_saved_is_there_bit_for_bit(
     assert saved > 12
 
 
-def test_a_run_killed_before_any_single_file_operation_can_be_taken_up(tmp_path: Path, inputs: Inputs) -> None:
+def test_a_run_killed_before_any_single_file_operation_can_be_continued(tmp_path: Path, inputs: Inputs) -> None:
     command = [sys.executable, "-c", SHARED + DIES_BEFORE_EACH_FILE_OPERATION, str(tmp_path / "runs")]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    stories = [story.split("\n")[1:-1] for story in output.split("begin")[1:]]
-    assert len(stories) > 60
-    assert stories[0] == []
-    assert stories[-1][-1] == "finished"
-    for number, told in enumerate(stories):
-        check_story(tmp_path / "runs" / f"{number:03d}", told, inputs)
+    reports = [report.split("\n")[1:-1] for report in output.split("begin")[1:]]
+    assert len(reports) > 60
+    assert reports[0] == []
+    assert reports[-1][-1] == "finished"
+    for number, done in enumerate(reports):
+        check_killed_run(tmp_path / "runs" / f"{number:03d}", done, inputs)
 
 
-def check_story(path: Path, told: list[str], inputs: Inputs) -> None:
-    """Check a run of which it was told before its death that this much was done."""
-    if "created" not in told and not (path / "run.json").exists():
+def check_killed_run(path: Path, done: list[str], inputs: Inputs) -> None:
+    """Check a run that reported this much before it was killed."""
+    if "created" not in done and not (path / "run.json").exists():
         RunFolder.create(path, recipe=Recipe(), inputs=inputs).close()
         return
     run = RunFolder.open(path)
-    assert run.status in (["finished"] if "finished" in told else ["interrupted", "finished"])
+    assert run.status in (["finished"] if "finished" in done else ["interrupted", "finished"])
     assert list_runs([path])[0].status == run.status
-    assert not told or told[-1] != "changed" or run.recipe.style.weight == 2.0
-    saved = max((int(line.split()[1]) for line in told if line.startswith("saved")), default=0)
+    assert not done or done[-1] != "changed" or run.recipe.style.weight == 2.0
+    saved = max((int(line.split()[1]) for line in done if line.startswith("saved")), default=0)
     step = check_checkpoint(run, at_least=saved)
     with run:
         run.rewind(step)
     assert logged_steps(run) == list(range(1, step + 1))
-    snapshots = [path / saved.file for saved in run.read_log().of(SnapshotSaved)]
+    snapshots = [path / event.file for event in run.read_log().of(SnapshotSaved)]
     assert [int(file.stem) for file in snapshots] == list(range(1, min(step, 3) + 1))
     for file in snapshots:
         with PIL.Image.open(file) as image:

@@ -4,25 +4,24 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from impasto.errors import InputError
+from impasto.runs import FolderLock, is_locked
 from impasto.runs import lock as module
-from impasto.runs.lock import FolderLock, is_locked
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
-from impasto.runs import lock as module
-from impasto.runs.lock import FolderLock
+from impasto.runs import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
 lock.acquire()
 print("held", flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
 
 
@@ -32,7 +31,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
@@ -48,7 +48,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(path: Path) -> No
     lock.release()
 
 
-def test_a_second_object_of_the_same_process_is_refused_too(path: Path) -> None:
+def test_a_second_object_of_the_same_process_is_refused(path: Path) -> None:
     lock = FolderLock(path)
     lock.acquire()
     lock.acquire()
@@ -60,31 +60,33 @@ def test_a_second_object_of_the_same_process_is_refused_too(path: Path) -> None:
     assert not is_locked(path)
 
 
-def test_looking_at_the_lock_neither_makes_a_file_nor_stands_in_anyones_way(path: Path) -> None:
+def test_looking_at_a_lock_creates_no_file(path: Path) -> None:
     assert not is_locked(path)
     assert not path.exists()
+
+
+def test_a_process_that_looks_at_the_lock_is_not_taken_for_a_holder_and_hinders_nobody(path: Path) -> None:
     path.touch()
     with path.open("rb") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_locked(path)
         threading.Timer(0.1, fcntl.flock, (looking.fileno(), fcntl.LOCK_UN)).start()
         lock = FolderLock(path)
         lock.acquire()
         lock.release()
 
 
-def test_only_one_of_many_threads_gets_the_lock(path: Path) -> None:
+def test_only_one_of_many_threads_acquires_the_lock(path: Path) -> None:
     outcomes: list[bool] = []
+    all_tried = threading.Barrier(6)
 
     def try_it() -> None:
         lock = FolderLock(path)
-        try:
+        with suppress(InputError):
             lock.acquire()
-        except InputError:
-            outcomes.append(False)
-        else:
-            time.sleep(1)
-            outcomes.append(True)
-            lock.release()
+        outcomes.append(lock.held)
+        all_tried.wait()
+        lock.release()
 
     threads = [threading.Thread(target=try_it) for _ in range(6)]
     for thread in threads:
@@ -94,13 +96,12 @@ def test_only_one_of_many_threads_gets_the_lock(path: Path) -> None:
     assert sorted(outcomes) == [False] * 5 + [True]
 
 
-def test_a_lock_file_that_was_removed_meanwhile_does_not_count(path: Path) -> None:
+def test_a_lock_on_a_file_that_was_removed_does_not_count(path: Path) -> None:
     first, second = FolderLock(path), FolderLock(path)
     first.acquire()
     path.unlink()
     second.acquire()
     assert second.held
-    assert is_locked(path)
     first.release()
     assert is_locked(path)
     second.release()
@@ -122,6 +123,7 @@ def test_a_lock_file_that_is_removed_while_it_is_being_locked_does_not_count(
     lock.release()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_reported_and_not_created(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write into .*missing: No such file or directory"):
         FolderLock(tmp_path / "missing" / "run.lock").acquire()
+    assert not (tmp_path / "missing").exists()

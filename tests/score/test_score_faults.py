@@ -1,4 +1,4 @@
-"""Faults that were put into clean pictures are found, and clean pictures have none."""
+"""Faults that were added to clean pictures are found, and clean pictures have none."""
 
 import numpy as np
 import pytest
@@ -9,21 +9,21 @@ from specimens import (
     framed,
     specimen,
     stretched,
-    with_a_grey_quarter,
+    with_a_gray_quarter,
     with_noise,
     with_stripes,
 )
 
 from impasto.images import PLATES, crop, resize
-from impasto.score.faults import Levels, border, checkerboard, clipped, excess, grey, levels, noise
+from impasto.score.faults import border, checkerboard, clipped, excess, gray, levels, noise
 
 PHOTOS = ("coffee", "astronaut", "chelsea", "rocket")
 SMOOTH = (*PHOTOS, "knife", "night")
-"""Pictures in whose calm parts 8 grey levels of noise are seen; the other plates have as much grain themselves."""
+"""Pictures in whose smooth parts 8 gray levels of noise are visible; the other plates have as much grain themselves."""
 COLORFUL = ("coffee", "chelsea", "rocket", "night", "mosaic", "pointillism", "watercolor", "knife")
-"""Pictures of which less than an eighth is grey."""
-FAULTLESS = Levels(noise=0.0, grid=0.0, border=0.0, clipped=0.0, grey=0.0)
-SEEN = 0.01
+"""Pictures of which less than an eighth is gray."""
+FAULTLESS = dict.fromkeys(("noise", "grid", "border", "clipped", "gray"), 0.0)
+VISIBLE = 0.01
 
 
 def faults_of(picture: np.ndarray, style: np.ndarray) -> dict[str, float]:
@@ -32,9 +32,9 @@ def faults_of(picture: np.ndarray, style: np.ndarray) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", SMOOTH)
-def test_noise_of_8_grey_levels_is_found(name):
+def test_noise_of_8_gray_levels_is_found(name):
     clean = specimen(name, 192)
-    assert faults_of(with_noise(clean), clean)["noise"] > SEEN
+    assert faults_of(with_noise(clean), clean)["noise"] > VISIBLE
 
 
 @pytest.mark.parametrize("name", [*PLATES, *PHOTOS])
@@ -49,32 +49,32 @@ def test_a_grid_of_2_pixels_is_found(name, damage):
 @pytest.mark.parametrize("brightness", [0.0, 1.0])
 def test_a_frame_is_found(name, width, brightness):
     clean = specimen(name, 128)
-    assert faults_of(framed(clean, width, brightness), clean)["border"] > SEEN
+    assert faults_of(framed(clean, width, brightness), clean)["border"] > VISIBLE
 
 
 @pytest.mark.parametrize("name", [*PLATES, *PHOTOS])
-def test_a_contrast_stretched_beyond_black_and_white_is_found(name):
+def test_a_contrast_that_exceeds_black_and_white_is_found(name):
     clean = specimen(name, 128)
-    assert faults_of(stretched(clean), clean)["clipped"] > SEEN
+    assert faults_of(stretched(clean), clean)["clipped"] > VISIBLE
 
 
 @pytest.mark.parametrize("name", COLORFUL)
-def test_a_quarter_that_turned_grey_is_found(name):
+def test_a_quarter_that_turned_gray_is_found(name):
     clean = specimen(name, 128)
-    assert faults_of(with_a_grey_quarter(clean), clean)["grey"] > 0.1
+    assert faults_of(with_a_gray_quarter(clean), clean)["gray"] > 0.1
 
 
 @pytest.mark.parametrize("name", [*PLATES, *PHOTOS])
-def test_a_cut_out_a_mirrored_and_a_slightly_resized_style_have_no_faults(name):
+def test_a_cropped_a_mirrored_and_a_slightly_resized_style_have_no_faults(name):
     style = specimen(name, 256)
     height, width = style.shape[:2]
     inner = crop(style, (width // 16, height // 16, width * 7 // 8, height * 7 // 8))
     smaller, larger = (resize(style, width * k // 10, height * k // 10) for k in (9, 11))
     for clean in (inner, style[:, ::-1], style[::-1], smaller, larger):
-        assert all(value <= SEEN for value in faults_of(clean, style).values())
+        assert all(value <= VISIBLE for value in faults_of(clean, style).values())
 
 
-def test_what_the_style_has_itself_is_no_fault_and_grain_and_frame_of_the_photo_are_none_either():
+def test_what_the_style_has_is_no_fault_nor_are_grain_and_frame_of_the_photo():
     photo = framed(with_noise(specimen("chelsea", 128)), 2, 0.0)
     plain = levels(np.full((64, 64, 3), 0.5, np.float32))
     of_photo = excess(levels(photo), photo=levels(photo), style=plain)
@@ -83,10 +83,10 @@ def test_what_the_style_has_itself_is_no_fault_and_grain_and_frame_of_the_photo_
     assert set(excess(levels(bad), photo=plain, style=levels(bad)).values()) == {0}
 
 
-def test_noise_is_the_standard_deviation_of_white_noise_on_an_even_ground():
-    even = np.full((256, 256, 3), 0.5, np.float32)
-    assert noise(even) == 0
-    assert noise(with_noise(even)) == pytest.approx(8 / 255, rel=0.1)
+def test_noise_is_the_standard_deviation_of_white_noise_on_a_plain_picture():
+    plain = np.full((256, 256, 3), 0.5, np.float32)
+    assert noise(plain) == 0
+    assert noise(with_noise(plain)) == pytest.approx(8 / 255, rel=0.1)
 
 
 def test_stripes_and_checks_of_2_pixels_are_as_strong_as_their_amplitude():
@@ -96,13 +96,13 @@ def test_stripes_and_checks_of_2_pixels_are_as_strong_as_their_amplitude():
         assert checkerboard(picture.astype(np.float32)) == pytest.approx(4 / 255, rel=0.1)
 
 
-def test_a_picture_that_darkens_slowly_towards_its_border_has_no_frame_that_is_seen():
+def test_a_picture_that_darkens_slowly_towards_its_border_has_no_visible_frame():
     y, x = np.mgrid[-1:1:160j, -1:1:160j]
     dark = np.repeat((0.8 - 0.5 * np.maximum(np.abs(x), np.abs(y)) ** 2)[..., None], 3, axis=2)
-    assert border(dark.astype(np.float32)) < SEEN
+    assert border(dark.astype(np.float32)) < VISIBLE
 
 
-def test_clipped_is_the_share_whose_neighbourhood_has_one_channel_at_one_end():
+def test_clipped_is_the_share_whose_neighborhood_has_one_channel_at_one_end():
     picture = stretched(specimen("coffee", 96), 1.5)
     lost = np.zeros(picture.shape[:2], dtype=bool)
     for channel in np.moveaxis(picture, -1, 0):
@@ -119,7 +119,7 @@ def test_single_pixels_of_pure_black_and_white_are_not_clipped():
     assert clipped(as_saved(picture)) == 0
 
 
-def test_grey_is_the_share_of_pixels_without_color():
+def test_gray_is_the_share_of_pixels_without_color():
     vivid = np.tile(np.array([0.8, 0.2, 0.3], np.float32), (30, 40, 1))
     vivid[:15, :20] = 0.4
-    assert grey(vivid) == pytest.approx(0.25)
+    assert gray(vivid) == pytest.approx(0.25)

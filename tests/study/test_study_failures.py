@@ -1,6 +1,5 @@
-"""A run that fails, a folder that is taken, the same study once more."""
+"""Runs that fail, folders that are occupied, and the same study once more."""
 
-import html
 import json
 import os
 
@@ -9,194 +8,192 @@ import PIL.Image
 import pytest
 import torch
 
+from impasto.errors import InputError
 from impasto.losses import Objective
-from impasto.study import StudyFolder
+from impasto.study import EXPERIMENTS, StudyFolder
 
 pytestmark = pytest.mark.usefixtures("plain_charts")
 
-THREE = ("--vary", "seed=0,1,2", "--optimizer", "adam", "--steps", "4")
+THREE_RUNS = {"vary": ["seed=0,1,2"]}
+FOUR_STEPS = {"optimizer": "adam", "steps": 4}
+ONE_STEP = {"steps": 1}
+
+
+def contents(folder) -> dict:
+    """Return bytes and time stamp of every file."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
-def breaks(monkeypatch):
-    """Return a function that lets one run break in its steps behind the given one."""
+def break_evaluation(monkeypatch):
+    """Return a function that breaks the evaluation of the objective with this number, counted over all runs."""
 
-    def arrange(key: str, good: int, breaking) -> None:
-        began, called = StudyFolder.begin, Objective.__call__
-        painted, done = [], []
+    def arrange(number: int, failure) -> None:
+        evaluate, count = Objective.value_and_grad, iter(range(10**6))
 
-        def begin(self, cell, on_event=None):
-            painted.append(cell.key)
-            return began(self, cell, on_event)
+        def broken(self, canvas):
+            terms, gradient = evaluate(self, canvas)
+            if next(count) != number:
+                return terms, gradient
+            if failure == "not finite":
+                return {name: value * float("nan") for name, value in terms.items()}, gradient
+            raise failure
 
-        def call(self, picture):
-            if painted[-1] == key:
-                done.append(1)
-                if len(done) > good:
-                    return breaking(called(self, picture))
-            return called(self, picture)
-
-        monkeypatch.setattr(StudyFolder, "begin", begin)
-        monkeypatch.setattr(Objective, "__call__", call)
+        monkeypatch.setattr(Objective, "value_and_grad", broken)
 
     return arrange
 
 
-def not_finite(loss):
-    return loss * float("nan")
+NO_GPU_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
-def no_memory(_):
-    raise MemoryError
-
-
-def no_memory_of_a_gpu(_):
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-
-
-@pytest.mark.parametrize(("breaking", "good"), [(not_finite, 2), (no_memory, 2), (no_memory_of_a_gpu, 0)])
-def test_a_run_that_fails_does_not_stop_the_others_and_is_marked(fresh, breaks, breaking, good):
-    breaks("001-seed-1", good, breaking)
-    done = fresh("custom", *THREE)
-    assert done.code == 1, done.err
-    assert "Traceback" not in done.err
-    assert "seed 1 failed: " in done.err
-    assert done.out == "study/report.html\n"
+@pytest.mark.parametrize(("failure", "good"), [("not finite", 2), (MemoryError(), 2), (NO_GPU_MEMORY, 0)])
+def test_a_run_that_fails_does_not_end_the_study_and_is_marked(fresh, break_evaluation, failure, good):
+    break_evaluation(4 + good, failure)
+    done = fresh("custom", FOUR_STEPS, **THREE_RUNS)
+    assert done.study.has_failed
+    assert [note.partition(":")[0] for note in done.notes if "failed" in note] == ["seed 1 failed"]
     first, broken, last = done.lines("figures.csv")
     assert first["problem"] == last["problem"] == ""
     assert broken["problem"]
     assert int(broken["step"]) <= good + 1
     assert (done.path / "runs" / "002-seed-2" / "result.png").exists()
-    text = html.unescape((done.path / "report.html").read_text(encoding="utf-8"))
-    assert "<td>seed 1 (failed)</td>" in text
-    assert text.count("(failed)</td>") == 1
-    assert f"failed: {broken['problem']}" in text
+    text = (done.path / "report.html").read_text(encoding="utf-8")
+    assert text.count("(failed)</td>") == text.count("<td>seed 1 (failed)</td>") == 1
 
 
-def test_a_study_with_a_failed_run_says_so_again_and_paints_nothing(fresh, breaks):
-    breaks("001-seed-1", 2, not_finite)
-    first = fresh("custom", *THREE)
-    before = {path: path.stat().st_mtime_ns for path in (first.path / "runs").rglob("*") if path.is_file()}
-    again = fresh("custom", *THREE)
-    assert (first.code, again.code) == (1, 1)
-    assert before == {path: path.stat().st_mtime_ns for path in before}
+def test_a_study_with_a_failed_run_has_still_failed_the_next_time_and_paints_nothing(fresh, break_evaluation):
+    break_evaluation(6, "not finite")
+    first = fresh("custom", FOUR_STEPS, **THREE_RUNS)
+    before = contents(first.path / "runs")
+    again = fresh("custom", FOUR_STEPS, **THREE_RUNS)
+    assert first.study.has_failed
+    assert again.study.has_failed
+    assert contents(first.path / "runs") == before
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "words"),
+    ("name", "number", "options"),
     [
-        ("iterations", "run", ("--at", "1,4", "--optimizer", "adam")),
-        ("seeds", "seed-1", ("--runs", "2", "--optimizer", "adam", "--steps", "2")),
-        ("longrun", "paper", ("--at", "1,4", "--recipes", "paper,classic", "--optimizer", "adam")),
+        ("iterations", 0, {"at": "1,4"}),
+        ("seeds", 2, {"runs": 2}),
+        ("longrun", 0, {"at": "1,4", "recipes": "paper,classic"}),
     ],
 )
-def test_there_is_a_report_even_if_a_run_fails_before_its_first_picture(fresh, breaks, name, key, words):
-    breaks(key, 0, no_memory)
-    done = fresh(name, *words)
-    assert done.code == 1, done.err
-    assert "Traceback" not in done.err
+def test_there_is_a_report_even_if_a_run_fails_before_its_first_picture(fresh, break_evaluation, name, number, options):
+    break_evaluation(number, MemoryError())
+    done = fresh(name, {"optimizer": "adam"} | ({"steps": 2} if name == "seeds" else {}), **options)
+    assert done.study.has_failed
     assert "(failed)" in (done.path / "report.html").read_text(encoding="utf-8")
+    assert "nan" not in done.lines("figures.csv")[0].values()
 
 
-def test_pictures_that_are_too_small_to_be_judged_have_no_scores_and_the_report_says_so(tmp_path, fresh):
+def test_pictures_that_are_too_small_to_be_judged_have_no_scores_and_the_summary_says_so(tmp_path, fresh):
     PIL.Image.open(tmp_path / "photo.png").resize((20, 15)).save(tmp_path / "photo.png")
-    shallow = ("--style-layers", "conv1_1", "--content-layers", "conv2_1")
-    done = fresh("custom", "--vary", "seed=0,1", "--steps", "1", *shallow)
-    assert done.code == 0, done.err
+    shallow = ONE_STEP | {"style_layers": "conv1_1", "content_layers": "conv2_1"}
+    done = fresh("custom", shallow, vary=["seed=0,1"])
     assert [(line["content"], line["style"]) for line in done.lines("figures.csv")] == [("", "")] * 2
-    assert "The pictures have no scores" in done.err
-    assert "nan" not in done.err
+    (sentence,) = EXPERIMENTS["custom"].summary(done.findings)
+    assert "The pictures have no scores" in sentence
 
 
 @pytest.mark.parametrize("name", ["init", "optimizers", "longrun", "iterations"])
-def test_a_loss_of_nothing_is_no_error(fresh, name):
-    """The photo's content alone, begun with the photo, is there at once: every loss is 0."""
-    words = ["--steps", "1"] if name in ("init", "optimizers") else ["--at", "1,2"]
-    words += ["--recipes", "paper"] if name == "longrun" else []
-    words += [] if name == "init" else ["--init", "content"]
-    done = fresh(name, "--style-weight", "0", *words)
-    assert done.code == 0, done.err
-    assert "Traceback" not in done.err
+def test_a_loss_of_zero_is_no_error(fresh, name):
+    """Without style, a canvas that starts from the photo has no loss."""
+    stated = {"style_weight": 0.0} | (ONE_STEP if name in ("init", "optimizers") else {})
+    options = {} if name in ("init", "optimizers") else {"at": "1,2"}
+    options |= {"recipes": "paper"} if name == "longrun" else {}
+    done = fresh(name, stated if name == "init" else stated | {"init": "content"}, **options)
+    assert not done.study.has_failed
+    assert EXPERIMENTS[name].summary(done.findings)
 
 
-def test_the_same_study_again_makes_only_the_report_anew(fresh):
-    words = ("--vary", "seed=0,1", "--steps", "1")
-    first = fresh("custom", *words)
-    kept = {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()}
-    times = {path: path.stat().st_mtime_ns for path in kept}
+def test_the_same_study_again_writes_only_the_report(fresh):
+    first = fresh("custom", ONE_STEP, vary=["seed=0,1"])
+    before = contents(first.path)
     (first.path / "report.html").unlink()
     (first.path / "figures.csv").write_text("old")
-    again = fresh("custom", *words)
-    assert (again.code, again.out) == (0, first.out)
-    assert "run 1 of" not in again.err
-    assert {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()} == kept
-    runs = [path for path in kept if "runs" in path.relative_to(first.path).parts]
+    again = fresh("custom", ONE_STEP, vary=["seed=0,1"])
+    assert again.notes == again.events == []
+    after = contents(first.path)
+    assert {path: data for path, (data, _) in after.items()} == {path: data for path, (data, _) in before.items()}
+    runs = [path for path in before if "runs" in path.relative_to(first.path).parts]
     assert runs
-    assert {path: path.stat().st_mtime_ns for path in runs} == {path: times[path] for path in runs}
+    assert all(after[path] == before[path] for path in runs)
 
 
 def test_steps_in_another_order_are_the_same_study(fresh):
-    assert fresh("iterations", "--at", "1,2").code == 0
-    assert fresh("iterations", "--at", "2, 1,2").code == 0
+    fresh("iterations", {}, at="1,2")
+    assert fresh("iterations", {}, at="2, 1,2").notes == []
 
 
-def test_a_folder_that_holds_another_study_is_left_alone(fresh):
-    first = fresh("custom", "--vary", "seed=0,1", "--steps", "1")
-    kept = {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()}
-    others = {
-        "other values": ("custom", "--vary", "seed=0,2", "--steps", "1"),
-        "other recipe": ("custom", "--vary", "seed=0,1", "--steps", "2"),
-        "other study": ("seeds", "--runs", "2", "--steps", "1"),
-    }
-    for other, words in others.items():
-        refused = fresh(*words)
-        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1), other
-        assert "holds another study" in refused.err, other
-        assert {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()} == kept, other
+@pytest.mark.parametrize(
+    ("name", "stated", "options"),
+    [
+        ("custom", ONE_STEP, {"vary": ["seed=0,2"]}),
+        ("custom", {"steps": 2}, {"vary": ["seed=0,1"]}),
+        ("seeds", ONE_STEP, {"runs": 2}),
+        ("custom", ONE_STEP, {"vary": ["seed=0,1"]}),
+    ],
+    ids=["other values", "other recipe", "other study", "other photo"],
+)
+def test_a_folder_that_holds_another_study_is_left_alone(fresh, tmp_path, request, name, stated, options):
+    first = fresh("custom", ONE_STEP, vary=["seed=0,1"])
+    before = contents(first.path)
+    if request.node.callspec.id == "other photo":
+        PIL.Image.fromarray(np.full((48, 64, 3), 120, np.uint8)).save(tmp_path / "photo.png")
+    with pytest.raises(InputError, match="holds another study"):
+        fresh(name, stated, **options)
+    assert contents(first.path) == before
 
 
-def test_the_same_study_of_another_photo_is_another_study(fresh, tmp_path):
-    words = ("--vary", "seed=0", "--steps", "1")
-    assert fresh("custom", *words).code == 0
-    PIL.Image.fromarray(np.full((48, 64, 3), 120, np.uint8)).save(tmp_path / "photo.png")
-    refused = fresh("custom", *words)
-    assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "holds another study" in refused.err
-
-
-@pytest.mark.parametrize("taken", ["file", "folder", "damaged", "list"])
-def test_a_place_that_holds_something_else_is_refused_in_one_line(fresh, tmp_path, taken):
+@pytest.mark.parametrize(
+    ("occupied", "message"),
+    [("file", "not an empty folder"), ("folder", "not an empty folder"), ("damaged", "damaged"), ("list", "another")],
+)
+def test_a_place_that_holds_something_else_is_refused(fresh, tmp_path, occupied, message):
     place = tmp_path / "study"
-    if taken == "file":
+    if occupied == "file":
         place.write_text("a letter")
     else:
         place.mkdir()
-        text = {"folder": "a letter", "damaged": "{", "list": json.dumps([1])}[taken]
-        (place / ("letter.txt" if taken == "folder" else "study.json")).write_text(text)
-    refused = fresh("custom", "--vary", "seed=0", "--steps", "1")
-    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
-    words = {"file": "not an empty folder", "folder": "not an empty folder", "damaged": "damaged", "list": "another"}
-    assert words[taken] in refused.err
-    assert [path.name for path in place.rglob("*")] == ([] if taken == "file" else [os.listdir(place)[0]])
+        text = {"folder": "a letter", "damaged": "{", "list": json.dumps([1])}[occupied]
+        (place / ("letter.txt" if occupied == "folder" else "study.json")).write_text(text)
+    before = sorted(place.rglob("*"))
+    with pytest.raises(InputError, match=message):
+        fresh("custom", ONE_STEP, vary=["seed=0"])
+    assert sorted(place.rglob("*")) == before
 
 
-def test_a_folder_with_nothing_but_the_rest_of_a_killed_write_is_empty(fresh, tmp_path):
+def test_a_folder_with_nothing_but_an_unfinished_write_counts_as_empty(fresh, tmp_path):
     place = tmp_path / "study"
     place.mkdir()
-    rest = place / ".impasto-0123456789abcdef.tmp"
-    rest.write_text("{")
-    assert fresh("custom", "--vary", "seed=0", "--steps", "1").code == 0
-    assert rest.exists()  # Another process may be writing it now.
+    unfinished = place / ".impasto-0123456789abcdef.tmp"
+    unfinished.write_text("{")
+    fresh("custom", ONE_STEP, vary=["seed=0"])
+    assert unfinished.exists()  # Another process may be writing it.
 
 
-def test_a_long_run_does_every_step_that_it_tells(fresh, monkeypatch):
-    called, done = Objective.__call__, []
+def test_a_run_that_cannot_be_painted_is_named_before_anything_is_written(fresh, tmp_path):
+    with pytest.raises(InputError, match=r"^style_size 16: .*too small"):
+        fresh("custom", ONE_STEP, vary=["style-size=48,16"])
+    assert not os.path.exists(tmp_path / "study")
 
-    def call(self, picture):
-        done.append(picture.requires_grad)
-        return called(self, picture)
 
-    monkeypatch.setattr(Objective, "__call__", call)
-    result = fresh("longrun", "--at", "7", "--recipes", "paper,default")
-    assert result.code == 0
-    assert sum(done) == len(result.lines("steps.csv")) == 14
+def test_planning_and_checking_a_study_loads_no_weights(tmp_path, write_pictures, monkeypatch):
+    def load(*_):
+        raise AssertionError("weights were loaded")
+
+    write_pictures(tmp_path)
+    monkeypatch.setattr("torch.load", load)
+    monkeypatch.setattr("impasto.backbones.load_weights", load)
+    plan = EXPERIMENTS["backbones"].plan({"size": 48})
+    study = StudyFolder(tmp_path / "study", plan, str(tmp_path / "photo.png"), str(tmp_path / "style.jpg"))
+    assert len(study.remaining_levels) >= len(plan.cells) >= 1
+
+
+def test_a_long_run_evaluates_the_objective_for_every_step_it_reports(fresh, monkeypatch):
+    evaluate, count = Objective.value_and_grad, []
+    monkeypatch.setattr(Objective, "value_and_grad", lambda *given: count.append(1) or evaluate(*given))
+    done = fresh("longrun", {}, at="7", recipes="paper,default")
+    assert len(count) == len(done.lines("steps.csv")) == 14

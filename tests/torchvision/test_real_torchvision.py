@@ -3,14 +3,16 @@
 Run by `make test-torchvision`, in an environment of its own. Nothing is downloaded.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import impasto
-from impasto.backbones import build_extractor, check_size
-from impasto.backbones.fetch import published
-from impasto.backbones.module_weights import ModuleWeights
+from impasto.backbones import build_extractor, check_input_size, min_input_size
+from impasto.backbones.download import published_file
 from impasto.backbones.modules import build_module
+from impasto.backbones.weight_formats import ModuleWeights
 from impasto.networks import find_network
 
 pytestmark = pytest.mark.torchvision
@@ -25,24 +27,20 @@ def random_weights(name):
     return ModuleWeights(network=network, tensors=build_module(network).state_dict(), name=name, sha256="")
 
 
-def layers_of(items):
-    return [item.partition("=")[0] for item in items]
-
-
 @pytest.mark.parametrize("name", NAMED)
 def test_the_features_are_those_that_torchvision_itself_extracts(name):
     from torchvision.models.feature_extraction import create_feature_extractor
 
     network, weights = find_network(name), random_weights(name)
-    picture = torch.rand(1, 3, 139, 120)
+    image = torch.rand(1, 3, 139, 120)
     extractor = build_extractor(weights, layers=network.layers, pooling="max", padding="zeros", device=CPU)
-    found = extractor(picture)
+    found = extractor(image)
     assert list(found) == list(network.layers)
     module = build_module(network)
     module.load_state_dict(weights.tensors)
     nodes = {network.modules.get(layer, layer): layer for layer in network.layers}
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (network.mean, network.std))
-    expected = create_feature_extractor(module, return_nodes=nodes)((picture - mean) / std)
+    expected = create_feature_extractor(module, return_nodes=nodes)((image - mean) / std)
     for layer, maps in expected.items():
         torch.testing.assert_close(found[layer], maps, rtol=1e-3, atol=1e-4 * float(maps.abs().max()))
 
@@ -52,13 +50,13 @@ def test_the_features_are_those_that_torchvision_itself_extracts(name):
 )
 def test_default_style_layers_have_at_most_512_channels(name):
     network = find_network(name)
-    layers = layers_of(network.style_layers)
+    layers = list(network.style_layers)
     found = build_extractor(random_weights(name), layers=layers, device=CPU)(torch.rand(1, 3, 64, 64))
     assert all(maps.shape[1] <= 512 for maps in found.values())
 
 
 @pytest.mark.parametrize("name", ["densenet121", "mobilenet_v2", "efficientnet_b0", "resnet18", "vgg16"])
-def test_stages_halve_the_picture_one_after_the_other(name):
+def test_stages_halve_the_image_one_after_the_other(name):
     stages = [f"stage{number}" for number in range(1, 6)]
     found = build_extractor(random_weights(f"torchvision:{name}"), layers=stages, device=CPU)(torch.rand(1, 3, 128, 96))
     sizes = [tuple(maps.shape[2:]) for maps in found.values()]
@@ -66,11 +64,11 @@ def test_stages_halve_the_picture_one_after_the_other(name):
 
 
 def test_the_stages_of_resnet50_are_its_last_blocks():
-    picture = torch.rand(1, 3, 96, 64)
+    image = torch.rand(1, 3, 96, 64)
     weights = random_weights("resnet50")
     generic = ModuleWeights(network=find_network("torchvision:resnet50"), tensors=weights.tensors, name="", sha256="")
-    named = build_extractor(weights, layers=["conv1", "conv2_3", "conv3_4", "conv4_6", "conv5_3"], device=CPU)(picture)
-    stages = build_extractor(generic, layers=[f"stage{number}" for number in range(1, 6)], device=CPU)(picture)
+    named = build_extractor(weights, layers=["conv1", "conv2_3", "conv3_4", "conv4_6", "conv5_3"], device=CPU)(image)
+    stages = build_extractor(generic, layers=[f"stage{number}" for number in range(1, 6)], device=CPU)(image)
     for one, other in zip(named.values(), stages.values(), strict=True):
         assert torch.equal(one, other)
 
@@ -79,25 +77,26 @@ def test_the_stages_of_resnet50_are_its_last_blocks():
 def test_the_published_file_is_the_one_that_torchvision_knows(name):
     from torchvision.models import get_model_weights
 
-    assert published(find_network(name)).url in [entry.url for entry in get_model_weights(name)]
-    same = published(find_network(f"torchvision:{name}"))
-    assert (same.url, same.sha256) == (published(find_network(name)).url, published(find_network(name)).sha256)
+    assert published_file(find_network(name)).url in [entry.url for entry in get_model_weights(name)]
+    same = published_file(find_network(f"torchvision:{name}"))
+    assert (same.url, same.sha256) == (
+        published_file(find_network(name)).url,
+        published_file(find_network(name)).sha256,
+    )
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_gradient_is_that_of_finite_differences(name, check_gradient):
     network = find_network(name)
-    layers = layers_of((*network.style_layers, *network.content_layers))
+    layers = [*network.style_layers, *network.content_layers]
     weights = random_weights(name)
-    double = find_network(name).__class__(
-        **{**vars(network), "build": lambda **_: build_module(network).double(), "arguments": {}}
-    )
+    double = replace(network, build=lambda **_: build_module(network).double(), arguments={})
     extractor = build_extractor(
         ModuleWeights(network=double, tensors=weights.tensors, name="", sha256=""), layers=layers, device=CPU
     )
     chance = torch.Generator().manual_seed(4)
-    picture = torch.rand(1, 3, 60, 56, generator=chance, dtype=torch.float64)
-    check_gradient(extractor, picture, chance)
+    image = torch.rand(1, 3, 60, 56, generator=chance, dtype=torch.float64)
+    check_gradient(extractor, image, chance)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -111,17 +110,15 @@ def test_a_picture_is_painted_and_its_loss_falls(name, precision, photo, paintin
     assert result.losses["total"][-1] < result.losses["total"][0]
 
 
-def test_a_picture_that_is_too_small_is_told_with_the_smallest_side_that_works():
-    for name in NAMED:
-        layer = find_network(name).layers[-1]
-        with pytest.raises(impasto.InputError, match="at least") as caught:
-            check_size(20, 20, [layer], backbone=name)
-        smallest = int(str(caught.value).partition("at least ")[2].partition(" px")[0])
-        check_size(smallest, smallest, [layer], backbone=name)
-        with pytest.raises(impasto.InputError):
-            check_size(smallest - 1, 500, [layer], backbone=name)
+@pytest.mark.parametrize("name", NAMED)
+def test_an_image_that_is_too_small_is_refused_with_the_smallest_side(name):
+    layer = find_network(name).layers[-1]
+    smallest = min_input_size(name, [layer])
+    assert smallest > 20
+    with pytest.raises(impasto.InputError, match=f"at least {smallest} px"):
+        check_input_size(smallest - 1, 500, [layer], backbone=name)
 
 
 def test_a_name_that_torchvision_does_not_know_lists_some():
     with pytest.raises(impasto.InputError, match="torchvision has no network 'resnet51'; it has alexnet"):
-        check_size(64, 64, ["stage1"], backbone="torchvision:resnet51")
+        check_input_size(64, 64, ["stage1"], backbone="torchvision:resnet51")

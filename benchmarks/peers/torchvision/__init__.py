@@ -1,5 +1,5 @@
-"""A stand-in for torchvision with only what the program neural-style asks of it; see `transforms`.
+"""A substitute for torchvision with the transforms that the program neural-style uses (see `transforms`).
 
-The real torchvision has to match the build of torch to the letter. This package comes first on that program's path, so
-that it runs beside any torch.
+The real torchvision needs exactly its own build of torch. This package comes first on that program's path, so that it
+runs with any torch.
 """

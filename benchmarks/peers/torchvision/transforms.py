@@ -1,4 +1,4 @@
-"""The six transforms that neural-style uses, behaving as torchvision's documentation describes them."""
+"""The six transforms that neural-style uses, as torchvision's documentation describes them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ class Resize:
 
 
 class ToTensor:
-    """Turn an 8-bit RGB image into a float tensor of 3 x height x width in [0, 1]."""
+    """Convert an 8-bit RGB image into a float tensor of 3 x height x width in [0, 1]."""
 
     def __call__(self, image: Image.Image) -> Tensor:
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float() / 255
@@ -61,7 +61,7 @@ class Normalize:
 
 
 class ToPILImage:
-    """Turn a float tensor of 3 x height x width in [0, 1] into an 8-bit RGB image; values are cut, not rounded."""
+    """Convert a float tensor of 3 x height x width in [0, 1] to an 8-bit RGB image; values are truncated."""
 
     def __call__(self, picture: Tensor) -> Image.Image:
         return Image.fromarray(picture.detach().mul(255).byte().permute(1, 2, 0).contiguous().numpy())

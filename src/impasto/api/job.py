@@ -3,23 +3,20 @@
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from impasto.api.hardware import resolve_hardware
 from impasto.api.scene import build_scene
-from impasto.backbones import check_size, describe_weights
+from impasto.backbones import check_input_size, describe_weights, min_input_size
 from impasto.errors import InputError
 from impasto.images import DecodedImage, fit, resize
 from impasto.losses import needed_layers
 from impasto.painting import Level, Scene, plan_levels
 from impasto.recipe import INITS, Recipe
 from impasto.runs import Inputs
-
-_LARGE: Final = 2**16
-"""A side in pixels that is large enough for every layer of every network."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,8 +58,8 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
     recipe = resolve_hardware(recipe)
     network, content = recipe.network, inputs.content
     size = result_size(recipe, content.width, content.height)
-    # A network that is not installed, or has no such layers, fails at every size: this reports it as it is.
-    check_size(_LARGE, _LARGE, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
+    # A network that is not installed, or has no such layers, is reported before any size is checked.
+    min_input_size(network.backbone, needed_layers(recipe), network.padding)
     levels = plan_levels(recipe, *size)
     scene = build_scene(recipe, size, levels, inputs)
     _check_sizes(recipe, size, levels, scene)
@@ -121,7 +118,7 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], levels: tuple[Level, ...
 def _check_size(recipe: Recipe, what: str, width: int, height: int) -> None:
     network = recipe.network
     try:
-        check_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
+        check_input_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
     except InputError as error:
         raise InputError(f"the {what} is too small at {width} x {height} px: {error}") from None
 

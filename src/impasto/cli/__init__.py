@@ -1,9 +1,8 @@
-"""The command line, one module per command; it translates and decides nothing.
+"""The command line, one module for each command or group of small ones; it translates and decides nothing.
 
-Loading it loads neither torch nor numpy: the modules of the commands load them when they are run, not when they are
-imported, because cyclopts imports all of them to list what there is.
+Importing it loads neither torch nor numpy: the commands import what they need when they are called.
 """
 
-from impasto.cli.entry import main
+from impasto.cli.app import main
 
 __all__ = ["main"]

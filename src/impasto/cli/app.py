@@ -1,69 +1,154 @@
-"""The commands, registered by name: a command's module is imported when it is called."""
+"""The commands, `main`, and the messages of failures.
 
-from typing import Final
+A command's module is imported when the command is called, so that `--help` loads neither torch nor numpy.
+"""
 
-from cyclopts import App
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensError
+from cyclopts.help import DefaultFormatter, HelpPanel
+
+import impasto
+from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, stop_signals, warn
+from impasto.errors import ImpastoError, InputError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "stylize": ("stylize:stylize", "Paint a photo in the style of a picture."),
-    "demo": ("demo:demo", "Paint a built-in photo in a built-in style."),
-    "recolor": ("recolor:recolor", "Give a photo the colors of a picture, without strokes."),
-    "mask": ("mask:mask", "Find the main subject of a photo and write a mask of it."),
-    "plates": ("plates:plates", "List the built-in styles; export them as files."),
-    "presets": ("presets:presets", "List the presets; print one as a recipe (TOML)."),
-    "info": ("info:info", "Tell how a picture was painted; without a file, tell what impasto paints with here."),
-    "score": ("score:score", "Judge a finished picture: photo kept, style taken, faults."),
+    "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
+    "demo": ("stylize:demo", "Paint a built-in photo in a built-in style."),
+    "recolor": ("pictures:recolor", "Give a photo the colors of a picture, without strokes."),
+    "mask": ("pictures:mask", "Find the main subject of a photo and write a mask of it."),
+    "plates": ("builtin:plates", "List the built-in styles; export them as files."),
+    "presets": ("builtin:presets", "List the presets; print one as a recipe (TOML)."),
+    "info": ("info:info", "Show how a picture was painted; without a file, show device, weights and layers."),
+    "score": ("pictures:score", "Measure a finished picture: content kept, style taken, faults."),
     "studio": ("studio:studio", "Open a page in the browser: paint, watch, compare."),
-    "resume": ("resume:resume", "Go on with a run that was kept with --run."),
+    "resume": ("runs:resume", "Continue a run that was kept with --run."),
     "runs": ("runs:runs", "List the runs that were kept with --run."),
-    "weights": ("weights:weights", "Tell which weights the network can use; fetch the full-precision ones."),
+    "weights": ("builtin:weights", "List the weights that are available; download the full-precision ones."),
+    "study": ("study:study", "Repeat an experiment and write a report: the paper's figures, long runs, any grid."),
 }
-"""Where each command is found, and what it does."""
+"""Where each command is defined (module and name), and what it does."""
 
-STUDIES: Final[dict[str, str]] = {
-    "iterations": "One run after 10, 100, 500, 1,000... steps.",
-    "seeds": "Runs that differ in the noise alone, and one repeated.",
-    "layers": "The paper's figure 3: sets of style layers, ratios of content to style.",
-    "reconstruct": "The paper's figure 1: content and style rebuilt from single layers.",
-    "init": "The same recipe from the photo, the recolored photo, noise, and the style.",
-    "pooling": "Maximum, average and L2 pooling.",
-    "optimizers": "L-BFGS, and Adam at three rates.",
-    "backbones": "The networks whose weights are there.",
-    "losses": "Every style loss alone.",
-    "longrun": "Presets over 10,000 and 100,000 steps: grey, clipping, content.",
-    "custom": "Any fields of the recipe: every combination of values.",
-}
-"""The studies of `impasto study`, and what each compares."""
+_HELP_ALL: Final = "--help-all"
+_USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto stylize --help)
+       impasto COMMAND [ARGUMENTS]"""
 
 
-def make_app() -> App:
-    """Return the program, ready to be called with the words of a command line."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 done, 1 failed, 2 usage or input error, 130 stopped.
+
+    Args:
+        argv: The words after the program's name; None takes those of this process.
+    """
+    # A lone `-` would be taken for an option.
+    words = [STDIO if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
+    try:
+        with stop_signals():
+            app = _make_app(shows_all=_HELP_ALL in words)
+            code = app(_with_command(words, set(app)), exit_on_error=False, print_error=False)
+            sys.stdout.flush()
+        return DONE if code is None else int(code)
+    except BrokenPipeError:
+        discard_stdout()
+        return FAILED
+    except KeyboardInterrupt:
+        warn("stopped; nothing was saved")
+        if argv is None:
+            # A thread may still be painting: torch can crash if the interpreter ends normally under it.
+            os._exit(STOPPED)
+        return STOPPED
+    except Exception as error:
+        return _explain(error)
+
+
+def _make_app(*, shows_all: bool) -> App:
+    """Return the program; `shows_all` lets the help list every setting of a recipe, not only the common ones."""
     app = App(
         name="impasto",
-        help="Paint a photograph in the style of any picture, by optimising its pixels.",
-        version=_version,
-        # The texts hold `backticks` and [brackets]; the reader of Markdown alone would double the time of --help.
+        usage=_USAGE,
+        help="Paint a photograph in the style of any picture, by optimizing its pixels.",
+        version=lambda: f"impasto {impasto.__version__}",
+        help_flags=("--help", "-h", _HELP_ALL),
+        # The texts contain `backticks` and [brackets]; the Markdown reader alone would double the time of --help.
         help_format="plaintext",
+        help_formatter=None if shows_all else _CommonSettings(),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
     for order, (name, (place, purpose)) in enumerate(COMMANDS.items()):
         app.command(f"impasto.cli.{place}", name=name, help=purpose, sort_key=order)
-    study = App(
-        name="study",
-        help="Repeat an experiment and write a report: the paper's figures, long runs, any grid of settings.",
-        help_format="plaintext",
-        result_action="return_value",
-        sort_key=len(COMMANDS),
-    )
-    for order, (name, purpose) in enumerate(STUDIES.items()):
-        study.command(f"impasto.cli.study:{name}", name=name, help=purpose, sort_key=order)
-    app.command(study)
     app.register_install_completion_command(help="Teach the shell to complete impasto's commands and options.")
     return app
 
 
-def _version() -> str:
-    from impasto import __version__
+class _CommonSettings(DefaultFormatter):
+    """Shows only the common settings of a recipe, and everything else."""
 
-    return f"impasto {__version__}"
+    def __call__(self, console: Any, options: Any, panel: HelpPanel) -> None:
+        from impasto.recipe import FIELDS, flag_of
+
+        rare = {flag_of(name) for name, field in FIELDS.items() if field.group == panel.title and not field.common}
+        entries = [entry for entry in panel.entries if not rare & set(entry.names)]
+        if entries:
+            super().__call__(console, options, panel.copy(entries=entries))
+
+
+def _with_command(words: list[str], commands: set[str]) -> list[str]:
+    """Put `stylize` before words that do not begin with a command.
+
+    A command's name always means the command: a photo of that name is written with its folder (`./demo`).
+    """
+    if not words or (words[0] in commands and words[0] != _HELP_ALL):
+        return words
+    name = words[0]
+    if re.fullmatch(r"[a-z][a-z-]*", name) and not Path(name).exists():
+        similar = get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {similar[0]}? " if similar else ""
+        raise InputError(f"{name} is neither a command nor a file: {hint}`impasto --help` lists the commands")
+    return ["stylize", *words]
+
+
+def _explain(error: Exception) -> int:
+    """Write what went wrong to standard error and return the exit code."""
+    if isinstance(error, (InputError, CycloptsError)):
+        warn(_describe_usage(error))
+        return USAGE
+    if isinstance(error, ImpastoError):
+        warn(str(error))
+    elif _is_out_of_memory(error):
+        warn("there is not enough memory to paint this: choose a smaller --size (or --precision bf16)")
+    elif isinstance(error, OSError):
+        warn(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    else:
+        warn("this is a bug in impasto; please report it with what follows")
+        traceback.print_exception(error)
+        return FAILED
+    for note in getattr(error, "__notes__", ()):
+        warn(note)
+    return FAILED
+
+
+def _describe_usage(error: InputError | CycloptsError) -> str:
+    if isinstance(error, UnknownOptionError):
+        from impasto.recipe import RENAMED, flag_of
+
+        renamed = {flag_of(old): flag_of(new) for old, new in RENAMED.items()}
+        flag = (error.token.keyword or error.token.value).partition("=")[0]
+        if flag in renamed:
+            return f"{flag} is called {renamed[flag]} now"
+    if isinstance(error, UnusedCliTokensError):
+        return f"unexpected words: {' '.join(error.unused_tokens or ())}; --help shows what is expected"
+    return str(error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return True if Python, NumPy or torch ran out of memory."""
+    is_torch_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_torch_cpu

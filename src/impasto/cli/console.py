@@ -1,22 +1,38 @@
-"""The two streams: results go to standard output, everything else to standard error."""
+"""Standard output carries results, standard error everything else; also signals and exit codes."""
 
 import json
+import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from impasto.errors import InputError
 
+DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+"""Exit codes."""
+
 STDIO: Final = "\0-"
-"""What a lone `-` becomes before parsing; no word of a real command line holds a null character."""
+"""What a lone `-` becomes before parsing, because the parser takes it for an option. No real word contains a null."""
+
+_STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def is_stdio(word: str) -> bool:
-    """Tell whether a word of the command line stands for standard input or output."""
+    """Return True if a word of the command line stands for standard input or output."""
     return word in (STDIO, "-")
 
 
-def source(word: str) -> str | bytes:
-    """Return the path as it was given, or what comes from standard input if it is `-`."""
+def check_stdin_used_once(*words: str | None) -> None:
+    """Raise InputError if more than one of the words is `-`."""
+    if sum(word is not None and is_stdio(word) for word in words) > 1:
+        raise InputError("only one picture can come from standard input")
+
+
+def read_source(word: str) -> str | bytes:
+    """Return a path unchanged; for `-` return the bytes from standard input."""
     if not is_stdio(word):
         return word
     data = sys.stdin.buffer.read()
@@ -25,32 +41,77 @@ def source(word: str) -> str | bytes:
     return data
 
 
-def say(text: str) -> None:
+def write_line(text: str) -> None:
     """Write a line to standard output."""
     sys.stdout.write(f"{_printable(text, sys.stdout.encoding)}\n")
+    sys.stdout.flush()
 
 
-def say_json(value: Any) -> None:
+def write_json(value: Any) -> None:
     """Write one JSON object to standard output."""
-    say(json.dumps(value, ensure_ascii=False))
+    write_line(json.dumps(value, ensure_ascii=False))
 
 
-def say_bytes(data: bytes) -> None:
-    """Write a file's bytes to standard output."""
+def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
+    """Write named values to standard output, one in a line; tables, and tables in lists, are indented."""
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        tables = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Mapping)]
+        for table in tables:
+            write_line(f"{indent}{name}")
+            write_facts(table, f"{indent}  ")
+        if not tables:
+            text = (
+                ", ".join(value) if isinstance(value, list) else f"{value:.6g}" if isinstance(value, float) else value
+            )
+            write_line(f"{indent}{name:{width}}  {text}")
+
+
+def write_bytes(data: bytes) -> None:
+    """Write the bytes of a file to standard output."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
 def warn(text: str) -> None:
-    """Write one line to standard error, however many the text has."""
+    """Write a text as one line to standard error; a reader that has gone is ignored, so that no message ends a run."""
     text = text.replace(STDIO, "-").replace(ascii(STDIO).strip("'"), "-")
     line = " ".join(text.split())
-    sys.stderr.write(f"impasto: {_printable(line, sys.stderr.encoding)}\n")
-    sys.stderr.flush()
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"impasto: {_printable(line, sys.stderr.encoding)}\n")
+        sys.stderr.flush()
+
+
+def discard_stdout() -> None:
+    """Point standard output, whose reader has gone, at the null device: Python would complain at exit otherwise."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _printable(text: str, encoding: str | None) -> str:
-    """Replace what the stream cannot write (a file's name may be any bytes) instead of failing."""
+    """Escape what the stream cannot encode (file names may be any bytes)."""
     encoding = encoding or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+@contextmanager
+def stop_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt; the first of them calls `first` instead, if given."""
+    pending = [] if first is None else [first]
+
+    def handle(*_: Any) -> None:
+        if not pending:
+            raise KeyboardInterrupt
+        pending.pop()()
+
+    # Only the main thread may set handlers, and only it is interrupted. The parent process may have asked to ignore a
+    # signal (`nohup`, `&` in a script); it stays ignored.
+    is_main = threading.current_thread() is threading.main_thread()
+    handled = [number for number in _STOP_SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)

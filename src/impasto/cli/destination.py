@@ -1,4 +1,4 @@
-"""Where a picture goes: a file, a numbered file in the current folder, or standard output."""
+"""The output path: a named file, a numbered file in the current folder, or standard output."""
 
 import itertools
 import sys
@@ -11,65 +11,65 @@ from typing import Any
 
 import numpy as np
 
-from impasto.api.savable import Savable
-from impasto.cli.console import is_stdio, say_bytes
+from impasto.api import Savable
+from impasto.cli.console import is_stdio, write_bytes
 from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError
 from impasto.images import check_destination, encode_picture, output_format
-from impasto.recipe import INITS, Recipe, read_region
+from impasto.recipe import INITS, Recipe, read_style
 
 
 class Destination:
-    """The place that a picture is painted for, checked before painting begins."""
+    """Where a picture will be written, checked before painting begins."""
 
     def __init__(
         self,
         saving: Saving,
-        standard: Path,
+        default: Path,
         *,
         inputs: Iterable[Path] = (),
-        replaces: Callable[[Path], bool] = lambda _: False,
+        may_replace: Callable[[Path], bool] = lambda _: False,
     ) -> None:
-        """Take what `-o` says, or the first of `standard`, its -2, -3... that is free or may be replaced.
+        """Take the path of `-o`, or the first of `default` and its -2, -3... that is free or may be replaced.
 
         `inputs` are files that must not be overwritten. Raises InputError if the picture cannot be written there.
         """
         self._saving = saving
-        self._choose = partial(free_name, standard, replaces)
+        self._free_path = partial(free_path, default, may_replace)
         self.is_stdout = saving.out is not None and is_stdio(saving.out)
         self._is_named = saving.out is not None and not self.is_stdout
-        self.path = Path(saving.out) if saving.out and self._is_named else self._choose()
+        self.path = Path(saving.out) if saving.out and self._is_named else self._free_path()
         self._check(inputs)
 
     def save(self, result: Savable) -> Path | None:
-        """Write the picture and return where it is, or None if it went to standard output.
+        """Write the picture and return its path, or None if it went to standard output.
 
-        Raises RunError if that has become impossible; the picture is kept elsewhere then.
+        Raises RunError if it cannot be written any more; the picture is saved elsewhere then.
         """
         bits, quality = self._saving.bits, self._saving.quality
         if self.is_stdout:
-            say_bytes(result.encode(".png", bits=bits))
+            write_bytes(result.encode(".png", bits=bits))
             return None
-        # Somebody else may have taken a free name meanwhile.
-        path = self.path if self._is_named else self._choose()
+        # Another program may have created the file meanwhile.
+        path = self.path if self._is_named else self._free_path()
         try:
             return result.save(path, bits=bits, quality=quality)
         except InputError as error:
-            kept = self.keep_elsewhere(result.save)
+            kept = self.save_elsewhere(result.save)
             raise RunError(f"{error}; the picture is kept as {kept}" if kept else str(error)) from None
 
-    def beside(self, tag: str) -> Path:
-        """Return the path of a picture that belongs to this one: `OUT-TAG.png`."""
-        return self.path.with_name(f"{self.path.stem}-{tag}.png")
-
-    def keep_elsewhere(self, save: Callable[[Path], Any]) -> Path | None:
-        """Save as `OUT-unfinished.png`, or in the folder for temporary files; None if there is no room there either."""
+    def save_elsewhere(self, save: Callable[[Path], Any]) -> Path | None:
+        """Save as `OUT-unfinished.png` or in the folder for temporary files; return None if neither can be written."""
         for folder in (self.path.parent, Path(tempfile.gettempdir())):
-            path = free_name(folder / self.beside("unfinished").name)
+            path = free_path(folder / self.with_suffix("unfinished").name)
             with suppress(InputError):
                 save(path)
                 return path
         return None
+
+    def with_suffix(self, suffix: str) -> Path:
+        """Return `OUT-SUFFIX.png`, for a picture that belongs to this one."""
+        return self.path.with_name(f"{self.path.stem}-{suffix}.png")
 
     def _check(self, inputs: Iterable[Path]) -> None:
         if self.is_stdout:
@@ -82,23 +82,28 @@ class Destination:
             if self._saving.bits == 16 and output_format(self.path) not in ("png", "tiff"):
                 raise InputError(f"{self.path.suffix} holds 8 bits a channel: use .png or .tif with --bits 16")
         suffix = ".png" if self.is_stdout else self.path.suffix
-        # Whatever else cannot be encoded is found by encoding one pixel.
+        # Encoding one pixel finds every other reason why the picture could not be encoded.
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
 
 
-def files_of(recipe: Recipe, words: Sequence[str]) -> list[Path]:
-    """Return the files that are painted from, which no result may overwrite."""
-    named = [*(word for word in words if not is_stdio(word)), *(() if recipe.init in INITS else (recipe.init,))]
-    for region in map(read_region, recipe.regions):
-        style = region.style if region.style_mask is None else f"{region.style}@{region.style_mask}"
-        named += [region.mask, style]
-    # Of `STYLE@MASK` either part is a file, unless one has that very name.
-    named += [part for word in named[1:] if "@" in word for part in word.rpartition("@") if part]
-    return [Path(name) for name in named]
+def input_files(recipe: Recipe, content: str, styles: Sequence[str]) -> list[Path]:
+    """Return the files that are painted from (pictures, masks, the start image), which no result may overwrite."""
+    words = [*styles, recipe.start.init]
+    files = [content]
+    for region in recipe.regions:
+        files.append(region.mask)
+        words.append(region.style if region.style_mask is None else f"{region.style}@{region.style_mask}")
+    # `STYLE@MASK` is two files, unless one has that very name.
+    files += [part for word in words for part in (word, *read_style(word)) if part]
+    return [Path(name) for name in files if not is_stdio(name) and name not in INITS]
 
 
-def free_name(path: Path, replaces: Callable[[Path], bool] = lambda _: False) -> Path:
+def free_path(path: Path, may_replace: Callable[[Path], bool] = lambda _: False) -> Path:
     """Return the first of `NAME.png`, `NAME-2.png`, `NAME-3.png`... that is free or may be replaced."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    candidates = itertools.chain([path], numbered)
-    return next(candidate for candidate in candidates if not candidate.exists() or replaces(candidate))
+    candidate = path
+    for number in itertools.count(2):
+        with suppress(InputError):  # a file that cannot be read may not be replaced
+            if not candidate.exists() or may_replace(candidate):
+                break
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate

@@ -1,37 +1,151 @@
-"""Options that several commands share."""
+"""Options that several commands share: output, messages, and one flag for every setting of a recipe."""
 
+from copy import copy
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from cyclopts import Group, Parameter
+from pydantic import BaseModel, SkipValidation, create_model
 
-RECIPE: Final = Group("Recipe", sort_key=-2)
+from impasto.cli.console import is_stdio, read_source
+from impasto.errors import InputError
+from impasto.recipe import (
+    FIELDS,
+    PRESET_PURPOSES,
+    PRESETS,
+    SettingField,
+    as_text,
+    check_balance,
+    flag_of,
+    merge_stated,
+    read_recipe,
+)
+
+RECIPE: Final = Group("Recipe", sort_key=-2, help="The flags below change single settings; --help-all lists all.")
 OUTPUT: Final = Group("Output", sort_key=-1)
+
+Switch: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
+"""A flag without a value that is off by default."""
 
 
 @Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
 class Saving:
-    """Where the picture goes, and in what quality."""
+    """Where the picture is written, and in what quality."""
 
-    out: Annotated[str | None, Parameter(name=("--out", "-o"), help="Where the picture goes; overwritten.")] = None
-    bits: Annotated[Literal[8, 16], Parameter(help="Bits per channel; 16 for PNG and TIFF.")] = 8
-    quality: Annotated[int, Parameter(help="Quality of JPEG and WebP, 1 to 100.")] = 95
+    out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None
+    """File of the picture, overwritten; `-` is standard output."""
+    bits: Literal[8, 16] = 8
+    """Bits per channel; 16 for PNG and TIFF."""
+    quality: int = 95
+    """Quality of JPEG and WebP, 1 to 100."""
 
 
 @Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
-class Telling:
-    """What is said on the way and at the end."""
+class Reporting:
+    """What is written to standard output and standard error."""
 
-    json: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Print one JSON object instead of the path.")
-    ] = False
-    quiet: Annotated[bool, Parameter(negative="", show_default=False, help="Say nothing but the path and errors.")] = (
-        False
-    )
+    json: Switch = False
+    """Print one JSON object instead of the path."""
+    quiet: Switch = False
+    """Print nothing but the path and errors."""
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True, kw_only=True)
+class RecipeSource:
+    """The recipe whose settings the flags change."""
+
+    preset: Annotated[
+        str | None,
+        Parameter(
+            help=" ".join(["The preset to start from.", *(f"{name}: {PRESET_PURPOSES[name]}." for name in PRESETS)]),
+            choices=tuple(PRESETS),
+        ),
+    ] = None
+    recipe: Path | None = None
+    """A recipe file (TOML or JSON); overrides the preset."""
+    from_: Annotated[str | None, Parameter(name="--from")] = None
+    """A painted picture whose recipe is used; overrides the preset."""
 
 
 SAVING: Final = Saving()
-TELLING: Final = Telling()
-"""What holds when nothing is said."""
+REPORTING: Final = Reporting()
+RECIPE_SOURCE: Final = RecipeSource()
+
+_METAVARS: Final = {"style_crop": "X,Y,W,H/...", "regions": "MASK=STYLE"}
+_HEADINGS: Final = list(dict.fromkeys(field.group for field in FIELDS.values()))
+
+
+def _flag(name: str, field: SettingField) -> tuple[Any, Any]:
+    """Return type and pydantic field of a setting as the parser needs them: words are passed on as they are.
+
+    The recipe reads and checks the values after they are merged with preset and file, so that every error has one
+    message.
+    """
+    info = copy(field.info)
+    kind = info.annotation
+    group = Group(field.group, sort_key=_HEADINGS.index(field.group))
+    options: dict[str, Any] = {"name": flag_of(name), "group": group}
+    if metavar := _METAVARS.get(name) or _list_metavar(kind):
+        kind = list[str]
+        default = as_text(info.default)
+        options |= {
+            "n_tokens": 1,
+            "negative": "",
+            "metavar": metavar,
+            # A negative number is not an option.
+            "allow_leading_hyphen": metavar == "FLOAT,...",
+            "show_default": (lambda _: default) if default else False,
+        }
+    info.metadata = [SkipValidation(), Parameter(**options)]  # type: ignore[type-arg]
+    return kind, info
+
+
+def _list_metavar(kind: Any) -> str:
+    """Return what stands for a value that is a list with commas, such as `INT,...`; nothing for any other type."""
+    if get_origin(kind) is dict:
+        return "NAME=WEIGHT,..."
+    if get_origin(kind) is tuple:
+        item = get_args(kind)[0]
+        return f"{(get_args(item)[0] if get_origin(item) is Annotated else item).__name__.upper()},..."
+    return ""
+
+
+if TYPE_CHECKING:
+    RecipeFlags: TypeAlias = BaseModel
+else:
+    RecipeFlags = Parameter(name="*")(
+        create_model("RecipeFlags", **{name: _flag(name, field) for name, field in FIELDS.items()})
+    )
+
+
+def stated_settings(source: RecipeSource, flags: RecipeFlags | None) -> dict[str, Any]:
+    """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags.
+
+    Raises InputError in one line if two sources of a recipe are given or one cannot be read.
+    """
+    if source.recipe is not None and source.from_ is not None:
+        raise InputError("--recipe and --from both give a recipe: use one of them")
+    settings: dict[str, Any] = {}
+    if source.recipe is not None:
+        settings = read_recipe(source.recipe)
+    elif source.from_ is not None:
+        settings = read_record(source.from_)["recipe"]
+    by_flag = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
+    check_balance(by_flag)
+    return merge_stated({}, settings, by_flag)
+
+
+def read_record(picture: str) -> dict[str, Any]:
+    """Return the record of its run that a picture contains; raises InputError if impasto has not painted it."""
+    from impasto.images import read_metadata
+
+    source = read_source(picture)
+    record = read_metadata(source if isinstance(source, bytes) else Path(source))
+    if record is None or not isinstance(record.get("recipe"), dict):
+        name = "the picture" if is_stdio(picture) else picture
+        raise InputError(f"{name} holds no recipe: impasto has not painted it, or another program has removed it")
+    return record

@@ -1,35 +1,67 @@
-"""`impasto runs`: the list of runs."""
+"""`impasto runs` and `impasto resume`: list the runs that were kept, and continue one."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from impasto.cli.console import say, say_json, warn
+from impasto.cli.console import warn, write_json, write_line
+from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
 
 if TYPE_CHECKING:
-    from impasto.runs import RunSummary
+    from impasto.runs import RunFolder, RunSummary
 
 
-def runs(
-    *folders: Annotated[Path, Parameter(name="DIR", help="Run folders, or folders of them; none: this folder.")],
-    json: Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object.")] = False,
-) -> None:
-    """List runs: where, what, how far."""
+def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
+    """Continue a run. Without -o the picture is written where it was to go when the run began.
+
+    Args:
+        folder: The folder that --run named.
+    """
+    from impasto.api import resume as continue_run
+    from impasto.cli.destination import Destination
+    from impasto.cli.follow import follow
+    from impasto.runs import RunFolder
+
+    run = RunFolder.open(folder)
+    destination = Destination(
+        saving,
+        run.output or folder / "result.png",
+        may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
+    )
+    return follow(partial(continue_run, folder), destination, reporting, folder)
+
+
+def _is_of_run(path: Path, run: "RunFolder") -> bool:
+    """Return True if a file is a picture of this run, not one that was put there since."""
+    from impasto.api import portable_recipe
+
+    record = read_record(str(path))
+    photos = [picture.get("sha256") for picture in record.get("inputs", {}).get("content", [])]
+    has_same_recipe: bool = record.get("recipe") == portable_recipe(run.recipe)
+    return has_same_recipe and run.inputs().content.sha256 in photos
+
+
+def runs(*folders: Path, json: Switch = False) -> None:
+    """List runs with status, steps, size, loss and pictures.
+
+    Args:
+        folders: Run folders, or folders of run folders; by default the current folder.
+        json: Print one JSON object.
+    """
     from impasto.runs import list_runs
 
     found = list_runs(folders or [Path()])
     if json:
-        say_json({"runs": [_fields(run) for run in found]})
+        write_json({"runs": [_as_json(run) for run in found]})
         return
     if not found:
         warn("there are no runs here: `impasto stylize --run DIR` keeps one")
-    for row in _aligned([_words(run) for run in found]):
-        say(row)
+    for line in _aligned([_columns(run) for run in found]):
+        write_line(line)
 
 
-def _words(run: "RunSummary") -> list[str]:
+def _columns(run: "RunSummary") -> list[str]:
     if run.status == "damaged":
         return [str(run.path), run.status, "", "", "", run.problem]
     size = f"{run.size[0]} x {run.size[1]}" if run.size else ""
@@ -38,9 +70,9 @@ def _words(run: "RunSummary") -> list[str]:
     return [str(run.path), run.status, f"{run.step}/{run.steps}", size, loss, names]
 
 
-def _fields(run: "RunSummary") -> dict[str, Any]:
-    created = None if run.created is None else run.created.isoformat()
-    return vars(run) | {"path": str(run.path), "created": created}
+def _as_json(run: "RunSummary") -> dict[str, Any]:
+    facts = {name: value for name, value in vars(run).items() if name not in ("recipe", "ending")}
+    return facts | {"path": str(run.path), "created": run.created and run.created.isoformat()}
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,180 +1,152 @@
-"""`impasto study`: the experiments of the laboratory, one function for each."""
+"""`impasto study`: repeat an experiment and write a report; one command for each study."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
-from cyclopts import Group, Parameter
+from cyclopts import App, Group, Parameter
 
-from impasto.cli.flags import RecipeFlags, stated
-from impasto.cli.options import OUTPUT, RECIPE, TELLING, Telling
-from impasto.recipe import PRESETS
+from impasto.cli.console import DONE, FAILED, STOPPED, is_stdio, stop_signals, warn, write_json, write_line
+from impasto.cli.options import (
+    OUTPUT,
+    RECIPE_SOURCE,
+    REPORTING,
+    RecipeFlags,
+    RecipeSource,
+    Reporting,
+    Switch,
+    stated_settings,
+)
+from impasto.errors import InputError
+from impasto.recipe import read_style
+
+STUDIES: Final[dict[str, str]] = {
+    "iterations": "One run after 10, 100, 500, 1,000... steps.",
+    "seeds": "Runs that differ only in the noise, one of them repeated.",
+    "layers": "The paper's figure 3: sets of style layers, ratios of content to style.",
+    "reconstruct": "The paper's figure 1: content and style reconstructed from single layers.",
+    "init": "The same recipe from the photo, the recolored photo, noise, and the style.",
+    "pooling": "Maximum, average and L2 pooling.",
+    "optimizers": "L-BFGS, and Adam at three learning rates.",
+    "backbones": "All networks whose weights are available.",
+    "losses": "Every style loss alone.",
+    "longrun": "Presets over 10,000 and 100,000 steps, at 96 px by default: gray, clipping, content.",
+    "custom": "Any settings of the recipe: every combination of values.",
+}
+"""The studies, and what each compares."""
+
+_OPTIONS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
+    "iterations": {"at": (str, "Steps after which the picture is kept; by default 10,100,500,1000.")},
+    "seeds": {"runs": (int, "How many seeds; by default 3.")},
+    "layers": {
+        "ratios": (str, "Content weight / style weight, such as 1e-4,1e-3; by default those of the paper's figure.")
+    },
+    "longrun": {
+        "at": (str, "Steps after which the picture is kept; by default 10,30,100 and so on to 100000."),
+        "recipes": (str, "Presets to compare; by default paper,classic,default."),
+    },
+    "custom": {
+        "vary": (list[str], "SETTING=VALUE,VALUE; several make a grid. Items of a list are separated by slashes.")
+    },
+}
+"""The options that a study has beside those of all: type and help."""
+
+_MAY_HAVE_MANY_RUNS: Final = ("seeds", "layers", "custom")
 
 STUDY: Final = Group("Study", sort_key=-3)
-
-Photo: TypeAlias = Annotated[str, Parameter(name="CONTENT", help="The photo.")]
-Style: TypeAlias = Annotated[
-    str, Parameter(name="STYLE", help="The picture to learn from, or the name of a built-in style (see plates).")
-]
-Runs: TypeAlias = Annotated[int | None, Parameter(help="How many seeds; 3 if nothing is said.", group=STUDY)]
-Ratios: TypeAlias = Annotated[
-    str | None,
-    Parameter(help="Content weight / style weight, such as 1e-4,1e-3; those of the paper's figure.", group=STUDY),
-]
-Recipes: TypeAlias = Annotated[
-    str | None, Parameter(help="Presets to compare; paper,classic,default if nothing is said.", group=STUDY)
-]
-Vary: TypeAlias = Annotated[
-    list[str] | None,
-    Parameter(help="FIELD=VALUE,VALUE; several make a grid. Values of lists have slashes between them.", group=STUDY),
-]
+study = App(name="study", help_flags=("--help", "-h", "--help-all"))
 
 
-def _at(standard: str) -> Any:
-    return Parameter(help=f"Steps after which the picture is looked at; {standard} if nothing is said.", group=STUDY)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Common:
-    """What all studies take beside the flags of the recipe."""
-
-    out: Annotated[
-        Path | None,
-        Parameter(
-            name=("--out", "-o"),
-            group=OUTPUT,
-            help="The study's folder; CONTENT_STYLE_STUDY if nothing is said. The same study in it goes on.",
-        ),
-    ] = None
-    yes: Annotated[bool, Parameter(negative="", show_default=False, group=STUDY, help="Allow more than 200 runs.")] = (
-        False
-    )
-    preset: Annotated[str | None, Parameter(help="What to begin with.", group=RECIPE, choices=tuple(PRESETS))] = None
-    recipe: Annotated[Path | None, Parameter(help="A recipe (TOML or JSON), over the preset.", group=RECIPE)] = None
-    from_: Annotated[
-        str | None, Parameter(name="--from", help="A picture whose recipe is taken, over the preset.", group=RECIPE)
-    ] = None
-
-
-COMMON: Final = Common()
-
-
-def iterations(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    at: Annotated[str | None, _at("10,100,500,1000")] = None,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Look at one picture again and again while it is painted; begins with the preset `paper`."""
-    return _conduct("iterations", content, style, common, telling, flags, at=at)
-
-
-def seeds(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    runs: Runs = None,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Paint the same picture from different noise, and one of them twice; begins with the preset `paper`."""
-    return _conduct("seeds", content, style, common, telling, flags, runs=runs, yes=common.yes)
-
-
-def layers(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    ratios: Ratios = None,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Paint the grid of the paper's figure 3; begins with the preset `paper`."""
-    return _conduct("layers", content, style, common, telling, flags, ratios=ratios, yes=common.yes)
-
-
-def _plain(name: str, purpose: str) -> Callable[..., int]:
-    """Return the command of a study that has no options of its own."""
+def _command(name: str) -> Callable[..., int]:
+    """Return the command of a study."""
+    fields: list[tuple[str, Any, Any]] = [
+        (option, Annotated[kind | None, Parameter(help=text, group=STUDY)], None)
+        for option, (kind, text) in _OPTIONS.get(name, {}).items()
+    ]
+    own_options = Parameter(name="*")(make_dataclass("Options", fields, namespace={"__module__": __name__}))
+    no_options = own_options()
 
     def command(
-        content: Photo,
-        style: Style,
+        photo: str,
+        style: str,
         /,
         *,
-        common: Common = COMMON,
-        telling: Telling = TELLING,
+        own: Any = no_options,
+        out: Annotated[Path | None, Parameter(name=("--out", "-o"), group=OUTPUT)] = None,
+        yes: Annotated[Switch, Parameter(group=STUDY)] = False,
+        source: RecipeSource = RECIPE_SOURCE,
+        reporting: Reporting = REPORTING,
         flags: RecipeFlags | None = None,
     ) -> int:
-        return _conduct(name, content, style, common, telling, flags)
+        """Conduct a study.
 
-    command.__name__, command.__doc__ = name, purpose
+        Args:
+            photo: The photo.
+            style: The style image, or the name of a built-in style (see plates).
+            out: The study's folder, by default PHOTO_STYLE_STUDY; if it holds the same study, that is continued.
+            yes: Allow more than 200 runs.
+        """
+        options = {option: value for option, value in asdict(own).items() if value is not None}
+        options |= {"yes": yes} if name in _MAY_HAVE_MANY_RUNS else {}
+        settings = stated_settings(source, flags)
+        # A file states every setting; what the study itself sets overrides a file, but not a flag.
+        by_study = {text.partition("=")[0].strip().replace("-", "_") for text in options.get("vary", ())}
+        by_study |= {"steps"} if "at" in _OPTIONS.get(name, {}) else set()
+        by_study -= set() if flags is None else flags.model_fields_set
+        options["stated"] = {setting: value for setting, value in settings.items() if setting not in by_study}
+        options["preset"] = source.preset
+        return _conduct(name, photo, style, out, options, reporting)
+
+    command.__annotations__["own"] = own_options
     return command
 
 
-reconstruct = _plain("reconstruct", "Rebuild content and style from what single layers know; begins with `paper`.")
-init = _plain("init", "Start from the photo, the recolored photo, noise, and the style; begins with `paper`.")
-pooling = _plain("pooling", "Compare the ways to halve the network's maps; begins with `paper`.")
-optimizers = _plain("optimizers", "Compare L-BFGS with Adam at three rates; begins with `paper`.")
-backbones = _plain("backbones", "Compare the networks whose weights are there, as they come; begins with `default`.")
-losses = _plain("losses", "Compare the style losses, each alone; begins with `default`.")
+for _order, (_name, _purpose) in enumerate(STUDIES.items()):
+    study.command(_command(_name), name=_name, help=_purpose, sort_key=_order)
 
 
-def longrun(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    at: Annotated[str | None, _at("10,30,100 and so on to 100000")] = None,
-    recipes: Recipes = None,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Paint presets side by side for very long, at 96 px unless --size says otherwise."""
-    return _conduct("longrun", content, style, common, telling, flags, at=at, recipes=recipes)
+def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[str, Any], reporting: Reporting) -> int:
+    """Conduct a study and return the exit code: 0, 1 if a run failed, 130 if it was stopped."""
+    if is_stdio(photo) or is_stdio(style):
+        raise InputError("a study reads its pictures from files, so that it can be continued later")
+    try:
+        from impasto.study import EXPERIMENTS, StudyFolder, write_report
+    except ModuleNotFoundError as error:
+        raise InputError(f"a study needs {error.name}: pip install 'impasto[study]'") from None
+    from impasto.api import keep_memory
+    from impasto.cli.progress import Progress
+    from impasto.painting import Eta
+
+    plan = EXPERIMENTS[name].plan(**options)
+    path = out or Path(f"{Path(photo).stem}_{Path(read_style(style)[0]).stem}_{name}")
+    folder = StudyFolder(path, plan, photo, style)
+    keep_memory()
+    findings = None
+    try:
+        progress = Progress(Eta(folder.remaining_levels), quiet=reporting.quiet)
+        with stop_signals(folder.stop), progress:
+            folder.paint(on_event=progress.show, on_note=progress.note)
+        if not folder.is_stopping:
+            findings = write_report(folder, photo, style)
+    except KeyboardInterrupt:
+        pass
+    if findings is None:
+        warn(f"stopped: the same command continues; what is there is in {path}")
+        return STOPPED
+    if not reporting.quiet:
+        for sentence in EXPERIMENTS[name].summary(findings):
+            warn(sentence)
+    report = str(path / "report.html")
+    if reporting.json:
+        pictures = [{"run": p.cell.key, "step": p.step} | _known(p.figures) for p in findings.pictures]
+        write_json({"path": report, "pictures": pictures})
+    else:
+        write_line(report)
+    return FAILED if folder.has_failed else DONE
 
 
-def custom(
-    content: Photo,
-    style: Style,
-    /,
-    *,
-    vary: Vary = None,
-    common: Common = COMMON,
-    telling: Telling = TELLING,
-    flags: RecipeFlags | None = None,
-) -> int:
-    """Paint every combination of values of any fields of the recipe; begins with the preset `paper`."""
-    return _conduct("custom", content, style, common, telling, flags, vary=vary, yes=common.yes)
-
-
-def _conduct(
-    name: str,
-    content: str,
-    style: str,
-    common: Common,
-    telling: Telling,
-    flags: RecipeFlags | None,
-    **options: Any,
-) -> int:
-    said = set() if flags is None else flags.model_fields_set
-    # A file states every field; what the study itself sets holds over it, but not over a flag.
-    own = {word.partition("=")[0].strip().replace("-", "_") for word in options.get("vary") or ()}
-    own |= {"steps"} if "at" in options else set()
-    told = stated(common.recipe, common.from_, flags)
-    told = {field: value for field, value in told.items() if field in said or field not in own}
-
-    from impasto.cli.laboratory import conduct
-
-    chosen = {option: value for option, value in options.items() if value is not None}
-    return conduct(name, content, style, common.out, telling, stated=told, preset=common.preset, **chosen)
+def _known(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out figures that are not known: JSON has no NaN."""
+    return {name: value for name, value in figures.items() if not math.isnan(value)}

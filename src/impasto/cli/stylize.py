@@ -1,75 +1,150 @@
-"""`impasto stylize`: a photo and a painting become a picture."""
+"""`impasto stylize` and `impasto demo`: a photo and a style become a picture, or a series of mixes of two styles."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.console import is_stdio, source
-from impasto.cli.flags import RecipeFlags, merge
-from impasto.cli.options import OUTPUT, RECIPE, SAVING, TELLING, Saving, Telling
+from impasto.cli.console import DONE, check_stdin_used_once, is_stdio, read_source, write_json, write_line
+from impasto.cli.options import (
+    OUTPUT,
+    RECIPE_SOURCE,
+    REPORTING,
+    SAVING,
+    RecipeFlags,
+    RecipeSource,
+    Reporting,
+    Saving,
+    read_record,
+    stated_settings,
+)
 from impasto.errors import InputError
-from impasto.recipe import KEEP, PRESET_PURPOSES, PRESETS, read_region, read_style
+from impasto.recipe import Recipe, read_style, resolve
 
-_PRESETS = "; ".join(f"{name}: {PRESET_PURPOSES[name]}" for name in PRESETS)
+if TYPE_CHECKING:
+    from impasto.cli.destination import Destination
 
 
 def stylize(
-    content: Annotated[str, Parameter(help="The photo; `-` reads it from standard input.")],
+    photo: str,
     /,
-    *styles: Annotated[
-        str,
-        Parameter(
-            help="The picture to learn from, or the name of a built-in style (see plates); several are mixed. "
-            "`STYLE@MASK`: only what is white in the mask teaches."
-        ),
-    ],
-    preset: Annotated[
-        str | None, Parameter(help=f"What to begin with. {_PRESETS}.", group=RECIPE, choices=tuple(PRESETS))
-    ] = None,
-    recipe: Annotated[Path | None, Parameter(help="A recipe (TOML or JSON), over the preset.", group=RECIPE)] = None,
-    from_: Annotated[
-        str | None, Parameter(name="--from", help="A picture whose recipe is taken, over the preset.", group=RECIPE)
-    ] = None,
-    run: Annotated[
-        Path | None, Parameter(help="A new folder to keep the run in, so that it can be resumed.", group=OUTPUT)
-    ] = None,
-    style_mix_steps: Annotated[
-        int | None,
-        Parameter(help="Paint so many mixes, from the first style alone to the second, and a sheet.", group=OUTPUT),
-    ] = None,
+    *styles: str,
+    run: Path | None = None,
+    style_mix_steps: int | None = None,
+    source: RecipeSource = RECIPE_SOURCE,
     saving: Saving = SAVING,
-    telling: Telling = TELLING,
+    reporting: Reporting = REPORTING,
     flags: RecipeFlags | None = None,
 ) -> int:
-    """Paint a photo in the style of a picture; returns the exit code."""
-    wanted = merge(preset, recipe, from_, flags)
+    """Paint a photo in the style of a picture; return the exit code.
+
+    Args:
+        photo: The photo; `-` reads it from standard input.
+        styles: Files or built-in styles (see plates), which are mixed; `STYLE@MASK` uses only the mask's white part.
+        run: A new folder to keep the run in, so that it can be resumed.
+        style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
+    """
+    recipe = resolve(source.preset, stated_settings(source, flags))
 
     from impasto.api import start
-    from impasto.cli.destination import Destination, files_of
-    from impasto.cli.paint import paint
-    from impasto.cli.sweep import sweep
+    from impasto.cli.destination import Destination, input_files
+    from impasto.cli.follow import follow
 
-    words = (content, *styles)
-    if sum(map(is_stdio, (*words, from_ or ""))) > 1:
-        raise InputError("only one picture can come from standard input")
-    # Without a main style, the picture is called by those of its regions.
-    teachers = styles or [region.style for region in map(read_region, wanted.regions) if region.style != KEEP]
-    standard = Path("_".join(map(_stem, (content, *teachers))) + ".png")
+    check_stdin_used_once(photo, *styles, source.from_)
+    # Without a main style, the picture is named after the styles of its regions.
+    named = styles or [region.style for region in recipe.regions if not region.keeps]
+    default = Path("_".join(map(_stem, (photo, *named))) + ".png")
+    destination = Destination(saving, default, inputs=input_files(recipe, photo, styles))
     if style_mix_steps is not None:
-        if run is not None or len(styles) != 2 or any(map(is_stdio, words)):
+        if run is not None or len(styles) != 2 or any(map(is_stdio, (photo, *styles))):
             raise InputError("--style-mix-steps mixes two styles from files, and keeps no --run")
-        return sweep(wanted, content, styles, style_mix_steps, standard, saving, telling)
-    destination = Destination(saving, standard, inputs=files_of(wanted, words))
+        return _paint_mixes(recipe, photo, styles, style_mix_steps, destination, saving, reporting)
     output = None if destination.is_stdout else destination.path
-    photo, pictures = source(content), [source(style) for style in styles]
-    return paint(
-        lambda listener: start(photo, pictures, wanted, on_event=listener, run=run, output=output),
-        destination,
-        telling,
-        folder=run,
-    )
+    content, pictures = read_source(photo), [read_source(style) for style in styles]
+    return follow(partial(start, content, pictures, recipe, run=run, output=output), destination, reporting, run)
 
 
 def _stem(word: str) -> str:
     return "stdin" if is_stdio(word) else Path(read_style(word)[0]).stem
+
+
+def _paint_mixes(
+    recipe: Recipe,
+    photo: str,
+    styles: Sequence[str],
+    count: int,
+    sheet: "Destination",
+    saving: Saving,
+    reporting: Reporting,
+) -> int:
+    """Paint `count` mixes of two styles and a sheet of them; return the exit code.
+
+    The pictures are `OUT-mix-100-0.png` ... `OUT-mix-0-100.png`, the sheet is OUT itself.
+    """
+    from impasto.api import Session
+    from impasto.cli.destination import Destination, input_files
+    from impasto.cli.follow import follow
+    from impasto.images import contact_sheet, quantize, read_picture, write_picture
+
+    if not 2 <= count <= 101:
+        raise InputError(f"--style-mix-steps is from 2 to 101, not {count}")
+    if recipe.style.mix:
+        raise InputError("--style-mix-steps paints all mixes: leave --style-mix out")
+    if sheet.is_stdout:
+        raise InputError("--style-mix-steps writes several pictures: name a file with -o")
+    seconds = [round(100 * number / (count - 1)) for number in range(count)]
+    paths = [sheet.path.with_name(f"{sheet.path.stem}-mix-{100 - n}-{n}{sheet.path.suffix}") for n in seconds]
+    inputs = input_files(recipe, photo, styles)
+    # All are checked before the first is painted.
+    destinations = [Destination(replace(saving, out=str(path)), path, inputs=inputs) for path in paths]
+    session = Session()
+    for second, destination in zip(seconds, destinations, strict=True):
+        mixed = recipe.with_changes(style_mix=(100.0 - second, float(second)))
+        begin = partial(session.start, photo, list(styles), mixed)
+        # With --json one object describes all pictures.
+        code = follow(begin, destination, reporting, reports_result=not reporting.json)
+        if code != DONE:
+            return code
+    pictures = [read_picture(path).pixels for path in paths]
+    captions = [f"{100 - second} : {second}" for second in seconds]
+    cell = max(pictures[0].shape)
+    write_picture(sheet.path, quantize(contact_sheet([pictures], captions=[captions], cell=cell)))
+    if reporting.json:
+        write_json({"path": str(sheet.path), "pictures": list(map(str, paths))})
+    else:
+        write_line(str(sheet.path))
+    return DONE
+
+
+def demo(
+    *,
+    plate: Annotated[str, Parameter(group=OUTPUT)] = "night",
+    size: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    saving: Saving = SAVING,
+    reporting: Reporting = REPORTING,
+) -> int:
+    """Paint a built-in photo in a built-in style; return the exit code.
+
+    Args:
+        plate: The built-in style (see plates).
+        size: Long side of the result in pixels.
+    """
+    recipe = resolve(None, {} if size is None else {"size": size})
+
+    from impasto.api import start
+    from impasto.cli.destination import Destination
+    from impasto.cli.follow import follow
+    from impasto.images import demo_photo, plate_path
+
+    photo, style = demo_photo(), plate_path(plate)
+    destination = Destination(saving, Path("impasto-demo.png"), may_replace=lambda path: _is_demo(path, photo.stem))
+    return follow(partial(start, photo, style, recipe), destination, reporting)
+
+
+def _is_demo(path: Path, photo: str) -> bool:
+    """Return True if a file is a picture of an earlier demo."""
+    contents = read_record(str(path)).get("inputs", {}).get("content") or [{}]
+    return bool(contents[0].get("name") == photo)

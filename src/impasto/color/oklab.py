@@ -25,11 +25,13 @@ _BISECTIONS: Final = 12
 """Bisections that find the largest chroma inside the gamut: to one part in 4096."""
 
 
-def to_oklab(picture: Float[np.ndarray, "*positions 3"]) -> Float[np.ndarray, "*positions 3"]:
-    """Return lightness (0 black, 1 white) and two opponent colors, in float64, of sRGB-encoded colors in [0, 1]."""
-    encoded = picture.astype(np.float64)
+def to_oklab(
+    picture: Float[np.ndarray, "*positions 3"], dtype: type[np.floating] = np.float64
+) -> Float[np.ndarray, "*positions 3"]:
+    """Return lightness (0 black, 1 white) and two opponent colors of sRGB-encoded colors in [0, 1]."""
+    encoded = picture.astype(dtype)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clip(0.04045) + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T)
+    return np.asarray(np.cbrt(linear @ _TO_LMS.T.astype(dtype)) @ _TO_LAB.T.astype(dtype))
 
 
 def to_srgb(lab: Float[np.ndarray, "*positions 3"]) -> Float[np.ndarray, "*positions 3"]:

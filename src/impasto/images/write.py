@@ -137,9 +137,14 @@ def atomic_write(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
             file.close()
             os.replace(temporary, target)
-    # The new name survives a power failure only once the folder is flushed too; not every system can do that.
+    flush_folder(target.parent)
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until new names in a folder are on the disk, so that they survive a power failure."""
+    # Windows opens no folders, and some network file systems do not flush them; a rename is atomic all the same.
     with contextlib.suppress(OSError):
-        folder = os.open(target.parent, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

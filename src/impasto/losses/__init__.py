@@ -5,6 +5,7 @@ from impasto.losses.gram import GramLoss, gram, mean_gram
 from impasto.losses.objective import TERMS, Objective, make_extractor, smoothing_extractor, total_of
 from impasto.losses.regions import PositionWeights
 from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
+from impasto.losses.sliced import random_directions
 from impasto.losses.statistics import Mean, Positions, Statistic
 from impasto.losses.targets import EncodedImage, RegionTarget, StyleTarget, measure_style
 
@@ -28,6 +29,7 @@ __all__ = [
     "mean_gram",
     "measure_style",
     "needed_layers",
+    "random_directions",
     "register_style_loss",
     "smoothing_extractor",
     "style_losses",

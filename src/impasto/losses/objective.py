@@ -80,6 +80,111 @@ class _Comparison:
         return torch.stack([share * value for share, value in zip(self.shares, values, strict=True)]).sum(dim=0)
 
 
+def _measure(
+    loss: StyleLoss, layer: str, weights: tuple[PositionWeights, ...] | None, canvas: EncodedImage
+) -> Sequence[Any]:
+    """Return the statistics of the regions of a canvas in a layer, or in the pixels."""
+    maps: Any = canvas.features.map_or_moments(layer) if layer else canvas.picture
+    return [loss.measure(maps)] if weights is None else loss.measure_regions(maps, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Binder:
+    """Binds losses to the photo and to the targets of the regions; what it returns keeps neither."""
+
+    photo: EncodedImage
+    regions: Sequence[RegionTarget]
+    at_layers: Mapping[str, LayerRegions]
+    generator: torch.Generator
+
+    def style(self, name: str, loss: StyleLoss) -> dict[str, _Comparison]:
+        """Return the comparisons of a style loss by layer, in the order of the random numbers that they draw."""
+        if loss.inputs == "hypercolumns":
+            return {"": self._hypercolumns(name, loss)}
+        at_layers = self.at_layers
+        if loss.inputs == "pixels":
+            at_layers = {"": LayerRegions.of_pixels([region.mask for region in self.regions])}
+        return {layer: self._layer(name, loss, layer, *at_layers[layer]) for layer in loss.layers or at_layers}
+
+    def _layer(
+        self,
+        name: str,
+        loss: StyleLoss,
+        layer: str,
+        numbers: Sequence[int],
+        weights: tuple[PositionWeights, ...] | None,
+    ) -> _Comparison:
+        if weights is not None and loss.needs_maps and layer:
+            # A region of soft values may have been drawn no position of its own.
+            numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
+            weights = tuple(one for one in weights if len(one.members))
+        measure = partial(_measure, loss, layer, weights)
+        regions = [self.regions[number] for number in numbers]
+        targets = [
+            loss.prepare(region.statistic(name, layer), canvas, self.generator)
+            for region, canvas in zip(regions, measure(self.photo) if regions else [], strict=True)
+        ]
+        return _Comparison(loss, measure, targets, None if weights is None else [region.weight for region in regions])
+
+    def _hypercolumns(self, name: str, loss: StyleLoss) -> _Comparison:
+        layers = list(loss.layers)
+        channels = [self.photo.features[layer].shape[1] for layer in layers]
+        places, targets, shares = [], [], []
+        for region in self.regions:
+            some = self._places(region, loss.samples)
+            if len(some):
+                columns, scales = region.columns(name, layers, channels)
+                canvas = loss.measure(self.photo.columns(layers, some, scales))
+                targets.append(loss.prepare(columns, canvas, self.generator))
+                places.append((some, scales))
+                shares.append(region.weight)
+
+        def measure(canvas: EncodedImage) -> Sequence[Any]:
+            return [loss.measure(canvas.columns(layers, *some)) for some in places]
+
+        return _Comparison(loss, measure, targets, shares)
+
+    def _places(self, region: RegionTarget, samples: int) -> Float[Tensor, "n 2"]:
+        """Draw places of a region: as many as is its share of all samples, but never too few.
+
+        Where the region is gray, they are drawn by its share; the same places give the same answer.
+        """
+        share = region.weight
+        if not share:
+            return torch.zeros(0, 2)
+        wanted = max(samples * share, min(_MIN_SAMPLES, samples))
+        height, width = self.photo.picture.shape[2:]
+        places = self.photo.places(min(round(wanted / share), height * width), self.generator)
+        if region.mask is None:
+            return places
+        shares = mask_values(region.mask, places)[None]
+        return places[draw_owners(shares, torch.Generator().manual_seed(len(places))) == 0]
+
+    def content(
+        self, loss: ContentLoss, saliency: Float[Tensor, "1 1 h w"] | None
+    ) -> Callable[[EncodedImage], Float[Tensor, ""]]:
+        """Return a content loss as a function of the canvas."""
+        photo = self.photo
+        if loss.inputs == "pixels":
+            pixels = loss.prepare(photo.picture, saliency)
+            return lambda canvas: loss.loss(canvas.picture, pixels)
+        layers = list(loss.layers)
+        if loss.inputs == "hypercolumns":
+            scales = layer_scales({layer: photo.features[layer] for layer in layers})
+            places = photo.places(min(loss.samples, MAX_VECTORS), self.generator)
+            columns = loss.prepare(photo.columns(layers, places, scales), saliency)
+            return lambda canvas: loss.loss(canvas.columns(layers, places, scales), columns)
+        targets = [
+            (layer, weight, loss.prepare(photo.features[layer], saliency)) for layer, weight in loss.layers.items()
+        ]
+
+        def compare(canvas: EncodedImage) -> Float[Tensor, ""]:
+            values = (weight * loss.loss(canvas.features[layer], target) for layer, weight, target in targets)
+            return sum(values, start=canvas.picture.new_zeros(()))
+
+        return compare
+
+
 class Objective:
     """The weighted sum of content, style, low frequencies, luminance range and smoothness of a picture.
 
@@ -110,23 +215,17 @@ class Objective:
         self._extractor = extractor
         self._low_frequency_target = low_frequency_target
         self._content_factor = content_factor
-        self._regions = regions
+        self._covered = sum(region.weight for region in regions)
         self._style_losses = style_losses(recipe)
         layers = list(dict.fromkeys(layer for loss in self._style_losses.values() for layer in loss.layers))
-        # One seed for every level and every resumption: random choices belong to the objective.
-        generator = torch.Generator().manual_seed(recipe.start.seed)
         with torch.no_grad():
             photo = EncodedImage.of(extractor, content)
-            self._range = regional_range([(region.range, region.mask) for region in regions])
             at_layers = regions_at_layers(regions, photo.features, layers, recipe.start.seed)
-            self._content = {
-                name: _content_comparison(loss, photo, saliency, generator)
-                for name, loss in content_losses(recipe).items()
-            }
-            self._style = {
-                name: self._style_comparisons(name, loss, photo, at_layers, generator)
-                for name, loss in self._style_losses.items()
-            }
+            # One seed for every level and every resumption: random choices belong to the objective.
+            binder = _Binder(photo, regions, at_layers, torch.Generator().manual_seed(recipe.start.seed))
+            self._range = regional_range([(region.range, region.mask) for region in regions])
+            self._content = {name: binder.content(loss, saliency) for name, loss in content_losses(recipe).items()}
+            self._style = {name: binder.style(name, loss) for name, loss in self._style_losses.items()}
         missing = [
             (number, tuple(layer for layer in layers if number not in at_layers[layer].numbers))
             for number in range(len(regions))
@@ -179,7 +278,7 @@ class Objective:
         """
         with torch.no_grad():
             loss = float(self._style_loss(EncodedImage.of(self._extractor, picture)))
-        distance = loss / sum(region.weight for region in self._regions)
+        distance = loss / self._covered
         factor = (distance / _USUAL_DISTANCE) ** self._recipe.content.exponent
         self._content_factor *= min(4.0, max(0.25, factor))
 
@@ -191,103 +290,6 @@ class Objective:
             values = (weights.get(layer, 1.0) * one.value(canvas) for layer, one in comparisons.items())
             losses[name] = sum(values, start=zero)
         return _weighted_sum(losses, self._recipe.style.losses, canvas.picture)
-
-    def _style_comparisons(
-        self,
-        name: str,
-        loss: StyleLoss,
-        photo: EncodedImage,
-        at_layers: Mapping[str, LayerRegions],
-        generator: torch.Generator,
-    ) -> dict[str, _Comparison]:
-        """Return the comparisons of a loss by layer, in the order of the random numbers that they draw."""
-        if loss.inputs == "hypercolumns":
-            return {"": self._hypercolumn_comparison(name, loss, photo, generator)}
-        if loss.inputs == "pixels":
-            at_layers = {"": LayerRegions.of_pixels([region.mask for region in self._regions])}
-        found = {}
-        for layer in loss.layers or at_layers:
-            numbers, weights = at_layers[layer]
-            if weights is not None and loss.needs_maps and layer:
-                # A region of soft values may have been drawn no position of its own.
-                numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
-                weights = tuple(one for one in weights if len(one.members))
-            measure = partial(_measure, loss, layer, weights)
-            regions = [self._regions[number] for number in numbers]
-            targets = [
-                loss.prepare(region.statistic(name, layer), canvas, generator)
-                for region, canvas in zip(regions, measure(photo) if regions else [], strict=True)
-            ]
-            shares = None if weights is None else [region.weight for region in regions]
-            found[layer] = _Comparison(loss, measure, targets, shares)
-        return found
-
-    def _hypercolumn_comparison(
-        self, name: str, loss: StyleLoss, photo: EncodedImage, generator: torch.Generator
-    ) -> _Comparison:
-        layers = list(loss.layers)
-        channels = [photo.features[layer].shape[1] for layer in layers]
-        places, targets, shares = [], [], []
-        for region in self._regions:
-            some = _places_in(region, photo, loss.samples, generator)
-            if len(some):
-                columns, scales = region.columns(name, layers, channels)
-                targets.append(loss.prepare(columns, loss.measure(photo.columns(layers, some, scales)), generator))
-                places.append((some, scales))
-                shares.append(region.weight)
-
-        def measure(canvas: EncodedImage) -> Sequence[Any]:
-            return [loss.measure(canvas.columns(layers, *some)) for some in places]
-
-        return _Comparison(loss, measure, targets, shares)
-
-
-def _measure(
-    loss: StyleLoss, layer: str, weights: tuple[PositionWeights, ...] | None, canvas: EncodedImage
-) -> Sequence[Any]:
-    """Return the statistics of the regions of a canvas in a layer, or in the pixels."""
-    maps: Any = canvas.features.seen(layer) if layer else canvas.picture
-    return [loss.measure(maps)] if weights is None else loss.measure_regions(maps, weights)
-
-
-def _places_in(
-    region: RegionTarget, photo: EncodedImage, samples: int, generator: torch.Generator
-) -> Float[Tensor, "n 2"]:
-    """Draw places of a region: as many as is its share of all samples, but never too few.
-
-    Where the region is gray, they are drawn by its share; the same places give the same answer.
-    """
-    share = region.weight
-    if not share:
-        return torch.zeros(0, 2)
-    wanted = max(samples * share, min(_MIN_SAMPLES, samples))
-    height, width = photo.picture.shape[2:]
-    places = photo.places(min(round(wanted / share), height * width), generator)
-    if region.mask is None:
-        return places
-    shares = mask_values(region.mask, places)[None]
-    return places[draw_owners(shares, torch.Generator().manual_seed(len(places))) == 0]
-
-
-def _content_comparison(
-    loss: ContentLoss, photo: EncodedImage, saliency: Float[Tensor, "1 1 h w"] | None, generator: torch.Generator
-) -> Callable[[EncodedImage], Float[Tensor, ""]]:
-    if loss.inputs == "pixels":
-        pixels = loss.prepare(photo.picture, saliency)
-        return lambda canvas: loss.loss(canvas.picture, pixels)
-    if loss.inputs == "hypercolumns":
-        layers = list(loss.layers)
-        scales = layer_scales({layer: photo.features[layer] for layer in layers})
-        places = photo.places(min(loss.samples, MAX_VECTORS), generator)
-        columns = loss.prepare(photo.columns(layers, places, scales), saliency)
-        return lambda canvas: loss.loss(canvas.columns(layers, places, scales), columns)
-    targets = {layer: loss.prepare(photo.features[layer], saliency) for layer in loss.layers}
-
-    def compare(canvas: EncodedImage) -> Float[Tensor, ""]:
-        values = (weight * loss.loss(canvas.features[layer], targets[layer]) for layer, weight in loss.layers.items())
-        return sum(values, start=canvas.picture.new_zeros(()))
-
-    return compare
 
 
 def total_of(terms: Mapping[str, Tensor]) -> Float[Tensor, ""]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -123,7 +125,6 @@ def mixed(statistics: Sequence[AnyStatistic], shares: Sequence[float]) -> AnySta
     """Return the statistic of a mixture: the weighted sum of several. One alone is returned as it is."""
     if len(statistics) == 1:
         return statistics[0]
-    first, *others = [statistic.scaled(share) for statistic, share in zip(statistics, shares, strict=True)]
-    for other in others:
-        first = first + other
-    return first
+    scaled = [statistic.scaled(share) for statistic, share in zip(statistics, shares, strict=True)]
+    mixture: AnyStatistic = reduce(add, scaled)
+    return mixture

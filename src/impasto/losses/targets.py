@@ -45,7 +45,7 @@ class EncodedImage:
 
     def layer(self, name: str) -> tuple[Any, PositionWeights | None]:
         """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
-        maps = self.features.seen(name)
+        maps = self.features.map_or_moments(name)
         if isinstance(maps, Moments):
             return maps, None
         border = self.border if min(maps.shape[2:]) >= 6 else 0

@@ -59,7 +59,8 @@ def wasserstein2_loss(statistic: Moments | Positions, target: GaussianTarget) ->
     if isinstance(statistic, Positions):
         error, slope = _from_positions(statistic.features.detach(), target, statistic.shares)
         return with_gradient(error, statistic.features, slope) / scale
-    bures, slope = _bures(statistic.covariance.detach(), target)
+    on_gpu = statistic.covariance.device.type == "cuda"
+    bures, slope = bures_distance(statistic.covariance.detach(), target, iterate=on_gpu)
     spread = with_gradient(bures, statistic.covariance, slope)
     error = (statistic.mean - target.mean).square().sum() + spread
     return error / scale
@@ -100,29 +101,35 @@ def _from_positions(
     return error.to(target.mean), by_position.contiguous().T.reshape(features.shape)
 
 
-def _bures(covariance: Float[Tensor, "c c"], target: GaussianTarget) -> tuple[Float[Tensor, ""], Float[Tensor, "c c"]]:
+def bures_distance(
+    covariance: Float[Tensor, "c c"], target: GaussianTarget, *, iterate: bool
+) -> tuple[Float[Tensor, ""], Float[Tensor, "c c"]]:
     """Return tr(A + B - 2 (R A R)^1/2), R R = B, and its gradient I - R (R A R)^-1/2 R.
 
     In float64, because the product squares the range of the spectrum. Not a number where the covariance is not, so that
-    an optimizer can refuse the step. On a GPU by Newton-Schulz iterations: a decomposition there waits for the host.
+    an optimizer can refuse the step.
+
+    Args:
+        covariance: A without the target's floor, which is added.
+        target: The root R and the floor.
+        iterate: By Newton-Schulz iterations, instead of an eigendecomposition: on a GPU that waits for the host.
     """
     root = target.root
     shifted = _float64(covariance)
     identity = torch.eye(len(shifted), dtype=shifted.dtype, device=shifted.device)
     shifted = shifted + target.floor * identity
-    if covariance.device.type == "cuda":
+    if iterate:
         square_root, inverse_root = newton_schulz_roots(root @ shifted @ root)
-        bures = shifted.trace() + root.square().sum() - 2 * square_root.trace()
-        slope = identity - root @ inverse_root @ root
-        return bures.clamp(min=0).to(covariance), slope.to(covariance)
-    if not torch.isfinite(covariance).all():
+        trace, slope = square_root.trace(), identity - root @ inverse_root @ root
+    elif torch.isfinite(covariance).all():
+        values, vectors = _eigh(root @ shifted @ root)
+        # No eigenvalue is smaller than this but by rounding, because none of either factor is smaller than its root.
+        roots = values.clamp(min=target.floor**2).sqrt()
+        half = root @ (vectors * roots.rsqrt())
+        trace, slope = roots.sum(), identity - half @ half.T
+    else:
         return covariance.sum() * torch.nan, covariance * torch.nan
-    values, vectors = _eigh(root @ shifted @ root)
-    # No eigenvalue is smaller than this but by rounding, because none of either factor is smaller than its root.
-    roots = values.clamp(min=target.floor**2).sqrt()
-    bures = shifted.trace() + root.square().sum() - 2 * roots.sum()
-    half = root @ (vectors * roots.rsqrt())
-    slope = torch.eye(len(half), dtype=half.dtype, device=half.device) - half @ half.T
+    bures = shifted.trace() + root.square().sum() - 2 * trace
     return bures.clamp(min=0).to(covariance), slope.to(covariance)
 
 

@@ -1,10 +1,9 @@
-"""The networks that can look at pictures: their names, their layers, and what is painted with them by default.
+"""Torch-free descriptions of the networks: their names, layers, strides and default layer weights.
 
-Without torch: the recipe and `--help` read it. How a network is built stands in the room `backbones`.
+The recipe and `--help` read them. How a network is built and evaluated is the business of `impasto.backbones`.
 """
 
-from impasto.networks.description import Network
-from impasto.networks.registry import NETWORKS, canonical_layer, find_network
-from impasto.networks.vgg19 import layer_stride
+from impasto.networks.network import Network
+from impasto.networks.registry import NETWORKS, find_network, layer_stride
 
-__all__ = ["NETWORKS", "Network", "canonical_layer", "find_network", "layer_stride"]
+__all__ = ["NETWORKS", "Network", "find_network", "layer_stride"]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from impasto.backbones import check_size
+from impasto.backbones import check_input_size
 from impasto.errors import InputError
 from impasto.images import fit, resize
 from impasto.losses import needed_layers
@@ -64,7 +64,7 @@ def _is_large_enough(recipe: Recipe, width: int, height: int) -> bool:
         return False
     network = recipe.network
     try:
-        check_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
+        check_input_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
     except InputError:
         return False
     return True

@@ -232,7 +232,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
     nested: dict[str, Any] = {name: dict(_items(values[name])) for name in SECTIONS if _is_section(values.get(name))}
     for name, value in values.items():
-        if name in nested:
+        if name in SECTIONS and _is_section(value):
             continue
         if name in RENAMED:
             raise InputError(f"{name} is called {RENAMED[name]} now")
@@ -362,4 +362,3 @@ def flag_of(name: str) -> str:
 def states_balance_twice(stated: Collection[str]) -> bool:
     """Return True if the balance of content and style is stated both as a strength and as weights."""
     return "strength" in stated and bool({"content_weight", "style_weight"} & set(stated))
-

@@ -176,7 +176,7 @@ class ColorSettings(Settings):
     low_frequency_weight: Annotated[Weight, Flag("low_frequency_weight")] = 0.0
     """Weight of the large patches of color: distance of a 1/16 picture to the recolored photo."""
     luminance_range_weight: Annotated[Weight, Flag("luminance_range_weight")] = 0.15
-    """Weight of places that are lighter or darker than the style's extremes, in squared gray levels."""
+    """Weight of places lighter or darker than the style's extremes, in squared gray levels."""
 
 
 class StartSettings(Settings):

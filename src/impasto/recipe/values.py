@@ -1,4 +1,4 @@
-"""What the settings of a recipe are made of: closed choices, bounded numbers, and values that can be written as text."""
+"""Types of the settings of a recipe: closed choices, bounded numbers, and values that can be written as text."""
 
 import math
 from collections.abc import Callable, Collection, Mapping

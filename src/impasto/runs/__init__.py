@@ -8,8 +8,6 @@ from impasto.runs.listing import RunSummary, list_runs
 from impasto.runs.lock import FolderLock, is_locked
 from impasto.runs.log import Ending, LogEntry, Progress, RunLog
 
-RunInputs = Inputs  # temporary alias
-
 __all__ = [
     "INPUTS_FOLDER",
     "LOCK_FILE",
@@ -25,7 +23,6 @@ __all__ = [
     "Progress",
     "RegionInputs",
     "RunFolder",
-    "RunInputs",
     "RunLog",
     "RunSummary",
     "Status",

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from impasto.errors import InputError, reason_of
+from impasto.images import flush_folder
 
 _NEWEST: Final = "checkpoint.safetensors"
 _PREVIOUS: Final = "checkpoint.previous.safetensors"
@@ -67,7 +67,7 @@ class CheckpointFiles:
             if (self._newest_is_good and self.path.exists()) or _is_good(self.path):
                 os.replace(self.path, self._previous)
             os.replace(folder / _NEWEST, self.path)
-            _flush_folder(self.path.parent)
+            flush_folder(self.path.parent)
             self._newest_is_good = True
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -152,14 +152,3 @@ def _digest(tensors: Mapping[str, Tensor], values: str) -> str:
         sha256.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return sha256.hexdigest()
-
-
-def _flush_folder(path: Path) -> None:
-    """Wait until renames and new files are on the disk, where the system can do so."""
-    # Windows opens no folders, and some network file systems do not flush them; a rename is atomic all the same.
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

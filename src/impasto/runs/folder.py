@@ -12,22 +12,11 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
 
+from impasto import events
 from impasto.errors import InputError, RunError, reason_of
-from impasto.events import (
-    Changed,
-    Event,
-    Failed,
-    Finished,
-    LevelStarted,
-    LoggedEvent,
-    ResultSaved,
-    Resumed,
-    Snapshot,
-    SnapshotSaved,
-    StopReason,
-)
+from impasto.events import Event, LevelStarted, LoggedEvent, Snapshot, StopReason
 from impasto.images import atomic_write, write_picture
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, checked
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
 from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_header
 from impasto.runs.inputs import Inputs, KeptInputs, read_inputs
@@ -65,7 +54,7 @@ class RunFolder:
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"
         self.latest_path = path / "latest.png"
-        self._first_recipe = header.checked_recipe()
+        self._first_recipe = checked(header.recipe)
         self._lock = lock
         self._log = EventLog(path / LOG_FILE)
         self._checkpoints = CheckpointFiles(path)
@@ -138,7 +127,7 @@ class RunFolder:
         ending = self.read_log().ending
         if ending in ("finished", "failed"):
             return ending
-        return "running" if is_alive and ending is None else "interrupted"
+        return "running" if is_alive else "interrupted"
 
     @property
     def has_checkpoint(self) -> bool:
@@ -157,17 +146,6 @@ class RunFolder:
         """Return everything that was logged; an incomplete last line is skipped."""
         return self._log.read()
 
-    def events(self) -> list[dict[str, Any]]:
-        """Temporary alias for code that does not use `read_log` yet."""
-        old = {"SnapshotSaved": "Snapshot", "Changed": "changed", "Resumed": "resumed"}
-        old |= {"ResultSaved": "result", "Failed": "failed"}
-        entries = self._log.read().entries
-        names = [type(entry.event).__name__ for entry in entries]
-        return [
-            {"type": old.get(name, name), "time": entry.time.isoformat(), **vars(entry.event)}
-            for name, entry in zip(names, entries, strict=True)
-        ]
-
     def record(self, event: Event, metadata: Mapping[str, Any] | None = None) -> None:
         """Log an event; save the picture of a snapshot (8 bits, with the metadata embedded).
 
@@ -177,7 +155,7 @@ class RunFolder:
         if isinstance(event, Snapshot):
             path = self.snapshot_path(event.step)
             self._save_picture(path, event.image, metadata)
-            self._append(SnapshotSaved(step=event.step, file=f"{_SNAPSHOTS}/{path.name}"))
+            self._append(events.SnapshotSaved(step=event.step, file=f"{_SNAPSHOTS}/{path.name}"))
         elif not isinstance(event, LevelStarted):
             self._append(event)
         elif event.level > self._level:
@@ -189,7 +167,7 @@ class RunFolder:
         self.lock()
         changes = recipe.changes_from(self.recipe)
         if changes:
-            self._append(Changed(step=step, changes=changes), durable=True)
+            self._append(events.Changed(step=step, changes=changes), durable=True)
             self.recipe = recipe
 
     def save_latest(self, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any]) -> Path:
@@ -220,7 +198,7 @@ class RunFolder:
         self.lock()
         if self.read_log().entries:
             with self._writing(self._log.path):
-                self._log.rewrite(lambda event: _remains(event, step), add=[Resumed(step=step)])
+                self._log.rewrite(lambda event: _remains(event, step), add=[events.Resumed(step=step)])
             self._replay_log()
         with self._writing(self.path / _SNAPSHOTS):
             for file in self.path.glob(f"{_SNAPSHOTS}/*.png"):
@@ -234,7 +212,7 @@ class RunFolder:
         """
         with self._writing(self.result_path):
             atomic_write(self.result_path, png)
-        self._append(ResultSaved(file=self.result_path.name, reason=reason), durable=True)
+        self._append(events.ResultSaved(file=self.result_path.name, reason=reason), durable=True)
         return self.result_path
 
     def fail(self, message: str) -> None:
@@ -242,7 +220,7 @@ class RunFolder:
         self.lock()
         # The error to report is the one that came first, not that a full disk has no room for this line either.
         with suppress(RunError):
-            self._append(Failed(message=" ".join(message.split())), durable=True)
+            self._append(events.Failed(message=" ".join(message.split())), durable=True)
 
     @contextmanager
     def _writing(self, file: Path) -> Iterator[None]:
@@ -272,4 +250,7 @@ class RunFolder:
 
 def _remains(event: LoggedEvent, step: int) -> bool:
     """Return True if a run that is set back to `step` steps keeps this event."""
-    return not isinstance(event, Finished | ResultSaved | Failed) and getattr(event, "step", 0) <= step
+    return (
+        not isinstance(event, events.Finished | events.ResultSaved | events.Failed)
+        and getattr(event, "step", 0) <= step
+    )

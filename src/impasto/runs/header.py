@@ -7,18 +7,17 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from impasto.errors import InputError, reason_of
 from impasto.images import atomic_write
-from impasto.recipe import Recipe, checked
+from impasto.recipe import Recipe
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, copy_inputs
 from impasto.runs.lock import FolderLock
 
@@ -39,10 +38,6 @@ class Header(BaseModel):
     inputs: Inputs[KeptInput]
     output: str | None
 
-    def checked_recipe(self) -> Recipe:
-        """Return the recipe that the run began with; raises InputError if this version does not know it."""
-        return checked(self.recipe)
-
 
 def read_header(folder: Path) -> Header:
     """Read run.json; raises InputError if the folder holds no run, or one that this version cannot read."""
@@ -51,20 +46,16 @@ def read_header(folder: Path) -> Header:
         fields = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(fields, dict) and fields.get("program") == "impasto":
             _check_format(folder, fields.get("format"))
-        header = Header.model_validate(fields)
+        return Header.model_validate(fields)
     except (FileNotFoundError, NotADirectoryError):
         missing = "holds no run: give the folder that --run named" if folder.is_dir() else "is not a folder with a run"
         raise InputError(f"{folder} {missing}") from None
     except OSError as error:
         raise InputError(f"cannot read {file}: {reason_of(error)}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole file"
-        raise InputError(f"{file} is damaged: {place}: {first['msg']}") from None
+    except InputError:
+        raise
     except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(f"{file} is damaged: {error}") from None
-    header.checked_recipe()
-    return header
+        raise InputError(f"{file} is damaged: {reason_of(error)}") from None
 
 
 def _check_format(folder: Path, found: Any) -> None:
@@ -79,25 +70,22 @@ def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) 
 
     Raises InputError if the folder holds anything or cannot be written.
     """
-    with _explained(path):
+    try:
         _refuse_occupied(path)
         is_new = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(path / LOCK_FILE)
-    lock.acquire()
-    try:
-        # Once more: another process may have been quicker.
-        _refuse_occupied(path)
-        try:
-            with _explained(path):
-                _write(path, recipe, inputs, output)
-        except BaseException:
-            _clear(path, is_new)
-            raise
-    except BaseException:
-        lock.release()
-        raise
-    return lock
+        lock = FolderLock(path / LOCK_FILE)
+        lock.acquire()
+        with ExitStack() as undo:
+            undo.callback(lock.release)
+            # Once more: another process may have been quicker.
+            _refuse_occupied(path)
+            undo.callback(_clear, path, is_new)
+            _write(path, recipe, inputs, output)
+            undo.pop_all()
+        return lock
+    except OSError as error:
+        raise InputError(f"cannot make the run folder {path}: {reason_of(error)}; choose another with --run") from None
 
 
 def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> None:
@@ -111,14 +99,6 @@ def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> N
     )
     # Last and atomically: without run.json the folder holds no run yet.
     atomic_write(path / RUN_FILE, (header.model_dump_json(indent=2) + "\n").encode())
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot make the run folder {path}: {reason_of(error)}; choose another with --run") from None
 
 
 def _refuse_occupied(path: Path) -> None:

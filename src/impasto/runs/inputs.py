@@ -41,7 +41,7 @@ class Inputs(Generic[P]):
     Attributes:
         content: The photo.
         styles: The style images.
-        init: DecodedImage that the canvas starts from, if it is a file.
+        init: Picture that the canvas starts from, if it is a file.
         style_masks: One mask (or None) for each style image, or empty.
         regions: The pictures of each region.
     """

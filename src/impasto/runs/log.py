@@ -14,14 +14,13 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from impasto.errors import InputError, reason_of
 from impasto.events import Changed, Failed, Finished, LevelStarted, LoggedEvent, ResultSaved, Resumed, Step
 from impasto.images import atomic_write
 
 Ending: TypeAlias = Literal["finished", "stopped", "failed"]
-Line: TypeAlias = dict[str, Any]  # temporary alias
 _E = TypeVar("_E")
 
 _ADAPTERS: Final[dict[str, TypeAdapter[LoggedEvent]]] = {
@@ -189,7 +188,7 @@ class EventLog:
                 entries.append((raw, _decode(raw)))
             except (ValueError, LookupError, TypeError) as error:
                 raise InputError(
-                    f"line {number} of {self.path} cannot be read ({_problem(error)}): remove that line to continue"
+                    f"line {number} of {self.path} cannot be read ({reason_of(error)}): remove that line to continue"
                 ) from None
         return entries, end
 
@@ -224,10 +223,3 @@ def _with_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _with_nan(item) for key, item in value.items()}
     return math.nan if value is None else value
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"no {error}" if isinstance(error, KeyError) else reason_of(error)

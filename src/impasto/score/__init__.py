@@ -1,6 +1,6 @@
-"""Measures of finished pictures, by networks that nothing was optimised with."""
+"""Measures of finished pictures, by networks that no picture is optimized with unless its recipe says so."""
 
-from impasto.score.judge import Judge, Scores, score_picture
-from impasto.score.measures import HEADLINES, HIGHER_IS_BETTER, MEASURES, Measure
+from impasto.score.judge import Judge, score_picture
+from impasto.score.measures import HEADLINES, HIGHER_IS_BETTER, MEASURES, Measure, Scores
 
 __all__ = ["HEADLINES", "HIGHER_IS_BETTER", "MEASURES", "Judge", "Measure", "Scores", "score_picture"]

@@ -1,45 +1,78 @@
-"""What is measured: names, groups, directions and a gloss for each, without loading anything that measures."""
+"""Names, groups and directions of the measures, and the scores of a picture."""
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
 
 Group: TypeAlias = Literal["content kept", "style taken", "faults"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Measure:
-    """One measure of a finished picture."""
+    """One measure of a finished picture.
+
+    Attributes:
+        group: What it measures.
+        higher_is_better: Its direction.
+    """
 
     group: Group
     higher_is_better: bool = False
-    gloss: str
+
+
+HEADLINES: Final = ("style", "content", "faults")
+"""The three figures that stand for a group; lower is better for each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """All measures of a picture; the functions that compute them explain them (content.py, style.py, faults.py).
+
+    Example:
+        >>> zeros = dict.fromkeys(MEASURES, 0.0)
+        >>> Scores(**zeros | {"sliced_vgg16": 0.5, "grid": 0.02}).as_dict()["style"]
+        0.25
+    """
+
+    st_lpips: Annotated[float, Measure("content kept")]
+    ms_ssim: Annotated[float, Measure("content kept", higher_is_better=True)]
+    self_similarity: Annotated[float, Measure("content kept")]
+    content_fidelity: Annotated[float, Measure("content kept", higher_is_better=True)]
+    sliced_alexnet: Annotated[float, Measure("style taken")]
+    sliced_vgg16: Annotated[float, Measure("style taken")]
+    global_effects: Annotated[float, Measure("style taken", higher_is_better=True)]
+    local_patterns: Annotated[float, Measure("style taken", higher_is_better=True)]
+    color_distance: Annotated[float, Measure("style taken")]
+    noise: Annotated[float, Measure("faults")]
+    grid: Annotated[float, Measure("faults")]
+    border: Annotated[float, Measure("faults")]
+    clipped: Annotated[float, Measure("faults")]
+    gray: Annotated[float, Measure("faults")]
+
+    @property
+    def content(self) -> float:
+        """What of the photo is lost: ST-LPIPS; lower is better, 0 for the photo itself."""
+        return self.st_lpips
+
+    @property
+    def style(self) -> float:
+        """What of the style is missing: mean of both sliced Wassersteins; lower is better, 0 for the style itself."""
+        return (self.sliced_alexnet + self.sliced_vgg16) / 2
+
+    @property
+    def faults(self) -> float:
+        """The largest fault; 0 is none, values above 0.01 are visible."""
+        return max(self.noise, self.grid, self.border, self.clipped, self.gray)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return all measures by name, the three headlines first."""
+        return {name: getattr(self, name) for name in HEADLINES} | dataclasses.asdict(self)
 
 
 MEASURES: Final[dict[str, Measure]] = {
-    "st_lpips": Measure(group="content kept", gloss="perceptual distance, tolerant of small shifts"),
-    "ms_ssim": Measure(group="content kept", higher_is_better=True, gloss="edges and shapes where the photo has them"),
-    "self_similarity": Measure(group="content kept", gloss="how differently the parts resemble each other"),
-    "content_fidelity": Measure(group="content kept", higher_is_better=True, gloss="cosine of deep features"),
-    "sliced_alexnet": Measure(group="style taken", gloss="distance of the features' distributions, AlexNet"),
-    "sliced_vgg16": Measure(group="style taken", gloss="distance of the features' distributions, VGG-16"),
-    "global_effects": Measure(group="style taken", higher_is_better=True, gloss="texture and colours on the whole"),
-    "local_patterns": Measure(
-        group="style taken", higher_is_better=True, gloss="patches like the style's, and how many of those"
-    ),
-    "color_distance": Measure(group="style taken", gloss="distance of the palettes in Oklab; 0.02 is just seen"),
-    "noise": Measure(group="faults", gloss="grain that neither style nor photo has"),
-    "grid": Measure(group="faults", gloss="a pattern of 2 pixels, a checkerboard"),
-    "border": Measure(group="faults", gloss="a frame that stands out from what is beside it"),
-    "clipped": Measure(group="faults", gloss="area burnt out or drowned, beyond the style's"),
-    "grey": Measure(group="faults", gloss="area without colour, beyond the style's"),
+    name: hint.__metadata__[0] for name, hint in get_type_hints(Scores, include_extras=True).items()
 }
 """Every field of `Scores`, in its order."""
 
-HEADLINES: Final[dict[str, str]] = {
-    "content": "what of the photo is lost: st_lpips",
-    "style": "what of the style is missing: mean of sliced_alexnet and sliced_vgg16",
-    "faults": "the worst of them; above 0.01 it begins to be seen",
-}
-"""What the three figures that stand for a group are made of; lower is better for each."""
-
 HIGHER_IS_BETTER: Final = frozenset(name for name, measure in MEASURES.items() if measure.higher_is_better)
+"""Names of the measures of which a higher value is better."""

@@ -1,7 +1,7 @@
-"""How much of the style is taken: pure functions of features or of colours; places do not matter.
+"""How much of the style is taken: pure functions of features or of colors, independent of positions.
 
-What "the photo" scores was measured with photos of scikit-image and the built-in plates at 256 px: it is what a picture
-scores that has nothing of the style.
+The scores of "the photo", a picture that has nothing of the style, are those of photos of scikit-image beside the
+built-in plates at 256 px.
 """
 
 import math
@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (the usual name)
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.losses.matching import random_directions
+from impasto.losses import random_directions
 
 _SEED: Final = 0
 _DIRECTIONS: Final = 128
@@ -27,24 +27,24 @@ _TINY: Final = 1e-12
 
 @cache
 def directions(c: int, k: int) -> Float[np.ndarray, "{c} {k}"]:
-    """Return `k` directions in `c` dimensions as columns of length 1, always the same ones; not to be written to."""
+    """Return `k` directions in `c` dimensions as columns of length 1, always the same ones; do not modify them."""
     return random_directions(c, k, torch.Generator().manual_seed(_SEED)).numpy()
 
 
 def projections(features: Float[Tensor, "1 c h w"]) -> Float[np.ndarray, "_k h*w"]:
-    """Return the features at the h w positions seen along min(c, 128) fixed directions, sorted along each."""
+    """Return the features of all positions projected on min(c, 128) fixed directions, sorted along each."""
     c = features.shape[1]
     along = torch.from_numpy(directions(c, min(c, _DIRECTIONS)))
     return np.sort((along.T @ features.squeeze(0).flatten(1)).numpy(), axis=1)
 
 
 def color_projections(lab: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_k h*w"]:
-    """Return the colours along 48 fixed directions, sorted along each."""
+    """Return the colors projected on 48 fixed directions, sorted along each."""
     return np.sort(directions(3, _COLOR_DIRECTIONS).T @ lab.reshape(-1, 3).T.astype(np.float32), axis=1)
 
 
 def quantiles(ordered: Float[np.ndarray, "k n"], count: int) -> Float[np.ndarray, "k {count}"]:
-    """Return `count` quantiles of every sorted row, read between its values; the row itself if it has as many."""
+    """Return `count` quantiles of every sorted row, interpolated linearly; the row itself if it has as many values."""
     n = ordered.shape[1]
     if n == count:
         return ordered
@@ -62,22 +62,22 @@ def squared_distance(a: Float[np.ndarray, "k n"], b: Float[np.ndarray, "k m"]) -
 
 
 def sliced_wasserstein(result: Float[np.ndarray, "k n"], style: Float[np.ndarray, "k m"]) -> float:
-    """Return how differently the features of two pictures are distributed: lower is better, 0 for the same.
+    """Return the distance of the feature distributions of two pictures: lower is better, 0 for the same.
 
-    The root of the mean squared Wasserstein-2 distance along the directions, divided by the root of the style's mean
-    variance along them; 1 means as far away as the style's features are spread. Both come from `projections`.
-    Bonneel et al. 2015; for styles Heitz et al. 2021. The style scores 0, the photo 0.6 to 1.4.
+    The root of the mean squared Wasserstein-2 distance along the directions, divided by the style's standard deviation
+    along them. Both arguments come from `projections`. Bonneel et al. 2015; for styles Heitz et al. 2021. The photo
+    scores 0.6 to 1.4.
     """
     spread = style.var(axis=1, dtype=np.float64).mean()
     return math.sqrt(squared_distance(result, style) / (spread + _TINY))
 
 
 def color_distance(result: Float[np.ndarray, "k n"], style: Float[np.ndarray, "k m"]) -> float:
-    """Return how far apart the colours of two pictures are, in units of Oklab: lower is better, 0 for the same.
+    """Return the distance of the color distributions of two pictures, in units of Oklab: lower is better.
 
-    The sliced Wasserstein-2 distance times the root of 3, so that a palette moved as a whole by d scores d; black and
-    white are 1 apart, and 0.02 is about the smallest difference that is seen. Both come from
-    `color_projections`. The style scores 0, the photo 0.07 to 0.35.
+    The sliced Wasserstein-2 distance times the root of 3, so that a palette shifted by d scores d; black and white are
+    1 apart, and 0.02 is about the smallest visible difference. Both arguments come from `color_projections`. The photo
+    scores 0.07 to 0.35.
     """
     return math.sqrt(3 * squared_distance(result, style))
 
@@ -92,11 +92,10 @@ def global_effects(
     grams: tuple[Mapping[str, Float[Tensor, "_c _c"]], Mapping[str, Float[Tensor, "_c _c"]]],
     histograms: tuple[Float[np.ndarray, "3 256"], Float[np.ndarray, "3 256"]],
 ) -> float:
-    """Return how alike textures and colours are on the whole: higher is better, at most 1.
+    """Return how similar the overall textures and colors are: higher is better, at most 1.
 
-    Half the mean cosine of the Gram matrices, half the mean cosine of the histograms of red, green and blue.
-    Wang et al. 2021, "Evaluate and improve the quality of neural style transfer". The style scores 1, the photo 0.4 to
-    0.8.
+    Half the mean cosine of the Gram matrices, half the mean cosine of the histograms of red, green and blue. Wang et
+    al. 2021, "Evaluate and improve the quality of neural style transfer". The photo scores 0.4 to 0.8.
     """
     one, other = grams
     textures = [torch.cosine_similarity(one[name].flatten(), other[name].flatten(), dim=0).item() for name in one]
@@ -106,7 +105,7 @@ def global_effects(
 
 
 def patches(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "_n 9*c"]:
-    """Return patches of 3 x 3 features as unit vectors, from a grid of about 1,024 places or from all places."""
+    """Return patches of 3 x 3 features as unit vectors, from a grid of at most about 1,024 positions."""
     h, w = features.shape[2:]
     step = max(1, math.ceil(math.sqrt((h - 2) * (w - 2) / _PATCHES)))
     found: Tensor = F.unfold(features, 3, stride=step)[0].T
@@ -121,11 +120,11 @@ def distinct(patches: Float[Tensor, "n d"]) -> int:
 
 
 def local_patterns(result: Float[Tensor, "n d"], style: Float[Tensor, "m d"], most: int) -> float:
-    """Return how much of the result is found in the style, and of the style in the result: higher is better, at most 1.
+    """Return how much of the result is in the style, and of the style in the result: higher is better, at most 1.
 
-    Half the mean cosine of every patch with the style's nearest, half the number of different patches of the style that
-    are the nearest of some patch, as a share of `most`, those that are `distinct`. The patterns of Wang et al. 2021.
-    Both come from `patches`. The style scores 1, the photo 0.2 to 0.5.
+    Half the mean cosine of every patch with the style's nearest one, half the number of the style's patches that are
+    the nearest of some patch, as a share of `most` (its `distinct` patches). The patterns of Wang et al. 2021. Both
+    come from `patches`. The photo scores 0.2 to 0.5.
     """
     cosine, nearest = (result @ style.T).max(dim=1)
     used = int(nearest.unique().numel())

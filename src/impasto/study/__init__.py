@@ -1,20 +1,20 @@
-"""The laboratory: the experiments of the paper and of practitioners, each one a command with a report."""
+"""Studies: experiments of the paper and of practitioners, each with a command and a report."""
 
 from impasto.study.experiments import EXPERIMENTS
-from impasto.study.findings import Experiment, Findings, Look
+from impasto.study.findings import EvaluatedPicture, Experiment, Findings, evaluate
 from impasto.study.folder import StudyFolder
-from impasto.study.plan import Cell, Plan, Row, Shot
+from impasto.study.plan import Cell, Plan, Row
 from impasto.study.report import write_report
 
 __all__ = [
     "EXPERIMENTS",
     "Cell",
+    "EvaluatedPicture",
     "Experiment",
     "Findings",
-    "Look",
     "Plan",
     "Row",
-    "Shot",
     "StudyFolder",
+    "evaluate",
     "write_report",
 ]

@@ -1,113 +1,159 @@
-"""The folder of a study: one run folder for each of its runs, so that it goes on where it was interrupted."""
+"""The folder of a study: one run folder for each of its runs, so that an interrupted study can go on."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from impasto import api
-from impasto.api.inputs import read_inputs
-from impasto.errors import InputError
-from impasto.events import Listener
+from impasto.api import Run, Session, plan_job, plate_or_file, read_inputs
+from impasto.errors import InputError, reason_of
+from impasto.events import Event, Finished, LevelStarted, Listener, Step
 from impasto.images import atomic_write, is_leftover
-from impasto.runs import RunFolder, RunInputs
-from impasto.runs.header import HEADER as RUN_HEADER
+from impasto.painting import Level
+from impasto.runs import Inputs, RunFolder
 from impasto.study.plan import Cell, Plan
-
-HEADER: Final = "study.json"
-RUNS: Final = "runs"
-REPORT: Final = "report.html"
 
 
 class StudyFolder:
-    """A study on the disk. `study.json` says what it is, `runs/KEY` holds each run."""
+    """A study on the disk: `study.json` describes it, `runs/KEY` holds each run.
+
+    Args:
+        path: The folder; it is created, or taken up if it holds the same study.
+        plan: What is painted.
+        content: The photo, a file.
+        style: The style image, a file or the name of a plate.
+
+    Raises:
+        InputError: A run cannot be painted, or the folder holds something else. Nothing has been written then.
+    """
 
     def __init__(self, path: Path, plan: Plan, content: str, style: str) -> None:
-        """Make the folder, or take up the one that holds the same study.
-
-        Everything is read and checked before anything is written. Raises InputError if something cannot be painted or
-        the folder holds anything else.
-        """
         self.path = path
         self.plan = plan
-        self._content, self._style = content, api.plate_or_file(style)
-        # Every run is read, not only the first.
-        inputs, *_ = [self._prepared(cell) for cell in plan.cells]
-        self.photo_size = inputs.content.width, inputs.content.height
-        self._take(_header(plan, inputs))
+        self.is_stopping = False
+        self._run: Run | None = None
+        self._content, self._style = content, plate_or_file(style)
+        self._session = Session(self._style)
+        # Every run is checked now, so that the study does not fail after hours.
+        inputs, self._levels = self._plan_jobs()
+        self._claim(
+            {
+                "format": 2,
+                "study": plan.name,
+                "content": inputs.content.sha256,
+                "style": inputs.styles[0].sha256,
+                "runs": {cell.key: cell.recipe.to_dict() for cell in plan.cells},
+            }
+        )
 
-    def is_finished(self, cell: Cell) -> bool:
-        """Tell whether a run has come to its end, or has failed for good."""
-        return (self._of(cell) / RUN_HEADER).exists() and self.run(cell).status in ("finished", "failed")
+    def run_folder(self, cell: Cell) -> RunFolder:
+        """Open the run folder of a cell; raises InputError if it has not been started."""
+        return RunFolder.open(self._path_of(cell))
 
-    def failed(self) -> bool:
-        """Tell whether any run has failed, now or in an earlier call."""
-        return any(self.run(cell).status == "failed" for cell in self.plan.cells)
+    @property
+    def remaining_cells(self) -> list[Cell]:
+        """The runs that have neither finished nor failed, in the order of painting."""
+        return [
+            cell
+            for cell in self.plan.cells
+            if not (self._is_started(cell) and self.run_folder(cell).status in ("finished", "failed"))
+        ]
 
-    def begin(self, cell: Cell, on_event: Listener | None = None) -> api.Run:
-        """Start a run in the background, or go on with it."""
-        folder = self._of(cell)
-        if (folder / RUN_HEADER).exists():
-            return api.resume(folder, on_event=on_event)
-        return api.start(self._content, self._style, cell.recipe, run=folder, on_event=on_event)
+    @property
+    def remaining_levels(self) -> list[Level]:
+        """The levels of these runs, one after the other, as `paint` counts them."""
+        return [level for cell in self.remaining_cells for level in self._levels[cell.key]]
 
-    def run(self, cell: Cell) -> RunFolder:
-        """Open the folder of a run."""
-        return RunFolder.open(self._of(cell))
+    @property
+    def has_failed(self) -> bool:
+        """Whether any run has failed, now or in an earlier call."""
+        return any(self.run_folder(cell).status == "failed" for cell in self.plan.cells)
 
-    def _of(self, cell: Cell) -> Path:
-        return self.path / RUNS / cell.key
+    def stop(self) -> None:
+        """End `paint` after the current step; may be called from any thread."""
+        self.is_stopping = True
+        if self._run is not None:
+            self._run.stop()
 
-    def _prepared(self, cell: Cell) -> RunInputs:
-        """Check that a run can be painted; a study must not fail after hours for a slip of the pen."""
-        try:
-            inputs = read_inputs(self._content, self._style, cell.recipe, None)
-            api.prepare(cell.recipe, inputs)
-        except InputError as error:
-            raise InputError(f"{cell.caption}: {error}" if len(self.plan.cells) > 1 else str(error)) from None
-        return inputs
+    def paint(self, on_event: Listener, on_note: Callable[[str], None]) -> None:
+        """Paint the remaining runs one after the other until all have ended or `stop` is called.
 
-    def _take(self, header: dict[str, Any]) -> None:
-        known = self._known()
-        if known is not None:
-            if known != header:
-                raise InputError(f"{self.path} holds another study: choose another folder with --out")
-            return
-        with self._told():
-            is_taken = self.path.exists() and not (self.path.is_dir() and all(map(is_leftover, self.path.iterdir())))
-        if is_taken:
-            raise InputError(f"{self.path} is not an empty folder: choose another with --out")
-        with self._told():
-            self.path.mkdir(parents=True, exist_ok=True)
-            atomic_write(self.path / HEADER, (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+        A run that fails does not end the study.
 
-    def _known(self) -> Any:
-        """Return what the folder says of itself, or None if it says nothing."""
-        file = self.path / HEADER
-        with self._told():
+        Args:
+            on_event: Called in the painting thread with every event but `Finished`; levels and steps are counted over
+                all remaining runs.
+            on_note: Called with one line when a run starts or fails.
+        """
+        cells = self.remaining_cells
+        levels = [len(self._levels[cell.key]) for cell in cells]
+        total_levels, total_steps = sum(levels), sum(cell.recipe.schedule.steps for cell in cells)
+        first_level = first_step = 0
+
+        def forward(event: Event) -> None:
+            if isinstance(event, LevelStarted):
+                event = replace(event, level=event.level + first_level, levels=total_levels)
+            if isinstance(event, LevelStarted | Step):
+                event = replace(event, step=event.step + first_step, steps=total_steps)
+            if not isinstance(event, Finished):
+                on_event(event)
+
+        for number, (cell, count) in enumerate(zip(cells, levels, strict=True), start=1):
+            if self.is_stopping:
+                return
+            on_note(f"run {number} of {len(cells)}: {cell.caption}")
+            self._run = self._start(cell, forward)
+            if self.is_stopping:
+                self._run.stop()
             try:
-                return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-            except ValueError:
-                raise InputError(f"{file} is damaged: choose another folder with --out") from None
+                self._run.wait()
+            except (RuntimeError, MemoryError) as error:
+                # RunError and the out-of-memory errors of torch are RuntimeErrors.
+                on_note(f"{cell.caption} failed: {str(error) or 'there is not enough memory'}")
+            first_level, first_step = first_level + count, first_step + cell.recipe.schedule.steps
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _start(self, cell: Cell, on_event: Listener) -> Run:
+        folder = self._path_of(cell)
+        if self._is_started(cell):
+            return self._session.resume(folder, on_event=on_event)
+        return self._session.start(self._content, recipe=cell.recipe, run=folder, on_event=on_event)
+
+    def _path_of(self, cell: Cell) -> Path:
+        return self.path / "runs" / cell.key
+
+    def _is_started(self, cell: Cell) -> bool:
+        return RunFolder.exists(self._path_of(cell))
+
+    def _plan_jobs(self) -> tuple[Inputs, dict[str, tuple[Level, ...]]]:
+        """Return the inputs of the first run and the levels of every run; pictures that runs share are read once."""
+        read: dict[Any, Inputs] = {}
+        levels = {}
+        for cell in self.plan.cells:
+            recipe = cell.recipe
+            files = recipe.start.init, recipe.regions, recipe.picture.max_megapixels
+            try:
+                if files not in read:
+                    read[files] = read_inputs(self._content, self._style, recipe)
+                levels[cell.key] = plan_job(recipe, read[files]).levels
+            except InputError as error:
+                raise InputError(f"{cell.caption}: {error}" if len(self.plan.cells) > 1 else str(error)) from None
+        return next(iter(read.values())), levels
+
+    def _claim(self, header: dict[str, Any]) -> None:
+        """Write the header into an empty folder, or check that the folder holds the same study."""
+        file = self.path / "study.json"
         try:
-            yield
+            if file.exists():
+                if json.loads(file.read_text(encoding="utf-8")) != header:
+                    raise InputError(f"{self.path} holds another study: choose another folder with --out")
+                return
+            if self.path.exists() and not (self.path.is_dir() and all(map(is_leftover, self.path.iterdir()))):
+                raise InputError(f"{self.path} is not an empty folder: choose another with --out")
+            self.path.mkdir(parents=True, exist_ok=True)
+            atomic_write(file, (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise InputError(f"{file} is damaged: choose another folder with --out") from None
         except OSError as error:
-            raise InputError(
-                f"cannot keep the study in {self.path}: {error.strerror}; choose another with --out"
-            ) from None
-
-
-def _header(plan: Plan, inputs: RunInputs) -> dict[str, Any]:
-    """Return what makes a study the same study."""
-    return {
-        "format": 1,
-        "study": plan.name,
-        "options": dict(plan.options),
-        "content": inputs.content.sha256,
-        "style": inputs.styles[0].sha256,
-        "runs": {cell.key: cell.recipe.model_dump(mode="json", exclude_none=True) for cell in plan.cells},
-    }
+            reason = f"cannot write the study to {self.path}: {reason_of(error)}"
+            raise InputError(f"{reason}; choose another with --out") from None

@@ -1,9 +1,12 @@
-"""The report: one HTML file that holds its pictures and plots, and asks the network for nothing."""
+"""The report: one HTML file with all pictures and plots that loads nothing from the network, and two CSV files."""
 
 import base64
+import csv
+import io
+import json
 import math
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any, Final
 
@@ -13,163 +16,150 @@ from jinja2 import Environment, StrictUndefined
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, contact_sheet, encode_picture, fit, quantize, resize, write_picture
-from impasto.recipe import PRESETS, Recipe
-from impasto.study.charts import figure_charts, heat, loss_chart, trade_chart
+from impasto.recipe import PRESETS
+from impasto.study.charts import figure_charts, heat_map, loss_chart, tradeoff_chart
 from impasto.study.experiments import EXPERIMENTS
-from impasto.study.findings import COLUMNS, Findings, Look, Strip
-from impasto.study.folder import REPORT, StudyFolder
-from impasto.study.looking import look_at
+from impasto.study.findings import COLUMNS, Findings, evaluate
+from impasto.study.folder import StudyFolder
 from impasto.study.plan import Plan
-from impasto.study.tables import figures_csv, steps_csv
 
-PICTURES: Final = "pictures"
-_LARGEST: Final = 640
-"""Longer sides are shrunk to this in the report; the files beside it hold every pixel."""
-_QUALITY: Final = 90
-_MOST_CHARTS: Final = 6
-_MOST_COMMANDS: Final = 24
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Shown:
-    """A picture of the report."""
-
-    source: str
-    caption: str
-    detail: str
-    link: str
+_MAX_SIDE: Final = 640
+"""Larger pictures are shrunk to this long side in the report; their files are not."""
+_MAX_LOSS_CHARTS: Final = 6
+_MAX_COMMANDS: Final = 24
 
 
 def write_report(study: StudyFolder, content: str, style: str) -> Findings:
-    """Look at the finished runs and write pictures, sheet, CSV and report into the study's folder.
+    """Evaluate the finished runs and write pictures, contact sheet, CSV files and `report.html`.
 
-    `content` and `style` are what the person called the pictures; the commands of the report name them. Raises
-    InputError if something cannot be written.
+    Args:
+        study: The study; every run has ended.
+        content: What the person called the photo; the commands of the report name it.
+        style: What the person called the style image.
+
+    Returns:
+        What was found.
+
+    Raises:
+        InputError: Something cannot be written.
     """
-    findings = look_at(study.plan, {cell.key: study.run(cell) for cell in study.plan.cells})
+    findings = evaluate(study.plan, {cell.key: study.run_folder(cell) for cell in study.plan.cells})
     path = study.path
     try:
-        (path / PICTURES).mkdir(exist_ok=True)
-        for look in findings.all():
-            write_picture(path / PICTURES / f"{look.stem}.png", look.pixels)
-        write_picture(path / "sheet.png", quantize(_sheet(findings)))
+        (path / "pictures").mkdir(exist_ok=True)
+        for picture in findings.pictures:
+            write_picture(path / "pictures" / f"{picture.stem}.png", picture.pixels)
+        write_picture(path / "sheet.png", quantize(_contact_sheet(findings)))
         atomic_write(path / "figures.csv", figures_csv(findings).encode())
         atomic_write(path / "steps.csv", steps_csv(findings).encode())
-        atomic_write(path / REPORT, _rendered(findings, content, style).encode())
+        atomic_write(path / "report.html", _render(findings, content, style).encode())
     except OSError as error:
-        raise InputError(f"cannot write the report into {path}: {error.strerror}") from None
+        raise InputError(f"cannot write the report to {path}: {error.strerror}") from None
     return findings
 
 
-def _sheet(findings: Findings) -> np.ndarray:
-    captions = [[f"{row.title} {caption}".strip() for caption in row.captions] for row in findings.plan.rows]
-    rows = [[look.floats for look in findings.row(number)] for number in range(len(findings.plan.rows))]
-    cell = min(256, max(max(look.pixels.shape) for look in findings.all()))
-    return contact_sheet(rows, captions=captions, cell=max(cell, 128))
-
-
-def _rendered(findings: Findings, content: str, style: str) -> str:
-    plan, experiment = findings.plan, EXPERIMENTS[findings.plan.name]
-    template = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string((files("impasto.study") / "report.html.jinja").read_text(encoding="utf-8"))
-    return template.render(
-        plan=plan,
-        says=experiment.says(findings),
-        photo=_data(quantize(findings.photo)),
-        style=_data(quantize(findings.style)),
-        rows=[
-            (
-                row.title,
-                [_shown(look, caption) for look, caption in zip(findings.row(number), row.captions, strict=True)],
-            )
-            for number, row in enumerate(plan.rows)
-        ],
-        is_grid=len(plan.rows) > 1,
-        charts=_charts(findings, experiment.against),
-        strips=[_strip(strip) for strip in experiment.strips(findings)],
-        columns=COLUMNS,
-        table=[
-            (look.cell.caption, look.step, {name: _written(look.figures[name]) for name in COLUMNS}, look.problem)
-            for look in findings.all()
-        ],
-        style_figures={name: _written(value) for name, value in findings.style_figures.items()},
-        command=study_command(findings, content, style),
-        commands=[(cell.caption, cell.recipe.as_command(content, style)) for cell in plan.cells[:_MOST_COMMANDS]],
-        untold=max(0, len(plan.cells) - _MOST_COMMANDS),
+def figures_csv(findings: Findings) -> str:
+    """Return a line for every picture: its run, what was varied, its step and size, and all figures."""
+    varied = {name: "" for cell in findings.plan.cells for name in cell.varied}
+    return _to_csv(
+        {"run": picture.cell.key}
+        | varied
+        | {name: value if isinstance(value, str) else json.dumps(value) for name, value in picture.cell.varied.items()}
+        | {"step": picture.step, "width": picture.pixels.shape[1], "height": picture.pixels.shape[0]}
+        | {name: _number(picture.figures[name]) for name in COLUMNS}
+        | {"problem": picture.problem}
+        for picture in findings.pictures
     )
 
 
-def study_command(findings: Findings, content: str, style: str) -> str:
-    """Return the command that repeats the study."""
-    plan = findings.plan
+def steps_csv(findings: Findings) -> str:
+    """Return a line for every step: its loss, the weighted terms, and whether the optimizer accepted it."""
+    return _to_csv(
+        {"run": key, "step": step.step, "level": step.level, "accepted": int(step.improved)}
+        | {"loss": _number(step.loss)}
+        | {name: _number(value) for name, value in step.terms.items()}
+        for key, steps in findings.steps.items()
+        for step in steps
+    )
+
+
+def study_command(plan: Plan, content: str, style: str) -> str:
+    """Return the command that repeats a study."""
     words = ["impasto", "study", plan.name, content, style]
     for name, value in plan.options.items():
-        words += [f"--{name.split()[0]}", value]
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is not False:
+                words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
+    base, names = plan.base, list(plan.stated)
     if plan.preset is not None:
         words += ["--preset", plan.preset]
-    if plan.base is not None:
-        words += plan.base.flags(_stated(plan, plan.base))
-    return shlex.join(words)
+        names = list(base.changes_from(PRESETS[plan.preset]))
+        if "strength" in names and {"content_weight", "style_weight"} & set(names):
+            # Flags cannot state both.
+            base = base.balanced()
+            names = list(base.changes_from(PRESETS[plan.preset]))
+    return shlex.join([*words, *base.flags(names)])
 
 
-def _stated(plan: Plan, base: Recipe) -> dict[str, Any]:
-    """Return the fields that were stated over the presets, as they can be said in one breath."""
-    if plan.preset is None:
-        fields = base.model_dump(mode="json")
-        return {name: fields[name] for name in plan.stated}
-    changes = base.changes_from(PRESETS[plan.preset])
-    both = "strength" in changes and {"content_weight", "style_weight"} & set(changes)
-    return base.balanced().changes_from(PRESETS[plan.preset]) if both else changes
+def _contact_sheet(findings: Findings) -> np.ndarray:
+    captions = [[f"{row.title} {picture.caption}".strip() for picture in row.pictures] for row in findings.plan.rows]
+    largest = max(max(picture.pixels.shape) for picture in findings.pictures)
+    rows = [[picture.floats for picture in row] for row in findings.rows]
+    return contact_sheet(rows, captions=captions, cell=min(256, max(largest, 128)))
 
 
-def _shown(look: Look, caption: str) -> _Shown:
-    size = f"{look.pixels.shape[1]} × {look.pixels.shape[0]}"
-    scores = [f"{name} {look.figures[name]:.3f}" for name in ("content", "style") if math.isfinite(look.figures[name])]
-    detail = f"failed: {look.problem}" if look.problem else ", ".join([*scores, size])
-    return _Shown(source=_data(look.pixels), caption=caption, detail=detail, link=f"{PICTURES}/{look.stem}.png")
+def _render(findings: Findings, content: str, style: str) -> str:
+    plan, experiment = findings.plan, EXPERIMENTS[findings.plan.name]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"data_uri": _data_uri, "heat_map": heat_map, "short": _short, "to_8_bit": quantize}
+    environment.tests["known"] = math.isfinite
+    template = environment.from_string((files("impasto.study") / "report.html.jinja").read_text(encoding="utf-8"))
+    return template.render(
+        plan=plan,
+        findings=findings,
+        columns=COLUMNS,
+        summary=experiment.summary(findings),
+        strips=experiment.strips(findings),
+        charts=_charts(findings, plots_steps=experiment.plots_steps),
+        content=content,
+        style=style,
+        command=study_command(plan, content, style),
+        max_commands=_MAX_COMMANDS,
+    )
 
 
-def _charts(findings: Findings, against: str) -> list[tuple[str, str]]:
-    """Return the plots with what they show, for those who do not see them."""
-    charts = []
-    if against == "steps":
-        rows = {row.title: findings.row(number) for number, row in enumerate(findings.plan.rows)}
-        charts += figure_charts(rows, findings.style_figures)
-    else:
-        charts.append(("Content against style", trade_chart(findings)))
+def _charts(findings: Findings, *, plots_steps: bool) -> list[tuple[str, str]]:
+    """Return the plots as data URIs, each with a name that serves as its text alternative."""
+    charts = figure_charts(findings) if plots_steps else [("Content against style", tradeoff_chart(findings))]
     cells = findings.plan.cells
-    if len(cells) <= _MOST_CHARTS:
-        for cell in cells:
-            charts.append(
-                (f"{cell.caption}: the loss and its terms", loss_chart(findings.curves[cell.key], cell.caption))
-            )
+    for cell in cells if len(cells) <= _MAX_LOSS_CHARTS else ():
+        name = f"{cell.caption}: the loss and its terms"
+        charts.append((name, loss_chart(findings.steps[cell.key], cell.caption)))
     return [(name, f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}") for name, svg in charts]
 
 
-def _strip(strip: Strip) -> tuple[str, str, list[_Shown]]:
-    highest = max(float(np.quantile(one.values, 0.995)) for one in strip.maps)
-    shown = [
-        _Shown(
-            source=_data(heat(one.values, highest)),
-            caption=one.caption,
-            detail=f"mean {one.values.mean():.3g}",
-            link="",
-        )
-        for one in strip.maps
-    ]
-    return strip.title, strip.text, shown
-
-
-def _data(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
-    """Return a picture as an address that holds it; small ones without loss."""
+def _data_uri(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
+    """Return a picture as a data URI: PNG if it is small, else WebP."""
     height, width = pixels.shape[:2]
-    if max(height, width) > _LARGEST:
-        pixels = quantize(resize(pixels.astype(np.float32) / 255, *fit(width, height, _LARGEST)))
-    small = max(height, width) <= 128
-    data = encode_picture(pixels, ".png") if small else encode_picture(pixels, ".webp", quality=_QUALITY)
-    return f"data:image/{'png' if small else 'webp'};base64,{base64.b64encode(data).decode()}"
+    if max(height, width) > _MAX_SIDE:
+        pixels = quantize(resize(pixels.astype(np.float32) / 255, *fit(width, height, _MAX_SIDE)))
+    kind = "png" if max(height, width) <= 128 else "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(encode_picture(pixels, f'.{kind}', quality=90)).decode()}"
 
 
-def _written(value: float) -> str:
+def _to_csv(lines: Iterable[dict[str, Any]]) -> str:
+    lines = list(lines)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else ["run"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _number(value: float) -> str:
+    """Format a figure with the digits of fp32; unknown values are empty."""
+    return f"{value:.7g}" if math.isfinite(value) else ""
+
+
+def _short(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "–"

@@ -1,0 +1,139 @@
+"""Follow a run: show its progress, save its snapshots and its picture, report the result."""
+
+import math
+import shlex
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from impasto.api import Result, Run, keep_memory, return_memory_if_scarce
+from impasto.cli.console import DONE, STOPPED, stop_signals, warn, write_json, write_line
+from impasto.cli.destination import Destination
+from impasto.cli.options import Reporting
+from impasto.cli.progress import Progress
+from impasto.errors import InputError
+from impasto.events import Event, Snapshot, Step
+from impasto.images import write_picture
+from impasto.painting import Eta
+
+_POLL_SECONDS: Final = 0.1
+
+
+def follow(
+    begin: Callable[..., Run],
+    destination: Destination,
+    reporting: Reporting,
+    folder: Path | None = None,
+    *,
+    reports_result: bool = True,
+) -> int:
+    """Paint what `begin(on_event=...)` starts, save it, and return the exit code: 0, or 130 if stopped.
+
+    The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt. If the run fails, the
+    last good picture is saved. A run's `folder` keeps its snapshots itself.
+    """
+    if reporting.json and destination.is_stdout:
+        raise InputError("--json and `-o -` both need standard output: choose one of them")
+    keep_memory()
+    follower = _Follower(destination, saves_snapshots=folder is None)
+    run = begin(on_event=follower.receive)
+    return_memory_if_scarce(math.prod(run.size), precision=run.recipe.hardware.precision)
+    with stop_signals(follower.stop):
+        result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
+        if not result.steps:
+            warn("stopped before the first step; nothing was saved")
+            return STOPPED
+        path = destination.save(result)
+    stopped = result.reason == "stopped"
+    if stopped or not reporting.quiet:
+        warn(_describe_end(result, folder))
+    try:
+        if reports_result and reporting.json:
+            write_json({"path": str(path)} | _facts(result))
+        elif reports_result and path is not None:
+            write_line(str(path))
+    except OSError:
+        if not stopped:  # by SIGHUP, when the terminal was closed
+            raise
+    return STOPPED if stopped else DONE
+
+
+class _Follower:
+    """Receives the events of a run in the thread that paints; the main thread waits, because it receives signals."""
+
+    _run: Run
+    _progress: Progress
+
+    def __init__(self, destination: Destination, *, saves_snapshots: bool) -> None:
+        self._destination = destination
+        self._saves_snapshots = saves_snapshots
+        self._is_ready = threading.Event()
+        self._is_stopping = threading.Event()
+        self._has_begun = self._has_improved = False
+
+    def stop(self) -> None:
+        """End the run after the current step."""
+        self._is_stopping.set()
+        self._run.stop()
+
+    def follow(self, run: Run, progress: Progress) -> Result:
+        """Show the run until it has ended and return its result; if it failed, save the last good picture and raise."""
+        self._run, self._progress = run, progress
+        try:
+            with progress:
+                self._is_ready.set()
+                while run.running:
+                    with suppress(TimeoutError):
+                        run.wait(_POLL_SECONDS)
+                    if self._is_stopping.is_set():
+                        self._is_stopping.clear()
+                        progress.note("stopping after this step; press Ctrl-C again to give the picture up")
+                return run.wait()
+        except Exception as error:
+            if self._has_improved and run.image is not None:
+                pixels, record = np.asarray(run.image), run.metadata
+                kept = self._destination.save_elsewhere(lambda path: write_picture(path, pixels, metadata=record))
+                if kept is not None:
+                    error.add_note(f"the last good picture was saved as {kept}")
+            raise
+
+    def receive(self, event: Event) -> None:
+        """Show an event; save the picture of a snapshot."""
+        self._is_ready.wait()
+        if not self._has_begun and math.prod(self._run.size) < math.prod(self._run.photo_size):
+            photo, result = ("{} x {}".format(*size) for size in (self._run.photo_size, self._run.size))
+            self._progress.note(f"the photo is {photo}, the result {result}: --size photo paints it all")
+        self._has_begun = True
+        self._progress.show(event)
+        if isinstance(event, Step):
+            self._has_improved |= event.improved
+        elif isinstance(event, Snapshot) and self._saves_snapshots:
+            try:
+                path = self._destination.with_suffix(f"{event.step:06d}")
+                write_picture(path, event.image, metadata=self._run.metadata)
+            except InputError as error:
+                # A missing snapshot must not end the run.
+                self._progress.note(f"a snapshot is missing: {error}")
+
+
+def _describe_end(result: Result, folder: Path | None) -> str:
+    """Return the last message."""
+    if result.reason != "stopped":
+        return f"painted in {result.seconds:.0f} s, loss {result.loss:.4g} ({result.saved_loss:.4g} as saved)"
+    height, width = result.pixels.shape[:2]
+    done = f"stopped after {result.steps} of {result.recipe.schedule.steps} steps"
+    hint = f"; `impasto resume {shlex.quote(str(folder))}` continues it" if folder else ""
+    return f"{done}: the picture so far was saved ({width} x {height}){hint}"
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    """Return what a program may want to know about a result."""
+    height, width = result.pixels.shape[:2]
+    recipe = result.recipe
+    facts = {name: getattr(result, name) for name in ("steps", "loss", "saved_loss", "reason")}
+    facts |= {name: recipe.get(name) for name in ("seed", "device", "precision")}
+    return {"size": [width, height], "seconds": round(result.seconds, 3), **facts, "recipe": recipe.to_dict()}

@@ -1,0 +1,112 @@
+"""`impasto recolor`, `mask` and `score`: what is done with pictures without painting them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from impasto.cli.console import check_stdin_used_once, is_stdio, read_source, write_json, write_line
+from impasto.cli.options import SAVING, Saving, Switch
+from impasto.recipe import ColorMap
+
+if TYPE_CHECKING:
+    from impasto.api import Savable
+    from impasto.cli.destination import Destination
+    from impasto.score import Scores
+
+_COLUMNS: Final = ("result", "photo itself", "style itself")
+
+
+def recolor(
+    photo: str,
+    style: str,
+    /,
+    *,
+    color_map: ColorMap = "transport",
+    color_strength: float = 100.0,
+    saving: Saving = SAVING,
+) -> None:
+    """Give a photo the colors of a picture, at the photo's own size and without strokes.
+
+    Args:
+        photo: The photo; `-` reads it from standard input.
+        style: The picture whose colors it gets, or the name of a built-in style.
+        color_map: `transport` changes colors least, `cholesky` is another linear map, `histogram` is not linear.
+        color_strength: How far colors move, 0 to 100.
+    """
+    from impasto.api import recolor
+
+    destination = _destination(saving, "colors", photo, style)
+    source, colors = read_source(photo), read_source(style)
+    _save(destination, recolor(source, colors, color_map=color_map, color_strength=color_strength))
+
+
+def mask(photo: str, /, *, background: Switch = False, saving: Saving = SAVING) -> None:
+    """Find the main subject of a photo and write a mask of it: white is the subject, black the background.
+
+    Args:
+        photo: The photo; `-` reads it from standard input.
+        background: White is the background, not the subject.
+    """
+    from impasto.api import subject_mask
+
+    destination = _destination(saving, "mask", photo)
+    _save(destination, subject_mask(read_source(photo), background=background))
+
+
+def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":
+    """Return where the result goes: `A_B_SUFFIX.png` in the current folder unless `-o` is given."""
+    from impasto.cli.destination import Destination
+
+    check_stdin_used_once(*words)
+    stems = ["stdin" if is_stdio(word) else Path(word).stem for word in words]
+    inputs = [Path(word) for word in words if not is_stdio(word)]
+    return Destination(saving, Path("_".join([*stems, suffix]) + ".png"), inputs=inputs)
+
+
+def _save(destination: "Destination", picture: "Savable") -> None:
+    path = destination.save(picture)
+    if path is not None:
+        write_line(str(path))
+
+
+def score(result: str, /, *, content: str, style: str, json: Switch = False) -> None:
+    """Measure a finished picture by networks that took no part in the optimization.
+
+    Args:
+        result: The finished picture; `-` reads it from standard input.
+        content: The photo that it was painted from.
+        style: The style image, or the name of a built-in style (see plates).
+        json: Print one JSON object.
+    """
+    check_stdin_used_once(result, content, style)
+
+    from impasto.api import plate_or_file
+    from impasto.images import read_picture
+    from impasto.score import Judge
+
+    picture = read_picture(read_source(result))
+    photo, style_image = read_picture(read_source(content)), read_picture(plate_or_file(read_source(style)))
+    judge = Judge(photo.pixels, style_image.pixels, size=(picture.width, picture.height))
+    columns = judge.score(picture.pixels), judge.score_photo(), judge.score_style()
+    if json:
+        scores, of_photo, of_style = (column.as_dict() for column in columns)
+        name = "-" if is_stdio(result) else result
+        write_json({"result": name, "scores": scores, "photo": of_photo, "style": of_style})
+        return
+    for line in _score_table(*columns):
+        write_line(line)
+
+
+def _score_table(*columns: "Scores") -> list[str]:
+    """Return the lines of the table: the three summary scores, then all measures by what they measure."""
+    from impasto.score import HEADLINES, HIGHER_IS_BETTER, MEASURES
+
+    values = [column.as_dict() for column in columns]
+
+    def row(name: str) -> str:
+        cells = [f"{value[name]:{len(title)}.3f}" for value, title in zip(values, _COLUMNS, strict=True)]
+        return "  ".join([f"{name:16}", *cells, "higher" if name in HIGHER_IS_BETTER else "lower"])
+
+    lines = ["  ".join([16 * " ", *_COLUMNS, "better"]), *map(row, HEADLINES)]
+    for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
+        lines += ["", group, *(row(name) for name, measure in MEASURES.items() if measure.group == group)]
+    return lines
