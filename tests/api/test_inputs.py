@@ -91,13 +91,6 @@ def test_regions_may_have_built_in_styles_with_masks(folder):
     assert names == {"mask": "left", "style": PLATES[1], "style_mask": "part"}
 
 
-def test_without_a_style_the_regions_alone_are_painted_and_the_rest_is_the_photo(folder):
-    for styles in ([], ()):
-        painted = np.asarray(paint(styles, ["left.png=red.png"]).image)
-        np.testing.assert_array_equal(painted[:, 32:], pixels("photo.png")[:, 32:])
-        assert (painted[:, :32] != pixels("photo.png")[:, :32]).any()
-
-
 @pytest.mark.parametrize("name", ["someone@home.png", "a=b@c.png"])
 def test_a_style_file_whose_name_has_an_at_sign_is_that_file(folder, name):
     (folder / "blue.png").rename(name)
