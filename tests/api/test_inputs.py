@@ -5,22 +5,12 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import QUICK
 
 import impasto
 from impasto.api import Region, Style, read_inputs, region_settings
 from impasto.images import PLATES, quantize
 from impasto.recipe import Recipe
-
-QUICK = {
-    "size": "photo",
-    "steps": 2,
-    "levels": 1,
-    "content_layers": "conv3_1",
-    "style_layers": "conv1_1,conv2_1",
-    "style_losses": "gram,gradient_energy=0.02",
-    "device": "cpu",
-    "precision": "fp32",
-}
 
 
 def half(height: int, width: int, *, right: bool = False) -> np.ndarray:
@@ -48,7 +38,7 @@ def pixels(name: str) -> np.ndarray:
 
 
 def paint(styles, regions=None, **changes) -> impasto.Result:
-    return impasto.stylize("photo.png", styles, regions=regions, **{**QUICK, **changes})
+    return impasto.stylize("photo.png", styles, regions=regions, **{**QUICK, "size": "photo", **changes})
 
 
 def test_regions_may_be_texts_files_bytes_or_arrays(folder):
@@ -64,7 +54,7 @@ def test_regions_may_be_texts_files_bytes_or_arrays(folder):
 
 
 def test_the_regions_of_a_call_replace_those_of_the_recipe(folder):
-    recipe = Recipe(**QUICK, regions=("left.png=blue.png",))
+    recipe = Recipe(**{**QUICK, "size": "photo"}, regions=("left.png=blue.png",))
     of_recipe = impasto.stylize("photo.png", "red.png", recipe)
     assert np.array_equal(of_recipe.pixels, paint("red.png", ["left.png=blue.png"]).pixels)
     assert [region.as_text() for region in of_recipe.recipe.regions] == ["left.png=blue.png"]

@@ -1,32 +1,30 @@
 """Pictures of several styles and regions."""
 
 import re
-import threading
 from typing import get_args
 
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import QUICK, start_and
 from tests.conftest import waves
 
 import impasto
 from impasto.api import Region, Style, plan_job, read_inputs, region_settings
 from impasto.color import recolor
 from impasto.errors import InputError
-from impasto.events import LevelStarted, Notice, Step
+from impasto.events import LevelStarted, Notice
 from impasto.images import fit, quantize, resize
 from impasto.painting import CanvasRegion, Level, Scene, StyleImage
 from impasto.recipe import CanvasKind, ColorMode, Recipe
 
-QUICK = {
+PHOTO_SIZE = {
+    **QUICK,
     "size": "photo",
     "steps": 3,
-    "levels": 1,
-    "content_layers": "conv3_1",
     "style_layers": "conv1_1,conv2_1,conv3_1",
+    "content_layers": "conv3_1",
     "style_losses": "wasserstein=1,gradient_energy=0.025",
-    "device": "cpu",
-    "precision": "fp32",
 }
 
 
@@ -58,7 +56,7 @@ def blue(painting):
 
 def job(photo, styles, regions=(), **changes):
     """Return everything read, resolved and checked, as a call would paint it."""
-    recipe = Recipe(**{**QUICK, **changes}, regions=region_settings(regions))
+    recipe = Recipe(**{**PHOTO_SIZE, **changes}, regions=region_settings(regions))
     return plan_job(recipe, read_inputs(photo, styles, recipe, regions))
 
 
@@ -67,7 +65,7 @@ def first_canvas(photo, styles, regions=(), **changes):
 
 
 def paint(photo, styles, regions=None, **changes):
-    return impasto.stylize(photo, styles, regions=regions, **{**QUICK, **changes})
+    return impasto.stylize(photo, styles, regions=regions, **{**PHOTO_SIZE, **changes})
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
@@ -161,7 +159,7 @@ def test_init_style_covers_each_region_with_its_own_style(exact, red, blue):
 
 def test_a_region_too_small_for_deep_layers_is_reported_once_on_the_finest_level(exact, red, blue):
     events, layers = [], "conv1_1,conv2_1,conv3_1,conv4_1"
-    small = {**QUICK, "style_layers": layers, "size": 128, "upscale": True, "levels": 2, "steps": 4}
+    small = {**PHOTO_SIZE, "style_layers": layers, "size": 128, "upscale": True, "levels": 2, "steps": 4}
     regions = [Region(box(20, 28, 20, 28), blue), Region(LEFT, red)]
     impasto.stylize(exact, red, regions=regions, on_event=events.append, **small)
     (notice,) = [event for event in events if isinstance(event, Notice)]
@@ -319,8 +317,8 @@ def test_a_style_mask_that_vanishes_at_a_level_is_refused(exact):
 
 
 @pytest.fixture
-def begin(tmp_path, exact, red, blue, painting):
-    """Return a function that starts a run of files with all kinds of masks in a folder."""
+def order(tmp_path, exact, red, blue, painting):
+    """Photo and styles as files, and settings with all kinds of masks."""
     files = {
         "photo": exact, "first": red, "second": blue, "third": painting, "left": LEFT / 255.0,
         "right": box(10, 30, 40, 60) / 255.0, "part": box(0, 64, 0, 28, size=(64, 56)) / 255.0,
@@ -331,27 +329,18 @@ def begin(tmp_path, exact, red, blue, painting):
     styles = [f"{paths['first']}@{paths['part']}", str(paths["second"])]
     regions = [f"{paths['left']}={paths['third']}@{paths['part']}", f"{paths['right']}=keep"]
     settings = {
-        **QUICK, "levels": 2, "size": 96, "upscale": True, "steps": 8, "style_mix": (70, 30), "threads": 1,
+        **PHOTO_SIZE, "levels": 2, "size": 96, "upscale": True, "steps": 8, "style_mix": (70, 30), "threads": 1,
         "style_scale": (1, 0.8, 1.2), "style_rotation": (0, 10, -20), "seed": 4,
         "style_losses": "wasserstein,sliced=0.1,nearest=0.1,gradient_energy=0.02", "samples": 64, "directions": 8,
     }  # fmt: skip
 
-    def start(folder, on_event=None):
-        return impasto.start(paths["photo"], styles, regions=regions, run=folder, on_event=on_event, **settings)
-
-    return start
+    return (paths["photo"], styles), {"regions": regions, **settings}
 
 
-def test_a_stopped_run_of_regions_is_resumed_from_its_folder_alone_to_the_same_picture(begin, tmp_path):
-    whole, ready = begin(tmp_path / "whole").wait(), threading.Event()
-
-    def stop_at_6(event):
-        ready.wait()
-        if isinstance(event, Step) and event.step == 6:
-            run.stop()
-
-    run = begin(tmp_path / "stopped", on_event=stop_at_6)
-    ready.set()
+def test_a_stopped_run_of_regions_is_resumed_from_its_folder_alone_to_the_same_picture(order, tmp_path):
+    given, settings = order
+    whole = impasto.start(*given, run=tmp_path / "whole", **settings).wait()
+    run = start_and(lambda run, step: step.step == 6 and run.stop(), *given, run=tmp_path / "stopped", **settings)
     assert run.wait().steps == 6
     for path in tmp_path.glob("*.png"):
         path.unlink()
@@ -360,8 +349,9 @@ def test_a_stopped_run_of_regions_is_resumed_from_its_folder_alone_to_the_same_p
     assert resumed.losses["total"] == whole.losses["total"]
 
 
-def test_the_metadata_of_a_picture_name_every_input_and_no_folder(begin, tmp_path):
-    run = begin(tmp_path / "run")
+def test_the_metadata_of_a_picture_name_every_input_and_no_folder(order, tmp_path):
+    given, settings = order
+    run = impasto.start(*given, **settings)
     run.stop()
     metadata = run.wait().metadata
     assert str(tmp_path) not in str(metadata)

@@ -6,12 +6,12 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import start_and
 
 import impasto
 from impasto.images import quantize
@@ -136,20 +136,6 @@ def test_a_finished_run_cannot_be_resumed(tmp_path, pictures):
         impasto.resume(tmp_path / "run")
 
 
-def paint_and(act, pictures, **fields) -> impasto.Result:
-    """Paint; the listener calls `act(run, step)` after every step."""
-    ready = threading.Event()
-
-    def listen(event):
-        ready.wait()
-        if isinstance(event, impasto.Step):
-            act(run, event.step)
-
-    run = impasto.start(*pictures, on_event=listen, **fields)
-    ready.set()
-    return run.wait()
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [({}, {}), ({"style_weight": 20.0}, {"style_weight": 50.0}), ({"strength": 40.0}, {"strength": 85.0})],
@@ -158,16 +144,16 @@ def test_a_stopped_run_continues_with_its_changes_and_ends_with_the_same_picture
     fields = {"size": 48, "steps": 8, "levels": 1, "init": "noise", "style_losses": "gram", **before}
 
     def act(run, step):
-        if step == 2 and after:
+        if step.step == 2 and after:
             run.change(**after)
 
     def act_and_stop(run, step):
         act(run, step)
-        if step == 5:
+        if step.step == 5:
             run.stop()
 
-    whole = paint_and(act, pictures, **fields)
-    assert paint_and(act_and_stop, pictures, run=tmp_path / "run", **fields).steps == 5
+    whole = start_and(act, *pictures, **fields).wait()
+    assert start_and(act_and_stop, *pictures, run=tmp_path / "run", **fields).wait().steps == 5
     resumed = impasto.resume(tmp_path / "run").wait()
     assert resumed.steps == 8
     assert {name: resumed.recipe.get(name) for name in after} == after

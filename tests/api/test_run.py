@@ -8,37 +8,16 @@ import threading
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import QUICK, start_and
 
 import impasto
 from impasto.api import Session, plan_job, read_inputs, run_job
-from impasto.events import Changed, Failed, Step
+from impasto.events import Changed, Failed
 from impasto.images import read_metadata
 from impasto.recipe import Recipe
 from impasto.runs import RunFolder
 
-QUICK = {
-    "size": 48,
-    "steps": 4,
-    "levels": 1,
-    "content_layers": "conv2_1",
-    "style_layers": "conv1_1,conv2_1",
-    "style_losses": "gram",
-}
 LONG = {**QUICK, "steps": 5000}
-
-
-def start(photo, painting, act, **options) -> impasto.Run:
-    """Start a run whose listener calls `act(run, step)` after every step."""
-    ready = threading.Event()
-
-    def listen(event):
-        ready.wait()
-        if isinstance(event, Step):
-            act(run, event)
-
-    run = impasto.start(photo, painting, on_event=listen, **options)
-    ready.set()
-    return run
 
 
 def test_a_run_pauses_resumes_and_stops(photo, painting):
@@ -52,7 +31,7 @@ def test_a_run_pauses_resumes_and_stops(photo, painting):
         if step.step == 5:
             run.stop()
 
-    run = start(photo, painting, act, **LONG)
+    run = start_and(act, photo, painting, **LONG)
     paused.wait()
     with pytest.raises(TimeoutError):
         run.wait(0.05)
@@ -82,7 +61,7 @@ def test_changed_weights_count_at_the_next_step_and_are_in_the_result(photo, pai
             with pytest.raises(impasto.InputError, match="pooling cannot change"):
                 run.change(pooling="max")
 
-    result = start(photo, painting, act, style_weight=100.0, **QUICK).wait()
+    result = start_and(act, photo, painting, style_weight=100.0, **QUICK).wait()
     assert result.recipe.style.weight == 15_000.0
     assert steps[2].terms["style"] > 100 * steps[1].terms["style"]
 
@@ -95,15 +74,15 @@ def test_several_changes_before_a_step_are_one_checkpoint_and_one_entry_of_the_l
 
     def act(run, step):
         if step.step == 2:
-            for weight in (10.0, 20.0, 30.0):
+            for weight in (10.0, 20.0, 40.0):
                 run.change(style_weight=weight)
             run.change(tv_weight=0.5)
 
-    result = start(photo, painting, act, run=tmp_path / "run", **QUICK).wait()
+    result = start_and(act, photo, painting, run=tmp_path / "run", **QUICK).wait()
     (changed,) = RunFolder.open(tmp_path / "run").read_log().of(Changed)
-    assert (changed.step, changed.changes) == (2, {"style_weight": 30.0, "tv_weight": 0.5})
+    assert (changed.step, changed.changes) == (2, {"style_weight": 40.0, "tv_weight": 0.5})
     assert len(saved) == 3, "at the start, at the change and at the end"
-    assert (result.recipe.style.weight, result.recipe.picture.tv_weight) == (30.0, 0.5)
+    assert (result.recipe.style.weight, result.recipe.picture.tv_weight) == (40.0, 0.5)
 
 
 def test_a_change_is_recorded_in_pictures_only_once_it_is_applied(photo, painting, tmp_path):
@@ -111,7 +90,7 @@ def test_a_change_is_recorded_in_pictures_only_once_it_is_applied(photo, paintin
         if step.step == 2:
             run.change(style_weight=7.0)
 
-    start(photo, painting, act, run=tmp_path / "run", style_weight=3.0, snapshots=(2, 3), **QUICK).wait()
+    start_and(act, photo, painting, run=tmp_path / "run", style_weight=3.0, snapshots=(2, 3), **QUICK).wait()
     folder = RunFolder.open(tmp_path / "run")
     weights = [read_metadata(folder.snapshot_path(step))["recipe"]["style"]["weight"] for step in (2, 3)]
     assert weights == [3.0, 7.0]
@@ -131,7 +110,7 @@ def test_the_error_of_a_listener_is_raised_and_the_folder_keeps_the_picture(phot
             raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        start(photo, painting, act, run=tmp_path / "run", **QUICK).wait()
+        start_and(act, photo, painting, run=tmp_path / "run", **QUICK).wait()
     folder = RunFolder.open(tmp_path / "run")
     assert [event.message for event in folder.read_log().of(Failed)] == ["'mine'"]
     assert PIL.Image.open(folder.latest_path).size == (48, 36)

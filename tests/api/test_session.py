@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.api.conftest import QUICK
 from tests.conftest import waves
 
 import impasto
@@ -16,16 +17,6 @@ from impasto.api import session as session_module
 from impasto.painting import level as level_module
 from impasto.recipe import Recipe
 
-QUICK = {
-    "size": 48,
-    "steps": 2,
-    "levels": 1,
-    "content_layers": "conv2_1",
-    "style_layers": "conv1_1,conv2_1",
-    "style_losses": "gram",
-    "device": "cpu",
-    "precision": "fp32",
-}
 LEFT = np.repeat((np.arange(64) < 32)[None, :, None], 48, axis=0).astype(np.float32).repeat(3, axis=2)
 
 
@@ -51,7 +42,7 @@ def calls(monkeypatch) -> Counter:
 def test_the_second_picture_loads_no_network_and_measures_no_style(calls, photo, painting):
     session = impasto.Session(painting, **QUICK)
     session.stylize(photo)
-    session.stylize(photo[::-1].copy(), content_weight=2.0, steps=1, strength=60)
+    session.stylize(photo[::-1].copy(), content_weight=2.0, tv_weight=1.0, steps=1)
     assert calls == {"load_weights": 1, "measure_style": 1}
 
 
@@ -180,8 +171,8 @@ def test_what_a_call_names_replaces_what_the_session_names(photo, painting):
 def test_planning_a_job_loads_no_weights(photo, painting, monkeypatch):
     for module in ("impasto.backbones.weights", "impasto.backbones", "impasto.api.session"):
         monkeypatch.setattr(f"{module}.load_weights", lambda *_: pytest.fail("weights are loaded"))
-    recipe = Recipe(**{**QUICK, "levels": 2, "level_ratio": 1.05})
+    recipe = Recipe(**{**QUICK, "size": 60, "levels": 2, "level_ratio": 1.1})
     job = plan_job(recipe, read_inputs(photo, painting, recipe))
-    assert job.size == (48, 36)
-    assert [(level.width, level.steps) for level in job.levels] == [(46, 1), (48, 1)]
+    assert job.size == (60, 45)
+    assert [(level.width, level.steps) for level in job.levels] == [(55, 2), (60, 2)]
     assert job.recipe.hardware.device == "cpu"

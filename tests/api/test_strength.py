@@ -1,15 +1,12 @@
 """Strength: 0 returns the photo, 50 leaves the weights as they are, and it may change while painting."""
 
-import threading
-
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import start_and
 
 import impasto
-from impasto.api import plan_job, read_inputs
 from impasto.errors import InputError
-from impasto.events import Step
 from impasto.images import quantize
 from impasto.recipe import Recipe
 
@@ -78,13 +75,6 @@ def test_the_distance_from_the_photo_grows_with_strength(photo, painting):
     assert distances[-1] > 1.2 * distances[1]
 
 
-def test_the_strength_is_kept_in_the_recipe_of_the_result(photo, painting):
-    result = impasto.stylize(photo, painting, Recipe(**{**TINY, "strength": 30, "steps": 1}))
-    assert result.recipe.style.strength == 30
-    assert result.metadata["recipe"]["style"]["strength"] == 30
-    assert result.metadata["recipe"]["content"]["weight"] == TINY["content_weight"]
-
-
 @pytest.mark.parametrize("weight", ["content_weight", "style_weight"])
 def test_strength_beside_a_weight_is_refused(photo, painting, weight):
     with pytest.raises(InputError, match="state one of them") as caught:
@@ -100,39 +90,15 @@ def test_strength_acts_on_the_weights_of_a_given_recipe(photo, painting):
     )
 
 
-def test_strength_can_change_while_painting(photo, painting):
-    recipe = Recipe(**TINY)
-
-    def new_painter(by):
-        return impasto.Session().painter(plan_job(by, read_inputs(photo, painting, by)))
-
-    painter = new_painter(recipe)
-    for event in painter.paint():
-        if isinstance(event, Step) and event.step == 3:
-            before = painter.picture()
-            painter.change(painter.recipe.with_changes(strength=80.0))
-            assert np.array_equal(painter.picture(), before)
-            expected = new_painter(recipe.with_changes(strength=80.0).balanced()).current.loss_of(before)
-            assert painter.current.loss_of(before) == pytest.approx(expected, rel=1e-6)
-            assert painter.current.loss_of(before) != pytest.approx(
-                new_painter(recipe).current.loss_of(before), rel=0.01
-            )
-    assert painter.recipe.style.strength == 80.0
-
-
 def test_a_run_takes_a_changed_strength_and_records_it_in_the_result(photo, painting):
-    steps, ready = [], threading.Event()
+    steps = []
 
-    def listen(event):
-        ready.wait()
-        if isinstance(event, Step):
-            steps.append(event)
-            if event.step == 2:
-                run.change(strength=90.0)
+    def act(run, step):
+        steps.append(step)
+        if step.step == 2:
+            run.change(strength=90.0)
 
-    run = impasto.start(photo, painting, Recipe(**TINY), on_event=listen)
-    ready.set()
-    result = run.wait()
+    result = start_and(act, photo, painting, Recipe(**TINY)).wait()
     assert result.recipe.style.strength == 90.0
     assert result.recipe.content.weight == TINY["content_weight"]
     # The content has a twenty-fifth of its weight, the style more than three times its own.

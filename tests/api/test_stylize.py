@@ -5,19 +5,10 @@ import io
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import QUICK
 
 import impasto
 from impasto.images import quantize, read_metadata
-
-QUICK = {
-    "size": 48,
-    "steps": 4,
-    "levels": 1,
-    "content_layers": "conv3_1",
-    "style_layers": "conv1_1,conv2_1,conv3_1",
-    "style_losses": "gram",
-    "style_weight": 100.0,
-}
 
 
 @pytest.fixture(scope="module")
