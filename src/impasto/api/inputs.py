@@ -89,25 +89,28 @@ def region_list(regions: Regions) -> Sequence[RegionSource]:
 
 def region_settings(regions: Regions) -> tuple[str | RegionSettings, ...]:
     """Return regions as a recipe holds them; pictures that are not files are named by their numbers."""
+
+    def named(region: Region, number: int) -> RegionSettings:
+        def name(source: Source | Savable, otherwise: str) -> str:
+            return str(source) if isinstance(source, (str, Path)) else f"{otherwise} {number}"
+
+        style = _style(region.style)
+        return RegionSettings(
+            mask=name(region.mask, "mask"),
+            style=name(style.picture, "style"),
+            style_mask=None if style.mask is None else name(style.mask, "style mask"),
+        )
+
     return tuple(
-        region if isinstance(region, (str, RegionSettings)) else _named_region(_region(region), number)
+        region if isinstance(region, (str, RegionSettings)) else named(_region(region), number)
         for number, region in enumerate(region_list(regions), start=1)
     )
 
 
-def _named_region(region: Region, number: int) -> RegionSettings:
-    style = _style(region.style)
-    return RegionSettings(
-        mask=_name_of(region.mask, f"mask {number}"),
-        style=_name_of(style.picture, f"style {number}"),
-        style_mask=None if style.mask is None else _name_of(style.mask, f"style mask {number}"),
-    )
-
-
 def plate_or_file(style: Any) -> Any:
-    """Return the file of a built-in style image for its name, unless a file of that name is in the current folder.
+    """Return the file of a built-in style image for its name, unless there is a file of that name.
 
-    Raises InputError for a string that is neither; whatever is not a string is returned as it is.
+    Raises InputError for another string that is no file; what is not a string is returned as it is.
     """
     if not isinstance(style, str) or Path(style).exists():
         return style
@@ -163,7 +166,3 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
         return given.astype(np.float32)
     # What `subject_mask` returns.
     return given.as_array() if isinstance(given, Savable) else given
-
-
-def _name_of(source: Source | Savable, otherwise: str) -> str:
-    return str(source) if isinstance(source, (str, Path)) else otherwise

@@ -23,15 +23,8 @@ from impasto.runs import Inputs
 class Job:
     """A picture to be painted, validated; no network is loaded yet.
 
-    Attributes:
-        recipe: The recipe, device and precision resolved.
-        size: Width and height of the result in pixels.
-        levels: The levels from coarse to fine.
-        scene: Photo, style images and regions.
-        photo_size: Width and height of the upright photo in pixels.
-        alpha: Transparency of the photo at the size of the result.
-        exif: EXIF block that the result carries.
-        sources: Names and hashes of weights and inputs, for the metadata of pictures.
+    Device and precision of the recipe are resolved, `levels` go from coarse to fine, `alpha` and `exif` are those of
+    the photo for the result, and `sources` holds names and hashes of weights and inputs.
     """
 
     recipe: Recipe

@@ -42,14 +42,7 @@ TargetCache: TypeAlias = Callable[[StyleImage, Callable[[], StyleTarget]], Style
 class LevelOptimizer:
     """Optimizes the canvas of one level, step by step.
 
-    Args:
-        recipe: The recipe.
-        scene: The scene at the level's size.
-        extractor: The network.
-        level: The level.
-        start: The canvas of the level before; None: the recipe's own start.
-        cache: Targets of style images that were measured before; None: all are measured.
-
+    The scene has the level's size. `start` is the canvas of the level before, or of this one; None: the recipe's start.
     """
 
     def __init__(

@@ -47,18 +47,10 @@ def check_change(before: Recipe, after: Recipe) -> None:
 
 
 class Painter:
-    """Paints one picture by optimizing its pixels, level by level. Every method may be called between two events.
+    """Paints one picture by optimizing its pixels, level by level, from coarse to fine.
 
-    The picture at any time is the last one that the optimizer accepted, so that it is never worse than what was
-    reported.
-
-    Args:
-        recipe: The recipe.
-        scene: The scene at full size; only its sizes at the levels are kept.
-        extractor: The network.
-        levels: The levels from coarse to fine.
-        cache: Targets of style images that were measured before.
-
+    Every method may be called between two events. The picture is always the last one that the optimizer accepted. Of
+    the scene, which has full size, only its versions at the levels are kept.
     """
 
     def __init__(
@@ -136,15 +128,9 @@ class Painter:
         """Paint, yielding events; raises RunError if the loss stays without a finite value."""
         self._started = time.monotonic()
         while True:
-            level = self.current.level
-            yield LevelStarted(
-                level=self._index,
-                levels=len(self.levels),
-                width=level.width,
-                height=level.height,
-                step=self.step,
-                steps=self.recipe.schedule.steps,
-            )
+            level, steps = self.current.level, self.recipe.schedule.steps
+            size = {"width": level.width, "height": level.height}
+            yield LevelStarted(level=self._index, levels=len(self.levels), step=self.step, steps=steps, **size)
             if not level.above:
                 # That small regions lack deep layers at coarser levels is normal.
                 yield from (Notice(step=self.step, text=text) for text in self.current.notices)

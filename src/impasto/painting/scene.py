@@ -16,15 +16,9 @@ from impasto.painting.pyramid import Level
 class StyleImage:
     """A style image, RGB in [0, 1].
 
-    Attributes:
-        pixels: The image.
-        share: How much it counts beside the others of its region.
-        mask: Which part of it is used (0..1); None: all.
-        scale: Size of its strokes.
-        margin: Share that is left out on each side.
-        long_side: Size at which the finest level uses it, in pixels; None: that of the canvas.
-        key: Two images of the same key are used alike; None: such images are not known.
-
+    `share` is how much it counts beside the others of its region, `mask` (0..1) which part of it is used (None: all),
+    `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is its size in
+    pixels at the finest level; None: that of the canvas. Images of one `key` (not None) are used alike.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
