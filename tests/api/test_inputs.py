@@ -1,4 +1,4 @@
-"""Styles and regions as a person gives them: texts, arrays, plates, files with odd names."""
+"""Styles and regions as a person gives them: texts, arrays, built-in names, files with odd names."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import pytest
 from tests.api.conftest import QUICK
 
 import impasto
-from impasto.api import Region, Style, read_inputs, region_settings
+from impasto.api import Job, Region, Style, plan_job, read_inputs, region_settings
 from impasto.images import PLATES, quantize
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, resolve
 
 
 def half(height: int, width: int, *, right: bool = False) -> np.ndarray:
@@ -37,12 +37,26 @@ def pixels(name: str) -> np.ndarray:
     return np.asarray(PIL.Image.open(name).convert("RGB"))
 
 
-def paint(styles, regions=None, **changes) -> impasto.Result:
-    return impasto.stylize("photo.png", styles, regions=regions, **{**QUICK, "size": "photo", **changes})
+def read(styles, regions=None) -> list[np.ndarray | None]:
+    """Return the pixels of everything that is read beside the photo."""
+    inputs = read_inputs("photo.png", styles, Recipe(), regions)
+    of_regions = [picture for region in inputs.regions for picture in (region.mask, region.style, region.style_mask)]
+    pictures = [*inputs.styles, *inputs.style_masks, *of_regions]
+    return [None if picture is None else picture.pixels for picture in pictures]
+
+
+def assert_same(found: list, expected: list) -> None:
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def plan(styles, regions=(), **changes) -> Job:
+    recipe = resolve(None, {**QUICK, "size": "photo", **changes}).with_changes(regions=region_settings(regions))
+    return plan_job(recipe, read_inputs("photo.png", styles, recipe, regions))
 
 
 def test_regions_may_be_texts_files_bytes_or_arrays(folder):
-    expected = paint([], ["left.png=blue.png", "right.png=keep"]).pixels
+    expected = read([], ["left.png=blue.png", "right.png=keep"])
     others = [
         [Region("left.png", "blue.png"), Region("right.png", "keep")],
         [Region(folder / "left.png", Style(folder / "blue.png")), "right.png=keep"],
@@ -50,44 +64,48 @@ def test_regions_may_be_texts_files_bytes_or_arrays(folder):
         [Region(Path("left.png").read_bytes(), PIL.Image.open("blue.png")), Region(half(48, 64, right=True), "keep")],
     ]
     for regions in others:
-        np.testing.assert_array_equal(paint([], regions).pixels, expected)
+        assert_same(read([], regions), expected)
+
+
+def test_one_region_needs_no_list_and_masks_may_be_boolean_or_found_before(folder):
+    expected, white = read("red.png", ["left.png=blue.png"]), pixels("left.png")[..., 0] > 128
+    for region in ("left.png=blue.png", Region("left.png", "blue.png")):
+        assert_same(read("red.png", region), expected)
+    for mask in (white, white.astype(np.float32), impasto.Mask(pixels=white.astype(np.float32))):
+        found = read("red.png", Region(mask, "blue.png"))[2]
+        np.testing.assert_array_equal(found.mean(axis=2), white)
 
 
 def test_the_regions_of_a_call_replace_those_of_the_recipe(folder):
-    recipe = Recipe(**{**QUICK, "size": "photo"}, regions=("left.png=blue.png",))
+    recipe = Recipe(**QUICK, regions=("left.png=blue.png",))
     of_recipe = impasto.stylize("photo.png", "red.png", recipe)
-    assert np.array_equal(of_recipe.pixels, paint("red.png", ["left.png=blue.png"]).pixels)
-    assert [region.as_text() for region in of_recipe.recipe.regions] == ["left.png=blue.png"]
-    none = impasto.stylize("photo.png", "red.png", recipe, regions=[])
-    assert np.array_equal(none.pixels, paint("red.png").pixels)
-    assert none.recipe.regions == ()
+    of_call = impasto.stylize("photo.png", "red.png", Recipe(**QUICK), regions=["left.png=blue.png"])
+    assert np.array_equal(of_recipe.pixels, of_call.pixels)
+    assert of_recipe.recipe == of_call.recipe
+    assert impasto.stylize("photo.png", "red.png", recipe, regions=[]).recipe.regions == ()
 
 
 def test_a_style_mask_may_be_a_text_or_a_picture(folder):
-    expected = paint("red.png@part.png").pixels
-    for style in (Style("red.png", "part.png"), Style(pixels("red.png"), pixels("part.png"))):
-        np.testing.assert_array_equal(paint(style).pixels, expected)
-        np.testing.assert_array_equal(paint([style]).pixels, expected)
-    assert not np.array_equal(paint("red.png").pixels, expected)
-    in_region = paint([], ["left.png=red.png@part.png"]).pixels
-    np.testing.assert_array_equal(paint([], [Region("left.png", Style("red.png", "part.png"))]).pixels, in_region)
+    expected = read("red.png@part.png")
+    assert expected[1] is not None
+    for style in (Style("red.png", "part.png"), [Style(pixels("red.png"), pixels("part.png"))]):
+        assert_same(read(style), expected)
+    assert_same(read([], [Region("left.png", Style("red.png", "part.png"))]), read([], ["left.png=red.png@part.png"]))
 
 
 def test_regions_may_have_built_in_styles_with_masks(folder):
-    made = paint([PLATES[0]], [f"left.png={PLATES[1]}@part.png", Region("right.png", PLATES[0])][:1])
-    assert [picture["name"] for picture in made.metadata["inputs"]["styles"]] == [PLATES[0]]
-    (region,) = made.metadata["inputs"]["regions"]
-    names = {part: picture["name"] for part, picture in region.items()}
-    assert names == {"mask": "left", "style": PLATES[1], "style_mask": "part"}
+    inputs = plan([PLATES[0]], [f"left.png={PLATES[1]}@part.png"]).sources["inputs"]
+    assert [picture["name"] for picture in inputs["styles"]] == [PLATES[0]]
+    names = [{part: picture["name"] for part, picture in region.items()} for region in inputs["regions"]]
+    assert names == [{"mask": "left", "style": PLATES[1], "style_mask": "part"}]
 
 
 @pytest.mark.parametrize("name", ["someone@home.png", "a=b@c.png"])
 def test_a_style_file_whose_name_has_an_at_sign_is_that_file(folder, name):
     (folder / "blue.png").rename(name)
-    plain = paint("red.png", [Region("left.png", Path(name))]).pixels
-    np.testing.assert_array_equal(paint("red.png", [f"left.png={name}"]).pixels, plain)
-    np.testing.assert_array_equal(paint(name).pixels, paint(Path(name)).pixels)
-    np.testing.assert_array_equal(paint(f"{name}@part.png").pixels, paint(Style(Path(name), "part.png")).pixels)
+    assert_same(read("red.png", [f"left.png={name}"]), read("red.png", [Region("left.png", Path(name))]))
+    assert_same(read(name), read(Path(name)))
+    assert_same(read(f"{name}@part.png"), read(Style(Path(name), "part.png")))
 
 
 def test_region_settings_name_files_and_number_arrays(folder):
@@ -103,16 +121,11 @@ def test_region_settings_name_files_and_number_arrays(folder):
 
 
 def test_the_embedded_recipe_repeats_a_picture_of_regions(folder):
-    result = paint(["red.png", "blue.png"], [Region("left.png", Style("blue.png", "part.png"))], style_mix=(3, 1))
+    styles, regions = ["red.png", "blue.png"], [Region("left.png", Style("blue.png", "part.png"))]
+    result = impasto.stylize("photo.png", styles, regions=regions, style_mix=(3, 1), **QUICK)
     assert result.metadata["recipe"]["regions"] == [{"mask": "left.png", "style": "blue.png", "style_mask": "part.png"}]
-    again = impasto.stylize("photo.png", ["red.png", "blue.png"], Recipe(**result.metadata["recipe"]))
+    again = impasto.stylize("photo.png", styles, Recipe(**result.metadata["recipe"]))
     np.testing.assert_array_equal(again.pixels, result.pixels)
-
-
-def test_inputs_hold_one_mask_for_each_style(folder):
-    inputs = read_inputs("photo.png", ["red.png", "blue.png@part.png"], Recipe())
-    assert [mask is not None for mask in inputs.style_masks] == [False, True]
-    assert inputs.regions == ()
 
 
 @pytest.mark.parametrize(
@@ -142,35 +155,29 @@ def test_inputs_hold_one_mask_for_each_style(folder):
 )  # fmt: skip
 def test_what_does_not_fit_together_is_refused_in_one_line(folder, styles, regions, changes, message):
     with pytest.raises(impasto.InputError, match=message) as caught:
-        paint(styles, list(regions), **changes)
+        plan(styles, list(regions), **changes)
     assert "\n" not in str(caught.value)
 
 
-def black(alpha: bool = False) -> np.ndarray:
-    if alpha:
-        return np.dstack([np.full((48, 64, 3), 255, dtype=np.uint8), np.zeros((48, 64, 1), dtype=np.uint8)])
-    return np.zeros((48, 64, 3), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("alpha", [False, True])
-def test_an_empty_mask_is_refused_by_its_name(folder, alpha):
-    PIL.Image.fromarray(black(alpha)).save("dark.png")
+@pytest.mark.parametrize("channels", [3, 4])
+def test_an_empty_mask_is_refused_by_its_name(folder, channels):
+    dark = np.full((48, 64, channels), 0 if channels == 3 else 255, dtype=np.uint8)
+    dark[..., -1] = 0
+    PIL.Image.fromarray(dark).save("dark.png")
     for styles, regions in (("red.png", ["dark.png=keep"]), ([], ["dark.png=red.png"]), ("red.png@dark.png", [])):
         with pytest.raises(impasto.InputError, match=r"the mask .*dark.* is empty"):
-            paint(styles, regions)
+            plan(styles, regions)
 
 
-@pytest.mark.parametrize(("side", "fits"), [(3, False), (4, True)])
-def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, side, fits):
-    mask = black()
-    mask[10 : 10 + side, 20 : 20 + side] = 255
-    PIL.Image.fromarray(mask).save("dot.png")
-    if fits:
-        assert np.isfinite(paint("red.png", ["dot.png=blue.png"]).pixels).all()
-        return
-    for regions in (["dot.png=blue.png"], ["dot.png=keep"]):
-        with pytest.raises(impasto.InputError, match=r"the region dot\.png covers less than 16 pixels"):
-            paint("red.png", regions)
+@pytest.mark.parametrize("style", ["blue.png", "keep"])
+def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, style):
+    for side in (3, 4):
+        mask = np.zeros((48, 64, 3), dtype=np.uint8)
+        mask[10 : 10 + side, 20 : 20 + side] = 255
+        PIL.Image.fromarray(mask).save(f"dot{side}.png")
+    with pytest.raises(impasto.InputError, match=r"the region dot3\.png covers less than 16 pixels"):
+        plan("red.png", [f"dot3.png={style}"])
+    assert plan("red.png", [f"dot4.png={style}"]).scene.masked
 
 
 @pytest.mark.parametrize("name", ["foreground", "background"])
@@ -179,26 +186,6 @@ def test_automatic_masks_are_used_by_name_unless_there_is_a_file_of_that_name(fo
     ball = np.where((np.hypot(x - 28, y - 24) < 12)[:, :, None], [230, 120, 20], [50, 70, 150]).astype(np.uint8)
     PIL.Image.fromarray(ball).save("photo.png")
     found = impasto.subject_mask("photo.png", background=name == "background")
-    expected = paint("red.png", [Region((255 * found.pixels).round().astype(np.uint8), "keep")]).pixels
-    named = paint("red.png", [f"{name}=keep"])
-    np.testing.assert_allclose(named.pixels, expected, atol=0.02)
-    assert named.metadata["recipe"]["regions"] == [{"mask": name, "style": "keep"}]
+    np.testing.assert_allclose(read("red.png", [f"{name}=keep"])[2][..., 0], found.pixels, atol=1 / 255)
     (folder / "left.png").rename(name)
-    other = paint("red.png", [f"{name}=keep"]).pixels
-    np.testing.assert_array_equal(other, paint("red.png", [Region(half(48, 64), "keep")]).pixels)
-
-
-def test_one_region_needs_no_list_and_masks_may_be_boolean(folder):
-    expected = paint("red.png", ["left.png=blue.png"]).pixels
-    np.testing.assert_array_equal(paint("red.png", "left.png=blue.png").pixels, expected)
-    np.testing.assert_array_equal(paint("red.png", Region("left.png", "blue.png")).pixels, expected)
-    expected = paint("red.png", [Region("left.png", "blue.png")]).pixels
-    np.testing.assert_array_equal(
-        paint("red.png", Region(impasto.Mask(pixels=pixels("left.png")[..., 0] / np.float32(255)), "blue.png")).pixels,
-        expected,
-    )
-    white = pixels("left.png")[..., 0] > 128
-    np.testing.assert_array_equal(
-        paint("red.png", Region(white, "blue.png")).pixels,
-        paint("red.png", Region(white.astype(np.float32), "blue.png")).pixels,
-    )
+    np.testing.assert_array_equal(read("red.png", [f"{name}=keep"])[2][..., 0] > 0.5, half(48, 64)[..., 0] > 128)

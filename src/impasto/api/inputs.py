@@ -142,6 +142,10 @@ def _region(given: RegionSource) -> Region:
     if not isinstance(given, (str, RegionSettings)):
         raise InputError("a region is a text such as sky.png=night, or an impasto.Region(mask, style)")
     region = RegionSettings.model_validate(given)
+    whole = f"{region.style}@{region.style_mask}"
+    if region.style_mask and Path(whole).exists():
+        # The name of the style's file has an `@`.
+        return Region(region.mask, Style(whole))
     return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
