@@ -1,5 +1,6 @@
 """What people call: sessions, runs and results. Wires the packages below together and holds no mathematics."""
 
+from impasto.api.calls import recolor, resume, start, stylize, subject_mask
 from impasto.api.hardware import keep_memory, resolve_hardware, return_memory_if_scarce
 from impasto.api.inputs import (
     Region,
@@ -12,10 +13,9 @@ from impasto.api.inputs import (
     region_settings,
 )
 from impasto.api.job import Job, plan_job, portable_recipe, result_size
-from impasto.api.pictures import Mask, Recolored, Result, recolor, subject_mask
+from impasto.api.pictures import Mask, Recolored, Result, Savable
 from impasto.api.run import Controls, Run, run_job
-from impasto.api.savable import Savable
-from impasto.api.session import Session, resume, start, stylize
+from impasto.api.session import Session
 
 __all__ = [
     "Controls",

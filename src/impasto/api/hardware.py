@@ -32,18 +32,18 @@ def resolve_hardware(recipe: Recipe) -> Recipe:
 
 
 def _computes_bf16(device: str) -> bool:
-    """Tell whether convolutions in bf16 are computed by the hardware itself; emulated ones are many times slower."""
+    """Return True if the hardware computes convolutions in bf16; emulated ones are many times slower."""
     if device == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
     if device == "mps":
         return False
-    # torch tells this only through functions that it does not document; older ones lack some of them.
+    # Only undocumented functions of torch know, and older versions lack some of them.
     asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, ask, bool)()) for ask in asks)
 
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
-"""Where a container finds its limit (control groups, version 2)."""
+"""The container's limit of memory (control groups, version 2)."""
 
 # Numbers of parameters of mallopt(3), from glibc's malloc.h.
 _TRIM_THRESHOLD: Final = -1
@@ -52,24 +52,22 @@ _MMAP_MAX: Final = -4
 _ARENA_MAX: Final = -8
 
 _BYTES_PER_PIXEL: Final = 2_600
-"""What a pixel of the default recipe takes in bf16 while freed memory is kept (measured: 1 to 2.2 kB), and a bit."""
+"""Upper bound of what a pixel of the default recipe takes in bf16 while freed memory is kept."""
 
 
 def keep_memory() -> None:
-    """Let this process keep the memory that it frees, for the next step; for programs that do nothing but paint.
+    """Let this process keep the memory that it frees for the next step; for programs that do nothing but paint.
 
-    Maps are large, and glibc gives each back to the system and asks for it anew, in every step, cleared page by page.
-    A step at 1024 px took 2.0 instead of 2.6 s on a virtual machine. Does nothing where the C library is another.
+    Otherwise glibc returns every large map to the system and gets it anew, cleared page by page, in every step. Does
+    nothing with another C library.
     """
     _set_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _ARENA_MAX: 1})
 
 
 def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16") -> bool:
-    """Give freed memory back if a picture of so many pixels might not fit otherwise; tell whether that was so.
+    """Undo `keep_memory` if a picture of so many pixels might not fit otherwise; return True if that was so.
 
-    What is freed then goes back to the system at once: 2048 px took 3.5 instead of 5.7 GB, and half as much time again.
-    A rule of thumb: losses that look at places, a long history and a large style take more than it knows of. Does
-    nothing where the free memory is not known.
+    A rule of thumb: losses that compare positions, a long history and a large style take more.
     """
     scarce = pixels * _BYTES_PER_PIXEL * (1 if precision == "bf16" else 2) > _free_memory()
     if scarce:
@@ -87,7 +85,7 @@ def _set_malloc(options: dict[int, int]) -> None:
 
 
 def _free_memory() -> float:
-    """Return the bytes that can be had without swapping, in a container within its limit; infinity where none says."""
+    """Return the bytes that are free without swapping and within a container's limit; infinity if nobody knows."""
     free = math.inf
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

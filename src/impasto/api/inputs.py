@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL.Image import Image
 
-from impasto.api.savable import Savable
+from impasto.api.pictures import Savable
 from impasto.errors import InputError
 from impasto.images import DecodedImage, is_plate, plate_path, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
@@ -57,24 +57,14 @@ class Region:
 
 StyleSource: TypeAlias = Source | Style
 RegionSource: TypeAlias = str | Region | RegionSettings
+Styles: TypeAlias = StyleSource | Sequence[StyleSource]
+Regions: TypeAlias = RegionSource | Sequence[RegionSource]
 
 
-def read_inputs(
-    content: Source,
-    styles: StyleSource | Sequence[StyleSource],
-    recipe: Recipe,
-    regions: RegionSource | Sequence[RegionSource] | None = None,
-) -> Inputs:
-    """Read the pictures of a run.
+def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Regions | None = None) -> Inputs:
+    """Read the pictures of a run; the recipe's regions unless others are given.
 
-    Args:
-        content: The photo.
-        styles: One or several style images; the name of a built-in one stands for its file.
-        recipe: Its regions, start and limit of megapixels are used.
-        regions: Regions in place of the recipe's.
-
-    Raises:
-        InputError: In one line, for what cannot be used.
+    Raises InputError in one line for what cannot be used.
     """
     limit = recipe.picture.max_megapixels
     several = [_style(style) for style in _as_list(styles)]
@@ -92,32 +82,35 @@ def read_inputs(
     )
 
 
-def region_list(regions: RegionSource | Sequence[RegionSource]) -> Sequence[RegionSource]:
+def region_list(regions: Regions) -> Sequence[RegionSource]:
     """Return regions as a list; one may stand without a list around it."""
     return [regions] if isinstance(regions, (str, Region, RegionSettings)) else regions
 
 
-def region_settings(regions: RegionSource | Sequence[RegionSource]) -> tuple[str | RegionSettings, ...]:
+def region_settings(regions: Regions) -> tuple[str | RegionSettings, ...]:
     """Return regions as a recipe holds them; pictures that are not files are named by their numbers."""
+
+    def named(region: Region, number: int) -> RegionSettings:
+        def name(source: Source | Savable, otherwise: str) -> str:
+            return str(source) if isinstance(source, (str, Path)) else f"{otherwise} {number}"
+
+        style = _style(region.style)
+        return RegionSettings(
+            mask=name(region.mask, "mask"),
+            style=name(style.picture, "style"),
+            style_mask=None if style.mask is None else name(style.mask, "style mask"),
+        )
+
     return tuple(
-        region if isinstance(region, (str, RegionSettings)) else _named_region(_region(region), number)
+        region if isinstance(region, (str, RegionSettings)) else named(_region(region), number)
         for number, region in enumerate(region_list(regions), start=1)
     )
 
 
-def _named_region(region: Region, number: int) -> RegionSettings:
-    style = _style(region.style)
-    return RegionSettings(
-        mask=_name_of(region.mask, f"mask {number}"),
-        style=_name_of(style.picture, f"style {number}"),
-        style_mask=None if style.mask is None else _name_of(style.mask, f"style mask {number}"),
-    )
-
-
 def plate_or_file(style: Any) -> Any:
-    """Return the file of a built-in style image for its name, unless a file of that name is in the current folder.
+    """Return the file of a built-in style image for its name, unless there is a file of that name.
 
-    Raises InputError for a string that is neither; whatever is not a string is returned as it is.
+    Raises InputError for another string that is no file; what is not a string is returned as it is.
     """
     if not isinstance(style, str) or Path(style).exists():
         return style
@@ -126,7 +119,7 @@ def plate_or_file(style: Any) -> Any:
     raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
 
 
-def _as_list(styles: StyleSource | Sequence[StyleSource]) -> Sequence[StyleSource]:
+def _as_list(styles: Styles) -> Sequence[StyleSource]:
     if isinstance(styles, (list, tuple)):
         return styles
     return [styles]  # type: ignore[list-item]  # a text or an array, though a sequence, is one style
@@ -149,6 +142,10 @@ def _region(given: RegionSource) -> Region:
     if not isinstance(given, (str, RegionSettings)):
         raise InputError("a region is a text such as sky.png=night, or an impasto.Region(mask, style)")
     region = RegionSettings.model_validate(given)
+    whole = f"{region.style}@{region.style_mask}"
+    if region.style_mask and Path(whole).exists():
+        # The name of the style's file has an `@`.
+        return Region(region.mask, Style(whole))
     return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
@@ -173,7 +170,3 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
         return given.astype(np.float32)
     # What `subject_mask` returns.
     return given.as_array() if isinstance(given, Savable) else given
-
-
-def _name_of(source: Source | Savable, otherwise: str) -> str:
-    return str(source) if isinstance(source, (str, Path)) else otherwise

@@ -12,25 +12,19 @@ from impasto.api.hardware import resolve_hardware
 from impasto.api.scene import build_scene
 from impasto.backbones import check_input_size, describe_weights, min_input_size
 from impasto.errors import InputError
-from impasto.images import DecodedImage, fit
+from impasto.images import DecodedImage, fit, resize
 from impasto.losses import needed_layers
 from impasto.painting import Level, Scene, plan_levels
 from impasto.recipe import INITS, Recipe
 from impasto.runs import Inputs
 
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
     """A picture to be painted, validated; no network is loaded yet.
 
-    Attributes:
-        recipe: The recipe, device and precision resolved.
-        size: Width and height of the result in pixels.
-        levels: The levels from coarse to fine.
-        scene: Photo, style images and regions.
-        photo_size: Width and height of the upright photo in pixels.
-        alpha: Transparency of the photo.
-        exif: EXIF block that the result carries.
-        sources: Names and hashes of weights and inputs, for the metadata of pictures.
+    Device and precision of the recipe are resolved, `levels` go from coarse to fine, `alpha` and `exif` are those of
+    the photo for the result, and `sources` holds names and hashes of weights and inputs.
     """
 
     recipe: Recipe
@@ -42,13 +36,10 @@ class Job:
     exif: bytes | None
     sources: dict[str, Any]
 
-    def metadata(self, recipe: Recipe) -> dict[str, Any]:
-        """Return what is embedded in the saved picture, so that it can be painted again; no folder is named."""
-        return {
-            "program": "impasto",
-            "version": version("impasto"),
-            "recipe": portable_recipe(recipe),
-        } | self.sources
+
+def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
+    """Return what is embedded in a picture, so that it can be painted again; no folder is named."""
+    return {"program": "impasto", "version": version("impasto"), "recipe": portable_recipe(recipe), **sources}
 
 
 def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
@@ -72,7 +63,7 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
         levels=levels,
         scene=scene,
         photo_size=(content.width, content.height),
-        alpha=content.alpha,
+        alpha=None if content.alpha is None else resize(content.alpha, *size),
         exif=content.exif,
         sources={
             "weights": {"name": Path(weights["name"]).name, "sha256": weights["sha256"]},
@@ -83,24 +74,22 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
 
 def _describe_inputs(inputs: Inputs) -> dict[str, Any]:
     """Return names and hashes of the pictures; a style's mask stands with it, and a region's pictures together."""
+
+    def entry(picture: DecodedImage) -> dict[str, Any]:
+        return {"name": picture.name, "sha256": picture.sha256}
+
     masks = inputs.style_masks or (None,) * len(inputs.styles)
+    styles = zip(inputs.styles, masks, strict=True)
     described: dict[str, Any] = {
-        "content": [_entry(inputs.content)],
-        "styles": [
-            _entry(style) | ({} if mask is None else {"mask": _entry(mask)})
-            for style, mask in zip(inputs.styles, masks, strict=True)
-        ],
-        "init": [_entry(inputs.init)] if inputs.init else [],
+        "content": [entry(inputs.content)],
+        "styles": [entry(style) | ({"mask": entry(mask)} if mask else {}) for style, mask in styles],
+        "init": [entry(inputs.init)] if inputs.init else [],
     }
     if inputs.regions:
         described["regions"] = [
-            {part: _entry(picture) for part, picture in vars(region).items() if picture} for region in inputs.regions
+            {part: entry(picture) for part, picture in vars(region).items() if picture} for region in inputs.regions
         ]
     return described
-
-
-def _entry(picture: DecodedImage) -> dict[str, Any]:
-    return {"name": picture.name, "sha256": picture.sha256}
 
 
 def _check_sizes(recipe: Recipe, size: tuple[int, int], levels: tuple[Level, ...], scene: Scene) -> None:

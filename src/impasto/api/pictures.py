@@ -1,22 +1,51 @@
 """Pictures that impasto returns: results of runs, recolored photos, masks. Each can be saved to a file."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import PIL.Image
 from jaxtyping import Float
 
-from impasto.api.inputs import Source, plate_or_file
-from impasto.api.savable import Savable
-from impasto.color import recolor as transfer_colors
-from impasto.errors import InputError
 from impasto.events import StopReason
-from impasto.images import quantize, read_picture
-from impasto.recipe import ColorMap, Recipe, one_of
-from impasto.saliency import automatic_mask
+from impasto.images import encode_picture, quantize, write_picture
+from impasto.recipe import Recipe
+
+
+class Savable:
+    """A picture that can be saved."""
+
+    def as_array(self) -> np.ndarray:
+        """Return the pixels, h x w x 3 or h x w x 1, in [0, 1]."""
+        raise NotImplementedError
+
+    def _extras(self) -> dict[str, Any]:
+        """Return what is written beside the pixels: transparency, EXIF, the recipe."""
+        return {}
+
+    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
+        """Write the picture with its metadata to a file, completely or not at all.
+
+        Args:
+            path: PNG, JPEG, WebP or TIFF by its extension; an existing file is replaced.
+            bits: Bits per channel; 16 for PNG and TIFF.
+            quality: Quality of JPEG and WebP, 1 to 100.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: If the folder cannot be written or the extension is unknown.
+        """
+        path = Path(path)
+        write_picture(path, self.as_array(), **self._extras(), bits=bits, quality=quality)
+        return path
+
+    def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
+        """Return the bytes that `save` would write to a file with this extension, such as `.png`."""
+        return encode_picture(self.as_array(), suffix, **self._extras(), bits=bits, quality=quality)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,9 +103,7 @@ class Result(Savable):
 
     def _repr_png_(self) -> bytes:
         """Return the picture as PNG, for Jupyter."""
-        buffer = io.BytesIO()
-        self.image.save(buffer, format="PNG")
-        return buffer.getvalue()
+        return self.encode(".png")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,39 +128,6 @@ class Recolored(Savable):
         return {"alpha": self.alpha, "exif": self.exif}
 
 
-def recolor(
-    photo: Source, style: Source, *, color_map: ColorMap = "transport", color_strength: float = 100.0
-) -> Recolored:
-    """Give a photo the colors of a picture, at its own size and without strokes.
-
-    Args:
-        photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
-        style: Likewise, or the name of a built-in style image.
-        color_map: `transport` (the linear map that moves colors least), `cholesky` (another one) or `histogram`
-            (channel by channel).
-        color_strength: How far colors move, 0 to 100.
-
-    Returns:
-        The recolored photo.
-
-    Raises:
-        InputError: If something given cannot be used.
-
-    Example:
-        >>> import numpy, impasto
-        >>> moved = impasto.recolor(numpy.random.rand(8, 8, 3), "night", color_strength=50)
-        >>> moved.as_array().shape
-        (8, 8, 3)
-    """
-    color_map = one_of(color_map, get_args(ColorMap), "color map")  # type: ignore[assignment]
-    if not 0 <= color_strength <= 100:
-        raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
-    picture, teacher = read_picture(photo), read_picture(plate_or_file(style))
-    moved = transfer_colors(picture.pixels, teacher.pixels, color_map)
-    pixels = np.asarray(picture.pixels + color_strength / 100 * (moved - picture.pixels), dtype=np.float32)
-    return Recolored(pixels=pixels, alpha=picture.alpha, exif=picture.exif)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mask(Savable):
     """A part of a photo: `pixels` is 1 in it, 0 outside, and between on a soft border.
@@ -150,29 +144,3 @@ class Mask(Savable):
     def as_array(self) -> np.ndarray:
         """Return the pixels, h x w x 1 in [0, 1]."""
         return self.pixels[..., None]
-
-
-def subject_mask(photo: Source, *, background: bool = False) -> Mask:
-    """Find the main subject of a photo, at the photo's own upright size.
-
-    Needs the extra `masks` (OpenCV).
-
-    Args:
-        photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
-        background: Return everything but the subject.
-
-    Returns:
-        The mask.
-
-    Raises:
-        InputError: If the photo cannot be used, OpenCV is not installed, or nothing stands out in the photo.
-
-    Example:
-        >>> import numpy, impasto
-        >>> photo = numpy.full((96, 96, 3), 0.2)
-        >>> photo[24:72, 24:72] = 0.9, 0.5, 0.1
-        >>> mask = impasto.subject_mask(photo).pixels
-        >>> mask[48, 48] > 0.5, mask[2, 2] < 0.5
-        (np.True_, np.True_)
-    """
-    return Mask(pixels=automatic_mask("background" if background else "foreground", read_picture(photo).pixels))

@@ -1,14 +1,14 @@
-"""Sessions: networks and style targets, loaded once and used by many runs; and the calls that need just one run."""
+"""Sessions: networks and style targets, loaded once and used by many runs."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, Final, TypeVar, Unpack
+from typing import Any, Final, Generic, Literal, TypeVar, Unpack
 
 import torch
 
-from impasto.api.inputs import RegionSource, Source, StyleSource, read_inputs, region_settings
+from impasto.api.inputs import Regions, Source, Styles, read_inputs, region_settings
 from impasto.api.job import Job, plan_job
 from impasto.api.pictures import Result
 from impasto.api.run import Run
@@ -24,6 +24,15 @@ _NETWORKS: Final = 2
 """Networks that a session keeps."""
 
 Value = TypeVar("Value")
+
+
+class RunOptions(SettingOptions, total=False):
+    """What a call may state beside photo, styles and recipe."""
+
+    regions: Regions | None
+    on_event: Listener | None
+    run: str | Path | None
+    output: str | Path | None
 
 
 class Session:
@@ -48,34 +57,30 @@ class Session:
 
     def __init__(
         self,
-        styles: StyleSource | Sequence[StyleSource] | None = None,
+        styles: Styles | None = None,
         recipe: Recipe | str | None = None,
         *,
-        regions: RegionSource | Sequence[RegionSource] | None = None,
+        regions: Regions | None = None,
         cache_megabytes: float = 256.0,
         **settings: Unpack[SettingOptions],
     ) -> None:
         self._styles = styles
         self._recipe = _recipe_of(recipe, settings, regions)
         self._regions = regions
-        self._lock = threading.Lock()
-        self._weights: OrderedDict[Hashable, AnyWeights] = OrderedDict()
-        self._extractors: OrderedDict[Hashable, FeatureExtractor] = OrderedDict()
-        self._targets = _BoundedStore(cache_megabytes * 1e6)
+        self._loading = threading.Lock()
+        self._weights: _Cache[AnyWeights] = _Cache(_NETWORKS)
+        self._extractors: _Cache[FeatureExtractor] = _Cache(_NETWORKS)
+        self._targets: _Cache[StyleTarget] = _Cache(round(cache_megabytes * 1e6), lambda target: target.nbytes)
 
     def stylize(
         self,
         content: Source,
-        styles: StyleSource | Sequence[StyleSource] | None = None,
+        styles: Styles | None = None,
         recipe: Recipe | str | None = None,
-        *,
-        regions: RegionSource | Sequence[RegionSource] | None = None,
-        on_event: Listener | None = None,
-        run: str | Path | None = None,
-        **settings: Unpack[SettingOptions],
+        **options: Unpack[RunOptions],
     ) -> Result:
         """Paint a photo and wait for the picture; see `impasto.stylize`. What is not given is the session's."""
-        handle = self.start(content, styles, recipe, regions=regions, on_event=on_event, run=run, **settings)
+        handle = self.start(content, styles, recipe, **options)
         try:
             return handle.wait()
         except KeyboardInterrupt:
@@ -86,10 +91,10 @@ class Session:
     def start(
         self,
         content: Source,
-        styles: StyleSource | Sequence[StyleSource] | None = None,
+        styles: Styles | None = None,
         recipe: Recipe | str | None = None,
         *,
-        regions: RegionSource | Sequence[RegionSource] | None = None,
+        regions: Regions | None = None,
         on_event: Listener | None = None,
         run: str | Path | None = None,
         output: str | Path | None = None,
@@ -126,197 +131,53 @@ class Session:
 
     def painter(self, job: Job) -> Painter:
         """Return what paints a job, its network loaded."""
-        recipe = job.recipe
+        recipe, masked = job.recipe, job.scene.masked
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
+        # Everything on which the statistics of a style image depend, but for the image.
         losses = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
-        key = (
-            network,
-            weights_key,
-            hardware.device,
-            hardware.precision,
-            job.scene.masked,
-            losses,
-            recipe.content.model_dump_json(),
-        )
+        content = recipe.content.model_dump_json(include={"losses", "layers"})
+        key = (weights_key, network, hardware.device, hardware.precision, masked, losses, content)
 
         def load() -> FeatureExtractor:
-            weights = _remember(self._weights, weights_key, lambda: load_weights(network.weights, network.backbone))
-            return make_extractor(
-                weights,
-                recipe,
-                precision="bf16" if hardware.precision == "bf16" else "fp32",
-                device=torch.device(hardware.device),
-                masked=job.scene.masked,
-            )
+            weights = self._weights.get(weights_key, lambda: load_weights(network.weights, network.backbone))
+            precision: Literal["fp32", "bf16"] = "bf16" if hardware.precision == "bf16" else "fp32"
+            device = torch.device(hardware.device)
+            return make_extractor(weights, recipe, precision=precision, device=device, masked=masked)
 
-        with self._lock:
-            extractor = _remember(self._extractors, key, load)
-        cache = _Targets(self._targets, (key, losses, recipe.start.seed))
-        return Painter(recipe, job.scene, extractor, levels=job.levels, cache=cache)
+        with self._loading:
+            extractor = self._extractors.get(key, load)
 
+        def target(style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
+            return self._targets.get((key, recipe.start.seed, style.key), measure) if style.key else measure()
 
-def _remember(known: OrderedDict[Hashable, Value], key: Hashable, make: Callable[[], Value]) -> Value:
-    """Return the value of a key, made if it is not known; only the values used last are kept."""
-    if key not in known:
-        known[key] = make()
-    known.move_to_end(key)
-    while len(known) > _NETWORKS:
-        known.popitem(last=False)
-    return known[key]
+        return Painter(recipe, job.scene, extractor, levels=job.levels, cache=target)
 
 
-class _BoundedStore:
-    """Style targets by key, as many as fit in some bytes; those used last are kept."""
+class _Cache(Generic[Value]):
+    """Values by key, made when they are first needed; those used last are kept, up to a total size."""
 
-    def __init__(self, max_bytes: float) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, max_size: int, size: Callable[[Value], int] = lambda value: 1) -> None:
+        self._max_size = max_size
+        self._size = size
         self._lock = threading.Lock()
-        self._targets: OrderedDict[Hashable, StyleTarget] = OrderedDict()
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
 
-    def get(self, key: Hashable, measure: Callable[[], StyleTarget]) -> StyleTarget:
-        """Return the target of a key, measured if it is not known."""
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """Return the value of a key; two threads may make the same one at the same time."""
         with self._lock:
-            known = self._targets.get(key)
-        target = measure() if known is None else known
+            known = self._values.get(key)
+        value = make() if known is None else known
         with self._lock:
-            self._targets[key] = target
-            self._targets.move_to_end(key)
-            total = sum(one.nbytes for one in self._targets.values())
-            while total > self._max_bytes:
-                total -= self._targets.popitem(last=False)[1].nbytes
-        return target
+            self._values[key] = value
+            self._values.move_to_end(key)
+            total = sum(map(self._size, self._values.values()))
+            while total > self._max_size:
+                total -= self._size(self._values.popitem(last=False)[1])
+        return value
 
 
-class _Targets:
-    """The targets of style images for one network and one set of losses; a `TargetCache`."""
-
-    def __init__(self, store: _BoundedStore, settings: Hashable) -> None:
-        self._store = store
-        self._settings = settings
-
-    def get(self, style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
-        """Return the target of a style image at its size, measured if it is not known."""
-        if style.key is None:
-            return measure()
-        return self._store.get((self._settings, style.key, style.pixels.shape, style.margin), measure)
-
-
-def _recipe_of(
-    recipe: Recipe | str | None, settings: Any, regions: RegionSource | Sequence[RegionSource] | None
-) -> Recipe:
+def _recipe_of(recipe: Recipe | str | None, settings: Any, regions: Regions | None) -> Recipe:
     check_balance(settings)
     chosen = recipe.with_changes(**settings) if isinstance(recipe, Recipe) else resolve(recipe, settings)
     return chosen if regions is None else chosen.with_changes(regions=region_settings(regions))
-
-
-def stylize(
-    content: Source,
-    styles: StyleSource | Sequence[StyleSource],
-    recipe: Recipe | str | None = None,
-    *,
-    regions: RegionSource | Sequence[RegionSource] | None = None,
-    on_event: Listener | None = None,
-    run: str | Path | None = None,
-    session: Session | None = None,
-    **settings: Unpack[SettingOptions],
-) -> Result:
-    """Paint a photo in a style and wait for the picture (Gatys, Ecker and Bethge 2015).
-
-    Args:
-        content: The photo: path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
-        styles: Style image or images, likewise, names of built-in ones, or `Style`s of which only a part is used.
-            Several are mixed (`style_mix`). With regions there may be none (`[]`): what they leave keeps the photo.
-        recipe: A recipe or the name of a preset; None: `default`.
-        regions: Where another style holds or the photo stays: `Region`s, or texts such as `sky.png=night` and
-            `face.png=keep`; None: the recipe's.
-        on_event: Called with every event, in the thread that paints.
-        run: Folder to keep the run in, so that it can be resumed.
-        session: Keeps network and style targets for the next call; None: nothing is kept.
-        **settings: Settings of the recipe by their flat names.
-
-    Returns:
-        The finished picture.
-
-    Raises:
-        InputError: If something given cannot be used, in one line.
-        RunError: If the run fails, in one line.
-
-    Example:
-        >>> import numpy, impasto
-        >>> photo = numpy.random.default_rng(0).random((48, 64, 3))
-        >>> impasto.stylize(photo, "night", size=64, steps=2, levels=1).image.size
-        (64, 48)
-    """
-    return (session or Session()).stylize(
-        content, styles, recipe, regions=regions, on_event=on_event, run=run, **settings
-    )
-
-
-def start(
-    content: Source,
-    styles: StyleSource | Sequence[StyleSource],
-    recipe: Recipe | str | None = None,
-    *,
-    regions: RegionSource | Sequence[RegionSource] | None = None,
-    on_event: Listener | None = None,
-    run: str | Path | None = None,
-    output: str | Path | None = None,
-    session: Session | None = None,
-    **settings: Unpack[SettingOptions],
-) -> Run:
-    """Begin to paint in the background; everything that was given is read and checked before this returns.
-
-    Args:
-        content: As for `stylize`, like all that is not named here.
-        styles: As for `stylize`.
-        recipe: As for `stylize`.
-        regions: As for `stylize`.
-        on_event: As for `stylize`.
-        run: As for `stylize`.
-        output: Noted in the run folder as the place where the picture is wanted; nothing is written there.
-        session: As for `stylize`.
-        **settings: As for `stylize`.
-
-    Returns:
-        The handle of the run.
-
-    Raises:
-        InputError: If something given cannot be used, in one line.
-
-    Example:
-        >>> import numpy, impasto
-        >>> run = impasto.start(numpy.full((48, 64, 3), 0.5), "night", size=64, steps=2, levels=1)
-        >>> run.wait().steps
-        2
-    """
-    return (session or Session()).start(
-        content, styles, recipe, regions=regions, on_event=on_event, run=run, output=output, **settings
-    )
-
-
-def resume(run: str | Path, *, on_event: Listener | None = None, session: Session | None = None) -> Run:
-    """Continue a run from its last checkpoint, in the background; the same machine ends with the same picture.
-
-    Args:
-        run: The run folder.
-        on_event: Called with every event, in the thread that paints.
-        session: As for `stylize`.
-
-    Returns:
-        The handle of the run.
-
-    Raises:
-        InputError: If the folder holds no run, another process paints into it, or the run is finished.
-
-    Example:
-        >>> import impasto, numpy, pathlib, tempfile
-        >>> folder = pathlib.Path(tempfile.mkdtemp()) / "run"
-        >>> photo = numpy.full((48, 64, 3), 0.5)
-        >>> run = impasto.start(photo, "night", size=64, steps=30, levels=1, run=folder)
-        >>> run.stop()
-        >>> _ = run.wait()
-        >>> impasto.resume(folder).wait().steps
-        30
-    """
-    return (session or Session()).resume(run, on_event=on_event)

@@ -1,8 +1,8 @@
 """How a picture is painted: canvas, optimizers, levels and the loop."""
 
-from impasto.painting.engine import CHANGEABLE, Method, Painter, check_change
 from impasto.painting.eta import Eta, clock
 from impasto.painting.level import LevelOptimizer, TargetCache
+from impasto.painting.painter import CHANGEABLE, Painter, check_change
 from impasto.painting.pyramid import Level, plan_levels
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 
@@ -12,7 +12,6 @@ __all__ = [
     "Eta",
     "Level",
     "LevelOptimizer",
-    "Method",
     "Painter",
     "Scene",
     "StyleImage",

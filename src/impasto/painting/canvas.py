@@ -4,7 +4,7 @@ The optimizers work on coordinates of about the scale of gray levels (0..255), s
 every canvas.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -13,32 +13,22 @@ from torch import Tensor
 from impasto.recipe import CanvasKind
 
 
-@runtime_checkable
-class Canvas(Protocol):
-    """A mapping between pictures and the unconstrained coordinates that are optimized."""
+class Canvas:
+    """Maps pictures (RGB in [0, 1]) to coordinates and back: here to gray levels, as in the paper.
+
+    Nothing keeps these pixels inside the range; they are clipped on saving.
+    """
 
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 _c h w"]:
-        """Return the coordinates of a picture (RGB in [0, 1])."""
-        ...
-
-    def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the picture, differentiable; only `free` leaves [0, 1]."""
-        ...
-
-
-class FreeCanvas:
-    """Pixels are optimized directly, as in the paper; values outside the range are clipped on saving."""
-
-    def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the gray levels."""
+        """Return the coordinates of a picture."""
         return picture * 255.0
 
-    def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the gray levels divided by 255, unclipped."""
+    def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
+        """Return the picture, differentiable."""
         return coordinates / 255.0
 
 
-class BoxCanvas:
+class _BoxCanvas(Canvas):
     """Pixels are clip(1.02 sigmoid(z / 100) - 0.01), so that every coordinate is a color.
 
     The sigmoid keeps pixels inside the range while they are optimized, so that nothing is lost on saving. The margin of
@@ -50,12 +40,10 @@ class BoxCanvas:
     _WIDTH = 100.0
 
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the inverse of `picture`."""
         inside = (picture.clamp(0, 1) + self._MARGIN) / (1 + 2 * self._MARGIN)
         return torch.logit(inside) * self._WIDTH
 
     def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return a picture inside [0, 1]."""
         wide = torch.sigmoid(coordinates / self._WIDTH) * (1 + 2 * self._MARGIN) - self._MARGIN
         clipped: Tensor = _ClipPassingGradient.apply(wide)  # type: ignore[no-untyped-call]
         return clipped
@@ -73,27 +61,23 @@ class _ClipPassingGradient(torch.autograd.Function):
         return gradients[0]
 
 
-class GrayCanvas:
-    """A canvas of lightness alone: one number for a pixel, the same for red, green and blue."""
+class _GrayCanvas(Canvas):
+    """A canvas of one number per pixel, which another canvas maps to red, green and blue alike."""
 
     def __init__(self, canvas: Canvas) -> None:
-        """Map gray levels as another canvas maps colors."""
         self._canvas = canvas
 
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 1 h w"]:
-        """Return the coordinates of the mean of the channels."""
         return self._canvas.coordinates(picture.mean(dim=1, keepdim=True).expand_as(picture))[:, :1]
 
     def picture(self, coordinates: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return a gray picture."""
         return self._canvas.picture(coordinates.expand(-1, 3, -1, -1))
 
 
-class KeepingCanvas:
-    """A canvas that shows the photo where it is kept, whatever the coordinates are there."""
+class KeepingCanvas(Canvas):
+    """Another canvas, covered by the photo where `kept` is 1."""
 
     def __init__(self, canvas: Canvas, photo: Float[Tensor, "1 3 h w"], kept: Float[Tensor, "1 1 h w"]) -> None:
-        """Cover another canvas with the photo where `kept` is 1."""
         self._canvas = canvas
         self._free = 1 - kept
         self._photo = photo * kept
@@ -103,11 +87,11 @@ class KeepingCanvas:
         return self._canvas.coordinates(picture)
 
     def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the picture, covered by the photo where it is kept."""
+        """Return the covered picture."""
         return self._canvas.picture(coordinates) * self._free + self._photo
 
 
 def make_canvas(kind: CanvasKind, *, gray: bool = False) -> Canvas:
     """Return the canvas of that name, for lightness alone if `gray`."""
-    canvas: Canvas = BoxCanvas() if kind == "box" else FreeCanvas()
-    return GrayCanvas(canvas) if gray else canvas
+    canvas = _BoxCanvas() if kind == "box" else Canvas()
+    return _GrayCanvas(canvas) if gray else canvas

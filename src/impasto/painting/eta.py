@@ -27,7 +27,7 @@ class Eta:
         if self._seconds_per_step is not None:
             self._seconds_per_step *= self._pixels(event.level) / self._pixels(self._index)
         self._index = event.level
-        # The steps of the levels before, unless a plateau ended one of them early.
+        # A plateau may have ended a level early.
         self._before = min(event.step, sum(level.steps for level in self._levels[: event.level]))
         self._done = event.step - self._before
         self._times.clear()

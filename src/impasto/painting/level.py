@@ -2,60 +2,47 @@
 
 import math
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import FeatureExtractor
+from impasto.backbones import FeatureExtractor, SmoothedExtractor
 from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.losses import (
-    TERMS,
     EncodedImage,
     Objective,
     RegionTarget,
-    StyleLoss,
     StyleTarget,
     measure_style,
-    smoothing_extractor,
     style_losses,
     total_of,
 )
-from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
+from impasto.painting.canvas import KeepingCanvas, make_canvas
 from impasto.painting.optimizers import make_optimizer
 from impasto.painting.pyramid import Level, enlarge_canvas
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 from impasto.recipe import Recipe
 from impasto.saliency import saliency_weights
 
-OTHER_LEVELS = "the run was begun by another version of impasto, which planned other levels: start a new run"
+OTHER_LEVELS: Final = "the run was begun by another version of impasto, which planned other levels: start a new run"
 
-_MEAN_COLOR = np.array([123.68, 116.779, 103.939])
+_MEAN_COLOR: Final = np.array([123.68, 116.779, 103.939])
 """Mean color of ImageNet in gray levels: zero for the network."""
 
 
-@runtime_checkable
-class TargetCache(Protocol):
-    """Keeps the targets of style images that were measured before."""
-
-    def get(self, style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
-        """Return the target of a style image as a level uses it; `measure` computes one that is not known."""
-        ...
+TargetCache: TypeAlias = Callable[[StyleImage, Callable[[], StyleTarget]], StyleTarget]
+"""Returns the target of a style image as a level uses it: a known one, or what the given function measures."""
 
 
 class LevelOptimizer:
     """Optimizes the canvas of one level, step by step.
 
-    Args:
-        recipe: The recipe.
-        scene: The scene at the level's size.
-        extractor: The network.
-        level: The level.
-        start: The canvas of the level before; None: the recipe's own start.
-        cache: Targets of style images that were measured before; None: all are measured.
+    The scene has the level's size. `start` is the canvas of the level before, or of this one; None: the recipe's start.
     """
 
     def __init__(
@@ -78,70 +65,61 @@ class LevelOptimizer:
             start = enlarge_canvas(start, photo, detail=recipe.schedule.residual_detail)
         device = extractor.device
         content = _tensor(scene.content, device)
-        pictures = [content, *(_tensor(style.pixels, device) for region in scene.regions for style in region.styles)]
-        extractor = smoothing_extractor(extractor, recipe, pictures)
         if recipe.network.smooths:
-            # Smoothed features depend on the photo, and so do the statistics of the style.
-            cache = None
-        losses = style_losses(recipe)
+            # Smoothed features depend on all pictures, and so do the statistics of a style image.
+            styles = [_tensor(style.pixels, device) for region in scene.regions for style in region.styles]
+            extractor, cache = SmoothedExtractor(extractor, [content, *styles]), None
+        salience = recipe.content.saliency_weight
         self._keep_best = recipe.optimizer.keep_best and not level.above
-        self._canvas = _canvas_of(recipe, scene, device)
-        self._objective = Objective(
+        self.canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
+        if scene.kept is not None:
+            self.canvas = KeepingCanvas(self.canvas, content, _mask_tensor(scene.kept, device))
+        self.objective = Objective(
             extractor,
             recipe,
             content=content,
-            regions=[_target_of(region, extractor, losses, recipe.start.seed, cache) for region in scene.regions],
+            regions=[_target_of(region, extractor, recipe, cache) for region in scene.regions],
             low_frequency_target=_tensor(scene.recolored, device),
-            saliency=_saliency(recipe, scene.original, device),
+            saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
         )
         if recipe.content.exponent:
-            self._objective.adapt_to_distance(_tensor(scene.recolored, device))
-        coordinates = self._canvas.coordinates(_tensor(start, device))
-        self._optimizer = make_optimizer(recipe.optimizer, coordinates, precision=recipe.hardware.precision)
-        self.patience = self._optimizer.patience
-        """Evaluations in a row without a finite value after which the run is lost."""
+            self.objective.adapt_to_distance(_tensor(scene.recolored, device))
+        coordinates = self.canvas.coordinates(_tensor(start, device))
+        self.optimizer = make_optimizer(recipe.optimizer, coordinates, recipe.hardware.precision)
         self._best = coordinates
         self._lowest = coordinates.new_full((), torch.inf)
 
-    term_names = TERMS
-    """Names of the terms that `advance` returns."""
-
     def advance(self) -> Float[Tensor, "n"]:
-        """Evaluate loss and gradient once.
-
-        Returns, still on the device, the terms, whether the step was accepted, and the number of failures in a row.
-        """
-        coordinates = self._optimizer.ask().detach().requires_grad_()
-        picture = self._canvas.picture(coordinates)
-        terms, slope = self._objective.value_and_grad(picture)
+        """Evaluate once; return terms, whether the point was accepted, and failures in a row, still on the device."""
+        coordinates = self.optimizer.ask().detach().requires_grad_()
+        picture = self.canvas.picture(coordinates)
+        terms, slope = self.objective.value_and_grad(picture)
         (gradient,) = torch.autograd.grad(picture, coordinates, slope)
         loss = total_of(terms)
-        accepted = self._optimizer.tell(loss, gradient.contiguous())
+        accepted = self.optimizer.tell(loss, gradient.contiguous())
         if self._keep_best:
             better = accepted & (loss < self._lowest)
             self._lowest = torch.where(better, loss, self._lowest)
-            self._best = torch.where(better, self._optimizer.accepted, self._best)
-        others = [accepted.to(loss.dtype), self._optimizer.failures.to(loss.dtype)]
+            self._best = torch.where(better, self.optimizer.accepted, self._best)
+        others = [accepted.to(loss.dtype), self.optimizer.failures.to(loss.dtype)]
         return torch.stack([*terms.values(), *others])
 
-    def change(self, recipe: Recipe) -> None:
-        """Continue with other weights; what the optimizer knows about the old objective is dropped."""
-        self._objective.change(recipe)
-        self._optimizer.restart()
-        self._lowest = torch.full_like(self._lowest, torch.inf)
-
-    def change_colors(self, recipe: Recipe) -> None:
-        """Finish pictures in the colors of this recipe; what is optimized stays as it is."""
+    def change(self, recipe: Recipe, *, reweighted: bool) -> None:
+        """Continue with other settings; with other weights, what is known about the old objective is dropped."""
         self._recipe = recipe
+        if reweighted:
+            self.objective.change(recipe)
+            self.optimizer.restart()
+            self._lowest = torch.full_like(self._lowest, torch.inf)
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the last accepted picture (the best one if the recipe keeps the best), clipped, in painted colors."""
-        chosen = self._optimizer.accepted
+        """Return the last accepted picture, or the best one if the recipe keeps it, in the colors of the canvas."""
+        chosen = self.optimizer.accepted
         if self._keep_best:
             chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
         with torch.no_grad():
-            picture = self._canvas.picture(chosen).clamp(0, 1)
+            picture = self.canvas.picture(chosen).clamp(0, 1)
         return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
 
     def finished(self) -> Float[np.ndarray, "h w 3"]:
@@ -153,7 +131,7 @@ class LevelOptimizer:
         """What the user should know about this level, in one line each."""
         return [
             f"{self._scene.regions[number].name} is too small for {', '.join(layers)}: the other layers are used"
-            for number, layers in self._objective.too_small
+            for number, layers in self.objective.too_small
         ]
 
     def lowest_loss(self) -> float | None:
@@ -164,12 +142,12 @@ class LevelOptimizer:
     def loss_of(self, picture: Float[np.ndarray, "h w 3"]) -> float:
         """Return the objective of a picture of this level's size."""
         with torch.no_grad():
-            return float(total_of(self._objective.terms(_tensor(picture, self._best.device))))
+            return float(total_of(self.objective.terms(_tensor(picture, self._best.device))))
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors on which the next steps depend."""
-        own = {"best": self._best, "lowest": self._lowest}
-        return own | {f"optimizer.{name}": tensor for name, tensor in self._optimizer.state().items()}
+        of_optimizer = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
+        return {"best": self._best, "lowest": self._lowest, **of_optimizer}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Restore what `state` returned; raises InputError if it is that of a canvas of another size."""
@@ -177,39 +155,23 @@ class LevelOptimizer:
             raise InputError(OTHER_LEVELS)
         device = self._best.device
         self._best, self._lowest = state["best"].to(device), state["lowest"].to(device)
-        prefix = "optimizer."
-        self._optimizer.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-
-
-def _canvas_of(recipe: Recipe, scene: Scene, device: torch.device) -> Canvas:
-    canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
-    if scene.kept is None:
-        return canvas
-    return KeepingCanvas(canvas, _tensor(scene.content, device), _mask_tensor(scene.kept, device))
+        self.optimizer.load_state({name.removeprefix("optimizer."): tensor for name, tensor in state.items()})
 
 
 def _target_of(
-    region: CanvasRegion,
-    extractor: FeatureExtractor,
-    losses: dict[str, StyleLoss],
-    seed: int,
-    cache: TargetCache | None,
+    region: CanvasRegion, extractor: FeatureExtractor, recipe: Recipe, cache: TargetCache | None
 ) -> RegionTarget:
     """Measure the style images of a region."""
     device = extractor.device
 
-    def target_of(style: StyleImage) -> StyleTarget:
-        def measure() -> StyleTarget:
-            mask = None if style.mask is None else _mask_tensor(style.mask, device)
-            with torch.no_grad():
-                picture = _tensor(style.pixels, device)
-                image = EncodedImage.of(extractor, picture, mask, border=1 if style.margin else 0)
-                return measure_style(image, losses, seed)
-
-        return measure() if cache is None else cache.get(style, measure)
+    def measure(style: StyleImage) -> StyleTarget:
+        mask = None if style.mask is None else _mask_tensor(style.mask, device)
+        with torch.no_grad():
+            image = EncodedImage.of(extractor, _tensor(style.pixels, device), mask, border=1 if style.margin else 0)
+            return measure_style(image, style_losses(recipe), recipe.start.seed)
 
     return RegionTarget(
-        styles=[target_of(style) for style in region.styles],
+        styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],
         shares=[style.share for style in region.styles],
         mask=None if region.mask is None else _mask_tensor(region.mask, device),
     )
@@ -237,13 +199,6 @@ def _recolored(scene: Scene, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
     """Return the photo with as much of the style's colors as the recipe says."""
     moved = scene.recolored - scene.content
     return np.asarray(scene.content + recipe.balanced().start.recolor * moved, dtype=np.float32)
-
-
-def _saliency(
-    recipe: Recipe, photo: Float[np.ndarray, "h w 3"], device: torch.device
-) -> Float[Tensor, "1 1 h w"] | None:
-    weight = recipe.content.saliency_weight
-    return _mask_tensor(saliency_weights(photo, weight), device) if weight else None
 
 
 def _tensor(picture: Float[np.ndarray, "h w 3"], device: torch.device) -> Float[Tensor, "1 3 h w"]:

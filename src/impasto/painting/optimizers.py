@@ -1,10 +1,9 @@
-"""Optimizers as ask and tell: `ask()` says where to look next, `tell()` takes the loss and gradient found there.
+"""Optimizers as ask and tell: `ask()` returns a point, `tell()` takes loss and gradient there; this is one step.
 
-One evaluation is one step. The picture is always the last accepted point, whose loss is known exactly. Nothing here
-reads a number on the host, so that a GPU is never waited for; what depends on a value is chosen by `torch.where`.
+Nothing here reads a number on the host, so that a GPU is never waited for: `torch.where` chooses instead.
 """
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,54 +12,42 @@ from torch import Tensor
 from impasto.recipe import OptimizerSettings, Precision
 
 
-@runtime_checkable
-class Optimizer(Protocol):
-    """What the engine needs of an optimizer."""
+class Optimizer(ABC):
+    """Chooses points and learns from loss and gradient there; its state is in the tensors named by `_STATE`."""
 
+    _STATE: tuple[str, ...]
+    patience: int
+    """Evaluations in a row without a finite value after which the run is lost."""
     accepted: Float[Tensor, "*shape"]
     """The last accepted point."""
     failures: Float[Tensor, ""]
-    """How many evaluations in a row were not finite; after `patience` of them the run is lost."""
-    patience: int
+    """How many evaluations in a row were not finite."""
+    _trial: Float[Tensor, "*shape"]
 
     def ask(self) -> Float[Tensor, "*shape"]:
         """Return the point to evaluate next."""
-        ...
+        return self._trial
 
+    @abstractmethod
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
         """Take loss and gradient at the point last asked for; return whether it was accepted."""
-        ...
 
+    @abstractmethod
     def restart(self) -> None:
-        """Forget the past, keep the accepted point: the objective has changed."""
-        ...
+        """Forget everything but the accepted point: the objective has changed."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return everything that the next steps depend on."""
-        ...
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Restore what `state` returned."""
-        ...
-
-
-class _Stateful:
-    """Keeps its state in the tensors named by `_STATE`."""
-
-    _STATE: tuple[str, ...]
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the tensors by name."""
+        """Return the tensors on which the next steps depend."""
         return {name: getattr(self, name) for name in self._STATE}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Restore the tensors, on the current device."""
+        """Restore what `state` returned, on the current device."""
         for name in self._STATE:
             like: Tensor = getattr(self, name)
             setattr(self, name, state[name].to(like.device, like.dtype))
 
 
-class Adam(_Stateful):
+class Adam(Optimizer):
     """Adam (Kingma and Ba 2015) with beta 0.9 and 0.999, epsilon 1e-8; a point that is not finite is not accepted."""
 
     _STATE = ("accepted", "_trial", "failures", "_first", "_second", "_count")
@@ -79,10 +66,6 @@ class Adam(_Stateful):
         self._count = self.accepted.new_zeros(())
         self.failures = self.accepted.new_zeros(())
 
-    def ask(self) -> Float[Tensor, "*shape"]:
-        """Return the point to evaluate next."""
-        return self._trial
-
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
         """Accept or refuse the point and choose the next."""
         accept = torch.isfinite(loss) & torch.isfinite(gradient).all()
@@ -99,7 +82,7 @@ class Adam(_Stateful):
         return accept
 
 
-class GuardedLBFGS(_Stateful):
+class GuardedLBFGS(Optimizer):
     """L-BFGS (Liu and Nocedal 1989) without a line search, guarded so that it cannot diverge.
 
     - A point is accepted if its loss is finite and not above the largest of the last few accepted losses (the
@@ -119,21 +102,11 @@ class GuardedLBFGS(_Stateful):
     )  # fmt: skip
     patience = 12
     _rho: Float[Tensor, "history"]
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Restore the tensors; pairs that were kept in another number format are rounded to this one."""
-        # Checkpoints of older versions lack the lowest loss but have the last few.
-        super().load_state({"_lowest": state["_losses"].min()} | state)
-        if state["_steps"].dtype != self._steps.dtype:
-            curvatures = (self._steps.to(self._rho.dtype) * self._changes.to(self._rho.dtype)).sum(dim=1)
-            usable = (self._rho > 0) & (curvatures > 0)
-            self._rho = torch.where(usable, 1 / curvatures, 0)
-
     _WINDOW = 5
     _FIRST_STEP = 2.0
     """Root mean square of the first step, in units of the canvas; nothing is known of the curvature yet."""
     _LEAST_CURVATURE = 1e-3
-    """Least cosine between step and change of gradient that counts as curvature; the noise of half precision is below."""
+    """Least cosine between step and change of gradient that counts as curvature, above the noise of half precision."""
 
     def __init__(
         self,
@@ -144,10 +117,7 @@ class GuardedLBFGS(_Stateful):
         history_dtype: torch.dtype | None = None,
         noise: float = 1e-6,
     ) -> None:
-        """Begin at `start`. Pairs are kept in `history_dtype` (None: that of `start`), all else in that of `start`.
-
-        `noise` is the share of the loss by which rounding may falsify it.
-        """
+        """Keep pairs in `history_dtype` (None: that of `start`); rounding falsifies the loss by a share of `noise`."""
         self.accepted = start
         self._history = history
         self._history_dtype = history_dtype or start.dtype
@@ -172,10 +142,6 @@ class GuardedLBFGS(_Stateful):
         self.failures = z.new_zeros(())
         self._count = torch.zeros((), dtype=torch.int64)
 
-    def ask(self) -> Float[Tensor, "*shape"]:
-        """Return the point to evaluate next."""
-        return self._trial
-
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
         """Accept or refuse the point and choose the next."""
         finite = torch.isfinite(loss) & torch.isfinite(gradient).all()
@@ -195,11 +161,13 @@ class GuardedLBFGS(_Stateful):
         self._lowest = torch.where(accept, torch.minimum(self._lowest, loss), self._lowest)
         self.accepted = torch.where(accept, self._trial, self.accepted)
         self._gradient = torch.where(accept, gradient, self._gradient)
-        self._trial = self.accepted + self._bounded(self._direction()).view_as(self.accepted)
+        direction = self._direction()
+        bounded = direction * ((self._max_step / _rms(direction)).clamp(max=1) * self._shrink)
+        self._trial = self.accepted + bounded.view_as(self.accepted)
         return accept
 
     def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
-        """Put the last step and its change of gradient into the history, or an inert pair if its curvature is unusable."""
+        """Put the last step and its change of gradient into the history, or zeros if its curvature is unusable."""
         # The curvature is that of the rounded vectors that the history keeps.
         step = self._rounded(self._trial - self.accepted)
         change = self._rounded(gradient - self._gradient)
@@ -219,7 +187,7 @@ class GuardedLBFGS(_Stateful):
         """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
         gradient = self._gradient.flatten()
         newest = int(self._count) - 1
-        # Slots not yet filled hold inert pairs: every step does the same operations, whatever the history has.
+        # Empty slots hold pairs without effect, so that every step does the same operations.
         order = [(newest - i) % len(self._rho) for i in range(len(self._rho))]
         q = gradient.clone()
         alphas = []
@@ -233,15 +201,12 @@ class GuardedLBFGS(_Stateful):
         descends = q @ gradient > 1e-6 * q.norm() * gradient.norm()
         return torch.where(descends, -q, -gradient * (self._FIRST_STEP / _rms(gradient)))
 
-    def _bounded(self, direction: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-        return direction * ((self._max_step / _rms(direction)).clamp(max=1) * self._shrink)
-
 
 def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
     return x.square().mean().sqrt().clamp(min=1e-30)
 
 
-def make_optimizer(settings: OptimizerSettings, start: Float[Tensor, "*shape"], *, precision: Precision) -> Optimizer:
+def make_optimizer(settings: OptimizerSettings, start: Float[Tensor, "*shape"], precision: Precision) -> Optimizer:
     """Return the optimizer of these settings, to begin at `start` (coordinates of a canvas)."""
     if settings.name == "adam":
         return Adam(start, learning_rate=settings.learning_rate)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
@@ -13,11 +14,11 @@ from impasto.images import fit, resize
 from impasto.losses import needed_layers
 from impasto.recipe import Recipe, ScheduleSettings
 
-MIN_LEVEL = 45
-"""Long side in pixels below which a coarser level is left out: deep layers would have a few features only."""
+MIN_LEVEL: Final = 45
+"""Long side in pixels below which a coarser level is left out."""
 
-COARSEST_LEVEL = 64
-"""Long side in pixels at which `levels = auto` begins: 8 features of conv4_1, in which large shapes become strokes."""
+COARSEST_LEVEL: Final = 64
+"""Long side in pixels near which `levels = auto` begins, so that the layout is the same at every size."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,7 @@ class Level:
 def plan_levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
     """Return the levels from coarse to fine for a result of `width` x `height` pixels; their steps sum to `steps`.
 
-    Coarse levels are left out where they would be smaller than 45 px, too small for the network, or get no step. With
-    `levels = auto` the coarsest has a long side of 45 to 91 px (for a ratio of 2): a pyramid that begins there has the
-    same layout at every size.
+    Coarse levels that would be smaller than 45 px, too small for the network, or get no step are left out.
     """
     schedule = recipe.schedule
     sizes = [(width, height)]
@@ -80,20 +79,17 @@ def _level_count(schedule: ScheduleSettings, long_side: int) -> int:
 def _share(total: int, weights: list[float]) -> list[int]:
     """Split `total` in proportion to `weights`, each part at least 1, the sum exact."""
     spare = total - len(weights)
-    cuts = [0]
-    for i in range(len(weights)):
-        cuts.append(round(spare * sum(weights[: i + 1]) / sum(weights)))
+    cuts = [round(spare * sum(weights[:i]) / sum(weights)) for i in range(len(weights) + 1)]
     return [1 + after - before for before, after in pairwise(cuts)]
 
 
 def enlarge_canvas(
     canvas: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "lh lw 3"], *, detail: float
 ) -> Float[np.ndarray, "lh lw 3"]:
-    """Enlarge the canvas to the next level's size and add the photo's detail that was too fine for its own level.
+    """Enlarge the canvas to the photo's size and add a share (0..1) of the photo's detail that is too fine for it.
 
-    `photo` is the photo at the next level's size, in [0, 1]; `detail` (0..1) is how much of what it has beyond the
-    canvas's resolution is added. An enlarged canvas alone is smooth, and on a smooth canvas the first steps paint the
-    2 x 2 grid of the pooling windows; with detail there they follow the photo's own edges, and the loss is lower.
+    On a smooth canvas the first steps would paint the 2 x 2 grid of the pooling windows; with detail they follow the
+    photo's edges, and the loss is lower.
     """
     height, width = photo.shape[:2]
     coarse = resize(photo, canvas.shape[1], canvas.shape[0])
@@ -101,11 +97,10 @@ def enlarge_canvas(
     return np.asarray((_enlarge(canvas, width, height) + detail * missing).clip(0, 1), dtype=np.float32)
 
 
-_BLUR = 0.7
-"""Standard deviation, in pixels of the coarse level, of the bell by which a canvas is enlarged.
+_BLUR: Final = 0.7
+"""Standard deviation, in pixels of the coarse level, of the Gaussian that enlarges a canvas.
 
-Interpolation that keeps contrast up to the finest scale (bicubic, Lanczos) leaves a pattern of the period of the
-enlargement behind; with this bell its strength is a third of Lanczos's.
+Interpolation that keeps contrast at the finest scale (bicubic, Lanczos) leaves a periodic pattern behind.
 """
 
 

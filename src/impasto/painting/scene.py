@@ -1,5 +1,6 @@
 """The scene: photo, style images and regions as arrays, at full size or at the size of a level."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,9 +17,8 @@ class StyleImage:
     """A style image, RGB in [0, 1].
 
     `share` is how much it counts beside the others of its region, `mask` (0..1) which part of it is used (None: all),
-    `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is the size at
-    which the finest level uses it, in pixels; None: that of the canvas. Two images with the same `key` have the same
-    pixels; None: not known.
+    `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is its size in
+    pixels at the finest level; None: that of the canvas. Images of one `key` (not None) are used alike.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
@@ -44,8 +44,9 @@ class StyleImage:
     def at(self, level: Level) -> "StyleImage":
         """Return what is used at a level: the image at its size there, minus its margin."""
         width, height = self.size(level)
+        key = self.key and f"{self.key}, {width} x {height}, {self.margin}"
         pixels = self._inner(resize(self.pixels, width, height))
-        return replace(self, pixels=pixels, mask=self.mask_at(width, height))
+        return replace(self, pixels=pixels, mask=self.mask_at(width, height), key=key)
 
     def mask_at(self, width: int, height: int) -> Float[np.ndarray, "_h _w"] | None:
         """Return which part is used at a size, minus the margin."""
@@ -93,26 +94,11 @@ class Scene:
     photo: Float[np.ndarray, "h w 3"] | None = None
     kept: Float[np.ndarray, "h w"] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        content: Float[np.ndarray, "h w 3"],
-        style: Float[np.ndarray, "sh sw 3"],
-        *,
-        init: Float[np.ndarray, "ih iw 3"] | None = None,
-        margin: float = 0.0,
-        long_side: int | None = None,
-    ) -> "Scene":
-        """Return the scene of one style for the whole canvas."""
-        image = StyleImage(pixels=style, margin=margin, long_side=long_side)
-        return cls(content=content, regions=(CanvasRegion(styles=(image,)),), init=init)
-
     @property
     def masked(self) -> bool:
         """Whether positions of the canvas or of a style image are weighted."""
-        return any(
-            region.mask is not None or any(style.mask is not None for style in region.styles) for region in self.regions
-        )
+        masks = [mask for region in self.regions for mask in (region.mask, *(style.mask for style in region.styles))]
+        return any(mask is not None for mask in masks)
 
     @property
     def original(self) -> Float[np.ndarray, "h w 3"]:
@@ -123,17 +109,13 @@ class Scene:
         """Return the scene at the size of a level; its masks and `kept` sum to 1."""
         width, height = level.width, level.height
         masks = [resize_mask(region.mask, width, height) for region in self.regions if region.mask is not None]
-        parts: list[Float[np.ndarray, "h w"] | None] = [None]
-        kept = None
-        if masks:
-            shares, kept = normalize_masks(masks)
-            parts = list(shares)
+        shares, kept = normalize_masks(masks) if masks else ([None], None)
         return Scene(
             content=resize(self.content, width, height),
             photo=None if self.photo is None else resize(self.photo, width, height),
             regions=tuple(
-                replace(region, styles=tuple(style.at(level) for style in region.styles), mask=mask)
-                for region, mask in zip(self.regions, parts, strict=True)
+                replace(region, styles=tuple(style.at(level) for style in region.styles), mask=share)
+                for region, share in zip(self.regions, shares, strict=True)
             ),
             init=self.init if self.init is None else resize(self.init, width, height),
             kept=kept if kept is not None and kept.any() else None,
@@ -144,26 +126,23 @@ class Scene:
         """The photo in the colors of the styles, each region in those of its own; unchanged where it is kept."""
         if self.regions[0].mask is None:
             return recolor(self.content, self.regions[0].colors)
-        result = self._kept_photo()
-        for region in self.regions:
-            # Of a small region nothing may be left at a coarse level.
-            if region.mask is not None and region.mask.any():
-                result = result + recolor(self.content, region.colors, where=region.mask) * region.mask[:, :, None]
-        return np.asarray(result.clip(0, 1), dtype=np.float32)
+        # Of a small region nothing may be left at a coarse level.
+        return self._compose(lambda region: recolor(self.content, region.colors, where=region.mask)).clip(0, 1)
 
     def covered(self) -> Float[np.ndarray, "h w 3"]:
         """Return the canvas covered by the first style image of every region; the photo where it is kept."""
         height, width = self.content.shape[:2]
         if self.regions[0].mask is None:
             return _cover(self.regions[0].styles[0].pixels, width, height)
-        result = self._kept_photo()
-        for region in self.regions:
-            if region.mask is not None:
-                result = result + _cover(region.styles[0].pixels, width, height) * region.mask[:, :, None]
-        return np.asarray(result, dtype=np.float32)
+        return self._compose(lambda region: _cover(region.styles[0].pixels, width, height))
 
-    def _kept_photo(self) -> Float[np.ndarray, "h w 3"]:
-        return np.zeros_like(self.content) if self.kept is None else self.content * self.kept[:, :, None]
+    def _compose(self, paint: Callable[[CanvasRegion], Float[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "h w 3"]:
+        """Return the sum of pictures of the regions weighted by their masks, and of the photo where it is kept."""
+        result = np.zeros_like(self.content) if self.kept is None else self.content * self.kept[:, :, None]
+        for region in self.regions:
+            if region.mask is not None and region.mask.any():
+                result = result + paint(region) * region.mask[:, :, None]
+        return np.asarray(result, dtype=np.float32)
 
 
 def _cover(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Float[np.ndarray, "_h _w 3"]:

@@ -4,9 +4,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,11 +15,15 @@ from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError, RunError
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import quantize
-from impasto.painting.async_scalars import AsyncScalars
+from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
+
+_LAG: Final = 4
+"""Steps after which a GPU's numbers are read; by then they have long arrived."""
+
 
 _WEIGHTS: Final = frozenset(
     {"strength", "content_weight", "style_weight", "tv_weight", "low_frequency_weight", "luminance_range_weight"}
@@ -41,62 +46,11 @@ def check_change(before: Recipe, after: Recipe) -> None:
         raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
 
 
-@runtime_checkable
-class Method(Protocol):
-    """A way to paint a picture. Between two events every method may be called.
-
-    `Painter`, which optimizes pixels, is one; another only has to yield the same events.
-    """
-
-    step: int
-    """Number of steps done."""
-
-    def paint(self) -> Iterator[Event]:
-        """Paint, yielding events; the last one is `Finished`."""
-        ...
-
-    def stop(self) -> None:
-        """End before the next step; may be called from another thread."""
-        ...
-
-    def change(self, recipe: Recipe) -> None:
-        """Continue with other settings; raises InputError if one differs that cannot change."""
-        ...
-
-    def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture as it is now, in [0, 1]; may be called from another thread."""
-        ...
-
-    def pending(self) -> list[Step]:
-        """Return the events of steps that are done but not yielded yet."""
-        ...
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether all events of the steps done were yielded, but for those that `pending` returns."""
-        ...
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return tensors and plain values from which `load_state` continues."""
-        ...
-
-    def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Continue from a state."""
-        ...
-
-
 class Painter:
-    """Paints one picture by optimizing its pixels, level by level.
+    """Paints one picture by optimizing its pixels, level by level, from coarse to fine.
 
-    The picture at any time is the last one that the optimizer accepted, so that it is never worse than what was
-    reported.
-
-    Args:
-        recipe: The recipe.
-        scene: The scene at full size; only its sizes at the levels are kept.
-        extractor: The network.
-        levels: The levels from coarse to fine.
-        cache: Targets of style images that were measured before.
+    Every method may be called between two events. The picture is always the last one that the optimizer accepted. Of
+    the scene, which has full size, only its versions at the levels are kept.
     """
 
     def __init__(
@@ -111,35 +65,35 @@ class Painter:
         self.recipe = recipe
         self.levels = levels
         self.step = 0
-        self._scenes = [scene.at(level) for level in levels]
-        self._extractor = extractor
-        self._cache = cache
-        self._scalars = AsyncScalars(extractor.device)
+        """Number of steps done."""
+        scenes = [scene.at(level) for level in levels]
+
+        def begin_level(index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> LevelOptimizer:
+            return LevelOptimizer(self.recipe, scenes[index], extractor, levels[index], start=start, cache=cache)
+
+        self._begin_level = begin_level
+        self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
-        self._started = time.monotonic()
         self._stopping = False
         self._owes_snapshot = False
         self._index = 0
         self._level_step = 0
-        self._current = self._level_optimizer(0)
+        self.current = self._begin_level(0)
+        """The optimization of the current level."""
 
     def stop(self) -> None:
         """End before the next step; may be called from another thread."""
         self._stopping = True
 
     def change(self, recipe: Recipe) -> None:
-        """Continue with other weights; the optimizer's history is dropped.
-
-        Raises InputError if a setting differs that cannot change while a picture is painted.
-        """
+        """Continue with other settings, see `check_change`; other weights drop the optimizer's history."""
         check_change(self.recipe, recipe)
-        reweighted = _WEIGHTS & set(recipe.changes_from(self.recipe))
+        reweighted = bool(_WEIGHTS & set(recipe.changes_from(self.recipe)))
         self.recipe = recipe
         self._snapshot_steps = recipe.snapshot_steps()
-        self._current.change_colors(recipe)
+        self.current.change(recipe, reweighted=reweighted)
         if reweighted:
-            self._current.change(recipe)
             self._losses.clear()
 
     @property
@@ -148,72 +102,53 @@ class Painter:
         return not self._owes_snapshot
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture as it is now, in [0, 1], at the size of the current level; from any thread.
-
-        It has the colors that the recipe asks for.
-        """
-        return self._current.finished()
+        """Return the picture as it is now at the size of the current level, in the recipe's colors; from any thread."""
+        return self.current.finished()
 
     def pending(self) -> list[Step]:
         """Return the events of steps that are done but not yielded yet (a GPU's numbers come late)."""
         return list(self._read(everything=True))
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return tensors and plain values from which `load_state` continues as if nothing had happened."""
+        """Return tensors and plain values from which `load_state` continues to the same picture."""
         values = {"step": self.step, "level": self._index, "level_step": self._level_step}
-        return self._current.state(), values | {"losses": list(self._losses)}
+        return self.current.state(), values | {"losses": list(self._losses)}
 
     def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Continue from a state; recipe and scene must be those of the painter that returned it.
-
-        Raises InputError for the state of a version of the program that planned other levels.
-        """
+        """Continue from a state of the same recipe and scene; raises InputError if other levels were planned."""
         if values["level"] >= len(self.levels):
             raise InputError(OTHER_LEVELS)
         if values["level"] != self._index:
-            self._current = self._level_optimizer(values["level"], start=self._current.picture())
+            self.current = self._begin_level(values["level"], start=self.current.picture())
         self.step, self._index, self._level_step = values["step"], values["level"], values["level_step"]
         self._losses.extend(values["losses"])
-        self._current.load_state(tensors)
+        self.current.load_state(tensors)
 
     def paint(self) -> Iterator[Event]:
-        """Paint, yielding events.
-
-        Raises RunError if loss or gradient stay without a finite value; `picture` still returns the last good picture.
-        """
+        """Paint, yielding events; raises RunError if the loss stays without a finite value."""
         self._started = time.monotonic()
         while True:
-            level = self._current.level
-            yield LevelStarted(
-                level=self._index,
-                levels=len(self.levels),
-                width=level.width,
-                height=level.height,
-                step=self.step,
-                steps=self.recipe.schedule.steps,
-            )
+            level, steps = self.current.level, self.recipe.schedule.steps
+            size = {"width": level.width, "height": level.height}
+            yield LevelStarted(level=self._index, levels=len(self.levels), step=self.step, steps=steps, **size)
             if not level.above:
                 # That small regions lack deep layers at coarser levels is normal.
-                yield from (Notice(step=self.step, text=text) for text in self._current.notices)
+                yield from (Notice(step=self.step, text=text) for text in self.current.notices)
             reason = yield from self._paint_level()
             if reason == "stopped" or self._index + 1 == len(self.levels):
                 break
-            self._current = self._level_optimizer(self._index + 1, start=self._current.picture())
+            self.current = self._begin_level(self._index + 1, start=self.current.picture())
             self._index, self._level_step = self._index + 1, 0
             self._losses.clear()
         yield self._finished(reason)
 
-    def _level_optimizer(self, index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> LevelOptimizer:
-        scene, level = self._scenes[index], self.levels[index]
-        return LevelOptimizer(self.recipe, scene, self._extractor, level, start=start, cache=self._cache)
-
     def _paint_level(self) -> Generator[Event, None, StopReason]:
         reason: StopReason = "steps"
-        while self._level_step < self._current.level.steps:
+        while self._level_step < self.current.level.steps:
             if self._stopping:
                 reason = "stopped"
                 break
-            numbers = self._current.advance()
+            numbers = self.current.advance()
             self.step += 1
             self._level_step += 1
             self._scalars.put(self.step, numbers)
@@ -239,31 +174,57 @@ class Painter:
                 steps=self.recipe.schedule.steps,
                 level=self._index,
                 loss=loss,
-                terms=dict(zip(self._current.term_names, terms, strict=True)),
+                terms=dict(zip(TERMS, terms, strict=True)),
                 seconds=time.monotonic() - self._started,
                 improved=bool(accepted),
             )
-            if failures >= self._current.patience:
+            if failures >= self.current.optimizer.patience:
                 raise RunError(
-                    f"the loss has no finite value since step {step - self._current.patience + 1}: "
+                    f"the loss has no finite value since step {step - self.current.optimizer.patience + 1}: "
                     "the last good picture is kept; try smaller weights or --precision fp32"
                 )
 
     def _on_plateau(self) -> bool:
         losses, plateau = self._losses, self.recipe.schedule.plateau
-        if not plateau or len(losses) <= _PLATEAU_STEPS:
-            return False
-        return losses[-1] > losses[0] * (1 - plateau)
+        return plateau > 0 and len(losses) > _PLATEAU_STEPS and losses[-1] > losses[0] * (1 - plateau)
 
     def _finished(self, reason: StopReason) -> Finished:
-        saved = self._current.loss_of(quantize(self._current.picture()).astype(np.float32) / 255.0)
-        last = self._current.lowest_loss()
-        if last is None and self._losses:
-            last = self._losses[-1]
+        saved = self.current.loss_of(quantize(self.current.picture()).astype(np.float32) / 255.0)
+        lowest = self.current.lowest_loss()
         return Finished(
             step=self.step,
-            loss=saved if last is None else last,
+            loss=lowest if lowest is not None else self._losses[-1] if self._losses else saved,
             saved_loss=saved,
             seconds=time.monotonic() - self._started,
             reason=reason,
         )
+
+
+class _AsyncScalars:
+    """Returns the numbers of each step in order: at once on a CPU, some steps later on a GPU, which never waits.
+
+    The lag is a fixed number of steps, so that decisions based on the numbers are repeatable.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._lag = _LAG if device.type == "cuda" else 0
+        self._pending: deque[tuple[int, Tensor, torch.cuda.Event | None]] = deque()
+
+    def put(self, step: int, numbers: Float[Tensor, "n"]) -> None:
+        """Send the numbers of a step to the host."""
+        arrived = None
+        if self._lag:
+            on_device = numbers
+            numbers = torch.empty(on_device.shape, dtype=on_device.dtype, pin_memory=True)
+            numbers.copy_(on_device, non_blocking=True)
+            arrived = torch.cuda.Event()
+            arrived.record()
+        self._pending.append((step, numbers, arrived))
+
+    def take(self, *, everything: bool) -> Iterator[tuple[int, list[float]]]:
+        """Yield step and numbers of the steps that are due, or of all."""
+        while len(self._pending) > (0 if everything else self._lag):
+            step, numbers, arrived = self._pending.popleft()
+            if arrived is not None:
+                arrived.synchronize()
+            yield step, numbers.tolist()

@@ -1,14 +1,13 @@
-"""The dial while it paints: the photo at one end, the weights as they are in the middle, a turn at any time."""
+"""Strength: 0 returns the photo, 50 leaves the weights as they are, and it may change while painting."""
 
 import numpy as np
 import PIL.Image
 import pytest
+from tests.api.conftest import start_and
 
 import impasto
 from impasto.errors import InputError
-from impasto.events import Step
 from impasto.images import quantize
-from impasto.painting import Painter, Scene, plan_levels
 from impasto.recipe import Recipe
 
 TINY = {
@@ -34,14 +33,14 @@ SAMPLED = {"content_losses": ("features=1.0", "self_similarity=0.5"), "style_los
 
 @pytest.mark.parametrize("canvas", ["box", "free"])
 @pytest.mark.parametrize(
-    "more", [{}, SAMPLED, {"saliency_weight": 2.0, "content_exponent": 0.5}], ids=["plain", "sampled", "rescued"]
+    "more", [{}, SAMPLED, {"saliency_weight": 2.0, "content_exponent": 0.5}], ids=["plain", "sampled", "salient"]
 )
-def test_a_strength_of_0_hands_back_the_photo(photo, painting, canvas, more):
+def test_a_strength_of_0_returns_the_photo(photo, painting, canvas, more):
     result = impasto.stylize(photo, painting, Recipe(**{**TINY, **more, "canvas": canvas, "strength": 0}))
     assert np.array_equal(np.asarray(result.image), quantize(photo))
 
 
-def test_a_strength_of_0_hands_back_the_photo_over_several_levels(photo, painting):
+def test_a_strength_of_0_returns_the_photo_over_several_levels(photo, painting):
     large = np.asarray(PIL.Image.fromarray(quantize(photo)).resize((160, 120)))
     events = []
     recipe = Recipe(**{**TINY, "levels": 2, "level_ratio": 2, "size": 160, "strength": 0})
@@ -50,10 +49,10 @@ def test_a_strength_of_0_hands_back_the_photo_over_several_levels(photo, paintin
     assert np.array_equal(np.asarray(result.image), large)
 
 
-def test_a_strength_of_50_is_no_strength(photo, painting):
+def test_a_strength_of_50_leaves_the_weights_as_they_are(photo, painting):
     stated = {name: value for name, value in TINY.items() if name != "strength"}
-    plain, dialled = (impasto.stylize(photo, painting, Recipe(**stated, **more)) for more in ({}, {"strength": 50}))
-    assert np.array_equal(plain.pixels, dialled.pixels)
+    plain, strong = (impasto.stylize(photo, painting, Recipe(**stated, **more)) for more in ({}, {"strength": 50}))
+    assert np.array_equal(plain.pixels, strong.pixels)
 
 
 @pytest.mark.parametrize("strength", [10.0, 35.0, 80.0, 100.0])
@@ -62,12 +61,12 @@ def test_a_strength_paints_what_its_balanced_weights_paint(photo, painting, stre
     recipe = Recipe(
         **{**TINY, **more, "strength": strength, "levels": 2, "content_exponent": 0.5, "saliency_weight": 1.0}
     )
-    dialled, written = (impasto.stylize(photo, painting, one) for one in (recipe, recipe.balanced()))
-    assert np.array_equal(dialled.pixels, written.pixels)
-    assert dialled.losses == written.losses
+    strong, written = (impasto.stylize(photo, painting, one) for one in (recipe, recipe.balanced()))
+    assert np.array_equal(strong.pixels, written.pixels)
+    assert strong.losses == written.losses
 
 
-def test_more_strength_goes_farther_from_the_photo(photo, painting):
+def test_the_distance_from_the_photo_grows_with_strength(photo, painting):
     distances = []
     for strength in (0, 20, 50, 90):
         recipe = Recipe(**{**TINY, "strength": strength, "steps": 15})
@@ -76,21 +75,14 @@ def test_more_strength_goes_farther_from_the_photo(photo, painting):
     assert distances[-1] > 1.2 * distances[1]
 
 
-def test_the_strength_is_kept_in_the_recipe_of_the_result(photo, painting):
-    result = impasto.stylize(photo, painting, Recipe(**{**TINY, "strength": 30, "steps": 1}))
-    assert result.recipe.style.strength == 30
-    assert result.metadata["recipe"]["style"]["strength"] == 30
-    assert result.metadata["recipe"]["content"]["weight"] == TINY["content_weight"]
-
-
 @pytest.mark.parametrize("weight", ["content_weight", "style_weight"])
-def test_strength_beside_a_weight_is_one_clear_error(photo, painting, weight):
+def test_strength_beside_a_weight_is_refused(photo, painting, weight):
     with pytest.raises(InputError, match="state one of them") as caught:
         impasto.stylize(photo, painting, "bold", strength=30, **{weight: 1.0})
     assert "\n" not in str(caught.value)
 
 
-def test_a_strength_acts_on_the_weights_of_a_recipe_or_preset_that_is_given(photo, painting):
+def test_strength_acts_on_the_weights_of_a_given_recipe(photo, painting):
     recipe = Recipe(**{**TINY, "steps": 1})
     assert impasto.stylize(photo, painting, recipe, strength=30).recipe.content.weight == TINY["content_weight"]
     assert (
@@ -98,46 +90,15 @@ def test_a_strength_acts_on_the_weights_of_a_recipe_or_preset_that_is_given(phot
     )
 
 
-def test_the_strength_may_be_turned_while_it_paints(make_extractor, photo, painting):
-    recipe = Recipe(**TINY)
-    scene = Scene.of(photo, painting, margin=recipe.style.margin)
-
-    def painter(by):
-        extractor = make_extractor(
-            ("conv1_1", "conv2_1", "conv3_1"), pooling=by.network.pooling, padding=by.network.padding
-        )
-        return Painter(by, scene, extractor, levels=plan_levels(by, 64, 48))
-
-    turned = painter(recipe)
-    for event in turned.paint():
-        if isinstance(event, Step) and event.step == 3:
-            before = turned.picture()
-            turned.change(turned.recipe.with_changes(strength=80.0))
-            assert np.array_equal(turned.picture(), before)
-            expected = painter(recipe.with_changes(strength=80.0).balanced())._current.loss_of(before)
-            assert turned._current.loss_of(before) == pytest.approx(expected, rel=1e-6)
-            assert turned._current.loss_of(before) != pytest.approx(painter(recipe)._current.loss_of(before), rel=0.01)
-    assert turned.recipe.style.strength == 80.0
-
-
-def test_a_run_takes_a_turned_strength_and_the_result_says_so(photo, painting):
-    run = None
-
-    def turn_at_2(event):
-        if isinstance(event, Step) and event.step == 2:
-            while run is None:
-                pass
-            run.change(strength=90.0)
-
+def test_a_run_takes_a_changed_strength_and_records_it_in_the_result(photo, painting):
     steps = []
 
-    def listen(event):
-        turn_at_2(event)
-        if isinstance(event, Step):
-            steps.append(event)
+    def act(run, step):
+        steps.append(step)
+        if step.step == 2:
+            run.change(strength=90.0)
 
-    run = impasto.start(photo, painting, Recipe(**TINY), on_event=listen)
-    result = run.wait()
+    result = start_and(act, photo, painting, Recipe(**TINY)).wait()
     assert result.recipe.style.strength == 90.0
     assert result.recipe.content.weight == TINY["content_weight"]
     # The content has a twenty-fifth of its weight, the style more than three times its own.
@@ -145,7 +106,7 @@ def test_a_run_takes_a_turned_strength_and_the_result_says_so(photo, painting):
     assert steps[2].terms["style"] > 2 * steps[1].terms["style"]
 
 
-def test_a_change_of_strength_and_weights_in_one_breath_is_refused(photo, painting):
+def test_changing_strength_and_weights_together_is_refused(photo, painting):
     run = impasto.start(photo, painting, Recipe(**{**TINY, "steps": 5000}))
     try:
         with pytest.raises(InputError, match="state one of them"):

@@ -1,0 +1,175 @@
+"""Calls that need no session: paint one picture, continue a run, recolor a photo, find its subject."""
+
+from pathlib import Path
+from typing import Unpack, get_args
+
+import numpy as np
+
+from impasto.api.inputs import Source, Styles, plate_or_file
+from impasto.api.pictures import Mask, Recolored, Result
+from impasto.api.run import Run
+from impasto.api.session import RunOptions, Session
+from impasto.color import recolor as transfer_colors
+from impasto.errors import InputError
+from impasto.events import Listener
+from impasto.images import read_picture
+from impasto.recipe import ColorMap, Recipe, one_of
+from impasto.saliency import automatic_mask
+
+
+def stylize(
+    content: Source,
+    styles: Styles,
+    recipe: Recipe | str | None = None,
+    *,
+    session: Session | None = None,
+    **options: Unpack[RunOptions],
+) -> Result:
+    """Paint a photo in a style and wait for the picture (Gatys, Ecker and Bethge 2015).
+
+    Args:
+        content: The photo: path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
+        styles: Style image or images, likewise, names of built-in ones, or `Style`s of which only a part is used.
+            Several are mixed (`style_mix`). With regions there may be none (`[]`): what they leave keeps the photo.
+        recipe: A recipe or the name of a preset; None: `default`.
+        session: Keeps network and style targets for the next call; None: nothing is kept.
+        **options: Settings of the recipe by their flat names, and
+
+            - `regions`: where another style holds or the photo stays: `Region`s, or texts such as `sky.png=night` and
+              `face.png=keep`; None: the recipe's;
+            - `on_event`: called with every event, in the thread that paints;
+            - `run`: folder to keep the run in, so that it can be resumed;
+            - `output`: noted in the run folder as the place where the picture is wanted; nothing is written there.
+
+    Returns:
+        The finished picture.
+
+    Raises:
+        InputError: If something given cannot be used, in one line.
+        RunError: If the run fails, in one line.
+
+    Example:
+        >>> import numpy, impasto
+        >>> photo = numpy.random.default_rng(0).random((48, 64, 3))
+        >>> impasto.stylize(photo, "night", size=64, steps=2, levels=1).image.size
+        (64, 48)
+    """
+    return (session or Session()).stylize(content, styles, recipe, **options)
+
+
+def start(
+    content: Source,
+    styles: Styles,
+    recipe: Recipe | str | None = None,
+    *,
+    session: Session | None = None,
+    **options: Unpack[RunOptions],
+) -> Run:
+    """Begin to paint in the background; everything that was given is read and checked before this returns.
+
+    Args:
+        content: The photo, as for `stylize`.
+        styles: Style image or images, as for `stylize`.
+        recipe: A recipe or the name of a preset; None: `default`.
+        session: Keeps network and style targets for the next call; None: nothing is kept.
+        **options: As for `stylize`.
+
+    Returns:
+        The handle of the run.
+
+    Raises:
+        InputError: If something given cannot be used, in one line.
+
+    Example:
+        >>> import numpy, impasto
+        >>> run = impasto.start(numpy.full((48, 64, 3), 0.5), "night", size=64, steps=2, levels=1)
+        >>> run.wait().steps
+        2
+    """
+    return (session or Session()).start(content, styles, recipe, **options)
+
+
+def resume(run: str | Path, *, on_event: Listener | None = None, session: Session | None = None) -> Run:
+    """Continue a run from its last checkpoint, in the background; the same machine ends with the same picture.
+
+    Args:
+        run: The run folder.
+        on_event: Called with every event, in the thread that paints.
+        session: As for `stylize`.
+
+    Returns:
+        The handle of the run.
+
+    Raises:
+        InputError: If the folder holds no run, another process paints into it, or the run is finished.
+
+    Example:
+        >>> import impasto, numpy, pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp()) / "run"
+        >>> photo = numpy.full((48, 64, 3), 0.5)
+        >>> run = impasto.start(photo, "night", size=64, steps=30, levels=1, run=folder)
+        >>> run.stop()
+        >>> _ = run.wait()
+        >>> impasto.resume(folder).wait().steps
+        30
+    """
+    return (session or Session()).resume(run, on_event=on_event)
+
+
+def recolor(
+    photo: Source, style: Source, *, color_map: ColorMap = "transport", color_strength: float = 100.0
+) -> Recolored:
+    """Give a photo the colors of a picture, at its own size and without strokes.
+
+    Args:
+        photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
+        style: Likewise, or the name of a built-in style image.
+        color_map: `transport` (the linear map that moves colors least), `cholesky` (another one) or `histogram`
+            (channel by channel).
+        color_strength: How far colors move, 0 to 100.
+
+    Returns:
+        The recolored photo.
+
+    Raises:
+        InputError: If something given cannot be used.
+
+    Example:
+        >>> import numpy, impasto
+        >>> moved = impasto.recolor(numpy.random.rand(8, 8, 3), "night", color_strength=50)
+        >>> moved.as_array().shape
+        (8, 8, 3)
+    """
+    color_map = one_of(color_map, get_args(ColorMap), "color map")  # type: ignore[assignment]
+    if not 0 <= color_strength <= 100:
+        raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
+    picture, style_image = read_picture(photo), read_picture(plate_or_file(style))
+    moved = transfer_colors(picture.pixels, style_image.pixels, color_map)
+    pixels = np.asarray(picture.pixels + color_strength / 100 * (moved - picture.pixels), dtype=np.float32)
+    return Recolored(pixels=pixels, alpha=picture.alpha, exif=picture.exif)
+
+
+def subject_mask(photo: Source, *, background: bool = False) -> Mask:
+    """Find the main subject of a photo, at the photo's own upright size.
+
+    Needs the extra `masks` (OpenCV).
+
+    Args:
+        photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
+        background: Return everything but the subject.
+
+    Returns:
+        The mask.
+
+    Raises:
+        InputError: If the photo cannot be used, OpenCV is not installed, or nothing stands out in the photo.
+
+    Example:
+        >>> import numpy, impasto
+        >>> photo = numpy.full((96, 96, 3), 0.2)
+        >>> photo[24:72, 24:72] = 0.9, 0.5, 0.1
+        >>> mask = impasto.subject_mask(photo).pixels
+        >>> mask[48, 48] > 0.5, mask[2, 2] < 0.5
+        (np.True_, np.True_)
+    """
+    return Mask(pixels=automatic_mask("background" if background else "foreground", read_picture(photo).pixels))
