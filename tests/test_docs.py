@@ -109,7 +109,7 @@ def redirected(words: list[str], monkeypatch) -> tuple[list[str], Path | None]:
 def check_studio(words: list[str], monkeypatch) -> None:
     """Check that the studio takes these words, up to the point where it would serve for ever."""
     served = []
-    monkeypatch.setattr("impasto.studio.server.serve", lambda room, serving, block: served.append(serving))
+    monkeypatch.setattr("impasto.studio.server.serve", lambda studio, options, block: served.append(options))
     monkeypatch.setattr("impasto.cli.studio._wait", lambda: None)
     monkeypatch.setattr("impasto.cli.studio._default_folder", lambda: Path("own"))
     assert main(words) == 0
@@ -164,7 +164,7 @@ def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_
     assert {"photo_style.png", "painted.png", "again.png", "big.tif", "piped.png", "mine.toml", "night.webp"} <= made
     for run in ("runs/town", "runs/harbor"):
         assert (folder / run / "result.png").exists()
-    # Colours alone are moved, and masks are made, at the photo's own size.
+    # Colors alone are moved, and masks are made, at the photo's own size.
     others = ("_colors", "_mask", "sky", "stars")
     painted = [path for path in folder.glob("*.png") if not path.stem.endswith(others)]
     assert {max(PIL.Image.open(path).size) for path in painted} == {SMALL["size"]}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from impasto.api.build_scene import build_scene
 from impasto.api.hardware import resolve_hardware
-from impasto.api.scene import build_scene
 from impasto.backbones import check_input_size, describe_weights, min_input_size
 from impasto.errors import InputError
 from impasto.images import DecodedImage, fit, resize

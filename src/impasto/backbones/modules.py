@@ -76,7 +76,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[::step]) + (" ..." if step > 1 else "")
 
 
-def _adapt(module: nn.Module, *, pooling: Pooling, padding: Padding) -> None:
+def _configure(module: nn.Module, *, pooling: Pooling, padding: Padding) -> None:
     """Set the padding of the convolutions and the kind of the max poolings with a stride, if they are submodules."""
     for part in list(module.modules()):
         if isinstance(part, nn.Conv2d) and part.padding not in ("valid", (0, 0)):
@@ -155,7 +155,7 @@ def probe_shapes(network: Network, layers: tuple[str, ...], padding: Padding) ->
     if not layers:
         return _ShapeProbe((), {}, InputSize(1, ""))
     paths = _find_paths(network, module, layers)
-    _adapt(module, pooling="max", padding=padding)
+    _configure(module, pooling="max", padding=padding)
 
     def collect(side: int, wanted: Collection[str], limit: int | None = None) -> dict[str, tuple[Tensor, int]]:
         with torch.no_grad():
@@ -251,7 +251,7 @@ class ModuleExtractor:
         places = module.state_dict()
         fitting = {k: v for k, v in weights.tensors.items() if k in places and v.shape == places[k].shape}
         module.load_state_dict(fitting, strict=False)
-        _adapt(module, pooling=options.pooling, padding=options.padding)
+        _configure(module, pooling=options.pooling, padding=options.padding)
         exact = next((values.dtype for values in module.parameters()), torch.float32)
         self._module: nn.Module = module.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if options.precision == "bf16" and self._probe.first_convolution is not None:

@@ -270,11 +270,11 @@ class Objective:
             terms["tv"] = weight * total_variation(picture)
         return terms
 
-    def adapt_to_distance(self, picture: Float[Tensor, "1 3 h w"]) -> None:
-        """Let the content count more the farther this picture, the canvas's start, is from the style.
+    def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:
+        """Multiply the content weight by (distance / `_USUAL_DISTANCE`) ** exponent, limited to 1/4 ... 4.
 
-        A distant style pulls harder and longer, and with one weight for all pairs costs more of the photo. The content
-        weight is multiplied by (distance / `_USUAL_DISTANCE`) ** exponent, at most by 4 and at least by 1/4.
+        The distance is the style loss of `picture`, the canvas's start: the farther the style is from the photo, the
+        more content would be lost if the weight were the same for all pairs.
         """
         with torch.no_grad():
             loss = float(self._style_loss(EncodedImage.of(self._extractor, picture)))

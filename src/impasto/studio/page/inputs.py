@@ -23,7 +23,7 @@ from impasto.studio.texts import translate
 BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
 """Colors of the brush; each paints one region."""
 
-_PALETTE: Final = np.array(list(BRUSHES.values()), np.int32)
+_BRUSH_COLORS: Final = np.array(list(BRUSHES.values()), np.int32)
 
 _NO_REGION: Final = "none"
 _CROP_PICTURE_SIZE: Final = 640
@@ -207,7 +207,7 @@ def strokes_of(masks: Sequence[UInt8[np.ndarray, "h w"]]) -> UInt8[np.ndarray, "
     """
     if not 0 < len(masks) <= len(BRUSHES):
         return None
-    strokes = np.dstack([_PALETTE[np.argmax(masks, axis=0)].astype(np.uint8), np.max(masks, axis=0)])
+    strokes = np.dstack([_BRUSH_COLORS[np.argmax(masks, axis=0)].astype(np.uint8), np.max(masks, axis=0)])
     read_back = masks_of([strokes])[: len(masks)] * 255
     return strokes if np.abs(read_back - np.stack(masks)).max() <= _MIN_ALPHA else None
 
@@ -217,7 +217,7 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
     masks = np.zeros((len(BRUSHES), *layers[0].shape[:2]), np.float32)
     for layer in layers:
         alpha = np.where(layer[..., 3] < _MIN_ALPHA, 0, layer[..., 3]).astype(np.float32) / 255
-        nearest = np.square(layer[..., None, :3] - _PALETTE).sum(axis=-1).argmin(axis=-1)
+        nearest = np.square(layer[..., None, :3] - _BRUSH_COLORS).sum(axis=-1).argmin(axis=-1)
         masks = masks * (1 - alpha) + alpha * (nearest == np.arange(len(BRUSHES))[:, None, None])
     return masks
 
