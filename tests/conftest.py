@@ -74,6 +74,7 @@ def weights() -> VGG19Weights:
 @pytest.fixture(scope="module", autouse=True)
 def decoded_once(weights):
     """Let the embedded weights be read once in a process, not for each picture: their digest is checked every time."""
+
     def writes() -> list[int]:
         return [values._version for layer in weights.layers.values() for values in layer]
 

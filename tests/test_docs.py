@@ -17,13 +17,13 @@ from unittest import mock
 import numpy as np
 import PIL.Image
 import pytest
+from impasto.recipe.writing import flag_of
 
 import impasto.api
 from impasto.cli import main
 from impasto.images import plate_path, quantize
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe
-from impasto.recipe.writing import flag_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]

@@ -1,4 +1,4 @@
-"""Tiny stored runs: today's numbers are those of the day they were stored.
+"""Small runs whose losses and pixels are compared with stored ones.
 
 After a change that is meant to alter them, look at pictures, then store new ones:
 `IMPASTO_STORE_GOLDEN=1 python -m pytest tests/test_golden.py`.

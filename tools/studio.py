@@ -1,7 +1,7 @@
-"""Make the pictures of docs/studio.md: `python tools/studio.py OUT [--size N]` works the studio in Chromium.
+"""Make the pictures of docs/studio.md: `python tools/studio.py OUT [--size N]` uses the studio in Chromium.
 
-Every state of the page is written to OUT as a PNG, to be looked at; those that the documentation shows go to
-docs/pictures/studio-*.webp as well. The photo is scikit-image's coffee.
+A screenshot of every state of the page is written to OUT for inspection; those that the documentation shows also go to
+docs/pictures/studio-*.webp. The photo is the coffee of scikit-image.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from impasto.images import read_picture
 
 DOCS: Final = Path(__file__).parents[1] / "docs" / "pictures"
 SHOWN: Final = ("done", "phone", "compare")
-"""States that the documentation shows."""
+"""Screenshots that the documentation shows."""
 
 DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 1000}, "locale": "en-US"}
 DARK: Final[dict[str, Any]] = DESK | {"color_scheme": "dark"}
 CHINESE: Final[dict[str, Any]] = DESK | {"locale": "zh-CN"}
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "locale": "en-US"}
-PATIENCE: Final = 600_000
+TIMEOUT_MS: Final = 600_000
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def served(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(folder), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        address = process.stdout.readline().strip()  # told once it answers
+        address = process.stdout.readline().strip()  # printed when the server answers
         urllib.request.urlopen(address).close()
         try:
             yield address
@@ -51,22 +51,22 @@ def served(folder: Path) -> Iterator[str]:
 
 
 class Camera:
-    """A browser before the studio."""
+    """Opens the page in a browser and takes screenshots."""
 
     def __init__(self, browser: Browser, address: str, out: Path) -> None:
         self._browser, self._address, self._out = browser, address, out
 
     def open(self, about: dict[str, Any]) -> Page:
-        """Open the page in a browser of its own."""
+        """Open the page in a new browser context."""
         page = self._browser.new_context(**about).new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto(self._address)
         page.locator("#canvas .canvas.empty p").wait_for()
         page.wait_for_timeout(1000)
         return page
 
     def shoot(self, page: Page, name: str, *, whole: bool = False) -> None:
-        """Write what is seen."""
+        """Write a screenshot."""
         page.wait_for_timeout(1500)
         path = self._out / f"{name}.png"
         page.screenshot(path=str(path), full_page=whole)
@@ -89,13 +89,13 @@ def begin(page: Page, photo: Path, style: str, strength: int, size: int) -> None
 
 
 def finished(page: Page) -> None:
-    """Wait until the picture is painted, and look at the top of the page."""
-    page.locator("#finished").wait_for()
+    """Wait until the picture is painted, and scroll to the top of the page."""
+    page.locator("#results").wait_for()
     page.evaluate("window.scrollTo(0, 0)")
 
 
 def states(camera: Camera, photo: Path, size: int) -> None:
-    """Go through the states of the page."""
+    """Take screenshots of all states of the page."""
     page = camera.open(DESK)
     camera.shoot(page, "empty")
     page.locator("#paint").click()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import torch
 
-from impasto.backbones import Weights, load_weights
+from impasto.backbones import VGG19Weights, load_weights
 from impasto.recipe import PRESETS, Recipe
 from scoreboard.store import source_digest
 
@@ -123,7 +123,7 @@ def _peer(name: str, size: int, cache: Path) -> Method:
     return Method(name=name, kind="peer", command=command, identity=identity, environment=environment)
 
 
-def caffe_state(weights: Weights) -> dict[str, torch.Tensor]:
+def caffe_state(weights: VGG19Weights) -> dict[str, torch.Tensor]:
     """Return the weights under torchvision's names, for an input of BGR in 0..255 minus Caffe's mean.
 
     Scale and mean are folded into the first convolution, so that it returns what ours returns for the same picture.
@@ -140,7 +140,7 @@ def caffe_state(weights: Weights) -> dict[str, torch.Tensor]:
     return state
 
 
-def write_caffe_weights(weights: Weights, path: Path) -> None:
+def write_caffe_weights(weights: VGG19Weights, path: Path) -> None:
     """Write the weights file of neural-style; the fully connected layers, which it does not use, are zeros."""
     state = caffe_state(weights)
     for index, (rows, columns) in {0: (4096, 25088), 3: (4096, 4096), 6: (1000, 4096)}.items():

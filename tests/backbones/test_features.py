@@ -1,9 +1,9 @@
-"""Softmax-smoothed features against the softmax of torch."""
+"""Features that are computed when they are read, and softmax-smoothed ones against the softmax of torch."""
 
 import pytest
 import torch
 
-from impasto.backbones import FeatureExtractor, SmoothedExtractor, build_extractor, load_weights
+from impasto.backbones import FeatureExtractor, Features, SmoothedExtractor, build_extractor, load_weights
 from impasto.backbones.features import smoothed
 
 CPU = torch.device("cpu")
@@ -12,6 +12,24 @@ LAYERS = ("conv1_1", "conv3_1")
 
 def random_image(seed, height, width):
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_layer_is_computed_when_it_is_first_read_and_only_once():
+    computed = []
+
+    def values():
+        for name in ("first", "second", "third"):
+            computed.append(name)
+            yield name, torch.zeros(1, 1, 2, 2)
+
+    features = Features(("first", "third"), values())
+    assert (len(features), list(features), computed) == (2, ["first", "third"], [])
+    first = features["first"]
+    assert computed == ["first"]
+    assert dict(features)["first"] is first
+    assert computed == ["first", "second", "third"]
+    with pytest.raises(KeyError):
+        features["second"]
 
 
 def test_smoothed_features_are_a_softmax_over_the_whole_map_times_its_number_of_features():

@@ -1,5 +1,6 @@
 """The help: complete, instant, and taken from the recipe."""
 
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +46,23 @@ def test_what_needs_no_picture_loads_neither_torch_nor_numpy():
     ended = subprocess.run([sys.executable, "-c", _LOADED, *lines], capture_output=True, text=True, check=True)
     assert ended.stderr == "[]\n"
     assert ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "spins"),
+    [({}, "'1000'"), ({"GOMP_SPINCOUNT": "7"}, "'7'"), ({"OMP_WAIT_POLICY": "passive"}, "'0'")],
+    ids=["default", "spin count", "wait policy"],
+)
+def test_waiting_threads_spin_briefly_unless_the_environment_says_otherwise(environment, spins):
+    own = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    # OpenMP itself reports the settings that it has read.
+    own |= {"OMP_DISPLAY_ENV": "verbose", **environment}
+    ended = subprocess.run([sys.executable, "-m", "impasto", "info"], env=own, capture_output=True, text=True)
+    assert ended.returncode == 0
+    found = re.search(r"GOMP_SPINCOUNT = (\S+)", ended.stderr)
+    if found is None:
+        pytest.skip("torch uses another OpenMP here")
+    assert found[1] == spins
 
 
 def test_the_help_lists_every_command_with_what_it_does(help_of):

@@ -158,16 +158,11 @@ def test_json_is_one_object_with_all_three(score, expected):
     assert columns["style"]["style"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_style_may_be_the_name_of_a_plate(score):
-    by_name = json.loads(score("--content", "photo.png", "--style", "night", "--json").out)
+def test_the_style_may_be_a_plate_and_the_result_come_from_standard_input(score, impasto, pipe):
     by_path = json.loads(score("--content", "photo.png", "--style", plate_path("night"), "--json").out)
-    assert by_name == by_path
-
-
-def test_the_result_can_come_from_standard_input(score, impasto, pipe):
-    from_file = json.loads(score(*PICTURES, "--json").out)
     pipe("result.png")
-    assert json.loads(impasto("score", "-", *PICTURES, "--json").out) == from_file | {"result": "-"}
+    by_name = json.loads(impasto("score", "-", "--content", "photo.png", "--style", "night", "--json").out)
+    assert by_name == by_path | {"result": "-"}
 
 
 @pytest.mark.parametrize(

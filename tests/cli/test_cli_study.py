@@ -161,15 +161,10 @@ def interrupt(process: subprocess.Popen, runs: Path, number: signal.Signals) -> 
     return process.returncode, err
 
 
-def test_sigterm_stops_the_study_and_one_line_says_how_to_continue(start, folder):
-    code, err = interrupt(start(*STOPPABLE, "-o", "parts", "--quiet"), folder / "parts" / "runs", signal.SIGTERM)
-    assert (code, err.decode()) == (130, f"{STOPPED}\n".format("parts"))
-
-
 @pytest.mark.parametrize(
     ("number", "ending"),
-    [(signal.SIGKILL, (-signal.SIGKILL, b"")), (signal.SIGINT, (130, f"{STOPPED}\n".format("parts").encode()))],
-    ids=["kill", "ctrl-c"],
+    [(signal.SIGKILL, (-signal.SIGKILL, b"")), (signal.SIGTERM, (130, f"{STOPPED}\n".format("parts").encode()))],
+    ids=["kill", "term"],
 )
 def test_an_interrupted_study_is_continued_to_the_same_pictures(start, impasto, folder, whole, number, ending):
     runs = folder / "parts" / "runs"

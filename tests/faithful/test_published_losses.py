@@ -1,4 +1,4 @@
-"""The presets `paper` and `notebook` compute the published losses: beside them stands a script that shares no code.
+"""The presets `paper` and `notebook` compute the published losses, as a script that shares no code with impasto does.
 
 After a change that is meant to alter the stored numbers: `IMPASTO_STORE_GOLDEN=1 python -m pytest tests/faithful`.
 """
@@ -16,14 +16,7 @@ from PIL import Image
 
 import impasto
 from impasto.images import demo_photo, plate_path, write_picture
-from impasto.losses import (
-    EncodedImage,
-    Objective,
-    RegionTarget,
-    make_extractor,
-    measure_style,
-    style_losses,
-)
+from impasto.losses import EncodedImage, Objective, RegionTarget, make_extractor, measure_style, style_losses
 from impasto.recipe import PRESETS
 
 STORE = Path(__file__).parents[1] / "golden" / "published_losses.json"

@@ -59,8 +59,8 @@ def make_objective(small_extractor, encode, content, style) -> Callable[..., Obj
     A style is a picture, or a picture and its mask; those of a region count alike.
     """
 
-    def make(recipe: Recipe, *regions, photo: Tensor = content, low_frequency_target=None, **options) -> Objective:
-        losses = style_losses(recipe)
+    def make(recipe: Recipe, *regions, photo: Tensor | None = None, low_frequency_target=None, **options) -> Objective:
+        losses, photo = style_losses(recipe), content if photo is None else photo
         targets = []
         for styles, mask in regions or (([style], None),):
             images = [encode(*one) if isinstance(one, tuple) else encode(one) for one in styles]
@@ -80,7 +80,7 @@ def style_term(small_recipe, make_objective) -> Callable[..., Callable[[Tensor],
 
     def make(name: str, *regions, photo: Tensor | None = None, **changes) -> Callable[[Tensor], Tensor]:
         recipe = small_recipe(style_losses=(name,), content_weight=0.0, **changes)
-        objective = make_objective(recipe, *regions, **({} if photo is None else {"photo": photo}))
+        objective = make_objective(recipe, *regions, photo=photo)
         return lambda picture: objective.terms(picture)["style"]
 
     return make
@@ -92,8 +92,7 @@ def content_term(small_recipe, make_objective) -> Callable[..., Callable[[Tensor
 
     def make(name: str, *, saliency=None, photo: Tensor | None = None, **changes) -> Callable[[Tensor], Tensor]:
         recipe = small_recipe(content_losses=(name,), style_weight=0.0, **changes)
-        options = {} if photo is None else {"photo": photo}
-        objective = make_objective(recipe, saliency=saliency, **options)
+        objective = make_objective(recipe, photo=photo, saliency=saliency)
         return lambda picture: objective.terms(picture)["content"]
 
     return make

@@ -150,10 +150,12 @@ def bound(name, photo, normalization="relative"):
     return lambda maps: loss.loss(maps.flatten(2)[..., None] if loss.inputs == "hypercolumns" else maps, target)
 
 
-@pytest.mark.parametrize("name", CONTENT_LOSSES)
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize(
+    ("name", "normalization"),
+    [*(("features", how) for how in NORMALIZATIONS), ("self_similarity", "relative"), ("laplacian", "relative")],
+)
 def test_gradients_agree_with_finite_differences(name, normalization):
-    x, t = random_picture(6, 7, 1).requires_grad_(), random_picture(6, 7, 2)
+    x, t = random_picture(5, 6, 1).requires_grad_(), random_picture(5, 6, 2)
     assert torch.autograd.gradcheck(bound(name, t, normalization), x)
 
 
@@ -206,13 +208,6 @@ def test_self_similarity_compares_the_same_random_places_of_canvas_and_photo(con
         shares.append(distances / distances.sum(axis=0))
     expected = np.abs(shares[0] - shares[1]).sum() / len(places)
     assert content_term("self_similarity")(canvas).item() == pytest.approx(expected, rel=2e-3)
-
-
-@pytest.mark.parametrize("name", CONTENT_LOSSES)
-def test_a_content_term_is_0_at_the_photo_and_positive_elsewhere(name, content_term, canvas, content):
-    term = content_term(name)
-    assert term(content).item() == pytest.approx(0, abs=1e-12)
-    assert term(canvas) > 1e-4
 
 
 def test_saliency_weighs_a_defect_by_the_place_where_it_is(content_term):

@@ -102,31 +102,17 @@ def test_relaxed_emd_finds_what_is_white_however_little_it_is(side, style_term, 
     assert found > 0
 
 
-@pytest.mark.parametrize("name", OF_LAYERS)
-def test_a_style_mask_too_small_for_a_layer_leaves_the_layer_out(name, style_term, canvas, style):
-    both, shallow = (
-        style_term(name, ([(style, square(5, 28, 20))], None), style_layers=layers)(canvas)
-        for layers in (("conv1_1=1", "conv2_1=1"), ("conv1_1=1",))
-    )
-    assert shallow > 0
-    torch.testing.assert_close(both, shallow)
-
-
 # -- layers and samples ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", OF_LAYERS)
+@pytest.mark.parametrize("name", [*OF_MOMENTS, "histogram"])
 def test_a_style_term_is_the_sum_over_weighted_layers(name, style_term, encode, canvas, style):
     expected = 0.0
     for layer, weight in (("conv1_1", 0.5), ("conv2_2", 2.0)):
         maps, target = encode(canvas).features[layer], encode(style).features[layer]
-        if name in ("sliced", "nearest"):
-            continue
-        expected += weight * float(bind(style_loss(name), target, maps)(maps))
-    alone = [float(style_term(name, style_layers=(layer,))(canvas)) for layer in ("conv1_1=0.5", "conv2_2=2.0")]
-    both = float(style_term(name, style_layers=("conv1_1=0.5", "conv2_2=2.0", "conv2_1=0"))(canvas))
-    # What draws directions or samples draws others for the second layer.
-    assert both == pytest.approx(expected or sum(alone), rel=1e-9 if expected else 0.3)
+        expected += weight * bind(style_loss(name), target, maps)(maps)
+    found = style_term(name, style_layers=("conv1_1=0.5", "conv2_2=2.0", "conv2_1=0"))(canvas)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
 
 
 def test_relaxed_emd_compares_hypercolumns_at_random_places_on_the_scale_of_the_style(
@@ -155,19 +141,6 @@ def test_the_seed_decides_what_is_drawn_and_nothing_else(name, style_term, canva
     assert torch.equal(first, again)
     assert torch.equal(first, other) == (name in DRAW_NOTHING)
     assert other.item() == pytest.approx(first.item(), rel=0.5)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("flat", ["canvas", "photo and style"])
-def test_pictures_of_one_color_have_a_finite_loss_and_gradient(name, flat, style_term, canvas, style):
-    gray = torch.full_like(canvas, 0.5)
-    regions, photo = (([style], None), None) if flat == "canvas" else (([gray], None), gray)
-    for value in (0.0, 1.0):
-        picture = (torch.full_like(canvas, value) if flat == "canvas" else canvas.clone()).requires_grad_()
-        loss = style_term(name, regions, photo=photo)(picture)
-        (gradient,) = torch.autograd.grad(loss, picture)
-        assert torch.isfinite(loss)
-        assert torch.isfinite(gradient).all()
 
 
 # -- regions -----------------------------------------------------------------------------------------------------------
@@ -228,16 +201,6 @@ def test_relaxed_emd_draws_places_in_each_half(style_term, encode, canvas, style
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("name", DRAW_NOTHING)
-def test_the_loss_of_several_regions_is_the_sum_of_the_loss_of_each(
-    name, style_term, canvas, style, other, by_majority
-):
-    mask = soft_mask()
-    apart = style_term(name, ([style], mask))(canvas) + style_term(name, ([other], 1 - mask))(canvas)
-    together = style_term(name, ([style], mask), ([other], 1 - mask))(canvas)
-    torch.testing.assert_close(together, apart, rtol=1e-9, atol=0)
-
-
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("shares", [(0.4, 0.6), (0.4, 0.3, 0.3), (0.45,)])
 def test_even_gray_masks_of_one_style_cost_what_their_share_of_the_whole_costs(name, shares, style_term, draw, style):
@@ -269,11 +232,11 @@ def test_what_is_far_from_a_region_has_no_gradient(name, style_term, canvas, sty
 
 
 @pytest.mark.parametrize("name", OF_LAYERS)
-def test_a_region_too_small_for_a_layer_costs_nothing_there(name, style_term, canvas, style):
-    both, shallow = (
-        style_term(name, ([style], square(4)), style_layers=layers)(canvas)
-        for layers in (("conv1_1=1", "conv2_1=1"), ("conv1_1=1",))
-    )
+@pytest.mark.parametrize("of_style", [False, True])
+def test_a_region_or_a_style_mask_too_small_for_a_layer_costs_nothing_there(name, of_style, style_term, canvas, style):
+    region = ([(style, square(5, 28, 20))], None) if of_style else ([style], square(4))
+    layers = ("conv1_1=1", "conv2_1=1"), ("conv1_1=1",)
+    both, shallow = (style_term(name, region, style_layers=some)(canvas) for some in layers)
     assert shallow > 0
     torch.testing.assert_close(both, shallow)
 
@@ -295,17 +258,3 @@ def test_a_region_of_a_few_pixels_has_a_finite_loss_and_gradient(name, side, sty
     loss = style_term(name, ([style], square(side)))(picture)
     assert torch.isfinite(loss)
     assert not loss.requires_grad or torch.isfinite(torch.autograd.grad(loss, picture)[0]).all()
-
-
-@pytest.mark.parametrize("name", OF_MOMENTS)
-def test_regions_cost_the_same_with_one_thread_and_with_several(name, style_term, canvas, style, other):
-    mask, before = soft_mask(), torch.get_num_threads()
-    term, results = style_term(name, ([style], mask), ([other], 1 - mask)), []
-    try:
-        for threads in (3, 1):
-            torch.set_num_threads(threads)
-            picture = canvas.clone().requires_grad_()
-            results.append((loss := term(picture), *torch.autograd.grad(loss, picture)))
-    finally:
-        torch.set_num_threads(before)
-    torch.testing.assert_close(*results, rtol=1e-9, atol=1e-15)

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_inputs import random_map, seeded
 
-from impasto.backbones import moments_of
 from impasto.losses.regions import PositionWeights, draw_owners, regional_moments, resize_to_layer, select
 
 
@@ -93,23 +92,6 @@ def test_the_gradient_of_the_moments_is_the_one_automatic_differentiation_finds(
     (found,) = torch.autograd.grad(value(pairs), maps)
     (expected,) = torch.autograd.grad(value([by_definition(maps, region.mask) for region in regions]), maps)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["soft and overlapping", "bands"])
-@pytest.mark.parametrize("is_channels_last", [False, True])
-def test_the_gradient_of_the_moments_agrees_with_finite_differences(kind, is_channels_last, chunk_of):
-    chunk_of(24)
-    maps, regions = random_map(3, 5, 4), regions_of(some_masks(kind, 5, 4))
-    if is_channels_last:
-        maps = maps.contiguous(memory_format=torch.channels_last)
-    assert torch.autograd.gradcheck(lambda f: numbers_of(regional_moments(f, regions)), maps.requires_grad_())
-
-
-def test_one_region_everywhere_has_the_moments_of_the_map():
-    maps = random_map(5, 8, 11, dtype=torch.float32)
-    (found,) = regional_moments(maps, [PositionWeights(torch.full((88,), 0.25))])
-    torch.testing.assert_close(found.mean, moments_of(maps).mean)
-    torch.testing.assert_close(found.covariance, moments_of(maps).covariance, rtol=1e-5, atol=1e-6)
 
 
 def test_a_channel_that_hardly_varies_beside_its_mean_keeps_its_variance():

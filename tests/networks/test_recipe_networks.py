@@ -3,7 +3,7 @@
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import InputError
@@ -86,6 +86,7 @@ recipes = st.builds(
 )
 
 
+@settings(max_examples=20, deadline=None)
 @given(recipe=recipes)
 def test_a_recipe_with_any_network_reads_back_what_it_wrote(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")

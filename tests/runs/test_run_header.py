@@ -131,8 +131,12 @@ def test_a_new_run_in_an_empty_folder_is_locked_until_it_is_closed(tmp_path: Pat
 def test_a_folder_without_a_run_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name, message in [("", "holds no run"), ("missing", "missing is not a folder"), ("file", "file is not a")]:
+        assert not RunFolder.exists(tmp_path / name)
         with pytest.raises(InputError, match=message):
             RunFolder.open(tmp_path / name)
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(InputError, match=r"cannot read .*run\.json: Is a directory"):
+        RunFolder.open(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_the_runs_of_a_folder_are_listed_by_name_and_nothing_else(tmp_path: Path
 
 
 def test_damaged_folders_are_listed_with_the_reason_and_do_not_hide_the_others(tmp_path: Path, new_run: NewRun) -> None:
-    for name in ("a-good", "b-header", "c-log", "d-lines", "e-begun", "f-checkpoint"):
+    for name in ("a-good", "b-header", "c-log", "d-lines", "e-begun", "f-checkpoint", "g-folder"):
         paint(new_run(f"all/{name}"), 2)
     folder = tmp_path / "all"
     (folder / "b-header/run.json").write_text("{")
@@ -79,10 +79,11 @@ def test_damaged_folders_are_listed_with_the_reason_and_do_not_hide_the_others(t
     (folder / "d-lines/events.jsonl").write_text('{"type": "Step"}\n')
     (folder / "e-begun/run.json").unlink()
     (folder / "f-checkpoint/checkpoint.safetensors").write_text("damaged, which only loading finds out")
+    (folder / "g-folder/events.jsonl").unlink()
+    (folder / "g-folder/events.jsonl").mkdir()
     runs = list_runs([folder])
-    assert [run.status for run in runs] == ["interrupted", *["damaged"] * 4, "interrupted"]
-    assert all("\n" not in run.problem and run.problem for run in runs[1:5])
-    assert all(not run.problem for run in (runs[0], runs[5]))
+    assert [run.status for run in runs] == ["interrupted", *["damaged"] * 4, "interrupted", "damaged"]
+    assert all("\n" not in run.problem and bool(run.problem) == (run.status == "damaged") for run in runs)
 
 
 def test_an_empty_folder_holds_no_runs_and_a_path_that_is_no_folder_is_listed_as_damaged(tmp_path: Path) -> None:

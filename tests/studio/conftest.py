@@ -1,51 +1,42 @@
-"""A workspace, two small pictures as files, a recipe that is painted in a moment, and a brush that can be held."""
+"""A workspace, two small pictures as files, a recipe that is painted in a moment, and runs held after a step."""
 
 import threading
 from dataclasses import dataclass, field
 
 import PIL.Image
 import pytest
-from page_tools import Visit, photo_of, served
+from page_tools import DESKTOP, Visit, photo_of, served, until
 from patience import PATIENCE
 
-from impasto.events import Step
+from impasto.errors import InputError
+from impasto.events import LevelStarted, Step
 from impasto.images import quantize
 from impasto.recipe import Recipe
 from impasto.studio import Studio, Workspace
-from impasto.studio.watch import Watch
-
-FIELDS = {
-    "size": 48,
-    "steps": 4,
-    "levels": 1,
-    "init": "noise",
-    "content_layers": "conv2_1",
-    "style_layers": "conv1_1,conv2_1",
-    "style_losses": "gram",
-    "threads": 1,
-    "device": "cpu",
-    "precision": "fp32",
-}
+from impasto.studio.job import JobMonitor
 
 
 @dataclass
-class Brush:
-    """Holds whoever paints right after a step, once, until it is let go; step 0: before the first one."""
+class Hold:
+    """Holds one run right after a step until it is released; step 0: before the first one."""
 
     step: int
-    held: threading.Event = field(default_factory=threading.Event)
-    free: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def wait(self) -> None:
-        assert self.held.wait(PATIENCE)
+        assert self.reached.wait(PATIENCE)
 
-    def let_go(self) -> None:
-        self.free.set()
+    def release(self) -> None:
+        self.released.set()
 
 
 @pytest.fixture
 def small() -> Recipe:
-    return Recipe().with_changes(**FIELDS)
+    return Recipe(
+        size=48, steps=4, levels=1, init="noise", content_layers="conv2_1", style_layers="conv1_1,conv2_1",
+        style_losses="gram", threads=1, device="cpu", precision="fp32",
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -56,6 +47,20 @@ def pictures(tmp_path, photo, painting):
     PIL.Image.fromarray(quantize(photo)).save(folder / "Mein Hund.png")
     PIL.Image.fromarray(quantize(painting)).save(folder / "waves.png")
     return folder / "Mein Hund.png", folder / "waves.png"
+
+
+@pytest.fixture
+def with_position():
+    """Return a function that saves a picture as a JPEG with an artist and a position in its EXIF data."""
+
+    def save(picture, path):
+        exif = PIL.Image.Exif()
+        exif[0x013B] = "Ada"
+        exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.0), 3: "E", 4: (11.0, 34.0, 5.0)}
+        PIL.Image.open(picture).convert("RGB").save(path, exif=exif)
+        return path
+
+    return save
 
 
 @pytest.fixture
@@ -80,28 +85,60 @@ def open_studio(workspace):
 
 @pytest.fixture
 def hold_after(monkeypatch, open_studio):
-    """Return a function that makes the next run wait after a step; whatever is held goes on before studios close."""
-    brushes = []
+    """Return a function that holds the next run after a step; all runs are released before the studios close."""
+    holds = []
 
-    def hold(step: int) -> Brush:
-        brush = Brush(step)
-        brushes.append(brush)
-        return brush
+    def hold(step: int) -> Hold:
+        holds.append(Hold(step))
+        return holds[-1]
 
-    hear = Watch.hear
+    record = JobMonitor.record
 
-    def heard(self, event):
-        hear(self, event)
-        for brush in brushes:
-            step = event.step if isinstance(event, Step) or not getattr(event, "step", 1) else None
-            if step == brush.step and not brush.held.is_set():
-                brush.held.set()
-                assert brush.free.wait(PATIENCE)
+    def recorded(self, event):
+        record(self, event)
+        for hold in holds:
+            reached = isinstance(event, Step) or (isinstance(event, LevelStarted) and event.step == 0)
+            if reached and event.step == hold.step and not hold.reached.is_set():
+                hold.reached.set()
+                assert hold.released.wait(PATIENCE)
 
-    monkeypatch.setattr(Watch, "hear", heard)
+    monkeypatch.setattr(JobMonitor, "record", recorded)
     yield hold
-    for brush in brushes:
-        brush.let_go()
+    for hold in holds:
+        hold.release()
+
+
+@pytest.fixture
+def paint_to(hold_after, pictures, small):
+    """Return a function that submits a job and returns it, held after a step, with its hold."""
+
+    def start(studio, step, **changes):
+        hold = hold_after(step)
+        job = studio.submit(*pictures, small.with_changes(**changes))
+        hold.wait()
+        return job, hold
+
+    return start
+
+
+@pytest.fixture
+def start_closing():
+    """Return a function that closes a studio in a thread, and returns the thread once no more jobs are accepted."""
+
+    def start(studio):
+        thread = threading.Thread(target=studio.close)
+        thread.start()
+
+        def is_closing():
+            try:
+                studio.repeat("none")
+            except InputError as error:
+                return "closing" in str(error)
+
+        until(is_closing, "the studio is about to close")
+        return thread
+
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -114,26 +151,40 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hills(tmp_path_factory):
-    """The path of a small photo that says where it was taken."""
+    """The path of a small photo with a position in its EXIF data."""
     return photo_of(tmp_path_factory.mktemp("photo"))
 
 
+@pytest.fixture(scope="module")
+def tab(browser):
+    """A tab that is kept between tests: loading the page in a new one takes much longer."""
+    context = browser.new_context(**DESKTOP)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def visit(server, browser):
-    """Return a function that opens the page in a browser of its own; nothing may go wrong there, or leave the machine.
+def visit(server, browser, tab):
+    """Return a function that opens the page, in the kept tab first, then in others, with options in another browser.
 
-    Whatever is being painted when the test ends is stopped.
+    At the end all jobs are stopped. No page may have had errors or asked another host.
     """
-    opened = []
+    visits, opened = [], []
 
-    def enter(**about) -> Visit:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | about)
-        visit = Visit(context.new_page(), server)
-        opened.append((context, visit))
-        return visit.open()
+    def enter(**options) -> Visit:
+        page = tab
+        if options:
+            opened.append(browser.new_context(**DESKTOP | options))
+            page = opened[-1].new_page()
+        elif visits:
+            opened.append(page := tab.context.new_page())
+        visits.append(Visit(page, server))
+        return visits[-1].open()
 
     yield enter
-    for context, _ in opened:
-        context.close()
+    for one in visits:
+        one.leave()
+    for one in opened:
+        one.close()
     server.rest()
-    assert [visit.problems + visit.strangers for _, visit in opened] == [[]] * len(opened)
+    assert [one.problems + one.strangers for one in visits] == [[]] * len(visits)

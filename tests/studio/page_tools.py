@@ -1,109 +1,51 @@
-"""A studio that is served for tests, and how they work its page."""
+"""A studio that is served for tests, and what a visitor does and sees on its page."""
 
 import contextlib
 import inspect
-import io
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 from patience import PATIENCE
 
-from impasto.images import plate_path
+from impasto.images import encode_picture, plate_path
 from impasto.recipe import Recipe
 
-MILLISECONDS = PATIENCE * 1000
 FEW, MANY = 12, 4000
-"""Steps that are painted in a moment, and more than any test waits for."""
+"""Steps that take a moment, and more than any test waits for."""
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def cheap_recipe(**fields: Any) -> Recipe:
+    cheap = {"content_layers": "conv2_1", "style_layers": "conv1_1,conv2_1", "style_losses": "gram", "size": 64}
+    cheap |= {"levels": 1, "threads": 1, "device": "cpu", "precision": "fp32"}
+    return Recipe().with_changes(**cheap | fields)
 
 
-@dataclass
-class Server:
-    """A studio that is served; `runs` is the folder of its runs, `blocks` Gradio's page.
-
-    One that another process serves has neither a studio nor blocks here.
-    """
-
-    url: str
-    workspace: Path
-    studio: Any = None
-    blocks: Any = None
-
-    @property
-    def runs(self) -> Path:
-        return self.workspace / "runs"
-
-    def newest(self) -> Any:
-        return self.studio.entries()[0]
-
-    def rest(self) -> None:
-        """Stop whatever waits or is painted."""
-        for entry in self.studio.entries():
-            if (ticket := self.studio.ticket(entry.name)) is not None:
-                ticket.cancel()
-                assert ticket.wait(PATIENCE)
+@cache
+def recipe_png(**fields: Any) -> bytes:
+    """Return a PNG that holds a cheap recipe."""
+    record = {"recipe": cheap_recipe(**fields).to_dict()}
+    return encode_picture(np.zeros((8, 8, 3), np.float32), ".png", metadata=record)
 
 
-@contextlib.contextmanager
-def served(folder: Path, **options: Any) -> Iterator[Server]:
-    """Serve a studio from a folder until the block ends."""
-    from impasto.studio import Studio, Workspace
-    from impasto.studio.server import Serving, prepare_gradio, serve
-
-    before = dict(os.environ)
-    prepare_gradio(folder)
-    # Gradio asks a function whether it is a generator; what the checker of types has wrapped denies it.
-    from impasto.studio.page.build import _Builder
-
-    _Builder._follow = inspect.unwrap(_Builder._follow)
-    port = free_port()
-    with Studio(Workspace(folder), on_close="go_on") as studio:
-        blocks = serve(studio, Serving(port=port, **options), block=False)
-        server = Server(f"http://127.0.0.1:{port}", folder, studio, blocks)
-        try:
-            yield server
-        finally:
-            server.rest()
-            blocks.close(verbose=False)
-            # What was set for Gradio is undone.
-            os.environ.clear()
-            os.environ.update(before)
-
-
-def photo_of(folder: Path) -> Path:
-    """Write a small photo with a place and a camera in its EXIF data."""
-    path = folder / "hills.jpg"
+def photo_of(folder: Path, name: str = "hills.jpg", plate: str = "pointillism", size: Any = (96, 72)) -> Path:
+    """Write a small photo with a position and a camera in its EXIF data."""
     exif = PIL.Image.Exif()
     exif[0x010F] = "Camera of a test"
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 12.0, 30.0)})
-    with PIL.Image.open(plate_path("pointillism")) as plate:
-        plate.convert("RGB").resize((96, 72)).save(path, exif=exif)
-    return path
-
-
-def painted(
-    server: Server, photo: Path, styles: list[Any] | None = None, steps: int = 3, regions: Any = None, **fields: Any
-) -> Any:
-    """Let a studio paint a small picture quickly, without its page, and return its entry; one of MANY is stopped."""
-    cheap = {"content_layers": "conv2_1", "style_layers": "conv1_1,conv2_1", "style_losses": "gram", "size": 64}
-    recipe = Recipe().with_changes(levels=1, threads=1, device="cpu", precision="fp32", steps=steps, **cheap | fields)
-    ticket = server.studio.submit(photo, styles or ["mosaic"], recipe, regions)
-    if steps == MANY:
-        until(lambda: ticket.progress().step, "a step is painted")
-        ticket.stop()
-    assert ticket.wait(PATIENCE)
-    return next(entry for entry in server.studio.entries() if entry.name == ticket.name)
+    with PIL.Image.open(plate_path(plate)) as image:
+        image.convert("RGB").resize(size).save(folder / name, exif=exif)
+    return folder / name
 
 
 def until(true: Callable[[], Any], what: str) -> Any:
@@ -116,47 +58,152 @@ def until(true: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"{what}, within {PATIENCE:g} seconds")
 
 
+# -- the server --------------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Server:
+    """A studio that is served; one in another process has neither `studio` nor `blocks` (Gradio's page)."""
+
+    url: str
+    workspace: Path
+    studio: Any = None
+    blocks: Any = None
+
+    @property
+    def runs(self) -> Path:
+        return self.workspace / "runs"
+
+    def newest(self) -> Any:
+        return self.studio.list_runs()[0]
+
+    def newest_job(self) -> Any:
+        return self.studio.job(self.newest().name)
+
+    def rest(self) -> None:
+        """Stop all jobs."""
+        for entry in self.studio.list_runs():
+            if (job := self.studio.job(entry.name)) is not None:
+                job.stop()
+                assert job.wait(PATIENCE)
+
+
+@contextlib.contextmanager
+def served(folder: Path, **options: Any) -> Iterator[Server]:
+    """Serve a studio from a folder until the block ends."""
+    from impasto.studio import Studio, Workspace
+    from impasto.studio.server import ServerOptions, prepare_gradio, serve
+
+    before = dict(os.environ)
+    prepare_gradio(folder)
+    # Gradio would not recognize the generator inside the wrapper of the type checker.
+    from impasto.studio.page.layout import PageBuilder
+
+    PageBuilder.follow = inspect.unwrap(PageBuilder.follow)
+    port = free_port()
+    with Studio(Workspace(folder), on_close="go_on") as studio:
+        blocks = serve(studio, ServerOptions(port=port, **options), block=False)
+        server = Server(f"http://127.0.0.1:{port}", folder, studio, blocks)
+        try:
+            yield server
+        finally:
+            server.rest()
+            blocks.close(verbose=False)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def painted(
+    server: Server, photo: Path, styles: list[Any] | None = None, steps: int = 3, regions: Any = None, **fields: Any
+) -> Any:
+    """Paint a cheap picture without the page and return its run entry; one of MANY steps is stopped."""
+    job = server.studio.submit(photo, styles or ["mosaic"], cheap_recipe(steps=steps, **fields), regions)
+    if steps == MANY:
+        until(lambda: job.monitor.progress().step, "a step is painted")
+        job.stop()
+    assert job.wait(PATIENCE)
+    return next(entry for entry in server.studio.list_runs() if entry.name == job.name)
+
+
+# -- the visitor -------------------------------------------------------------------------------------------------------
+
+
 @dataclass
 class Visit:
-    """A page of the studio in a browser. `problems` holds what its console complained of, `strangers` other hosts."""
+    """The studio's page in a tab; `problems` are errors of its console, `strangers` requests to other hosts."""
 
     page: Any
     server: Server
     problems: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
 
-    def hear(self, message: Any) -> None:
-        if message.type == "error":
-            self.problems.append(message.text)
+    def __post_init__(self) -> None:
+        def asked(request: Any) -> None:
+            if not request.url.startswith((self.server.url, "data:", "blob:")):
+                self.strangers.append(request.url)
 
-    def ask(self, request: Any) -> None:
-        if not request.url.startswith((self.server.url, "data:", "blob:")):
-            self.strangers.append(request.url)
+        self._listeners = {
+            "console": lambda message: message.type == "error" and self.problems.append(message.text),
+            "pageerror": lambda error: self.problems.append(str(error)),
+            "request": asked,
+        }
 
     def open(self) -> "Visit":
-        self.page.on("console", self.hear)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", self.ask)
-        self.page.set_default_timeout(MILLISECONDS)
+        """Load the page as in a new tab."""
+        self.page.set_default_timeout(PATIENCE * 1000)
+        # A tab that was used before remembers its run.
+        self.page.goto(f"{self.server.url}/theme.css")
+        self.page.evaluate("sessionStorage.clear()")
+        for event, listener in self._listeners.items():
+            self.page.on(event, listener)
         self.page.goto(self.server.url)
         self.page.locator("#canvas .canvas.empty").wait_for()
         return self
 
-    # -- what a person does --------------------------------------------------------------------------------------------
+    def leave(self) -> None:
+        """Leave the page and keep the tab."""
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
+        self.page.goto("about:blank")
+
+    # -- what a visitor does -------------------------------------------------------------------------------------------
 
     def give(self, photo: Path) -> None:
         self.page.locator("#photo input[type=file]").set_input_files(photo)
         self.page.locator("#photo img").wait_for()
 
+    def clear_photo(self) -> None:
+        self.page.locator("#photo").get_by_role("button", name=re.compile("clear|remove", re.IGNORECASE)).click()
+        self.page.locator("#photo img").wait_for(state="detached")
+
+    def drop_png(self, png: Path | bytes) -> None:
+        """Drop a painted PNG on its field."""
+        file = {"name": "recipe.png", "mimeType": "image/png", "buffer": png} if isinstance(png, bytes) else png
+        self.page.locator("#restore input[type=file]").set_input_files(file)
+
+    def prepare(self, photo: Path, steps: int = FEW, size: int = 64) -> None:
+        """Give a photo and the settings of a cheap recipe."""
+        self.give(photo)
+        self.drop_png(recipe_png(steps=steps, size=size))
+        until(lambda: self.value("size") == size, "the settings are shown")
+
     def set(self, name: str, value: float) -> None:
-        """Type a number into a slider or a number field; one that has only just been shown may forget it once."""
+        """Type a number into a slider or a number field."""
         box = self.page.locator(f"#{name} input[type=number]")
-        for _ in range(5):
-            box.fill(str(value))
-            box.press("Tab")
-            self.page.wait_for_timeout(300)
-            if float(box.input_value() or "nan") == value:
-                return
+        box.fill(str(value))
+        box.press("Tab")
+        assert float(box.input_value()) == value
+
+    def choose(self, name: str, option: str) -> None:
+        """Choose an option of a drop-down list."""
+        self.page.locator(f"#{name} input").click()
+        self.page.get_by_role("option", name=option, exact=True).click()
 
     def unfold(self, name: str, group: str | None = None) -> None:
         """Open a fold, and a group inside it."""
@@ -164,24 +211,38 @@ class Visit:
         if group is not None:
             self.page.locator(f"#group-{group} > button").click()
 
-    def prepare(self, photo: Path, steps: int = FEW, size: int = 64) -> None:
-        """Choose a photo, a small size and a number of steps."""
-        self.give(photo)
-        self.set("size", size)
-        self.unfold("more", "optimizer")
-        self.set("field-steps", steps)
-
-    def paint(self) -> None:
-        self.page.locator("#paint").click()
+    def open_tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name).click()
 
     def click(self, name: str) -> None:
         self.page.locator(f"#{name}").click()
 
-    # -- what a person sees --------------------------------------------------------------------------------------------
+    def paint(self) -> None:
+        self.click("paint")
+
+    def choose_newest_run(self) -> None:
+        """Choose the newest run in the history."""
+        self.open_tab("History")
+        self.page.locator("#history .grid-container button").first.click()
+        self.page.locator("#details").get_by_text(self.server.newest().name).wait_for()
+
+    def load_newest_run(self) -> None:
+        """Take over the settings of the newest run."""
+        self.choose_newest_run()
+        until(self.page.locator("#load-settings").is_enabled, "the settings can be loaded")
+        self.click("load-settings")
+        self.page.locator("#photo img").wait_for()
+
+    def download(self, name: str) -> Path:
+        with self.page.expect_download() as download:
+            self.click(name)
+        return Path(download.value.path())
+
+    # -- what a visitor sees -------------------------------------------------------------------------------------------
 
     def status(self) -> str:
-        told = self.page.locator("#status p")
-        return told.inner_text() if told.count() else ""
+        text = self.page.locator("#status p")
+        return text.inner_text() if text.count() else ""
 
     def picture(self) -> str:
         image = self.page.locator("#canvas img")
@@ -190,21 +251,24 @@ class Visit:
     def value(self, name: str) -> float:
         return float(self.page.locator(f"#{name} input[type=number]").input_value())
 
+    def enabled(self, *names: str) -> list[bool]:
+        return [self.page.locator(f"#{name}").is_enabled() for name in names]
+
     def toast(self) -> str:
         shown = self.page.locator(".toast-body").last
         shown.wait_for()
         return " ".join(shown.inner_text().split())
 
-    def wait_until(self, word: str) -> None:
-        until(lambda: word in self.status(), f"the status says {word!r}")
+    def close_toast(self) -> None:
+        # Not by Playwright's click, which waits while the toast moves, and the toast goes away by itself.
+        self.page.evaluate("document.querySelectorAll('.toast-close').forEach(button => button.click())")
+        until(lambda: not self.page.locator(".toast-body").count(), "the toast is closed")
+
+    def wait_until(self, text: str) -> None:
+        until(lambda: text in self.status(), f"the status contains {text!r}")
 
     def wait_for_step(self) -> None:
-        until(lambda: " step " in self.status(), "a step is painted")
+        self.wait_until(" step ")
 
     def finish(self) -> None:
-        self.page.locator("#finished").wait_for()
-
-    def download(self, name: str) -> PIL.Image.Image:
-        with self.page.expect_download() as download:
-            self.click(name)
-        return PIL.Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
+        self.page.locator("#results").wait_for()

@@ -1,29 +1,32 @@
-"""Orders in a queue: painted one after the other, watched, steered, refused, and none of them lost."""
+"""Jobs in a queue: painted one after the other, watched, steered, refused, and none of them lost."""
 
 import gc
 import threading
+from unittest import mock
 
 import numpy as np
 import PIL.Image
 import pytest
-from page_tools import until
 from patience import PATIENCE
 
 import impasto
-from impasto.api import Region, run
 from impasto.errors import InputError
+from impasto.events import Changed, Step
 from impasto.images import DecodedImage, quantize
 from impasto.runs import RunFolder
-from impasto.studio import queue
-from impasto.studio.ticket import Ticket
+from impasto.studio import JobHandle, queue
 
 
-def shown(path) -> np.ndarray:
+def pixels_of(path) -> np.ndarray:
     return np.asarray(PIL.Image.open(path))
 
 
-def lines(ticket, kind):
-    return [line for line in RunFolder.open(ticket.path).events() if line["type"] == kind]
+def logged(job, kind):
+    return RunFolder.open(job.path).read_log().of(kind)
+
+
+def states(studio):
+    return [entry.status for entry in studio.list_runs()]
 
 
 @pytest.fixture
@@ -31,171 +34,206 @@ def studio(open_studio):
     return open_studio()
 
 
-# -- the way of an order -----------------------------------------------------------------------------------------------
+@pytest.fixture
+def submit(studio, pictures, small):
+    """Return a function that submits the small job, with changes to its recipe."""
+    return lambda **changes: studio.submit(*pictures, small.with_changes(**changes))
 
 
-def test_an_order_becomes_the_picture_that_stylize_paints(studio, pictures, small):
-    ticket = studio.submit(*pictures, small)
-    assert ticket.wait(PATIENCE)
-    assert (ticket.state, ticket.place, ticket.message) == ("finished", 0, "")
-    assert ticket.name.endswith("-mein-hund-waves")
+@pytest.fixture
+def painted(pictures, small):
+    """Return a function that paints the same as a job without a studio."""
+    return lambda **changes: quantize(impasto.stylize(*pictures, small.with_changes(**changes)).pixels)
+
+
+# -- from submission to picture ----------------------------------------------------------------------------------------
+
+
+def test_job_becomes_the_picture_that_stylize_paints(studio, pictures, small, submit):
+    job = submit()
+    assert job.wait(PATIENCE)
+    assert (job.state, job.position, job.message) == ("finished", 0, "")
+    assert job.name.endswith("-mein-hund-waves")
     expected = impasto.stylize(*pictures, small)
-    assert np.array_equal(shown(ticket.result()), quantize(expected.pixels))
-    assert np.array_equal(ticket.frame(), quantize(expected.pixels))
-    progress = ticket.progress()
+    assert np.array_equal(pixels_of(job.result()), quantize(expected.pixels))
+    assert np.array_equal(job.picture(), quantize(expected.pixels))
+    progress = job.monitor.progress()
     assert (progress.level, progress.levels, progress.width, progress.height) == (1, 1, 48, 36)
     assert (progress.step, progress.steps) == (4, 4)
-    assert ticket.losses()["step"] == [1.0, 2.0, 3.0, 4.0]
-    assert ticket.losses()["total"] == pytest.approx(expected.losses["total"])
-    assert ticket.losses()["content"] == pytest.approx(expected.losses["content"])
+    assert job.monitor.losses() == pytest.approx(expected.losses["total"])
 
 
-def test_twenty_orders_at_once_are_painted_in_order_and_none_is_lost(studio, pictures, small, monkeypatch):
-    begun = []
-    take = Ticket.take_in_hand
-    monkeypatch.setattr(Ticket, "take_in_hand", lambda ticket: (begun.append(ticket.name), take(ticket)))
-    little = small.with_changes(size=32, steps=1)
-    tickets = [studio.submit(*pictures, little.with_changes(seed=seed)) for seed in range(20)]
-    for ticket in tickets:
-        assert ticket.wait(PATIENCE)
-    assert [ticket.state for ticket in tickets] == ["finished"] * 20
-    assert begun == [ticket.name for ticket in tickets]
-    assert [entry.recipe.seed for entry in studio.entries()] == list(range(19, -1, -1))
+def test_twenty_jobs_are_painted_in_order_and_none_is_lost(studio, submit, monkeypatch):
+    started = []
+    activate = JobHandle.activate
+    monkeypatch.setattr(JobHandle, "activate", lambda job: (started.append(job.name), activate(job)))
+    jobs = [submit(size=32, steps=1, seed=seed) for seed in range(20)]
+    assert all(job.wait(PATIENCE) for job in jobs)
+    assert [job.state for job in jobs] == ["finished"] * 20
+    assert started == [job.name for job in jobs]
+    assert [entry.recipe.start.seed for entry in studio.list_runs()] == list(range(19, -1, -1))
 
 
-def test_two_people_at_the_same_moment_have_two_orders(studio, pictures, small, hold_after):
-    brush = hold_after(1)
-    barrier, tickets = threading.Barrier(2), []
+def test_two_people_who_submit_at_once_get_their_own_jobs(submit, hold_after):
+    hold = hold_after(1)
+    barrier, jobs = threading.Barrier(2), []
 
-    def order():
+    def submit_two():
         barrier.wait()
-        tickets.extend(studio.submit(*pictures, small.with_changes(steps=1)) for _ in range(2))
+        jobs.extend(submit(steps=1) for _ in range(2))
 
-    people = [threading.Thread(target=order) for _ in range(2)]
+    people = [threading.Thread(target=submit_two) for _ in range(2)]
     for person in people:
         person.start()
     for person in people:
         person.join()
-    brush.wait()
-    assert len({ticket.name for ticket in tickets}) == 4
-    assert sorted(ticket.place for ticket in tickets) == [0, 1, 2, 3]
-    brush.let_go()
-    assert all(ticket.wait(PATIENCE) for ticket in tickets)
+    hold.wait()
+    assert len({job.name for job in jobs}) == 4
+    assert sorted(job.position for job in jobs) == [0, 1, 2, 3]
+    hold.release()
+    assert all(job.wait(PATIENCE) for job in jobs)
 
 
-def test_who_waits_knows_the_place_and_keeps_no_pixels_in_memory(studio, pictures, small, hold_after):
-    brush = hold_after(1)
-    first = studio.submit(*pictures, small)
-    brush.wait()
+def test_waiting_job_knows_its_position_and_keeps_no_pixels_in_memory(studio, submit, paint_to):
+    first, _ = paint_to(studio, 1)
 
-    def pixels():
+    def decoded_pictures():
         gc.collect()
         return sum(type(thing) is DecodedImage for thing in gc.get_objects())
 
-    before = pixels()
-    others = [studio.submit(*pictures, small) for _ in range(3)]
-    assert [ticket.place for ticket in (first, *others)] == [0, 1, 2, 3]
-    assert [entry.status for entry in studio.entries()] == ["waiting"] * 3 + ["painting"]
-    assert pixels() == before
-    news = others[2].news
-    others[1].cancel()
-    assert others[2].wait_for_news(news, PATIENCE) > news
-    assert others[2].place == 2
-    assert not others[1].path.exists()
-    others[0].stop()
-    assert (others[0].state, others[0].result()) == ("stopped", None)
-    assert not others[0].path.exists()
+    before = decoded_pictures()
+    others = [submit() for _ in range(3)]
+    assert [job.position for job in (first, *others)] == [0, 1, 2, 3]
+    assert states(studio) == ["waiting"] * 3 + ["painting"]
+    assert decoded_pictures() == before
+    seen = others[2].monitor.updates
+    others[1].stop()
+    assert others[2].monitor.wait(seen, PATIENCE) > seen
+    assert others[2].position == 2
+    assert (others[1].state, others[1].result(), others[1].path.exists()) == ("stopped", None, False)
 
 
-def test_a_picture_is_shown_while_it_grows_and_told_by_its_number(studio, pictures, small, hold_after):
-    early, late = hold_after(1), hold_after(3)
-    ticket = studio.submit(*pictures, small)
-    early.wait()
-    version, frame = ticket.version, ticket.frame()
-    assert (ticket.state, ticket.progress().step) == ("painting", 1)
-    assert (frame.shape, frame.dtype) == ((36, 48, 3), np.uint8)
-    assert ticket.frame() is frame
-    early.let_go()
+def test_picture_is_shown_while_it_grows_and_computed_once_per_version(studio, paint_to, hold_after):
+    late = hold_after(3)
+    job, early = paint_to(studio, 1)
+    version, picture = job.monitor.picture_version, job.picture()
+    assert (job.state, job.monitor.progress().step) == ("painting", 1)
+    assert (picture.shape, picture.dtype) == ((36, 48, 3), np.uint8)
+    assert job.picture() is picture
+    early.release()
     late.wait()
-    assert ticket.version > version
-    assert not np.array_equal(ticket.frame(), frame)
-    assert ticket.progress().seconds_left >= 0
+    assert job.monitor.picture_version > version
+    assert not np.array_equal(job.picture(), picture)
+    assert job.monitor.progress().seconds_left >= 0
+
+
+def test_network_is_loaded_once_for_all_jobs_and_not_to_check_a_submission(studio, submit, paint_to, monkeypatch):
+    first, hold = paint_to(studio, 1)
+    monkeypatch.setattr("impasto.api.session.load_weights", lambda *_: pytest.fail("loaded again"))
+    second = submit(seed=1)
+    hold.release()
+    assert first.wait(PATIENCE)
+    assert second.wait(PATIENCE)
+    assert (second.state, second.message) == ("finished", "")
+
+
+def test_queue_has_the_order_of_the_dates_of_its_runs_even_if_two_submissions_overlap(
+    studio, pictures, small, paint_to, monkeypatch
+):
+    paint_to(studio, 1)
+    other_is_read, other_is_in, jobs = threading.Event(), threading.Event(), []
+    create, read, calls = RunFolder.create.__func__, queue.read_submission, []
+
+    def create_and_wait(kind, *given, **named):
+        folder = create(kind, *given, **named)
+        calls.append(folder)
+        if len(calls) == 1:
+            # This run has its date, and the other submission overtakes it, if it can, before it is in the queue.
+            other.start()
+            assert other_is_read.wait(PATIENCE)
+            other_is_in.wait(0.5)
+        return folder
+
+    def read_and_report(*given, **named):
+        found = read(*given, **named)
+        if threading.current_thread() is other:
+            other_is_read.set()
+        return found
+
+    def submit(seed):
+        jobs.append(studio.submit(*pictures, small.with_changes(steps=1, seed=seed)))
+        other_is_in.set()
+
+    other = threading.Thread(target=submit, args=[3])
+    monkeypatch.setattr(queue, "read_submission", read_and_report)
+    monkeypatch.setattr(RunFolder, "create", classmethod(create_and_wait))
+    submit(2)
+    other.join()
+    assert [job.recipe.start.seed for job in sorted(jobs, key=lambda job: job.position)] == [2, 3]
 
 
 # -- steering ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_is_stopped_keeps_its_picture_and_goes_on_later_to_the_same_end(studio, pictures, small, hold_after):
-    brush = hold_after(2)
-    ticket = studio.submit(*pictures, small)
-    brush.wait()
-    ticket.stop()
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    assert (ticket.state, ticket.progress().step) == ("stopped", 2)
-    assert ticket.result().is_file()
-    (entry,) = studio.entries()
-    assert (entry.status, entry.result) == ("stopped", ticket.result())
+@pytest.fixture
+def stopped(studio, paint_to):
+    """A job that was stopped after two of four steps."""
+    job, hold = paint_to(studio, 2)
+    job.stop()
+    hold.release()
+    assert job.wait(PATIENCE)
+    return job
 
-    rest = studio.go_on(ticket.name)
-    assert rest.progress().step == 2
+
+def test_stopped_job_keeps_its_picture_and_resumes_to_the_same_end(studio, stopped, painted):
+    assert (stopped.state, stopped.monitor.progress().step) == ("stopped", 2)
+    assert stopped.result().is_file()
+    assert states(studio) == ["stopped"]
+    rest = studio.resume(stopped.name)
+    assert rest.monitor.progress().step == 2
     assert rest.wait(PATIENCE)
     assert rest.state == "finished"
-    assert np.array_equal(shown(rest.result()), quantize(impasto.stylize(*pictures, small).pixels))
+    assert np.array_equal(pixels_of(rest.result()), painted())
     with pytest.raises(InputError, match="finished"):
-        studio.go_on(ticket.name)
+        studio.resume(stopped.name)
 
 
-@pytest.mark.parametrize("end", [Ticket.stop, Ticket.cancel])
-def test_of_a_run_that_ends_before_its_first_step_nothing_stays(studio, pictures, small, hold_after, end):
-    brush = hold_after(0)
-    ticket = studio.submit(*pictures, small)
-    brush.wait()
-    end(ticket)
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    assert (ticket.state, ticket.result(), ticket.frame()) == ("stopped", None, None)
-    assert studio.entries() == []
+def test_nothing_is_kept_of_a_job_that_ends_before_its_first_step(studio, paint_to):
+    job, hold = paint_to(studio, 0)
+    job.stop()
+    hold.release()
+    assert job.wait(PATIENCE)
+    assert (job.state, job.result(), job.picture()) == ("stopped", None, None)
+    assert studio.list_runs() == []
 
 
-def test_a_run_that_should_go_on_and_is_then_cancelled_is_as_it_was(studio, pictures, small, hold_after):
-    brush = hold_after(2)
-    ticket = studio.submit(*pictures, small)
-    brush.wait()
-    ticket.stop()
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    kept = shown(ticket.result())
-    second = hold_after(1)
-    other = studio.submit(*pictures, small)
-    second.wait()
-    rest = studio.go_on(ticket.name)
-    assert rest.place == 1
-    assert studio.go_on(ticket.name) is rest
-    rest.cancel()
-    assert np.array_equal(shown(rest.result()), kept)
-    assert [entry.status for entry in studio.entries()] == ["painting", "stopped"]
-    second.let_go()
-    assert other.wait(PATIENCE)
+def test_resumed_job_that_is_stopped_while_it_waits_is_as_it_was(studio, stopped, paint_to):
+    kept = pixels_of(stopped.result())
+    paint_to(studio, 1)
+    rest = studio.resume(stopped.name)
+    assert rest.position == 1
+    assert studio.resume(stopped.name) is rest
+    rest.stop()
+    assert np.array_equal(pixels_of(rest.result()), kept)
+    assert states(studio) == ["painting", "stopped"]
 
 
-def test_a_change_while_painting_counts_from_the_next_step_on(studio, pictures, small, hold_after):
-    recipe = small.with_changes(content_weight=1.0, style_weight=1.0)
-    plain = studio.submit(*pictures, recipe)
+def test_change_while_painting_applies_from_the_next_step_on(studio, submit, hold_after):
+    plain = submit(content_weight=1.0, style_weight=1.0)
     assert plain.wait(PATIENCE)
-    brush = hold_after(2)
-    again = studio.again(plain.name, seed=recipe.seed)
-    brush.wait()
-    again.change(content_weight=5.0)
-    assert again.recipe.content_weight == 5.0
-    with pytest.raises(InputError, match="size"):
-        again.change(size=32)
-    with pytest.raises(InputError):
-        again.change(content_weight=-1.0)
-    brush.let_go()
+    hold = hold_after(2)
+    again = studio.repeat(plain.name, seed=0)
+    hold.wait()
+    for weight in (2.0, 3.0, 5.0):
+        again.change(content_weight=weight)
+    assert again.recipe.content.weight == 5.0
+    for settings, message in (({"size": 32}, "size"), ({"content_weight": -1.0}, "content_weight")):
+        with pytest.raises(InputError, match=message):
+            again.change(**settings)
+    hold.release()
     assert again.wait(PATIENCE)
-    assert lines(again, "changed")[0]["changes"] == {"content_weight": 5.0}
-    content = [[step["terms"]["content"] for step in lines(ticket, "Step")] for ticket in (plain, again)]
+    assert [change.changes for change in logged(again, Changed)] == [{"content_weight": 5.0}]
+    content = [[step.terms["content"] for step in logged(job, Step)] for job in (plain, again)]
     assert content[0][:2] == content[1][:2]
     # The weighted content term of the same picture, five times as heavy.
     assert content[1][2] > 3 * content[0][2]
@@ -203,242 +241,203 @@ def test_a_change_while_painting_counts_from_the_next_step_on(studio, pictures, 
         again.change(content_weight=2.0)
 
 
-def test_a_change_while_waiting_changes_the_order(studio, pictures, small, hold_after):
-    brush = hold_after(1)
-    studio.submit(*pictures, small)
-    brush.wait()
-    ticket = studio.submit(*pictures, small)
-    ticket.change(style_weight=7.0)
-    ticket.change(size=40, steps=2)
-    for fields in ({"init": "/etc/passwd"}, {"max_megapixels": 9999.0}, {"steps": 0}, {"size": 8}, {"nonsense": 1}):
+def test_change_while_waiting_changes_the_whole_run(studio, submit, paint_to, painted):
+    _, hold = paint_to(studio, 1)
+    job = submit()
+    job.change(style_weight=7.0)
+    job.change(color_strength=50.0)
+    for settings in ({"init": "/etc/passwd"}, {"max_megapixels": 9999.0}, {"size": 40}, {"nonsense": 1}):
         with pytest.raises(InputError):
-            ticket.change(**fields)
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    assert (ticket.progress().width, ticket.progress().steps) == (40, 2)
-    recipe = small.with_changes(style_weight=7.0, size=40, steps=2)
-    assert np.array_equal(shown(ticket.result()), quantize(impasto.stylize(*pictures, recipe).pixels))
+            job.change(**settings)
+    hold.release()
+    assert job.wait(PATIENCE)
+    assert np.array_equal(pixels_of(job.result()), painted(style_weight=7.0, color_strength=50.0))
 
 
-def test_a_change_of_a_run_that_waits_to_go_on_counts_from_its_next_step_on(studio, pictures, small, hold_after):
-    brush = hold_after(2)
-    ticket = studio.submit(*pictures, small)
-    brush.wait()
-    ticket.stop()
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    other = hold_after(1)
-    studio.submit(*pictures, small)
-    other.wait()
-    rest = studio.go_on(ticket.name)
+def test_change_of_a_resumed_job_that_waits_applies_from_its_next_step_on(studio, stopped, paint_to):
+    _, hold = paint_to(studio, 1)
+    rest = studio.resume(stopped.name)
     rest.change(style_weight=7.0)
     with pytest.raises(InputError, match="size"):
         rest.change(size=32)
-    other.let_go()
+    hold.release()
     assert rest.wait(PATIENCE)
-    (line,) = lines(rest, "changed")
-    assert (line["step"], line["changes"]) == (2, {"style_weight": 7.0})
+    assert logged(rest, Changed) == [Changed(step=2, changes={"style_weight": 7.0})]
 
 
-def test_who_pauses_lets_others_go_first_and_then_ends_with_the_same_picture(studio, pictures, small, hold_after):
-    brush = hold_after(2)
-    slow = studio.submit(*pictures, small)
-    brush.wait()
+def test_paused_job_lets_others_go_first_and_ends_with_the_same_picture(studio, submit, paint_to, painted):
+    slow, hold = paint_to(studio, 2)
     slow.pause()
-    brush.let_go()
+    hold.release()
     assert slow.state == "paused"
-    quick = studio.submit(*pictures, small.with_changes(steps=1, seed=1))
+    quick = submit(steps=1, seed=1)
     assert quick.wait(PATIENCE)
     assert slow.state == "paused"
-    assert slow.progress().step == 2
-    assert [entry.status for entry in studio.entries()] == ["finished", "paused"]
+    assert slow.monitor.progress().step == 2
+    assert states(studio) == ["finished", "paused"]
     slow.resume()
     assert slow.wait(PATIENCE)
-    assert np.array_equal(shown(slow.result()), quantize(impasto.stylize(*pictures, small).pixels))
+    assert np.array_equal(pixels_of(slow.result()), painted())
 
 
-def test_a_paused_run_goes_on_where_nobody_else_waits(studio, pictures, small, hold_after):
-    brush = hold_after(2)
-    ticket = studio.submit(*pictures, small)
-    brush.wait()
-    ticket.pause()
-    brush.let_go()
-    assert not ticket.wait(0.2)
-    assert ticket.frame() is not None
-    ticket.resume()
-    assert ticket.wait(PATIENCE)
-    assert ticket.state == "finished"
+def test_paused_job_continues_if_nobody_else_waits(studio, paint_to):
+    job, hold = paint_to(studio, 2)
+    job.pause()
+    hold.release()
+    assert not job.wait(0.2)
+    assert job.picture() is not None
+    job.resume()
+    assert job.wait(PATIENCE)
+    assert job.state == "finished"
 
 
-def test_once_more_is_the_same_order_with_another_seed(studio, pictures, small):
-    first = studio.submit(*pictures, small)
+def test_repeated_job_differs_only_in_its_seed_and_needs_no_files(studio, submit, pictures):
+    first = submit()
     for path in pictures:
         path.unlink()
-    again, other = studio.again(first.name), studio.again(first.name, seed=9)
-    assert all(ticket.wait(PATIENCE) for ticket in (first, again, other))
-    assert len({ticket.recipe.seed for ticket in (first, again, other)}) == 3
+    again, other = studio.repeat(first.name), studio.repeat(first.name, seed=9)
+    assert all(job.wait(PATIENCE) for job in (first, again, other))
+    assert len({job.recipe.start.seed for job in (first, again, other)}) == 3
     assert other.recipe == first.recipe.with_changes(seed=9)
-    assert not np.array_equal(shown(first.result()), shown(other.result()))
-
-
-def test_who_is_dated_first_is_painted_first_even_if_another_order_comes_in_between(
-    studio, pictures, small, hold_after, monkeypatch
-):
-    brush, other_is_read, other_is_in, tickets = hold_after(1), threading.Event(), threading.Event(), []
-    create, read, calls = RunFolder.create.__func__, queue.read_order, []
-
-    def dated_and_then_held_up(kind, *given, **named):
-        folder = create(kind, *given, **named)
-        calls.append(folder)
-        if len(calls) == 1:
-            # This order is dated, and another one comes before it stands in the queue.
-            third.start()
-            assert other_is_read.wait(PATIENCE)
-            other_is_in.wait(1.0)
-        return folder
-
-    def read_and_told(*given):
-        found = read(*given)
-        if threading.current_thread() is third:
-            other_is_read.set()
-        return found
-
-    def order(seed):
-        tickets.append(studio.submit(*pictures, small.with_changes(steps=1, seed=seed)))
-        other_is_in.set()
-
-    third = threading.Thread(target=order, args=[3])
-    studio.submit(*pictures, small)
-    brush.wait()
-    monkeypatch.setattr(queue, "read_order", read_and_told)
-    monkeypatch.setattr(RunFolder, "create", classmethod(dated_and_then_held_up))
-    order(2)
-    third.join()
-    assert [ticket.recipe.seed for ticket in sorted(tickets, key=lambda ticket: ticket.place)] == [2, 3]
-    brush.let_go()
+    assert not np.array_equal(pixels_of(first.result()), pixels_of(other.result()))
 
 
 # -- closed pages ------------------------------------------------------------------------------------------------------
 
 
-def test_an_order_whose_page_is_closed_is_cancelled_unless_somebody_else_looks(
-    studio, pictures, small, hold_after, monkeypatch
-):
-    monkeypatch.setattr("impasto.studio.ticket.GRACE", 0.1)
-    brush = hold_after(1)
-    studio.submit(*pictures, small)
-    brush.wait()
-    ticket = studio.submit(*pictures, small)
-    with ticket.watch():
-        ticket.abandoned()
-        assert not ticket.wait(1.0)
-    # Whoever looks for the last time has not closed a page for that.
-    assert not ticket.wait(1.0)
-    ticket.abandoned()
-    assert ticket.wait(PATIENCE)
-    assert ticket.state == "stopped"
+class ManualTimer:
+    """Stands in for threading.Timer; it expires when the test says so."""
+
+    def __init__(self, seconds, function):
+        self.function, self.runs = function, False
+
+    def start(self):
+        self.runs = True
+
+    def cancel(self):
+        self.runs = False
+
+    def expire(self):
+        if self.runs:
+            self.function()
 
 
-def test_somebody_who_comes_back_keeps_the_order(studio, pictures, small, hold_after, monkeypatch):
-    monkeypatch.setattr("impasto.studio.ticket.GRACE", 1)
-    brush = hold_after(1)
-    studio.submit(*pictures, small)
-    brush.wait()
-    ticket = studio.submit(*pictures, small)
-    # Two pages are closed, of which one comes back.
-    ticket.abandoned()
-    ticket.abandoned()
-    with ticket.watch():
+@pytest.fixture
+def timers(monkeypatch):
+    """The timers that were made so far."""
+    made = []
+
+    def make(*given):
+        made.append(ManualTimer(*given))
+        return made[-1]
+
+    monkeypatch.setattr("impasto.studio.job.threading.Timer", make)
+    return made
+
+
+def test_job_is_stopped_after_its_page_was_closed_unless_somebody_watches(studio, submit, paint_to, timers):
+    paint_to(studio, 1)
+    job = submit()
+    with job.watching():
+        job.page_closed()
+        timers[-1].expire()
+        assert job.state == "waiting"
+    job.page_closed()
+    assert job.state == "waiting"
+    timers[-1].expire()
+    assert job.state == "stopped"
+
+
+def test_job_is_kept_if_a_page_comes_back(studio, submit, paint_to, timers):
+    paint_to(studio, 1)
+    job = submit()
+    # Two pages are closed, and one of them comes back.
+    job.page_closed()
+    job.page_closed()
+    with job.watching():
         pass
-    assert not ticket.wait(2.0)
-    assert ticket.state == "waiting"
+    for timer in timers:
+        timer.expire()
+    assert job.state == "waiting"
 
 
-def test_a_studio_that_closes_keeps_what_its_pages_followed(open_studio, pictures, small, hold_after, monkeypatch):
-    monkeypatch.setattr("impasto.studio.ticket.GRACE", 0.1)
-    brush = hold_after(1)
-    studio = open_studio()
-    first, second = (studio.submit(*pictures, small) for _ in range(2))
-    brush.wait()
-    closing = threading.Thread(target=studio.close)
-    closing.start()
-    until(lambda: studio._closing, "the studio is about to close")
-    for ticket in (first, second):
-        ticket.abandoned()
-        assert not ticket.wait(1.0)
-    brush.let_go()
+def test_jobs_are_kept_when_the_studio_closes_with_its_pages(studio, submit, paint_to, timers, start_closing):
+    first, hold = paint_to(studio, 1)
+    second = submit()
+    closing = start_closing(studio)
+    for job in (first, second):
+        job.page_closed()
+    hold.release()
     closing.join()
-    assert [ticket.state for ticket in (first, second)] == ["waiting", "waiting"]
+    assert timers == []
+    assert [job.state for job in (first, second)] == ["waiting", "waiting"]
 
 
-def test_an_order_goes_on_without_its_page_where_the_studio_was_so_told(open_studio, pictures, small, hold_after):
-    brush = hold_after(1)
-    ticket = open_studio(on_close="go_on").submit(*pictures, small)
-    brush.wait()
-    ticket.abandoned()
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    assert ticket.state == "finished"
+def test_job_goes_on_without_its_page_in_a_studio_of_that_kind(open_studio, paint_to, timers):
+    job, hold = paint_to(open_studio(on_close="go_on"), 1)
+    job.page_closed()
+    assert timers == []
+    hold.release()
+    assert job.wait(PATIENCE)
+    assert job.state == "finished"
 
 
-# -- what goes wrong ---------------------------------------------------------------------------------------------------
+# -- failures and refusals ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (MemoryError(), "not enough memory"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (ValueError("first\nsecond"), "first second"),
     ],
 )
-def test_a_run_that_fails_says_why_and_the_next_one_is_painted(studio, pictures, small, monkeypatch, error, told):
-    make, calls = run.Run._make_result, []
+def test_failed_job_says_why_and_the_next_one_is_painted(studio, submit, monkeypatch, error, message):
+    finish, calls = RunFolder.finish, []
 
     def fail_once(*given):
         calls.append(given)
         if len(calls) == 1:
             raise error
-        return make(*given)
+        return finish(*given)
 
-    monkeypatch.setattr(run.Run, "_make_result", fail_once)
-    bad, good = studio.submit(*pictures, small), studio.submit(*pictures, small)
+    monkeypatch.setattr(RunFolder, "finish", fail_once)
+    bad, good = submit(), submit()
     assert bad.wait(PATIENCE)
     assert good.wait(PATIENCE)
     assert (bad.state, good.state) == ("failed", "finished")
-    assert told in bad.message
+    assert message in bad.message
     assert "\n" not in bad.message
     assert bad.result() is None
-    assert [entry.status for entry in studio.entries()] == ["finished", "failed"]
+    assert states(studio) == ["finished", "failed"]
 
 
-def test_an_order_whose_copy_was_spoilt_fails_and_is_not_tried_for_ever(studio, pictures, small, hold_after):
-    brush = hold_after(1)
-    studio.submit(*pictures, small)
-    brush.wait()
-    ticket = studio.submit(*pictures, small)
-    (ticket.path / "inputs" / "content.png").write_bytes(b"")
-    brush.let_go()
-    assert ticket.wait(PATIENCE)
-    assert ticket.state == "failed"
-    assert str(studio.workspace.path) not in ticket.message
-    assert studio.entries()[0].status == "failed"
+def test_job_whose_copy_of_the_photo_was_damaged_fails_and_is_not_tried_again(studio, submit, paint_to):
+    _, hold = paint_to(studio, 1)
+    job = submit()
+    (job.path / "inputs" / "content.png").write_bytes(b"")
+    hold.release()
+    assert job.wait(PATIENCE)
+    assert job.state == "failed"
+    assert str(studio.workspace.path) not in job.message
+    assert studio.list_runs()[0].status == "failed"
 
 
 @pytest.mark.parametrize("limit", [{"max_pixels": 3000}, {"max_bytes": 100}])
-def test_a_picture_above_the_limits_is_refused_before_it_is_decoded(open_studio, pictures, small, limit, monkeypatch):
+def test_picture_above_the_limits_is_refused_before_it_is_decoded(open_studio, pictures, small, limit, monkeypatch):
     studio = open_studio(**limit)
-    monkeypatch.setattr("impasto.images.read.decode", lambda *_: pytest.fail("decoded"))
-    for content in (pictures[0], pictures[0].read_bytes(), str(pictures[0])):
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("decoded"))
+    photo, painting = pictures
+    submissions = [(content, "night") for content in (photo, photo.read_bytes(), str(photo))]
+    for content, style in [*submissions, ("nothing.png", ["night", impasto.Style("night", painting)])]:
         with pytest.raises(InputError, match="this studio takes up to") as refused:
-            studio.submit(content, "night", small)
-        assert str(pictures[0].parent) not in str(refused.value)
-    with pytest.raises(InputError, match="this studio takes up to"):
-        studio.submit("nothing.png", ["night", impasto.Style("night", pictures[1])], small)
-    assert studio.entries() == []
+            studio.submit(content, style, small)
+        assert str(photo.parent) not in str(refused.value)
+    assert studio.list_runs() == []
 
 
-def test_a_result_above_the_limit_is_refused(open_studio, pictures, small):
+def test_result_above_the_limit_is_refused(open_studio, pictures, small):
     with pytest.raises(InputError, match="choose a smaller size"):
         open_studio(max_pixels=5000).submit(*pictures, small.with_changes(size=600, upscale=True))
 
@@ -446,68 +445,66 @@ def test_a_result_above_the_limit_is_refused(open_studio, pictures, small):
 def test_what_cannot_be_painted_is_refused_in_one_line_and_leaves_nothing(studio, pictures, small, tmp_path):
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "cut.png").write_bytes(pictures[0].read_bytes()[:200])
-    orders = [
-        (tmp_path / "text.png", pictures[1], small),
-        (tmp_path / "cut.png", pictures[1], small),
-        (tmp_path / "none.png", pictures[1], small),
+    submissions = [
+        *((tmp_path / name, pictures[1], small) for name in ("text.png", "cut.png", "none.png")),
         (pictures[0], "no-such-style", small),
         (pictures[0], [], small),
         (*pictures, small.with_changes(size=16, style_layers="conv5_1")),
         (*pictures, "no-such-preset"),
     ]
-    for order in orders:
+    for submission in submissions:
         with pytest.raises(InputError) as refused:
-            studio.submit(*order)
+            studio.submit(*submission)
         assert "\n" not in str(refused.value)
         assert str(tmp_path) not in str(refused.value)
     assert list(studio.workspace.runs.iterdir()) == []
 
 
-def test_a_recipe_that_names_files_of_this_machine_is_refused(studio, pictures, small):
-    for fields in ({"init": str(pictures[0])}, {"weights": "/etc/passwd"}, {"regions": (f"{pictures[0]}=night",)}):
-        with pytest.raises(InputError, match="names files"):
-            studio.submit(*pictures, small.with_changes(**fields))
+def test_full_disk_refuses_a_submission_and_leaves_nothing(studio, submit, monkeypatch):
+    monkeypatch.setattr("os.fsync", mock.Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(InputError, match="No space left on device"):
+        submit()
+    assert list(studio.workspace.runs.iterdir()) == []
+
+
+@pytest.mark.parametrize("field", ["init", "weights", "regions"])
+def test_recipe_that_names_files_of_the_server_is_refused(studio, pictures, small, field):
+    value = f"{pictures[0]}=night" if field == "regions" else str(pictures[0])
+    with pytest.raises(InputError, match="names files"):
+        studio.submit(*pictures, small.with_changes(**{field: value}))
 
 
 def test_regions_are_painted_as_stylize_paints_them(studio, pictures, small):
     mask = np.zeros((48, 64), np.float32)
     mask[:, :32] = 1
-    ticket = studio.submit(*pictures, small, [Region(mask, "keep")])
-    assert ticket.wait(PATIENCE)
-    expected = impasto.stylize(*pictures, small, regions=[Region(mask, "keep")])
-    assert np.array_equal(shown(ticket.result()), quantize(expected.pixels))
+    regions = [impasto.Region(mask, "keep")]
+    job = studio.submit(*pictures, small, regions)
+    assert job.wait(PATIENCE)
+    expected = impasto.stylize(*pictures, small, regions=regions)
+    assert np.array_equal(pixels_of(job.result()), quantize(expected.pixels))
 
 
-def test_a_run_that_is_being_painted_is_not_deleted_and_one_that_waits_leaves_the_queue(
-    studio, pictures, small, hold_after
-):
-    brush = hold_after(1)
-    first, second = studio.submit(*pictures, small), studio.submit(*pictures, small)
-    brush.wait()
+def test_painted_job_cannot_be_deleted_and_a_waiting_one_leaves_the_queue(studio, submit, paint_to):
+    first, hold = paint_to(studio, 1)
+    second = submit()
     with pytest.raises(InputError, match="being painted"):
         studio.delete(first.name)
     studio.delete(second.name)
     assert second.state == "stopped"
-    assert [entry.name for entry in studio.entries()] == [first.name]
-    brush.let_go()
+    assert [entry.name for entry in studio.list_runs()] == [first.name]
+    hold.release()
     assert first.wait(PATIENCE)
-    assert first.state == "finished"
     studio.delete(first.name)
-    assert studio.entries() == []
+    assert studio.list_runs() == []
     with pytest.raises(InputError):
         studio.delete(first.name)
 
 
-def test_a_photo_with_a_position_becomes_a_picture_without_one(studio, pictures, small, tmp_path):
-    exif = PIL.Image.Exif()
-    exif[0x013B] = "Ada"
-    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.0), 3: "E", 4: (11.0, 34.0, 5.0)}
-    PIL.Image.open(pictures[0]).save(tmp_path / "beach.jpg", exif=exif)
-    ticket = studio.submit(tmp_path / "beach.jpg", pictures[1], small.with_changes(snapshots="2"))
-    assert ticket.wait(PATIENCE)
-    (entry,) = studio.entries()
-    assert len(entry.snapshots) == 1
-    assert PIL.Image.open(entry.result).getexif()[0x013B] == "Ada"
-    for path in (entry.result, *entry.snapshots):
+def test_photo_with_a_position_becomes_a_picture_without_one(studio, pictures, small, tmp_path, with_position):
+    photo = with_position(pictures[0], tmp_path / "beach.jpg")
+    job = studio.submit(photo, pictures[1], small.with_changes(snapshots="2"))
+    assert job.wait(PATIENCE)
+    assert PIL.Image.open(job.result()).getexif()[0x013B] == "Ada"
+    for path in (job.result(), job.path / "snapshots" / "000002.png"):
         assert not PIL.Image.open(path).getexif().get_ifd(0x8825)
-        assert b"GPS" not in studio.workspace.shareable(path)
+        assert b"GPS" not in path.read_bytes()

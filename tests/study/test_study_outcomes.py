@@ -256,7 +256,7 @@ class TestReport:
 
     @each_study
     def test_the_command_of_a_report_plans_the_same_study(self, studies, tmp_path, monkeypatch, capsys, name):
-        def paint(*_):
+        def paint(*_, **__):
             raise InputError("everything is planned and nothing is painted")
 
         done = studies(name)

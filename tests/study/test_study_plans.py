@@ -40,7 +40,7 @@ def test_a_variation_is_a_field_with_values(text, field, values):
     assert read_variation(text) == (field, values)
 
 
-@pytest.mark.parametrize("text", ["size", "size=", "size=,", "hue=1", "=1", ""])
+@pytest.mark.parametrize("text", ["size", "size=", "size=,", "hue=1", "rescue=1", "=1", ""])
 def test_an_invalid_variation_is_refused(text):
     with pytest.raises(InputError, match=r"^--vary"):
         read_variation(text)

@@ -26,7 +26,7 @@ class Moments:
         total = self.weight + other.weight
         p, q = self.weight / total, other.weight / total
         mean = p * self.mean + q * other.mean
-        # About the common mean: of the difference of large second moments only rounding would be left where little varies.
+        # About the common mean: the difference of large second moments would leave only rounding where little varies.
         a, b = self.mean - mean, other.mean - mean
         return Moments(total, mean, p * (self.covariance + a.outer(a)) + q * (other.covariance + b.outer(b)))
 

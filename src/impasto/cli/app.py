@@ -84,7 +84,7 @@ def _make_app(*, shows_all: bool) -> App:
     )
     for order, (name, (place, purpose)) in enumerate(COMMANDS.items()):
         app.command(f"impasto.cli.{place}", name=name, help=purpose, sort_key=order)
-    app.register_install_completion_command(help="Teach the shell to complete impasto's commands and options.")
+    app.register_install_completion_command(help="Let the shell complete commands and options.")
     return app
 
 

@@ -27,7 +27,7 @@ def is_stdio(word: str) -> bool:
 
 def check_stdin_used_once(*words: str | None) -> None:
     """Raise InputError if more than one of the words is `-`."""
-    if sum(word is not None and is_stdio(word) for word in words) > 1:
+    if sum(is_stdio(word or "") for word in words) > 1:
         raise InputError("only one picture can come from standard input")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from impasto.api import Result, Run, keep_memory, return_memory_if_scarce
-from impasto.cli.console import DONE, STOPPED, stop_signals, warn, write_json, write_line
+from impasto.cli.console import DONE, STOPPED, discard_stdout, stop_signals, warn, write_json, write_line
 from impasto.cli.destination import Destination
 from impasto.cli.options import Reporting
 from impasto.cli.progress import Progress
@@ -57,8 +57,9 @@ def follow(
         elif reports_result and path is not None:
             write_line(str(path))
     except OSError:
-        if not stopped:  # by SIGHUP, when the terminal was closed
+        if not stopped:
             raise
+        discard_stdout()  # the terminal was closed
     return STOPPED if stopped else DONE
 
 

@@ -80,11 +80,7 @@ _HEADINGS: Final = list(dict.fromkeys(field.group for field in FIELDS.values()))
 
 
 def _flag(name: str, field: SettingField) -> tuple[Any, Any]:
-    """Return type and pydantic field of a setting as the parser needs them: words are passed on as they are.
-
-    The recipe reads and checks the values after they are merged with preset and file, so that every error has one
-    message.
-    """
+    """Return type and field of a setting for the parser, which passes words on: the recipe reads and checks them."""
     info = copy(field.info)
     kind = info.annotation
     group = Group(field.group, sort_key=_HEADINGS.index(field.group))
@@ -123,10 +119,7 @@ else:
 
 
 def stated_settings(source: RecipeSource, flags: RecipeFlags | None) -> dict[str, Any]:
-    """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags.
-
-    Raises InputError in one line if two sources of a recipe are given or one cannot be read.
-    """
+    """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags."""
     if source.recipe is not None and source.from_ is not None:
         raise InputError("--recipe and --from both give a recipe: use one of them")
     settings: dict[str, Any] = {}

@@ -71,11 +71,10 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Show a message on a line of its own."""
-        if self._live is None:
-            self._note_unless_live(text)
-            return
+        self._note_unless_live(text)
         with suppress(OSError):
-            self._live.console.print(Text(f"impasto: {text}"))
+            if self._live is not None:
+                self._live.console.print(Text(f"impasto: {text}"))
 
     def _note_unless_live(self, text: str) -> None:
         if not self._quiet and self._live is None:

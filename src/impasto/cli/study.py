@@ -37,21 +37,15 @@ STUDIES: Final[dict[str, str]] = {
 }
 """The studies, and what each compares."""
 
-_OPTIONS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
-    "iterations": {"at": (str, "Steps after which the picture is kept; by default 10,100,500,1000.")},
-    "seeds": {"runs": (int, "How many seeds; by default 3.")},
-    "layers": {
-        "ratios": (str, "Content weight / style weight, such as 1e-4,1e-3; by default those of the paper's figure.")
-    },
-    "longrun": {
-        "at": (str, "Steps after which the picture is kept; by default 10,30,100 and so on to 100000."),
-        "recipes": (str, "Presets to compare; by default paper,classic,default."),
-    },
-    "custom": {
-        "vary": (list[str], "SETTING=VALUE,VALUE; several make a grid. Items of a list are separated by slashes.")
-    },
-}
-"""The options that a study has beside those of all: type and help."""
+_OPTIONS: Final[list[tuple[str, str, Any, str]]] = [
+    ("iterations", "at", str, "Steps after which the picture is kept; by default 10,100,500,1000."),
+    ("seeds", "runs", int, "How many seeds; by default 3."),
+    ("layers", "ratios", str, "Content weight / style weight, as 1e-4,1e-3; by default those of the paper's figure."),
+    ("longrun", "at", str, "Steps after which the picture is kept; by default 10,30,100 and so on to 100000."),
+    ("longrun", "recipes", str, "Presets to compare; by default paper,classic,default."),
+    ("custom", "vary", list[str], "SETTING=VALUE,VALUE; several make a grid. A slash separates the items of a list."),
+]
+"""The options that one study alone has: study, name, type, help."""
 
 _MAY_HAVE_MANY_RUNS: Final = ("seeds", "layers", "custom")
 
@@ -63,7 +57,8 @@ def _command(name: str) -> Callable[..., int]:
     """Return the command of a study."""
     fields: list[tuple[str, Any, Any]] = [
         (option, Annotated[kind | None, Parameter(help=text, group=STUDY)], None)
-        for option, (kind, text) in _OPTIONS.get(name, {}).items()
+        for owner, option, kind, text in _OPTIONS
+        if owner == name
     ]
     own_options = Parameter(name="*")(make_dataclass("Options", fields, namespace={"__module__": __name__}))
     no_options = own_options()
@@ -93,7 +88,7 @@ def _command(name: str) -> Callable[..., int]:
         settings = stated_settings(source, flags)
         # A file states every setting; what the study itself sets overrides a file, but not a flag.
         by_study = {text.partition("=")[0].strip().replace("-", "_") for text in options.get("vary", ())}
-        by_study |= {"steps"} if "at" in _OPTIONS.get(name, {}) else set()
+        by_study |= {"steps"} if hasattr(own, "at") else set()
         by_study -= set() if flags is None else flags.model_fields_set
         options["stated"] = {setting: value for setting, value in settings.items() if setting not in by_study}
         options["preset"] = source.preset

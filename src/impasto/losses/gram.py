@@ -10,7 +10,6 @@ from impasto.backbones import Moments, gradient_product, self_product
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, regional_moments
 from impasto.losses.statistics import Mean
-from impasto.recipe import Normalization
 
 
 def gram(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
@@ -46,25 +45,13 @@ def mean_gram(features: Float[Tensor, "1 c h w"] | Moments) -> Float[Tensor, "c 
     return gram(features) / (features.shape[2] * features.shape[3])
 
 
-def gram_loss(
-    gram: Float[Tensor, "c c"], target: Float[Tensor, "c c"], *, normalization: Normalization
-) -> Float[Tensor, ""]:
-    """Compare the Gram matrix of one layer with the style's, both divided by their own number of positions.
-
-    With N filters and M positions, G and A being sums over positions (Gatys et al. 2015, eq. 4):
-    `paper`: 1/(4 N^2) sum (G/M - A/M)^2, the paper's E_l = 1/(4 N^2 M^2) sum (G - A)^2 for pictures of equal size;
-    `size_free`: 1/N^2 sum (G/M - A/M)^2; `relative`: sum (G/M - A/M)^2 / sum (A/M)^2.
-    """
-    squares = (gram - target).square()
-    if normalization == "paper":
-        return squares.mean() / 4
-    if normalization == "size_free":
-        return squares.mean()
-    return squares.sum() / (target.square().sum() + TINY)
-
-
 class GramLoss(StyleLoss):
-    """Gram matrices of each layer."""
+    """Gram matrices of each layer, each divided by its own number of positions.
+
+    With N filters and M positions, G and A being sums over positions (Gatys et al. 2015, eq. 4), by the recipe's
+    normalization: `paper`: 1/(4 N^2) sum (G/M - A/M)^2, the paper's 1/(4 N^2 M^2) sum (G - A)^2 for pictures of equal
+    size; `size_free`: 1/N^2 sum (G/M - A/M)^2; `relative`: sum (G/M - A/M)^2 / sum (A/M)^2.
+    """
 
     needs_maps = False
 
@@ -80,5 +67,8 @@ class GramLoss(StyleLoss):
         return [self.measure(moments) for moments in regional_moments(maps, regions)]
 
     def loss(self, statistic: Mean, target: Mean) -> Float[Tensor, ""]:
-        """Compare Gram matrices by the recipe's normalization."""
-        return gram_loss(statistic.value, target.value, normalization=self.recipe.network.normalization)
+        """Return the squared error of the Gram matrix."""
+        squares = (statistic.value - target.value).square()
+        if self.recipe.network.normalization == "relative":
+            return squares.sum() / (target.value.square().sum() + TINY)
+        return squares.mean() / 4 if self.recipe.network.normalization == "paper" else squares.mean()

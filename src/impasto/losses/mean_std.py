@@ -50,24 +50,13 @@ class _MeanStd(torch.autograd.Function):
         return (maps - near[:, None]).mul_(slope[:, None]).add_(shift[:, None]).reshape(features.shape)
 
 
-def mean_std_loss(
-    mean: Float[Tensor, "c"],
-    std: Float[Tensor, "c"],
-    target_mean: Float[Tensor, "c"],
-    target_std: Float[Tensor, "c"],
-) -> Float[Tensor, ""]:
-    """Compare means and deviations: (|d mu|^2 + |d sigma|^2) / (|mu_t|^2 + |sigma_t|^2).
+class MeanStdLoss(StyleLoss):
+    """Mean mu and standard deviation sigma of every channel of each layer.
 
     The statistics are those of Huang and Belongie 2017 (AdaIN), the loss that of Li et al. 2017 ("Demystifying Neural
-    Style Transfer", their batch normalization statistics). Beside a Gram loss it separates what that confuses: mean
-    and variance.
+    Style Transfer"): (|d mu|^2 + |d sigma|^2) / (|mu_t|^2 + |sigma_t|^2). Beside a Gram loss it separates what that
+    confuses: mean and variance.
     """
-    error = (mean - target_mean).square().sum() + (std - target_std).square().sum()
-    return error / (target_mean.square().sum() + target_std.square().sum() + TINY)
-
-
-class MeanStdLoss(StyleLoss):
-    """Mean and standard deviation of every channel of each layer."""
 
     needs_maps = False
 
@@ -85,5 +74,7 @@ class MeanStdLoss(StyleLoss):
         return regional_moments(maps, regions)
 
     def loss(self, statistic: Moments, target: Moments) -> Float[Tensor, ""]:
-        """Compare means and deviations."""
-        return mean_std_loss(*mean_std(statistic), *mean_std(target))
+        """Return the squared error of means and deviations, relative to the target's."""
+        (mean, std), (target_mean, target_std) = mean_std(statistic), mean_std(target)
+        error = (mean - target_mean).square().sum() + (std - target_std).square().sum()
+        return error / (target_mean.square().sum() + target_std.square().sum() + TINY)

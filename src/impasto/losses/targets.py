@@ -15,7 +15,7 @@ from impasto.losses.base import StyleLoss
 from impasto.losses.picture import LuminanceRange, luminance_range
 from impasto.losses.regions import MIN_POSITIONS, PositionWeights, draw_owners, resize_to_layer, threshold
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
-from impasto.losses.statistics import Positions, Statistic, mixed
+from impasto.losses.statistics import Positions, mixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +57,6 @@ class EncodedImage:
             maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
         return maps, weights
 
-    def pixels(self) -> tuple[Tensor, PositionWeights | None]:
-        """Return the picture and the weights of a mask."""
-        return self.picture, None if self.mask is None else PositionWeights(self.mask.flatten())
-
     def columns(
         self, layers: Sequence[str], places: Float[Tensor, "n 2"], scales: Mapping[str, float]
     ) -> Float[Tensor, "1 c n 1"]:
@@ -88,7 +84,7 @@ class EncodedImage:
 class StyleTarget:
     """The statistics of a style image at one size, by loss and layer; nothing else is kept of it."""
 
-    statistics: Mapping[tuple[str, str], Statistic]
+    statistics: Mapping[tuple[str, str], Any]
     positions: Mapping[str, float]
     """How many positions of a layer count; infinity without a mask."""
     range: LuminanceRange
@@ -110,7 +106,8 @@ def measure_style(image: EncodedImage, losses: Mapping[str, StyleLoss], seed: in
     scales: dict[str, float] = {}
     for name, loss in losses.items():
         if loss.inputs == "pixels":
-            statistics[name, ""] = loss.summarize(loss.measure(*image.pixels()))
+            weights = None if image.mask is None else PositionWeights(image.mask.flatten())
+            statistics[name, ""] = loss.summarize(loss.measure(image.picture, weights))
             continue
         for layer in loss.layers:
             maps, weights = image.layer(layer)
@@ -143,27 +140,26 @@ class RegionTarget:
 
     def statistic(self, loss: str, layer: str) -> Any:
         """Return the statistic of the mixture of the styles."""
-        found = [(style.statistics.get((loss, layer)), share) for style, share in self.styles_with_shares()]
-        known = [(statistic, share) for statistic, share in found if statistic is not None]
-        return mixed([statistic for statistic, _ in known], [share for _, share in known])
+        known = [(style.statistics, share) for style, share in zip(self.styles, self.shares, strict=True)]
+        known = [(statistics, share) for statistics, share in known if (loss, layer) in statistics]
+        return mixed([statistics[loss, layer] for statistics, _ in known], [share for _, share in known])
 
-    def styles_with_shares(self) -> list[tuple[StyleTarget, float]]:
-        """Return the styles with their shares."""
-        return list(zip(self.styles, self.shares, strict=True))
-
-    def columns(self, loss: str, layers: Sequence[str], channels: Sequence[int]) -> tuple[Positions, dict[str, float]]:
+    def columns(
+        self, loss: str, layers: Sequence[str], channels: Sequence[int]
+    ) -> tuple[Positions, Mapping[str, float]]:
         """Return the hypercolumns of the mixture, and the scales at which they have a mean squared length of 1."""
-        scales = {
-            layer: sum(share / style.scales[layer] ** 2 for style, share in self.styles_with_shares()) ** -0.5
+        if len(self.styles) == 1:
+            return self.styles[0].statistics[loss, ""], self.styles[0].scales
+        lengths = {
+            layer: sum(share / style.scales[layer] ** 2 for style, share in zip(self.styles, self.shares, strict=True))
             for layer in layers
         }
-        if len(self.styles) == 1:
-            return self.styles[0].statistics[loss, ""], dict(self.styles[0].scales)  # type: ignore[return-value]
+        scales = {layer: length**-0.5 for layer, length in lengths.items()}
         parts = []
         for style in self.styles:
             ratios = [scales[layer] / style.scales[layer] for layer in layers]
             factor = torch.tensor(ratios).repeat_interleave(torch.tensor(channels))
-            own: Any = style.statistics[loss, ""]
+            own = style.statistics[loss, ""]
             parts.append(Positions(own.features * factor.to(own.features)[None, :, None, None], own.weights))
         return mixed(parts, self.shares), scales
 

@@ -273,8 +273,8 @@ def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
     """Write layers by the network's own names; a network that is named without layers brings its own."""
     backbone = nested.get("network", {}).get("backbone", "vgg19")
     try:
-        network = find_network(backbone)
-    except (AttributeError, InputError):
+        network = find_network(str(backbone))
+    except InputError:
         return nested  # reported by the setting itself, as for all others
     for section, layers, known in (
         ("content", network.content_layers, CONTENT_LOSSES),

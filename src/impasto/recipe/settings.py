@@ -82,7 +82,7 @@ class NetworkSettings(Settings):
     """The network that compares the pictures."""
 
     backbone: Annotated[str, COMMON] = "vgg19"
-    """Network that compares the pictures: vgg19, vgg16, alexnet, resnet50, googlenet, inception_v3, torchvision:NAME."""
+    """Network that compares pictures: vgg19, vgg16, alexnet, resnet50, googlenet, inception_v3 or torchvision:NAME."""
     weights: str = "embedded"
     """Its weights: `embedded` (its usual ones), `full` (downloaded by `impasto weights fetch`) or a file."""
     pooling: Pooling = "l2"

@@ -6,7 +6,7 @@ A killed process can leave an incomplete last line. Reading skips it, and the ne
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -195,8 +195,10 @@ class EventLog:
 
 def _encode(event: LoggedEvent) -> bytes:
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = {"type": type(event).__name__, "time": time, **vars(event)}
-    return json.dumps(_without_nan(line), allow_nan=False).encode("ascii") + b"\n"
+    line = json.dumps({"type": type(event).__name__, "time": time, **vars(event)})
+    # JSON has no NaN and no infinity: they become null.
+    line = json.dumps(json.loads(line, parse_constant=lambda _: None))
+    return line.encode("ascii") + b"\n"
 
 
 def _decode(raw: bytes) -> LogEntry:
@@ -207,15 +209,6 @@ def _decode(raw: bytes) -> LogEntry:
     # Only these two have numbers that may be NaN or infinite, and none that may be None.
     fields = _with_nan(line) if kind in ("Step", "Finished") else line
     return LogEntry(time, _ADAPTERS[kind].validate_python(fields))
-
-
-def _without_nan(value: Any) -> Any:
-    """Replace numbers that JSON does not have by None, as JavaScript does."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return [_without_nan(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _with_nan(value: Any) -> Any:

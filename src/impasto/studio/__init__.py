@@ -1,10 +1,7 @@
-"""The studio: a page on which people order pictures, and the queue, the worker and the folder behind it."""
+"""The studio: the page on which people paint pictures, and the queue, the worker and the run folders behind it."""
 
-from impasto.studio.entries import Entry
+from impasto.studio.job import JobHandle, JobProgress, JobState
 from impasto.studio.queue import OnClose, Studio
-from impasto.studio.ticket import Ticket
-from impasto.studio.watch import Standing
-from impasto.studio.work import TicketState
-from impasto.studio.workspace import Workspace
+from impasto.studio.run_index import RunEntry, Workspace
 
-__all__ = ["Entry", "OnClose", "Standing", "Studio", "Ticket", "TicketState", "Workspace"]
+__all__ = ["JobHandle", "JobProgress", "JobState", "OnClose", "RunEntry", "Studio", "Workspace"]

@@ -1,153 +1,123 @@
-"""The fields of a recipe as widgets: which kind, between which bounds, with which choices. Nothing of the page here."""
+"""The settings of a recipe as widgets: kind, bounds and choices of each; without Gradio."""
 
-import types
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, get_origin
-
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic.fields import FieldInfo
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
-from impasto.recipe import INITS, Recipe
-from impasto.recipe.fields import written
-from impasto.recipe.groups import GROUPS
+from impasto.recipe import FIELDS, INITS, Recipe, SettingField, as_text
 
 Kind: TypeAlias = Literal["slider", "number", "choice", "switch", "text"]
 
-ON_TOP: Final = ("strength", "color_strength", "size", "style_mix", "style_crop", "regions")
-"""Fields that the page has widgets of its own for."""
+OWN_WIDGETS: Final = ("strength", "color_strength", "size", "style_mix", "style_crop", "regions")
+"""Settings that the page shows elsewhere."""
 
-NOT_THE_VISITORS: Final = ("device", "threads", "max_megapixels", "snapshots", "snapshot_every")
-"""Fields that whoever runs the server decides, or that mean nothing on a page."""
+HIDDEN: Final = ("device", "threads", "max_megapixels", "snapshots", "snapshot_every")
+"""Settings that the person who runs the server decides, or that have no use on a page."""
 
-CLOSED: Final[dict[str, tuple[str, ...]]] = {
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "init": INITS,
     "weights": ("embedded", "full"),
     "backbone": tuple(NETWORKS),
 }
-"""Fields that may name a file elsewhere: a visitor of the page must not make the server read any."""
+"""Allowed values of settings that could also name a file: a visitor must not make the server read any."""
 
-_WIDEST_SLIDER: Final = 100.0
-"""A wider range is typed: a slider has no place for 30 between 0 and 1e15."""
+_MAX_SLIDER_RANGE: Final = 100.0
+"""A wider range gets a number field: a slider cannot be set to 30 between 0 and 1e15."""
 
-_TICKS: Final = 100
+_SLIDER_STEPS: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Widget:
-    """How a field is shown; `standard` is the default in its widget's form, bounds are None where there are none."""
+class FieldWidget:
+    """How a setting is shown; `default` has the form that the widget shows, a bound is None if there is none."""
 
     field: str
     kind: Kind
     help: str
-    standard: Any
+    default: Any
     low: float | None = None
     high: float | None = None
     step: float | None = None
     choices: tuple[str, ...] = ()
 
 
-def widgets() -> dict[str, list[Widget]]:
-    """Return the widgets of all fields that the page does not show elsewhere, by the headings of the command line."""
-    known = {
-        name: _widget(name, field)
-        for name, field in Recipe.model_fields.items()
-        if name not in {*ON_TOP, *NOT_THE_VISITORS}
-    }
-    shown = {title: [known[name] for name in names if name in known] for title, names in GROUPS.items()}
-    return {title: some for title, some in shown.items() if some}
+def field_widgets() -> dict[str, list[FieldWidget]]:
+    """Return the widgets of all settings that the page does not show elsewhere, by the headings of `--help-all`."""
+    groups: dict[str, list[FieldWidget]] = {}
+    for name, field in FIELDS.items():
+        if name not in (*OWN_WIDGETS, *HIDDEN):
+            groups.setdefault(field.group, []).append(_widget(name, field))
+    return groups
 
 
-def shown(widget: Widget, value: Any) -> Any:
-    """Return a field's value in the form that its widget shows."""
-    if widget.kind == "text":
-        return "" if value is None else written(value)
-    return value
+def to_widget(widget: FieldWidget, value: Any) -> Any:
+    """Return the value of a setting in the form that its widget shows."""
+    return _shown(widget.kind, value)
 
 
-def stated(widget: Widget, value: Any) -> Any:
-    """Return what a widget shows as a field's value; the recipe checks it. An empty text is no value.
+def from_widget(widget: FieldWidget, value: Any) -> Any:
+    """Return what a widget holds as the value of its setting, to be checked by the recipe.
 
-    Lists and `int or word` fields are left as text, which the recipe reads.
+    An empty text is the default; other texts are returned as they are, for the recipe reads lists and numbers itself.
     """
-    if widget.kind != "text":
-        return _whole(widget, value)
-    text = str(value or "").strip()
-    if text:
-        return text
-    return Recipe.model_fields[widget.field].default if not _is_optional(widget.field) else None
+    if widget.kind == "text":
+        return str(value or "").strip() or FIELDS[widget.field].info.default
+    # Sliders return whole numbers as floats now and then.
+    whole = isinstance(widget.default, int) and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
 
 
-def check_closed(recipe: Recipe) -> None:
-    """Raise InputError if a recipe, perhaps that of a picture somebody dropped, names a file of the server."""
-    for name, choices in CLOSED.items():
-        value = getattr(recipe, name)
+def check_choices(recipe: Recipe) -> None:
+    """Raise InputError if a recipe, perhaps that of an uploaded picture, names a file of the server."""
+    for name, choices in CHOICES.items():
+        value = recipe.get(name)
         if value not in choices:
             raise InputError(f"{name} may be {', '.join(choices)} here, not {value!r}")
 
 
-def _whole(widget: Widget, value: Any) -> Any:
-    """Give whole numbers back to fields that count: sliders return them as they like."""
-    whole = isinstance(widget.standard, int) and not isinstance(widget.standard, bool)
-    return int(value) if whole and isinstance(value, float) and value.is_integer() else value
+def _shown(kind: Kind, value: Any) -> Any:
+    if kind != "text":
+        return value
+    return "" if value is None else as_text(value)
 
 
-def _widget(name: str, field: FieldInfo) -> Widget:
-    kind, choices, low, high = ("choice", CLOSED[name], None, None) if name in CLOSED else _form(field)
-    widget = Widget(
+def _widget(name: str, field: SettingField) -> FieldWidget:
+    info = field.info
+    low = _bound(info.metadata, "ge", "gt", 1e-6)
+    high = _bound(info.metadata, "le", "lt", -1e-6)
+    kind, choices, step = _kind(info.annotation, low, high), get_args(info.annotation), None
+    if name in CHOICES:
+        kind, choices = "choice", CHOICES[name]
+    if kind == "slider" and low is not None and high is not None:
+        step = 1.0 if info.annotation is int else float(f"{(high - low) / _SLIDER_STEPS:.1g}")
+    return FieldWidget(
         field=name,
         kind=kind,
-        help=field.description or "",
-        standard=field.default,
+        help=info.description or "",
+        default=_shown(kind, info.default),
         low=low,
         high=high,
-        step=_step(field, low, high) if kind == "slider" else None,
-        choices=choices,
+        step=step,
+        choices=choices if kind == "choice" else (),
     )
-    standard = shown(widget, field.default)
-    return Widget(**(vars(widget) | {"standard": standard}))
 
 
-def _form(field: FieldInfo) -> tuple[Kind, tuple[str, ...], float | None, float | None]:
-    if field.annotation is bool:
-        return "switch", (), None, None
-    if get_origin(field.annotation) is Literal:
-        return "choice", get_args(field.annotation), None, None
-    if field.annotation not in (int, float):
-        return "text", (), None, None
-    low, high = _bounds(field.metadata)
-    fits = low is not None and high is not None and high - low <= _WIDEST_SLIDER
-    return "slider" if fits else "number", (), low, high
+def _kind(annotation: Any, low: float | None, high: float | None) -> Kind:
+    if annotation is bool:
+        return "switch"
+    if get_origin(annotation) is Literal:
+        return "choice"
+    if annotation not in (int, float):
+        return "text"
+    return "number" if low is None or high is None or high - low > _MAX_SLIDER_RANGE else "slider"
 
 
-def _bounds(metadata: list[Any]) -> tuple[float | None, float | None]:
-    """Return the least and the greatest value; an open bound is moved inwards by a little."""
-    flat = [part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
-    low = next((part.ge for part in flat if isinstance(part, Ge)), None)
-    high = next((part.le for part in flat if isinstance(part, Le)), None)
-    above = next((part.gt for part in flat if isinstance(part, Gt)), None)
-    below = next((part.lt for part in flat if isinstance(part, Lt)), None)
-    if low is None and above is not None:
-        low = float(above) + 1e-6  # type: ignore[arg-type]
-    if high is None and below is not None:
-        high = float(below) - 1e-6  # type: ignore[arg-type]
-    return _number(low), _number(high)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _step(field: FieldInfo, low: float | None, high: float | None) -> float:
-    assert low is not None
-    assert high is not None
-    return 1 if field.annotation is int else float(f"{(high - low) / _TICKS:.1g}")
-
-
-def _is_optional(name: str) -> bool:
-    """Tell whether a field may be without a value."""
-    annotation = Recipe.model_fields[name].annotation
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation)
+def _bound(metadata: Sequence[Any], closed: str, excluded: str, inward: float) -> float | None:
+    """Return the least or greatest value; an excluded bound is moved inward a little."""
+    for part in metadata:
+        for name, shift in ((closed, 0.0), (excluded, inward)):
+            if getattr(part, name, None) is not None:
+                return float(getattr(part, name)) + shift
+    return None

@@ -1,4 +1,4 @@
-"""The studio: one worker that paints orders one after the other, and the queue in front of it."""
+"""The studio: a queue of jobs and the one worker thread that paints them."""
 
 import atexit
 import threading
@@ -10,31 +10,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
-from impasto.api import Region
-from impasto.api.inputs import Source, StyleSource
+from impasto.api import RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
-from impasto.runs.lock import FolderLock
-from impasto.studio.entries import Entry
-from impasto.studio.limits import Limits
-from impasto.studio.orders import Order, read_order, repeat_order, take_up, write_order
-from impasto.studio.recall import originals
-from impasto.studio.ticket import Ticket
-from impasto.studio.workspace import Workspace
+from impasto.runs import FolderLock
+from impasto.studio.job import JobHandle
+from impasto.studio.load_run import originals_of
+from impasto.studio.run_index import RunEntry, Workspace
+from impasto.studio.submission import Limits, Submission, read_submission, repeat_submission, requeue, write_submission
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
 
-_LOCK: Final = "studio.lock"
-_REMEMBERED: Final = 500
-"""Tickets that have ended and are still known by name."""
+_MAX_ENDED: Final = 500
+"""Number of ended jobs that are still known by name."""
 
 
 class Studio:
-    """Takes orders and paints them in the order in which they came, one at a time, in a thread of its own.
+    """Takes submissions and paints them one at a time, in the order in which they came, in a thread of its own.
 
-    Orders wait in their run folders: none of their pixels is in memory, and they survive the end of the process. On
-    start whatever a studio before this one left waiting or half painted waits again, oldest first; what a person
-    stopped does not. Every method may be called from any thread.
+    Jobs wait in their run folders: none of their pixels is in memory, and they survive the end of the process. At the
+    start, whatever an earlier studio left waiting or half painted waits again, oldest first, except what a person
+    stopped. Every method may be called from any thread.
+
+    Attributes:
+        workspace: The folder of its runs.
+        on_close: What happens to a job when its page is closed.
+        limits: Bounds of pictures.
     """
 
     def __init__(
@@ -45,31 +46,35 @@ class Studio:
         max_bytes: int = 100_000_000,
         on_close: OnClose = "cancel",
     ) -> None:
-        """Open the studio and begin to paint what waits.
+        """Open the studio and start to paint what waits.
 
-        `max_pixels` bounds every picture that is given and every result, `max_bytes` the files; `on_close` tells what
-        becomes of an order when its page is closed (`Ticket.abandoned`). Raises InputError if another process has
-        opened a studio in this workspace.
+        Args:
+            workspace: The folder of its runs.
+            max_pixels: Limit of width times height of every input and every result.
+            max_bytes: Limit of the length of files.
+            on_close: Whether a job is cancelled or goes on when its page is closed; see `JobHandle.page_closed`.
+
+        Raises:
+            InputError: If another process has opened a studio in this workspace.
         """
         self.workspace = workspace
         self.on_close: OnClose = on_close
         self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
-        self._lock = FolderLock(workspace.path / _LOCK)
+        self._lock = FolderLock(workspace.path / "studio.lock")
         self._lock.acquire()
-        self._door = threading.Lock()
-        self._turn = threading.Condition()
-        self._line: list[Ticket] = []
-        self._tickets: OrderedDict[str, Ticket] = OrderedDict()
-        self._current: Ticket | None = None
+        self._submit_lock = threading.Lock()
+        self._condition = threading.Condition()
+        self._jobs: OrderedDict[str, JobHandle] = OrderedDict()  # in the order of the queue, with ended ones
+        self._current: JobHandle | None = None
         self._closing = False
-        with self._turn:
-            for entry in reversed(workspace.entries()):
+        with self._condition:
+            for entry in reversed(workspace.list_runs()):
                 if entry.status in ("waiting", "interrupted"):
-                    # One that was damaged or deleted just now does not keep the studio shut.
+                    # A run that was damaged or deleted a moment ago must not keep the studio from opening.
                     with suppress(InputError):
                         self._add(entry.path)
         self._thread = threading.Thread(target=self._work, name="impasto-studio", daemon=True)
-        # A run ends itself when the interpreter does; whoever was painted then goes on at the next start.
+        # When the interpreter ends, it ends the run that is painted, which goes on at the next start.
         atexit.register(self.close)
         self._thread.start()
 
@@ -81,86 +86,92 @@ class Studio:
     ) -> None:
         self.close()
 
-    # -- orders --------------------------------------------------------------------------------------------------------
+    # -- jobs ----------------------------------------------------------------------------------------------------------
 
     def submit(
         self,
         content: Source,
         styles: StyleSource | Sequence[StyleSource],
         recipe: Recipe | str | None = None,
-        regions: str | Region | Sequence[str | Region] | None = None,
+        regions: RegionSource | Sequence[RegionSource] | None = None,
         *,
-        recalled: str | None = None,
-    ) -> Ticket:
-        """Take an order; the arguments are those of `impasto.stylize`.
+        source_run: str | None = None,
+    ) -> JobHandle:
+        """Read and check a submission, save it, and put it at the end of the queue.
 
-        Everything is read and checked before this returns, and the order is on the disk. A string names a built-in
-        style or a file of this machine: of what a stranger typed pass none on. `recalled` is the name of a run: copies
-        that were lent of its pictures (`recall`) stand for the pictures themselves. Raises InputError in one line.
+        Args:
+            content: The photo; this and the next three are as for `impasto.stylize`. A string may name any file of
+                this machine, so pass on no string that a visitor typed.
+            styles: Style images.
+            recipe: A recipe or the name of a preset.
+            regions: Regions with their own styles; None for those of the recipe.
+            source_run: Name of a run; copies of its inputs (see `load_run`) are replaced by the inputs themselves.
+
+        Raises:
+            InputError: In one line, if something cannot be used.
         """
         self._check_open()
-        known = originals(self.workspace, recalled) if recalled else {}
-        return self._enter(read_order(self.limits, content, styles, recipe, regions, known))
+        originals = originals_of(self.workspace, source_run) if source_run else {}
+        return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals=originals))
 
-    def again(self, name: str, seed: int | None = None) -> Ticket:
-        """Order a run's picture once more with another seed (by chance if None), from the run's own copies."""
+    def repeat(self, name: str, seed: int | None = None) -> JobHandle:
+        """Submit a run once more with another seed (by chance if None), with the run's own copies of its inputs."""
         self._check_open()
-        return self._enter(repeat_order(self.limits, self.workspace.folder_of(name), seed))
+        return self._enqueue(repeat_submission(self.limits, self.workspace.folder_of(name), seed))
 
-    def go_on(self, name: str) -> Ticket:
-        """Let a run that was stopped, failed or interrupted wait for the rest of its steps.
+    def resume(self, name: str) -> JobHandle:
+        """Put a run that was stopped, failed or interrupted back into the queue, and return its handle.
 
-        If it waits or is painted already, its ticket is returned. Raises InputError if it is finished or unknown.
+        The handle of a run that waits or is painted already is returned. Raises InputError if the run is finished or
+        unknown.
         """
         self._check_open()
         path = self.workspace.folder_of(name)
-        with self._turn:
-            ticket = self._tickets.get(name)
-            if ticket in self._line and ticket is not None:
-                return ticket
-            take_up(path)
+        with self._condition:
+            job = self._jobs.get(name)
+            if job is not None and not job.has_ended:
+                return job
+            requeue(path)
             return self._add(path)
 
-    def ticket(self, name: str) -> Ticket | None:
-        """Return the ticket of a run that waits, is painted, or has ended lately."""
-        with self._turn:
-            return self._tickets.get(name)
+    def job(self, name: str) -> JobHandle | None:
+        """Return the handle of a run that waits, is painted, or ended a short while ago."""
+        with self._condition:
+            return self._jobs.get(name)
 
-    def entries(self) -> list[Entry]:
-        """Return the workspace's runs, newest first, with what this studio knows of them."""
-        with self._turn:
-            states = {ticket.name: ticket.state for ticket in self._line}
+    def list_runs(self) -> list[RunEntry]:
+        """Return the workspace's runs, newest first, with the states of jobs."""
+        with self._condition:
+            states = {job.name: job.state for job in self._jobs.values() if not job.has_ended}
         return [
             replace(entry, status=states[entry.name]) if entry.name in states else entry
-            for entry in self.workspace.entries()
+            for entry in self.workspace.list_runs()
         ]
 
     def delete(self, name: str) -> None:
-        """Remove a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
-        with self._turn:
-            ticket = self._tickets.get(name)
-            if ticket is not None and ticket is self._current:
+        """Delete a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
+        with self._condition:
+            job = self._jobs.get(name)
+            if job is not None and job is self._current:
                 raise InputError(f"{name} is being painted: stop it first")
-            if ticket is not None:
-                ticket.cancel()
-                self._tickets.pop(name, None)
-                if not ticket.path.exists():
-                    self.workspace.withdraw(name)
+            if job is not None:
+                job.stop()
+                self._jobs.pop(name, None)
+                if not job.path.exists():
+                    self.workspace.remove_shared(name)
                     return
         self.workspace.delete(name)
 
     def close(self) -> None:
-        """Let the run that is painted finish its step, leave it and all others for the next start, and end the worker.
+        """End the worker after the current step; all jobs wait for the next start.
 
-        Nothing happens if the studio is closed already.
+        A studio that is closed already stays closed.
         """
-        with self._turn:
+        with self._condition:
             self._closing = True
-            for ticket in self._tickets.values():
-                ticket.keep()
             if self._current is not None:
                 self._current.set_aside()
-            self._turn.notify_all()
+            self._condition.notify_all()
         self._thread.join()
         self._lock.release()
         atexit.unregister(self.close)
@@ -171,59 +182,57 @@ class Studio:
         if self._closing:
             raise InputError("the studio is closing: try again in a moment")
 
-    def _enter(self, order: Order) -> Ticket:
-        # One at a time, so that orders stand in the queue as their folders are dated, also after a restart.
-        with self._door:
-            path = write_order(self.workspace, order)
-            with self._turn:
+    def _enqueue(self, submission: Submission) -> JobHandle:
+        # One at a time, so that the queue has the order of the folders' dates, which is that after a restart.
+        with self._submit_lock:
+            path = write_submission(self.workspace, submission)
+            with self._condition:
                 return self._add(path)
 
-    def _add(self, path: Path) -> Ticket:
-        ticket = Ticket(path, turn=self._turn, moved=self._move_up, cancels_on_close=self.on_close == "cancel")
-        self._tickets[ticket.name] = ticket
-        self._tickets.move_to_end(ticket.name)
-        self._line.append(ticket)
-        self._move_up()
-        return ticket
+    def _add(self, path: Path) -> JobHandle:
+        job = JobHandle(
+            path,
+            condition=self._condition,
+            on_change=self._update_positions,
+            cancels_on_close=lambda: self.on_close == "cancel" and not self._closing,
+        )
+        self._jobs[job.name] = job
+        self._jobs.move_to_end(job.name)
+        self._update_positions()
+        return job
 
-    def _move_up(self) -> None:
-        """Give everybody the place that is theirs now; the lock is held."""
-        self._line = [ticket for ticket in self._line if ticket.state in ("waiting", "painting", "paused")]
-        waiting = [ticket for ticket in self._line if ticket.state == "waiting"]
-        places = {ticket.name: place for place, ticket in enumerate(waiting, start=1)}
-        for ticket in self._tickets.values():
-            place = places.get(ticket.name, 0)
-            if place != ticket.place:
-                ticket.place = place
-                ticket.touch()
+    def _update_positions(self) -> None:
+        """Give all jobs their positions, and forget the oldest ended ones; the lock is held."""
+        waiting = [job for job in self._jobs.values() if job.state == "waiting"]
+        positions = {job.name: position for position, job in enumerate(waiting, start=1)}
+        for job in self._jobs.values():
+            job.set_position(positions.get(job.name, 0))
         if self._current is not None and self._current.state == "paused" and waiting:
-            # Whoever pauses does not make the others wait.
+            # A paused job does not make the others wait.
             self._current.set_aside()
-        self._forget()
-        self._turn.notify_all()
-
-    def _forget(self) -> None:
-        ended = [name for name, ticket in self._tickets.items() if ticket not in self._line]
-        for name in ended[: max(0, len(ended) - _REMEMBERED)]:
-            del self._tickets[name]
+        ended = [name for name, job in self._jobs.items() if job.has_ended]
+        for name in ended[: max(0, len(ended) - _MAX_ENDED)]:
+            del self._jobs[name]
+        self._condition.notify_all()
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while (ticket := self._next()) is not None:
-            ticket.paint()
-            with self._turn:
+        session = Session()
+        while (job := self._next()) is not None:
+            job.paint(session)
+            with self._condition:
                 self._current = None
-                self._move_up()
+                self._update_positions()
 
-    def _next(self) -> Ticket | None:
-        """Sleep until somebody waits, and take the first in hand; None when the studio closes."""
-        with self._turn:
+    def _next(self) -> JobHandle | None:
+        """Wait for a job and return the first of the queue; None when the studio closes."""
+        with self._condition:
             while not self._closing:
-                ticket = next((ticket for ticket in self._line if ticket.state == "waiting"), None)
-                if ticket is not None:
-                    self._current = ticket
-                    ticket.take_in_hand()
-                    return ticket
-                self._turn.wait()
+                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
+                if job is not None:
+                    self._current = job
+                    job.activate()
+                    return job
+                self._condition.wait()
             return None

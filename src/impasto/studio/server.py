@@ -1,4 +1,4 @@
-"""Serves the page: where, to whom, and what may be sent in and read out."""
+"""Serves the page: where, to whom, and which files may be sent in and read out."""
 
 import os
 import re
@@ -12,22 +12,20 @@ if TYPE_CHECKING:
     from impasto.studio import Studio
 
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving:
-    """Where the page is served and to whom; checked on creation.
+class ServerOptions:
+    """Where the page is served and to whom; raises InputError in one line on creation.
 
-    `auth` is `user:password`; a host that others can reach needs one, unless `insecure` says that it is meant.
-    `max_upload` is in megabytes. Raises InputError in one line.
+    A host that others can reach needs `auth`, unless `insecure` says that this is intended.
     """
 
     host: str = "127.0.0.1"
     port: int = 7860
-    auth: str | None = None
+    auth: str | None = None  # USER:PASSWORD
     insecure: bool = False
-    max_upload: int = 100
+    max_upload: int = 100  # megabytes
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65535:
@@ -42,7 +40,7 @@ class Serving:
             raise InputError("--max-upload is at least 1 (megabyte)")
 
 
-def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
+def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> Any:
     """Serve the page until the process is told to end; with `block=False` return the running server's page.
 
     Raises InputError if the port is taken, or Gradio is not installed.
@@ -53,15 +51,15 @@ def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
     except ModuleNotFoundError as error:
         raise InputError(f"the studio needs {error.name}: pip install 'impasto[studio]'") from None
 
-    page = build_page(studio)
-    page.blocks.queue(default_concurrency_limit=64, api_open=True)
-    user, _, password = (serving.auth or "").partition(":")
+    blocks, look = build_page(studio)
+    blocks.queue(default_concurrency_limit=64, api_open=True)
+    user, _, password = (options.auth or "").partition(":")
     try:
-        page.blocks.launch(
-            server_name=serving.host,
-            server_port=serving.port,
+        blocks.launch(
+            server_name=options.host,
+            server_port=options.port,
             auth=(user, password) if user else None,
-            max_file_size=serving.max_upload * _MEGABYTE,
+            max_file_size=options.max_upload * 1_000_000,
             allowed_paths=[str(studio.workspace.exports)],
             blocked_paths=[str(studio.workspace.runs)],
             max_threads=128,
@@ -73,17 +71,15 @@ def serve(studio: "Studio", serving: Serving, *, block: bool = True) -> Any:
             enable_monitoring=False,
             show_error=False,
             footer_links=["api"],
-            i18n=page.i18n,
-            css=page.css,
-            theme=page.theme,
+            **look,
         )
     except OSError as error:
-        raise InputError(f"cannot serve at {serving.host}:{serving.port}: {error}; choose another --port") from None
-    return page.blocks
+        raise InputError(f"cannot serve at {options.host}:{options.port}: {error}; choose another --port") from None
+    return blocks
 
 
 def prepare_gradio(workspace: Path) -> None:
-    """Let Gradio, which reads this when it is imported, keep its files in the workspace and ask nobody anything."""
+    """Make Gradio, which reads these variables when it is imported, keep its files here and contact nobody."""
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(

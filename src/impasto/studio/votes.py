@@ -1,4 +1,4 @@
-"""Which of two pictures people kept: a table that only grows."""
+"""Blind votes: a table of which of two pictures people preferred, to which rows are only added."""
 
 import csv
 import io
@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from impasto.errors import InputError
+from impasto.errors import InputError, reason_of
 
 COLUMNS: Final = ("time", "kept", "other", "rater")
 
-# A spreadsheet takes what begins with =, +, - or @ for a formula: a name begins with a letter or a digit.
+# Spreadsheets take a cell that begins with =, +, - or @ for a formula, so a name begins with a letter or a digit.
 _RATER: Final = re.compile(r"[^\W_][\w .'-]{0,59}")
 _GUARD: Final = threading.Lock()
 
 
 def checked_rater(rater: str) -> str:
-    """Return the name of who chose, without space around it; raises InputError for what is no name of 1 to 60 letters.
+    """Return a voter's name without space around it; raises InputError unless it has 1 to 60 plain letters.
 
     >>> checked_rater(" Ada L. ")
     'Ada L.'
@@ -31,37 +31,31 @@ def checked_rater(rater: str) -> str:
 
 
 def append_vote(path: Path, kept: str, other: str, rater: str) -> None:
-    """Add a line to the table, at once and whole; the first one brings the heading. Raises InputError."""
-    line = (datetime.now(UTC).isoformat(timespec="seconds"), kept, other, rater)
+    """Add a row to the table in one write, with the heading first if it is new; raises InputError."""
+    row = (datetime.now(UTC).isoformat(timespec="seconds"), kept, other, rater)
     try:
-        with _GUARD:
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-            with os.fdopen(descriptor, "r+b", buffering=0) as file:
-                length = file.seek(0, os.SEEK_END)
-                begin = b"" if length else _encode(COLUMNS)
-                if length and _last_byte(file, length) != b"\n":
-                    # What a full disk has torn must not swallow the next line.
-                    begin = b"\n"
-                file.write(begin + _encode(line))
-                os.fsync(descriptor)
+        with _GUARD, path.open("a+b", buffering=0) as file:
+            if not file.seek(0, os.SEEK_END):
+                start = _encode(COLUMNS)
+            else:
+                file.seek(-1, os.SEEK_END)
+                # A row that a full disk cut off must not swallow the next one.
+                start = b"" if file.read(1) == b"\n" else b"\n"
+            file.write(start + _encode(row))
+            os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(f"cannot write {path.name}: {error.strerror or error}") from None
+        raise InputError(f"cannot write {path.name}: {reason_of(error)}") from None
 
 
 def read_votes(path: Path) -> list[dict[str, str]]:
-    """Return the votes, oldest first, one dictionary by `COLUMNS` each; none if nobody has voted yet."""
+    """Return the votes, oldest first, each by `COLUMNS`; none if nobody has voted yet."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return [row for row in csv.DictReader(file) if all(row.get(column) for column in COLUMNS)]
 
 
-def _encode(line: tuple[str, ...]) -> bytes:
+def _encode(row: tuple[str, ...]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(line)
+    csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue().encode()
-
-
-def _last_byte(file: io.FileIO, length: int) -> bytes:
-    file.seek(length - 1)
-    return file.read(1)

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias, get_args
 from impasto.backbones import describe_weights
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
-from impasto.recipe import FIELDS, INITS, STYLE_LOSSES, Pooling, Recipe
-from impasto.study.findings import NO_SCORES, Experiment, Findings, have_scores, lowest, ratio
+from impasto.recipe import FIELDS, INITS, RENAMED, STYLE_LOSSES, Pooling, Recipe
+from impasto.study.findings import Experiment, Findings, lowest, ratio
 from impasto.study.plan import Cell, Row, Stated, check_count
 
 Changes: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -35,7 +35,7 @@ class Comparison(Experiment):
 
     def summary(self, findings: Findings) -> list[str]:
         """Name the pictures with the best scores; compare the losses where all runs have the same objective."""
-        sentences = _name_best(findings)
+        sentences = super().summary(findings)
         if self.name in ("init", "optimizers"):
             pictures = findings.rows[0]
             least = lowest(pictures, "loss").figures["loss"]
@@ -71,21 +71,6 @@ class CustomGrid(Experiment):
             rows.append(Row.of_results(_describe(shared), cells, [_describe({last: value}) for value in columns]))
         return rows
 
-    def summary(self, findings: Findings) -> list[str]:
-        """Name the pictures with the best scores."""
-        return _name_best(findings)
-
-
-def _name_best(findings: Findings) -> list[str]:
-    pictures = findings.pictures
-    if not have_scores(pictures):
-        return [NO_SCORES]
-    content, style = lowest(pictures, "content"), lowest(pictures, "style")
-    return [
-        f"{content.cell.caption} keeps most of the photo (content {content.figures['content']:.3f}).",
-        f"{style.cell.caption} takes most of the style (style {style.figures['style']:.3f}).",
-    ]
-
 
 def _grid_cell(base: Recipe, number: int, values: dict[str, Any]) -> Cell:
     # The number distinguishes values that become the same file name.
@@ -105,6 +90,8 @@ def read_variation(text: str) -> tuple[str, tuple[str, ...]]:
     """
     name, equals, values = text.partition("=")
     field = name.strip().replace("-", "_")
+    if field in RENAMED:
+        raise InputError(f"--vary: {field} is called {RENAMED[field]} now")
     if field not in FIELDS:
         raise InputError(f"--vary: unknown field {name.strip()!r}; known are {', '.join(FIELDS)}")
     separator = "/" if isinstance(FIELDS[field].info.default, tuple | dict) else ","

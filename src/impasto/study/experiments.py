@@ -156,7 +156,7 @@ class _Layers(Experiment):
 
     def summary(self, findings: Findings) -> list[str]:
         if not have_scores(findings.pictures):
-            return [NO_SCORES]
+            return super().summary(findings)
         sentences = []
         for row, name in ((findings.rows[0], "shallowest"), (findings.rows[-1], "deepest")):
             left, right = row[0].figures, row[-1].figures
@@ -164,8 +164,7 @@ class _Layers(Experiment):
                 f"From left to right, with the {name} set, the content score goes from {left['content']:.3f} to "
                 f"{right['content']:.3f}, the style score from {left['style']:.3f} to {right['style']:.3f}."
             )
-        content, style = (lowest(findings.pictures, score).cell.caption for score in ("content", "style"))
-        return [*sentences, f"{content} has the best content score, {style} the best style score."]
+        return sentences + super().summary(findings)
 
 
 class _Reconstruct(Experiment):

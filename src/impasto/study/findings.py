@@ -141,9 +141,16 @@ class Experiment(ABC):
     def arrange(self, base: Recipe, stated: Stated, *args: Any, **options: Any) -> list[Row]:
         """Return the rows of a study for the recipe to begin with and the experiment's options."""
 
-    @abstractmethod
     def summary(self, findings: Findings) -> list[str]:
-        """Return sentences that say what was found."""
+        """Return sentences that say what was found; these name the pictures with the best scores."""
+        pictures = findings.pictures
+        if not have_scores(pictures):
+            return [NO_SCORES]
+        content, style = lowest(pictures, "content"), lowest(pictures, "style")
+        return [
+            f"{content.cell.caption} keeps most of the photo (content {content.figures['content']:.3f}).",
+            f"{style.cell.caption} takes most of the style (style {style.figures['style']:.3f}).",
+        ]
 
     def strips(self, findings: Findings) -> list[ImageStrip]:
         """Return heat maps for the report."""

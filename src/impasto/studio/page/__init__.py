@@ -1,5 +1,5 @@
-"""The page: widgets, and what passes between them and the engine room. It decides nothing about painting."""
+"""The page: its widgets, and what passes between them and the studio. It decides nothing about painting."""
 
-from impasto.studio.page.build import Page, build_page
+from impasto.studio.page.layout import build_page
 
-__all__ = ["Page", "build_page"]
+__all__ = ["build_page"]

@@ -1,10 +1,10 @@
-// A frame drawn over a picture says which part of it counts, and the field with its numbers says the same: whichever of
-// the two is changed, the other follows. `element` holds the pictures, `watch` tells that there are others.
+// Keeps the crop frames drawn on pictures and the numbers in the crop field equal: a change of one updates the other.
+// Gradio provides `element`, which holds the pictures, and `watch`, which reports that they were replaced.
 const field = () => document.querySelector('#crop textarea, #crop input');
-const pictures = () => [...element.querySelectorAll('.uncut')];
+const pictures = () => [...element.querySelectorAll('.crop-picture')];
 const ALL = 'full';
 
-// The crops of these pictures are the last ones of the field: those of built-in styles, if any are there, stand before.
+// The last crops of the field belong to these pictures; those of built-in styles may come before them.
 const parts = () => {
   const some = (field()?.value || '').split('/').map((part) => part.trim());
   const before = Math.max(0, some.length - pictures().length);
@@ -13,11 +13,11 @@ const parts = () => {
 const draw = () => pictures().forEach((picture, number) => {
   const numbers = parts()[1][number].split(',').map(Number);
   const [left, top, width, height] = numbers;
-  const cut = picture.querySelector('.cut');
-  cut.hidden = numbers.length !== 4 || !numbers.every(Number.isFinite);
+  const frame = picture.querySelector('.crop-frame');
+  frame.hidden = numbers.length !== 4 || !numbers.every(Number.isFinite);
   const across = (value) => `${100 * value / picture.dataset.width}%`;
   const down = (value) => `${100 * value / picture.dataset.height}%`;
-  Object.assign(cut.style, {left: across(left), top: down(top), width: across(width), height: down(height)});
+  Object.assign(frame.style, {left: across(left), top: down(top), width: across(width), height: down(height)});
 });
 const write = (picture, crop) => {
   const [before, own] = parts();
@@ -29,7 +29,7 @@ const write = (picture, crop) => {
   draw();
 };
 
-let held = null;
+let drag = null;
 const place = (picture, event) => {
   const box = picture.getBoundingClientRect();
   const share = (value, size) => Math.min(1, Math.max(0, value / size));
@@ -39,25 +39,25 @@ const place = (picture, event) => {
   ];
 };
 element.addEventListener('pointerdown', (event) => {
-  const picture = event.target.closest('.uncut');
+  const picture = event.target.closest('.crop-picture');
   if (!picture || event.button) return;
   picture.setPointerCapture(event.pointerId);
-  held = {picture, from: place(picture, event)};
+  drag = {picture, from: place(picture, event)};
 });
 element.addEventListener('pointermove', (event) => {
-  if (!held) return;
-  const [[x, y], [right, bottom]] = [held.from, place(held.picture, event)];
+  if (!drag) return;
+  const [[x, y], [right, bottom]] = [drag.from, place(drag.picture, event)];
   const [width, height] = [Math.abs(right - x), Math.abs(bottom - y)];
-  // A click that trembles is no frame.
-  const least = held.picture.dataset.width / 40;
-  if (width > least && height > least) write(held.picture, [Math.min(x, right), Math.min(y, bottom), width, height].join(','));
+  // Ignore the small movement of a click.
+  const minimum = drag.picture.dataset.width / 40;
+  if (width > minimum && height > minimum) write(drag.picture, [Math.min(x, right), Math.min(y, bottom), width, height].join(','));
 });
-for (const end of ['pointerup', 'pointercancel']) element.addEventListener(end, () => { held = null; });
+for (const end of ['pointerup', 'pointercancel']) element.addEventListener(end, () => { drag = null; });
 element.addEventListener('dblclick', (event) => {
-  const picture = event.target.closest('.uncut');
+  const picture = event.target.closest('.crop-picture');
   if (picture) write(picture, ALL);
 });
 document.addEventListener('input', (event) => { if (event.target === field()) draw(); });
 watch('value', () => requestAnimationFrame(draw));
-// Pictures and numbers may be there before their fold is opened for the first time.
+// Pictures and numbers may have been set before this fold is opened for the first time.
 requestAnimationFrame(draw);

@@ -1,13 +1,14 @@
-// Moves all pictures of a comparison as one. The wheel, two fingers and + - zoom, towards where one points; dragging and
-// arrows move; a double click zooms in, and out again. `element` stays, whatever is shown in it.
+// Zooms and moves all pictures of a comparison together. The wheel, two fingers and the keys + and - zoom towards the
+// pointer; dragging and the arrow keys move; a double click zooms in and out. Gradio provides `element`, which stays when
+// its content is replaced.
 const places = new WeakMap();
-const held = new Map();
-const MOST = 16;
+const pointers = new Map();
+const MAX_SCALE = 16;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const placeOf = (linked) => places.get(linked) ?? {scale: 1, x: 0, y: 0};
 
-// Shares of a pane: a picture at x, y begins that much beyond the pane's corner, and always fills the pane.
+// x and y are the offset of the picture in widths and heights of its pane; the picture always fills the pane.
 const show = (linked, scale, x, y) => {
   const place = {scale, x: clamp(x, 1 - scale, 0), y: clamp(y, 1 - scale, 0)};
   places.set(linked, place);
@@ -21,7 +22,7 @@ const move = (linked, right, down) => {
 };
 const zoom = (linked, factor, [left, top] = [0.5, 0.5]) => {
   const before = placeOf(linked);
-  const scale = clamp(before.scale * factor, 1, MOST);
+  const scale = clamp(before.scale * factor, 1, MAX_SCALE);
   const grown = scale / before.scale;
   show(linked, scale, left - (left - before.x) * grown, top - (top - before.y) * grown);
 };
@@ -34,7 +35,7 @@ const paneOf = (event) => event.target.closest?.('.linked .pane');
 
 element.addEventListener('wheel', (event) => {
   const pane = paneOf(event);
-  // A picture that is not zoomed lets the page scroll on.
+  // The page scrolls on over a picture that is not zoomed.
   if (!pane || (event.deltaY > 0 && placeOf(linkedOf(event)).scale === 1)) return;
   event.preventDefault();
   zoom(linkedOf(event), event.deltaY < 0 ? 1.2 : 1 / 1.2, within(pane, event));
@@ -49,16 +50,16 @@ element.addEventListener('pointerdown', (event) => {
   const pane = paneOf(event);
   if (!pane || event.button) return;
   pane.setPointerCapture(event.pointerId);
-  held.set(event.pointerId, {pane, at: within(pane, event)});
+  pointers.set(event.pointerId, {pane, at: within(pane, event)});
 });
 for (const end of ['pointerup', 'pointercancel'])
-  element.addEventListener(end, (event) => held.delete(event.pointerId));
+  element.addEventListener(end, (event) => pointers.delete(event.pointerId));
 element.addEventListener('pointermove', (event) => {
-  const mine = held.get(event.pointerId);
+  const mine = pointers.get(event.pointerId);
   if (!mine) return;
   const linked = mine.pane.closest('.linked');
   const at = within(mine.pane, event);
-  const other = [...held].find(([id, one]) => id !== event.pointerId && one.pane === mine.pane)?.[1];
+  const other = [...pointers].find(([id, one]) => id !== event.pointerId && one.pane === mine.pane)?.[1];
   if (other) {
     const apart = (one) => Math.hypot(one[0] - other.at[0], one[1] - other.at[1]) || 0.001;
     zoom(linked, apart(at) / apart(mine.at), [(at[0] + other.at[0]) / 2, (at[1] + other.at[1]) / 2]);
@@ -67,7 +68,7 @@ element.addEventListener('pointermove', (event) => {
   move(linked, (at[0] - mine.at[0]) / share, (at[1] - mine.at[1]) / share);
   mine.at = at;
 });
-// Two fingers are ours; one finger scrolls the page until a picture is zoomed (see the style sheet).
+// Two fingers zoom; one finger scrolls the page unless a picture is zoomed (see page.css).
 element.addEventListener('touchmove', (event) => {
   if (event.touches.length > 1 && paneOf(event)) event.preventDefault();
 }, {passive: false});

@@ -1,22 +1,22 @@
-// Before and after: the slider says how much of the photo covers the painting, and a window shows both as large as can
-// be. `element` stays, whatever is shown in it.
+// Before and after: the slider sets how much of the photo covers the painting; a dialog shows both as large as possible.
+// Gradio provides `element`, which stays when its content is replaced.
 element.addEventListener('input', (event) => {
-  const stage = event.target.closest('.stage');
-  if (stage) stage.style.setProperty('--at', `${event.target.value}%`);
+  const slider = event.target.closest('.slider');
+  if (slider) slider.style.setProperty('--at', `${event.target.value}%`);
 });
 element.addEventListener('click', (event) => {
-  const both = event.target.closest('.both');
+  const both = event.target.closest('.before-after');
   const dialog = both?.querySelector('dialog');
   if (!dialog) return;
   if (event.target.closest('.enlarge')) {
-    dialog.prepend(both.querySelector('.stage'));
+    dialog.prepend(both.querySelector('.slider'));
     dialog.showModal();
     dialog.querySelector('input').focus();
   } else if (event.target.closest('.close')) dialog.close();
 });
-// Escape closes it, too; closing does not bubble.
+// The Escape key closes the dialog, too. The event does not bubble, so it is captured.
 element.addEventListener('close', (event) => {
-  const both = event.target.closest('.both');
-  both.prepend(event.target.querySelector('.stage'));
+  const both = event.target.closest('.before-after');
+  both.prepend(event.target.querySelector('.slider'));
   both.querySelector('.enlarge').focus();
 }, true);

@@ -1,0 +1,71 @@
+"""Captions: what runs are called, and in what they differ from each other."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from impasto.recipe import FIELDS, RegionSettings, as_text
+from impasto.studio.run_index import RunEntry
+from impasto.studio.texts import field_label, translate
+
+MACHINE_FIELDS: Final = frozenset({"device", "precision", "max_megapixels", "threads", "snapshots", "snapshot_every"})
+"""Settings that are about the machine and make no other picture."""
+
+_MAX_DIFFERENCES: Final = 3
+"""Further differences are only counted."""
+
+_FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
+"""Settings that are named first, because people change them most."""
+
+
+def run_title(entry: RunEntry) -> str:
+    """Return the name of a run in a list: styles and strength, photo, and local time of submission."""
+    when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
+    strength = f"{entry.recipe.style.strength:g}" if entry.recipe and entry.styles else ""
+    painted = " ".join(filter(None, (_styles(entry), strength)))
+    return " · ".join(filter(None, (painted, entry.content, when))) or entry.name
+
+
+def gallery_label(entry: RunEntry) -> str:
+    """Return the title of a run in two lines, for below a small picture."""
+    return run_title(entry).replace(" · ", "\n", 1)
+
+
+def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]:
+    """Return for each run in what it differs from the others, or its title if it does not."""
+    columns = [[entry.content for entry in entries], [_styles(entry) for entry in entries]]
+    names = [*_FIRST, *(name for name in FIELDS if name not in {*_FIRST, *MACHINE_FIELDS})]
+    columns += [[_setting(entry, name, language) for entry in entries] for name in names]
+    differing = [column for column in columns if len(set(filter(None, column))) > 1]
+    captions = []
+    for number, entry in enumerate(entries):
+        parts = [column[number] for column in differing if column[number]]
+        count = len(parts) - _MAX_DIFFERENCES
+        more = [translate(language, "more_differs", count=count)] if count > 0 else []
+        captions.append(" · ".join(parts[:_MAX_DIFFERENCES] + more) or run_title(entry))
+    # Two captions may be equal, as those of a recipe that was painted twice.
+    return [
+        _with_time(caption, entry) if captions.count(caption) > 1 else caption
+        for caption, entry in zip(captions, entries, strict=True)
+    ]
+
+
+def _styles(entry: RunEntry) -> str:
+    return " + ".join(entry.styles)
+
+
+def _setting(entry: RunEntry, name: str, language: str) -> str:
+    return f"{field_label(language, name)} {_value(entry.recipe.get(name))}" if entry.recipe else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(item, float) for item in value):
+        return ", ".join(f"{item:g}" for item in value) or "–"
+    if isinstance(value, tuple) and isinstance(value[0], RegionSettings):
+        return ", ".join(region.as_text() for region in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "–" if value is None else as_text(value) or "–"
+
+
+def _with_time(caption: str, entry: RunEntry) -> str:
+    return f"{caption} · {entry.created.astimezone():%H:%M:%S}" if entry.created else f"{caption} · {entry.name}"

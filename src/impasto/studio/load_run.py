@@ -1,0 +1,128 @@
+"""Loads what a run was painted from, so that a page can show its settings and submit it once more."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from impasto.errors import InputError, reason_of
+from impasto.images import PLATES, DecodedImage, mask_from_image, plate_path, quantize
+from impasto.recipe import KEEP, Recipe, RegionSettings
+from impasto.runs import KeptInput, RegionInputs, RunFolder
+from impasto.saliency import AUTOMATIC_MASKS
+from impasto.studio.run_index import Workspace
+from impasto.studio.submission import Original, error_line
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SharedPicture:
+    """An input of a run, the copy of it that visitors may have, and the SHA-256 of the copy."""
+
+    picture: DecodedImage
+    copy: Path
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MaskedRegion:
+    """A region: its mask, which is 255 inside, and the name of its built-in style, or `keep`."""
+
+    mask: UInt8[np.ndarray, "h w"]
+    style: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedRun:
+    """What a run was painted from; its style images are `plates` and then `own_styles`, in this order."""
+
+    name: str
+    recipe: Recipe  # with all changes
+    photo: SharedPicture
+    plates: tuple[str, ...]  # names of built-in styles
+    own_styles: tuple[SharedPicture, ...]
+    regions: tuple[MaskedRegion, ...] | None  # None unless each has a mask file, and a built-in style or `keep`
+    has_style_masks: bool
+
+
+def load_run(workspace: Workspace, name: str) -> LoadedRun:
+    """Load a run; raises InputError, in one line that names no folder, if it is damaged or an input is missing.
+
+    A built-in style is recognized by its bytes, whatever its file was called. One that follows another style image, or
+    comes a second time, is among the own styles, so that all keep their order.
+    """
+    path = workspace.folder_of(name)
+    try:
+        folder = RunFolder.open(path)
+        inputs, kept = folder.inputs(), folder.kept_inputs
+
+        def shared(picture: DecodedImage, item: KeptInput) -> SharedPicture:
+            copy = workspace.share_copy(name, item)
+            return SharedPicture(picture=picture, copy=copy, sha256=sha256_of(copy))
+
+        plates = _leading_plates(inputs.styles)
+        first = len(plates)
+        return LoadedRun(
+            name=name,
+            recipe=folder.recipe,
+            photo=shared(inputs.content, kept.content),
+            plates=plates,
+            own_styles=tuple(map(shared, inputs.styles[first:], kept.styles[first:])),
+            regions=_regions(folder.recipe.regions, inputs.regions),
+            has_style_masks=any(mask is not None for mask in inputs.style_masks),
+        )
+    except (InputError, OSError, ValueError) as error:
+        # What follows the semicolon is advice for the command line.
+        raise InputError(error_line(error, path).partition(";")[0]) from None
+
+
+def originals_of(workspace: Workspace, name: str) -> Mapping[str, Original]:
+    """Return the inputs of a run by the SHA-256 of their copies for visitors; none if the run is gone or damaged."""
+    found = {}
+    with suppress(InputError, OSError):
+        path = workspace.folder_of(name)
+        kept = RunFolder.open(path).kept_inputs
+        for item in (kept.content, *kept.styles):
+            for copy in workspace.shared_copies(name, item):
+                found[sha256_of(copy)] = Original(file=path / item.file, sha256=item.sha256, name=item.name)
+    return found
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file; raises InputError if it cannot be read."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path.name}: {reason_of(error)}") from None
+
+
+def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
+    """Return the names of the built-in styles up to the first style that is none, or occurred before."""
+    names: list[str] = []
+    for style in styles:
+        name = _plates().get(style.sha256)
+        if name is None or name in names:
+            break
+        names.append(name)
+    return tuple(names)
+
+
+def _regions(settings: Sequence[RegionSettings], regions: Sequence[RegionInputs]) -> tuple[MaskedRegion, ...] | None:
+    """Return the regions of a run, or None unless each has a mask file and a built-in style or `keep`."""
+    found = []
+    for setting, region in zip(settings, regions, strict=True):
+        style = KEEP if region.style is None else _plates().get(region.style.sha256)
+        if style is None or region.style_mask is not None or setting.mask in AUTOMATIC_MASKS:
+            return None
+        found.append(MaskedRegion(mask=quantize(mask_from_image(region.mask, setting.as_text())), style=style))
+    return tuple(found)
+
+
+@cache
+def _plates() -> Mapping[str, str]:
+    """Return the names of the built-in styles by the SHA-256 of their files."""
+    return {sha256_of(plate_path(name)): name for name in PLATES}

@@ -1,0 +1,197 @@
+"""Assembles the page: tabs, the canvas with its buttons, and what each button does."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import gradio as gr
+
+from impasto.errors import InputError
+from impasto.studio import JobHandle, Studio
+from impasto.studio.fields import field_widgets
+from impasto.studio.page import markup
+from impasto.studio.page.callbacks import Number, errors_as_toasts, follow_jobs, language_of, show_entry, toast
+from impasto.studio.page.form import Form
+from impasto.studio.page.gallery import Compare, History
+from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
+from impasto.studio.texts import translate, translations
+
+_QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
+"""Options of callbacks that return at once."""
+
+_FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_limit": None}
+"""Options of callbacks that wait, any number of them at a time."""
+
+
+def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
+    """Return the page of a studio, and the options with which Gradio launches it: texts, style sheet and theme."""
+    help_texts = {widget.field: widget.help for widgets in field_widgets().values() for widget in widgets}
+    i18n = gr.I18n(**translations(help_texts))
+    with gr.Blocks(
+        title=translate("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
+    ) as blocks:
+        PageBuilder(studio, i18n, blocks)
+        add_endpoint(studio)
+    for function in blocks.fns.values():
+        if function.api_name != ENDPOINT:
+            # Callbacks of the page are not for other programs.
+            function.api_visibility = "private"
+    # The visitor's own fonts, so that none is fetched; colors are set in page.css.
+    fonts, monospace = ("system-ui", "Segoe UI", "Noto Sans CJK SC", "sans-serif"), ("ui-monospace", "monospace")
+    theme = gr.themes.Soft(primary_hue="orange", neutral_hue="stone", font=fonts, font_mono=monospace)
+    return blocks, {"i18n": i18n, "css": markup.page_css(), "theme": theme}
+
+
+class PageBuilder:
+    """Builds the tabs and connects their widgets. `current` is the run that the page shows."""
+
+    def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks) -> None:
+        self._studio = studio
+        self._followed: dict[str | None, str] = {}
+        """The run that each open page follows, by the page's session: the one that it submitted or resumed last."""
+        self._current = gr.State(None)
+        self._resumed = gr.State(None)
+        gr.Markdown(text("title"), elem_id="title")
+        with gr.Tabs(elem_id="tabs") as self._tabs:
+            with gr.Tab(text("paint"), id="paint"), gr.Row(elem_id="bench"):
+                with gr.Column(scale=2, min_width=300, elem_id="left"):
+                    self._form = Form(studio, text)
+                with gr.Column(scale=3, min_width=320, elem_id="middle"):
+                    self._build_canvas(text)
+                    self._results = Results(studio, text)
+            with gr.Tab(text("history"), id="history") as history_tab:
+                self._history = History(studio, text)
+            with gr.Tab(text("compare"), id="compare") as compare_tab:
+                compare = Compare(studio, text)
+        history_tab.select(self._history.list_runs, None, self._history.outputs, show_progress="hidden")
+        compare_tab.select(compare.list_runs, [compare.chosen], compare.outputs, show_progress="hidden")
+        self._connect_runs(blocks)
+        self._connect_controls()
+        loaded = self._form.load_on_click(self._history.load, self._history.chosen)
+        loaded.success(self._show_paint_tab, None, [self._tabs], **_QUICK)
+        blocks.unload(self._leave)
+
+    def _build_canvas(self, text: Callable[[str], Any]) -> None:
+        empty = f'<div class="canvas empty"><p>{text("empty")}</p></div>'
+        self._canvas = gr.HTML(empty, elem_id="canvas", padding=False)
+        self._status = gr.HTML("", elem_id="status", padding=False)
+        look: Any = {"size": "md", "min_width": 80}
+        with gr.Row(elem_id="steering"):
+            self._pause = gr.Button(text("pause"), elem_id="pause", interactive=False, **look)
+            self._resume = gr.Button(text("resume"), elem_id="resume", interactive=False, **look)
+            self._stop = gr.Button(text("stop"), variant="stop", elem_id="stop", interactive=False, **look)
+            self._again = gr.Button(text("again"), elem_id="again", **look)
+
+    def _connect_runs(self, blocks: gr.Blocks) -> None:
+        """Let the page follow what is submitted, repeated, resumed, or was shown before the page was reloaded."""
+        outputs = [self._current, *self._results.outputs]
+        submitted = self._form.paint.click(self._submit, self._form.inputs, outputs, **_FOLLOWING)
+        self._form.paint.click(None, None, None, js=markup.script("scroll_to_canvas.js"))
+        repeated = self._again.click(
+            self._restart, [self._current, gr.State("repeat")], outputs, show_progress="hidden"
+        )
+        resumed = self._history.resume.click(
+            self._restart, [self._history.chosen, gr.State("resume")], outputs, show_progress="hidden"
+        )
+        resumed.success(self._show_paint_tab, None, [self._tabs], queue=False)
+        with gr.Row(visible=False):
+            remembered = gr.Textbox()
+        loaded = blocks.load(
+            self._find_remembered, [remembered], [self._current], js=markup.script("remember_run.js"), **_QUICK
+        )
+        for started in (submitted, repeated, resumed, loaded):
+            self._follow_after(started, self._current)
+
+    def _connect_controls(self) -> None:
+        """Connect the widgets that act on the running job."""
+        for button, action in ((self._pause, "pause"), (self._stop, "stop")):
+            button.click(self._act, [self._current, gr.State(action)], None, **_QUICK)
+        resumed = self._resume.click(self._resume_current, [self._current], [self._resumed], **_QUICK)
+        self._follow_after(resumed, self._resumed)
+        for slider, field in ((self._form.strength, "strength"), (self._form.colors, "color_strength")):
+            inputs = [self._current, gr.State(field), slider]
+            slider.input(self._change, inputs, None, trigger_mode="always_last", **_QUICK)
+
+    def _follow_after(self, started: gr.events.Dependency, name: gr.State) -> None:
+        """Let the page follow a run once an event has started it, and then show its result."""
+        controls = [self._canvas, self._status, self._pause, self._resume, self._stop]
+        followed = started.success(self.follow, [name], controls, **_FOLLOWING)
+        followed.then(self._show_results, [name, self._current], self._results.outputs, show_progress="hidden")
+
+    # -- callbacks -----------------------------------------------------------------------------------------------------
+
+    def _submit(self, values: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
+        return self._start(lambda: self._studio.submit(**self._form.read(values, request)).name, request)
+
+    def _restart(self, name: str | None, action: str, request: gr.Request) -> dict[Any, Any]:
+        """Repeat the run that the page shows, or resume the run that is chosen in the history."""
+        if not name:
+            raise toast(translate(language_of(request), "nothing_again" if action == "repeat" else "no_run_chosen"))
+        return self._start(lambda: getattr(self._studio, action)(name).name, request)
+
+    def _start(self, start: Callable[[], str], request: gr.Request) -> dict[Any, Any]:
+        """Let the page follow the run that `start` begins, and return the updates that show it."""
+        with errors_as_toasts(request):
+            name = start()
+        self._followed[request.session_hash] = name
+        return {self._current: name, **self._results.hide()}
+
+    def _show_paint_tab(self) -> gr.Tabs:
+        return gr.Tabs(selected="paint")
+
+    def _find_remembered(self, name: str | None) -> str | None:
+        """Return the run that a tab showed before it was reloaded, if the run still exists."""
+        try:
+            return self._studio.workspace.folder_of(name).name if name else None
+        except InputError:
+            return None
+
+    def follow(self, name: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """Yield updates of canvas, status and buttons until the job of a run ends."""
+        job = self._studio.job(name) if name else None
+        if job is None:
+            entries = (entry for entry in self._studio.list_runs() if entry.name == name)
+            # A generator that yields nothing would empty the canvas.
+            yield next((show_entry(entry, language_of(request)) for entry in entries), (gr.skip(),) * 5)
+            return
+        # A page runs this once at a time: a run that is started meanwhile is noted and followed here.
+        self._followed[request.session_hash] = job.name
+        yield from follow_jobs(lambda: self._followed_job(request), language_of(request))
+
+    def _followed_job(self, request: gr.Request) -> JobHandle | None:
+        name = self._followed.get(request.session_hash)
+        return self._studio.job(name) if name else None
+
+    def _leave(self, request: gr.Request) -> None:
+        """Tell the job that a page followed that the page was closed; the page's generator ends by itself."""
+        job = self._followed_job(request)
+        self._followed.pop(request.session_hash, None)
+        if job is not None:
+            job.page_closed()
+
+    def _show_results(self, name: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
+        """Show the run that was started last if one was followed."""
+        return self._results.show(current, request) if name else self._results.hide()
+
+    def _act(self, name: str | None, action: str) -> None:
+        job = self._studio.job(name) if name else None
+        if job is not None:
+            getattr(job, action)()
+
+    def _resume_current(self, name: str | None, request: gr.Request) -> str | None:
+        """Resume a paused job, which the page follows already, or a failed one, whose name is returned."""
+        job = self._studio.job(name) if name else None
+        if not name or (job is not None and job.state != "failed"):
+            self._act(name, "resume")
+            return None
+        with errors_as_toasts(request):
+            return self._studio.resume(name).name
+
+    def _change(self, name: str | None, field: str, value: Number) -> None:
+        """Change a setting of the running job; after its end, the slider is for the next one."""
+        job = self._studio.job(name) if name else None
+        if job is None or job.has_ended:
+            return
+        try:
+            job.change(**{field: value})
+        except InputError as error:
+            gr.Warning(str(error))

@@ -1,0 +1,119 @@
+"""HTML that Gradio has no component for: canvas, status line, before and after, linked pictures, crops."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from jinja2 import Environment, StrictUndefined, Template
+from PIL import Image
+
+from impasto.images import PLATES, plate_path, quantize
+
+_CANVAS_SIZE: Final = 1280
+"""Longest side of the canvas on the page, in pixels; downloads have the full size."""
+
+_PLATE_SIZE: Final = 144
+_JPEG_QUALITY: Final = 88
+_PLOT_SIZE: Final = (240, 56)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pane:
+    """A picture as the page shows it: title, second line, address, and its real size in pixels."""
+
+    title: str
+    note: str = ""
+    source: str
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, pixels: Float[np.ndarray, "h w 3"], longest: int, title: str, note: str = "") -> "Pane":
+        """Return the pane of a picture, its longest side reduced to `longest` pixels."""
+        height, width = pixels.shape[:2]
+        return cls(title=title, note=note, source=data_uri(quantize(pixels), longest), width=width, height=height)
+
+
+def script(name: str) -> str:
+    """Return one of the page's scripts or style sheets."""
+    return (files("impasto.studio.page") / name).read_text(encoding="utf-8")
+
+
+def data_uri(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> str:
+    """Return a picture as a JPEG inside its address, so that no file has to be stored and served."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=_JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def canvas(pixels: UInt8[np.ndarray, "h w 3"] | None, text: str) -> str:
+    """Return the canvas: the picture, or the text if there is none yet."""
+    return render("canvas", None if pixels is None else data_uri(pixels), text)
+
+
+def status(run: str, text: str, done: float, losses: Sequence[float] = (), loss_label: str = "") -> str:
+    """Return the status line of a run: text, a bar filled by the share `done`, and a plot of the losses."""
+    percent = round(100 * min(1.0, max(0.0, done)))
+    finite = [loss for loss in losses if loss > 0 and math.isfinite(loss)]
+    loss_text = f"{loss_label}: {finite[-1]:.4g}" if finite else ""
+    return render("status", run, text, percent, _polyline(finite), loss_text)
+
+
+def linked(panes: Sequence[Pane], hint: str) -> str:
+    """Return pictures side by side that are zoomed and moved together (see linked.js).
+
+    All have frames of one size and fit on the screen; small ones are enlarged to twice their size at most.
+    """
+    if not panes:
+        return ""
+    ratio = max(pane.width / pane.height for pane in panes)
+    rows = 2 if len(panes) == 4 and ratio > 1 else 1
+    columns = math.ceil(len(panes) / rows)
+    return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes))
+
+
+def choice_pictures_css(element_id: str, sources: Sequence[str]) -> str:
+    """Return the CSS rules that show a picture on each check box of a group."""
+    return "\n".join(
+        f'#{element_id} label:nth-of-type({number}) {{ background-image: url("{source}"); }}'
+        for number, source in enumerate(sources, start=1)
+    )
+
+
+@cache
+def page_css() -> str:
+    """Return the style sheet of the page, with the pictures of the built-in styles."""
+    plates = (np.asarray(Image.open(plate_path(name)).convert("RGB")) for name in PLATES)
+    return f"{script('page.css')}\n{choice_pictures_css('styles', [data_uri(plate, _PLATE_SIZE) for plate in plates])}"
+
+
+@cache
+def _template() -> Template:
+    return Environment(autoescape=True, trim_blocks=True, undefined=StrictUndefined).from_string(
+        script("markup.html.jinja")
+    )
+
+
+def render(macro: str, *values: object) -> str:
+    """Return the HTML of a macro of markup.html.jinja."""
+    return str(getattr(_template().module, macro)(*values))
+
+
+def _polyline(losses: Sequence[float]) -> str:
+    """Return the points of a plot with a logarithmic scale, as SVG has them; empty for fewer than two losses."""
+    if len(losses) < 2:
+        return ""
+    width, height = _PLOT_SIZE
+    logs = np.log10(losses)
+    across = np.linspace(0, width, len(logs))
+    down = np.interp(logs, (logs.min(), logs.max()), (height - 2, 2))
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))

@@ -1,0 +1,162 @@
+"""Finished pictures: the column of results with its downloads, and the endpoint `/paint` for other programs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from impasto.errors import ImpastoError, RunError
+from impasto.images import PLATES, read_picture, resize, write_picture
+from impasto.recipe import PRESETS, Recipe, resolve
+from impasto.runs import RunFolder
+from impasto.studio import Studio
+from impasto.studio.page import markup
+from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
+from impasto.studio.run_index import RESULT_16_BIT
+from impasto.studio.texts import translate
+
+ENDPOINT: Final = "paint"
+
+_SLIDER_SIZE: Final = 2048
+
+
+class Results:
+    """The column below the canvas, visible once a run has a result: before and after, downloads, command, Python."""
+
+    def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
+        self._studio = studio
+        with gr.Column(visible=False, elem_id="results") as self._column:
+            self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
+            with gr.Row(elem_id="downloads"):
+                self._downloads = [
+                    gr.DownloadButton(
+                        text(f"download_{kind}"),
+                        size="md",
+                        elem_id=f"download-{kind}",
+                        variant="primary" if kind == "png" else "secondary",
+                    )
+                    for kind in ("png", "jpeg", "tiff")
+                ]
+            with gr.Accordion(text("as_command"), open=False):
+                self._command = gr.Code(language="shell", show_label=False, elem_id="command", wrap_lines=True)
+            with gr.Accordion(text("as_python"), open=False):
+                self._python = gr.Code(language="python", show_label=False, elem_id="python", wrap_lines=True)
+        self.outputs: list[Any] = [self._column, self._slider, *self._downloads, self._command, self._python]
+
+    def hide(self) -> dict[Any, Any]:
+        """Return the updates that hide and empty the column."""
+        return dict.fromkeys(self.outputs) | {self._column: gr.update(visible=False), self._slider: ""}
+
+    def show(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
+        """Return the updates that show a run, or hide the column if it has no result."""
+        try:
+            path = self._studio.workspace.folder_of(name or "")
+            if not (path / "result.png").is_file():
+                return self.hide()
+            command, python = commands_of(path)
+            return {
+                self._column: gr.update(visible=True),
+                self._slider: _before_after(path, language_of(request)),
+                self._command: command,
+                self._python: python,
+                **dict(zip(self._downloads, map(str, export_result(self._studio, path)), strict=True)),
+            }
+        except ImpastoError:
+            return self.hide()
+
+
+def _before_after(path: Path, language: str) -> str:
+    """Return the slider over a run's photo, in the size of the result, and its result."""
+    after = read_picture(path / "result.png").pixels
+    height, width = after.shape[:2]
+    before = resize(RunFolder.open(path).inputs().content.pixels, width, height)
+    texts = {key: translate(language, key) for key in ("compare_photo", "before_hint", "enlarge", "close")}
+    panes = [
+        markup.Pane.of(pixels, _SLIDER_SIZE, translate(language, key))
+        for key, pixels in (("before", before), ("after", after))
+    ]
+    return markup.render("before_after", *panes, texts)
+
+
+def commands_of(path: Path) -> tuple[str, str]:
+    """Return the command and the Python call that paint a run's picture, without settings of this machine."""
+    folder = RunFolder.open(path)
+    kept, standard = folder.kept_inputs, Recipe()
+    names = [picture.name for picture in (kept.content, *kept.styles)]
+    machine = {name: standard.get(name) for name in ("device", "threads", "max_megapixels")}
+    portable = folder.recipe.with_changes(**machine)
+    return portable.as_command(*names), portable.as_python(*names)
+
+
+def export_result(studio: Studio, path: Path) -> list[Path]:
+    """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them."""
+    result, exported = path / "result.png", []
+    for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
+        # After a run went on, the 16 bits may be those of the result before.
+        if not source.is_file() or source.stat().st_mtime_ns < result.stat().st_mtime_ns:
+            source = result
+        target = studio.workspace.exports / f"{path.name}{suffix}"
+        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            if source.suffix == suffix:
+                target.write_bytes(source.read_bytes())
+            else:
+                picture = read_picture(source)
+                write_picture(target, picture.pixels, alpha=picture.alpha, bits=16 if suffix == ".tif" else 8)
+        exported.append(target)
+    return exported
+
+
+# -- for other programs ------------------------------------------------------------------------------------------------
+
+
+def add_endpoint(studio: Studio) -> None:
+    """Add the endpoint `/paint`, which paints a picture and returns it, to the page that is being built.
+
+    Its parameters are those of the inner function. Its widgets are not visible.
+    """
+
+    def paint(
+        request: gr.Request, photo: str | None, style: str = PLATES[0], style_picture: str | None = None,
+        strength: Number | None = None, colors: Number | None = None, size: Number = 512, preset: str = "default",
+        seed: Number = 0,
+    ) -> str:  # fmt: skip
+        if photo is None:
+            raise toast("photo is missing")
+        stated = {"strength": strength, "color_strength": colors, "size": int(size), "seed": int(seed)}
+        with errors_as_toasts(request):
+            recipe = resolve(preset, {name: value for name, value in stated.items() if value is not None})
+            return str(_paint_and_wait(studio, photo, style_picture or style, recipe))
+
+    with gr.Row(visible=False):
+        inputs: list[Any] = [
+            gr.File(label="photo"),
+            gr.Dropdown(list(PLATES), value=PLATES[0], label="style"),
+            gr.File(label="style_picture"),
+            gr.Number(None, label="strength", minimum=0, maximum=100),
+            gr.Number(None, label="colors", minimum=0, maximum=100),
+            gr.Number(512, label="size", minimum=1),
+            gr.Dropdown(list(PRESETS), value="default", label="preset"),
+            gr.Number(0, label="seed"),
+        ]
+        output = gr.File(label="painting")
+        button = gr.Button(ENDPOINT)
+    button.click(
+        paint,
+        inputs,
+        output,
+        api_name=ENDPOINT,
+        api_description="Paint a photo (a file) in a built-in style, or that of a picture of your own (style_picture), "
+        "and return the finished PNG. strength and colors, 0 to 100, are the preset's if left out; size is the long "
+        "side in pixels.",
+        concurrency_limit=64,
+    )
+
+
+def _paint_and_wait(studio: Studio, photo: str, style: str, recipe: Recipe) -> Path:
+    job = studio.submit(photo, style, recipe)
+    with job.watching():
+        job.wait()
+    if job.result() is None:
+        raise RunError(job.message or "it was stopped before anything was painted")
+    return export_result(studio, job.path)[0]

@@ -1,0 +1,281 @@
+"""A submission: what a visitor asks for, checked, and written into a run folder that waits in the queue."""
+
+import dataclasses
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from impasto.api import (
+    Region,
+    RegionSource,
+    Source,
+    Style,
+    StyleSource,
+    plan_job,
+    read_inputs,
+    region_settings,
+    result_size,
+)
+from impasto.errors import ImpastoError, InputError, reason_of
+from impasto.images import DecodedImage, is_plate, peek_size, read_bytes
+from impasto.recipe import INITS, Recipe, resolve
+from impasto.runs import Inputs, RunFolder
+from impasto.saliency import AUTOMATIC_MASKS
+from impasto.studio.run_index import Workspace, newest_picture
+
+
+class Submission(NamedTuple):
+    """What is to be painted, read and checked; device and precision are resolved."""
+
+    recipe: Recipe
+    inputs: Inputs
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Original:
+    """An input of a run of which visitors have a copy: its file, its SHA-256, and its original name."""
+
+    file: Path
+    sha256: str
+    name: str
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds of width times height of every input and of the result, and of the length of a file in bytes."""
+
+    max_pixels: int
+    max_bytes: int
+
+    @property
+    def max_megapixels(self) -> float:
+        """`max_pixels` in the unit of the recipe."""
+        return self.max_pixels / 1e6
+
+    def check(self, *given: Any) -> None:
+        """Raise InputError if a file is too long, or its picture too large, before the picture is decoded."""
+        for picture in files_in(given):
+            if isinstance(picture, bytes):
+                name, length = "the picture", len(picture)
+            elif picture.is_file():
+                name, length = picture.name, picture.stat().st_size
+            else:
+                continue  # reading it reports that
+            if length > self.max_bytes:
+                limit = f"this studio takes up to {self.max_bytes / 1e6:.3g}"
+                raise InputError(f"{name} has {length / 1e6:.3g} MB, and {limit}: make it smaller")
+            data = picture if isinstance(picture, bytes) else read_bytes(picture)
+            width, height = peek_size(data, name) or (0, 0)
+            if width * height > self.max_pixels:
+                raise InputError(
+                    f"{name} has {width} x {height} pixels, {width * height / 1e6:.3g} megapixels, and this studio "
+                    f"takes up to {self.max_megapixels:.3g}: make it smaller"
+                )
+
+
+def files_in(given: Any) -> Iterator[Path | bytes]:
+    """Yield every file, and the bytes of files, in content, styles and regions as `stylize` takes them."""
+    if isinstance(given, str):
+        parts = [given] if Path(given).exists() else re.split("[=@]", given)
+        yield from (Path(part) for part in map(str.strip, parts) if Path(part).is_file())
+    elif isinstance(given, Path | bytes):
+        yield given
+    elif isinstance(given, Style):
+        yield from files_in((given.picture, given.mask))
+    elif isinstance(given, Region):
+        yield from files_in((given.mask, given.style))
+    elif isinstance(given, list | tuple):
+        for one in given:
+            yield from files_in(one)
+
+
+def hide_folders(text: str, *given: Any) -> str:
+    """Return a message that calls the given files by their names, without the folders of this machine."""
+    for picture in files_in(given):
+        if isinstance(picture, Path):
+            text = text.replace(str(picture), picture.name)
+    return text
+
+
+def error_line(error: Exception, path: Path) -> str:
+    """Return what went wrong with a run in one line that names no folder of this machine."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error):
+        return "there was not enough memory: choose a smaller size"
+    return reason_of(error).replace(str(path), path.name)[:500] or type(error).__name__
+
+
+# -- reading and checking ----------------------------------------------------------------------------------------------
+
+
+def read_submission(
+    limits: Limits,
+    content: Source,
+    styles: StyleSource | Sequence[StyleSource],
+    recipe: Recipe | str | None,
+    regions: RegionSource | Sequence[RegionSource] | None,
+    *,
+    originals: Mapping[str, Original] | None = None,
+) -> Submission:
+    """Read and check what a visitor submits; raises InputError in one line that names no folder.
+
+    A file whose SHA-256 is a key of `originals` is replaced by the original.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else resolve(recipe)
+    if originals:
+        content = _original(content, originals)
+        styles = [_original(one, originals) for one in ([*styles] if isinstance(styles, list | tuple) else [styles])]
+    given = (content, styles, () if regions is None else regions)
+    _refuse_files(chosen, regions=regions is None)
+    try:
+        limits.check(*given)
+        limit = min(chosen.picture.max_megapixels, limits.max_megapixels)
+        chosen = chosen.with_changes(max_megapixels=limit)
+        if regions is not None:
+            chosen = chosen.with_changes(regions=region_settings(regions))
+        inputs = read_inputs(content, styles, chosen, regions)
+        return _checked(limits, chosen, _with_names(inputs, originals) if originals else inputs)
+    except InputError as error:
+        raise InputError(hide_folders(str(error), *given)) from None
+
+
+def repeat_submission(limits: Limits, path: Path, seed: int | None) -> Submission:
+    """Return a submission with the inputs and the recipe of a run, and another seed, by chance if None."""
+    try:
+        folder = RunFolder.open(path)
+        recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
+        return _checked(limits, recipe, folder.inputs())
+    except InputError as error:
+        raise InputError(error_line(error, path)) from None
+
+
+def _checked(limits: Limits, recipe: Recipe, inputs: Inputs) -> Submission:
+    width, height = result_size(recipe, inputs.content.width, inputs.content.height)
+    if width * height > limits.max_pixels:
+        raise InputError(
+            f"the picture would have {width} x {height} pixels, too many for this studio: choose a smaller size"
+        )
+    return Submission(plan_job(recipe, inputs).recipe, inputs)
+
+
+def _refuse_files(recipe: Recipe, *, regions: bool) -> None:
+    """Raise InputError if a recipe names files: its sender must not learn what is on this machine.
+
+    `regions` is False if the recipe's regions are replaced by others.
+    """
+    named = {
+        "init": recipe.start.init not in INITS,
+        "weights": recipe.network.weights not in ("embedded", "full"),
+        "regions": regions
+        and any(
+            region.mask not in AUTOMATIC_MASKS or not (region.keeps or is_plate(region.style)) or region.style_mask
+            for region in recipe.regions
+        ),
+    }
+    if any(named.values()):
+        fields = ", ".join(field for field, is_file in named.items() if is_file)
+        raise InputError(f"the recipe names files ({fields}), which a studio does not take from a recipe")
+
+
+def _original(given: Any, originals: Mapping[str, Original]) -> Any:
+    """Return the file that a copy was made of; anything else is returned as it is."""
+    if not isinstance(given, str | Path):
+        return given
+    try:
+        original = originals.get(sha256(Path(given).read_bytes()).hexdigest())
+    except (OSError, ValueError):
+        # It may be the name of a built-in style; otherwise reading it reports what is wrong.
+        return given
+    return given if original is None else original.file
+
+
+def _with_names(inputs: Inputs, originals: Mapping[str, Original]) -> Inputs:
+    """Return inputs in which originals have the names that they had in their run."""
+    names = {(original.sha256, original.file.stem): original.name for original in originals.values()}
+
+    def named(picture: DecodedImage) -> DecodedImage:
+        return dataclasses.replace(picture, name=names.get((picture.sha256, picture.name), picture.name))
+
+    return dataclasses.replace(inputs, content=named(inputs.content), styles=tuple(map(named, inputs.styles)))
+
+
+# -- the run folder ----------------------------------------------------------------------------------------------------
+
+
+def write_submission(workspace: Workspace, submission: Submission) -> Path:
+    """Write a submission into the folder of a new run, and return it; raises InputError and leaves nothing then."""
+    inputs = submission.inputs
+    path = workspace.new_folder(inputs.content.name, [style.name for style in inputs.styles])
+    try:
+        RunFolder.create(path, recipe=submission.recipe, inputs=inputs).close()
+    except BaseException as error:
+        with suppress(OSError):
+            path.rmdir()
+        if isinstance(error, InputError):
+            # What follows the semicolon is advice for the command line.
+            raise InputError(error_line(error, path).partition(";")[0]) from None
+        raise
+    return path
+
+
+def change_recipe(path: Path, recipe: Recipe) -> None:
+    """Change the recipe of a run that has not started; raises InputError or RunError."""
+    with RunFolder.open(path) as folder:
+        folder.record_change(recipe, 0)
+
+
+def requeue(path: Path) -> None:
+    """Let a run that was stopped, failed or interrupted wait again; raises InputError if it is finished or painted."""
+    try:
+        status = RunFolder.open(path).status
+        if status in ("finished", "running"):
+            raise InputError(f"the run {path.name} is {'finished' if status == 'finished' else 'being painted'}")
+        clear_ending(path)
+    except ImpastoError as error:
+        raise InputError(error_line(error, path)) from None
+
+
+def clear_ending(path: Path) -> None:
+    """Remove from a run's log how it ended, so that it counts as interrupted; raises InputError or RunError."""
+    with RunFolder.open(path) as folder:
+        folder.rewind(folder.read_log().progress.step)
+
+
+def withdraw(path: Path) -> str:
+    """End a waiting run that nobody wants any more as stopped, or delete it if nothing was painted.
+
+    Returns what the person should know, in one line, or an empty text; never raises for what the folder holds.
+    """
+    try:
+        folder = RunFolder.open(path)
+        if not folder.read_log().progress.step:
+            shutil.rmtree(path, ignore_errors=True)
+            return ""
+        picture = newest_picture(path)
+        with folder:
+            if picture is not None:
+                folder.finish(picture.read_bytes(), "stopped")
+                return ""
+            message = "it was taken from the queue before its picture was saved: going on with it brings it back"
+            folder.fail(message)
+            return message
+    except (ImpastoError, OSError) as error:
+        return error_line(error, path)
+
+
+def record_failure(path: Path, message: str) -> None:
+    """Log that a run failed, unless its log says so already or cannot be written."""
+    with suppress(ImpastoError, OSError):
+        folder = RunFolder.open(path)
+        if folder.status == "interrupted":
+            with folder:
+                folder.fail(message)

@@ -1,0 +1,207 @@
+"""Earlier runs in a browser: the history, comparisons with linked zoom, and the blind vote."""
+
+import csv
+
+import numpy as np
+import PIL.Image
+import pytest
+from page_tools import MANY, painted, until
+
+from impasto.studio.captions import MACHINE_FIELDS
+from impasto.studio.page.markup import data_uri
+
+STRENGTHS = (10, 30, 50, 70, 90)
+BUTTONS = ("load-settings", "go-on", "delete")
+
+
+@pytest.fixture(scope="module")
+def paintings(server, hills):
+    """Runs of one photo that differ in strength alone, oldest first."""
+    return [painted(server, hills, strength=float(strength)) for strength in STRENGTHS]
+
+
+# -- comparisons -------------------------------------------------------------------------------------------------------
+
+
+def boxes(locator):
+    """Return the positions of elements at one moment."""
+    return locator.evaluate_all("""elements => elements.map(element => {
+        const {x, y, width, height} = element.getBoundingClientRect();
+        return {x, y, width, height};
+    })""")
+
+
+def relative(outer, inner):
+    """Return where a box begins in another one, and its width, in widths and heights of the other."""
+    return (
+        (inner["x"] - outer["x"]) / outer["width"],
+        (inner["y"] - outer["y"]) / outer["height"],
+        inner["width"] / outer["width"],
+    )
+
+
+@pytest.fixture
+def compared(visit, paintings):
+    """The comparison of the second and the fourth painting, and a function that adds one (0 is the oldest)."""
+    page = visit()
+    page.open_tab("Compare")
+    checks = page.page.locator("#which input")
+    until(lambda: checks.count() == len(paintings), "all paintings are offered")
+
+    def choose(number, panes):
+        checks.nth(len(paintings) - 1 - number).check()
+        until(lambda: page.page.locator("#compared .pane img").count() == panes, f"{panes} pictures are shown")
+
+    choose(1, 1)
+    choose(3, 2)
+    return page, choose
+
+
+def test_chosen_pictures_stand_side_by_side_below_their_differences(compared):
+    page, choose = compared
+    titles = page.page.locator("#compared figcaption strong")
+    assert titles.all_inner_texts() == ["strength 30", "strength 70"]
+    left, right = boxes(page.page.locator("#compared .pane"))
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]
+    assert left["width"] <= 2 * 64, "small pictures are not enlarged much"
+
+    choose(0, 3)
+    choose(2, 4)
+    checks = page.page.locator("#which input")
+    checks.first.check()
+    until(lambda: titles.all_inner_texts() == [f"strength {number}" for number in (70, 10, 50, 90)], "four are shown")
+    expected = [True, True, True, False, True]
+    until(lambda: [box.is_checked() for box in checks.all()] == expected, "the one that was chosen first gave way")
+
+
+def test_all_pictures_are_zoomed_and_moved_together(compared):
+    page, _ = compared
+    panes, both = page.page.locator("#compared .pane"), page.page.locator("#compared .pane, #compared .pane img")
+    mouse, keyboard = page.page.mouse, page.page.keyboard
+
+    def position():
+        # In the order of the document: a pane, its picture, the next pane, its picture.
+        outer, inner, next_outer, next_inner = boxes(both)
+        left, right = relative(outer, inner), relative(next_outer, next_inner)
+        assert left == pytest.approx(right, abs=0.01)
+        return left
+
+    first = panes.first.bounding_box()
+    spot = first["x"] + first["width"] / 4, first["y"] + first["height"] / 2
+    mouse.move(*spot)
+    mouse.wheel(0, -100)
+    until(lambda: position()[2] > 1.1, "the wheel zooms")
+    x, y, scale = position()
+    assert ((0.25 - x) / scale, (0.5 - y) / scale) == pytest.approx((0.25, 0.5), abs=0.02), "the pointed place stays"
+
+    mouse.down()
+    mouse.move(spot[0] - first["width"] / 20, spot[1])
+    mouse.up()
+    assert position() == pytest.approx((x - 0.05, y, scale), abs=0.02)
+    mouse.dblclick(*spot)
+    assert position() == pytest.approx((0, 0, 1), abs=0.01)
+
+    page.page.locator("#compared .linked").focus()
+    for key in ("+", "+", "+", "ArrowLeft"):
+        keyboard.press(key)
+    x, y, scale = position()
+    assert scale > 1.5
+    assert x > y, "the arrow key moved it"
+    for key in "----":
+        keyboard.press(key)
+    assert position() == pytest.approx((0, 0, 1), abs=0.01)
+
+
+def test_a_vote_is_blind_and_becomes_a_row_of_the_table(visit, paintings, server):
+    page = visit()
+    page.open_tab("Compare")
+    page.page.locator("#which input").first.wait_for()
+    page.unfold("vote")
+    buttons = ("vote-left", "vote-skip", "vote-right")
+    assert page.enabled(*buttons) == [False] * 3
+    page.page.locator("#rater input, #rater textarea").fill("Ada")
+    page.click("vote-next")
+    until(lambda: page.enabled(*buttons) == [True] * 3, "one can vote")
+    assert page.page.locator("#voted figcaption").all_inner_texts() == ["A", "B"]
+    shown = page.page.locator("#voted").inner_html()
+    assert not [word for word in ("strength", *(run.name for run in paintings)) if word in shown.lower()]
+    left, right = (image.get_attribute("src") for image in page.page.locator("#voted .pane img").all())
+
+    page.page.locator("#vote-right").focus()
+    page.page.keyboard.press("Enter")
+    table = server.workspace / "votes.csv"
+    until(table.exists, "the vote is saved")
+    page.page.locator("#vote-message").get_by_text("Votes so far: 1").wait_for()
+    with table.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["rater"] == "Ada"
+    assert row["time"].endswith("+00:00")
+    kept, other = (
+        data_uri(np.asarray(PIL.Image.open(server.runs / row[which] / "result.png").convert("RGB")))
+        for which in ("kept", "other")
+    )
+    assert kept != other
+    assert (other, kept) == (left, right), "the right one was chosen"
+
+    page.click("vote-skip")
+    page.page.locator("#vote-message").get_by_text("Nothing was saved").wait_for()
+    assert len(table.read_text().splitlines()) == 2
+
+
+# -- the history (after the comparisons, which expect five runs) -------------------------------------------------------
+
+
+def test_settings_of_an_earlier_run_paint_the_same_again(visit, hills, server):
+    entry = painted(
+        server, hills, ["mosaic", "woodcut"], strength=31.0, color_strength=45.0, style_mix=(30.0, 70.0),
+        style_crop="full/10,20,300,400", seed=9,
+    )  # fmt: skip
+    page = visit()
+    page.open_tab("History")
+    assert page.enabled(*BUTTONS) == [False] * 3
+    page.choose_newest_run()
+    assert "strength = 31" in " ".join(page.page.locator("#details").inner_text().split())
+    until(lambda: page.enabled(*BUTTONS) == [True, False, True], "a finished run cannot be resumed")
+    page.click("load-settings")
+    page.page.locator("#photo img").wait_for()
+    until(lambda: page.value("strength") == 31, "the settings are shown")
+    assert page.page.locator("#styles label:has(input:checked)").all_inner_texts() == ["mosaic", "woodcut"]
+    until(lambda: page.page.locator("#mix").is_visible() and page.value("mix") == 30, "the mix is shown")
+    page.paint()
+    until(lambda: server.newest().name != entry.name, "another is submitted")
+    again = server.newest()
+    assert (again.content, again.styles) == ("hills", ("mosaic", "woodcut"))
+    assert set(again.recipe.changes_from(entry.recipe)) <= MACHINE_FIELDS
+
+
+def test_a_stopped_run_is_resumed_and_followed(visit, hills, server):
+    entry = painted(server, hills, steps=MANY)
+    assert entry.status == "stopped"
+    page = visit()
+    page.choose_newest_run()
+    until(lambda: page.enabled(*BUTTONS) == [True, True, True], "a stopped run can be resumed")
+    page.click("go-on")
+    page.wait_for_step()
+    assert page.page.locator("#canvas").is_visible()
+    until(lambda: server.newest().step > entry.step, "more steps are painted")
+    assert server.newest().name == entry.name
+
+
+def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):
+    kept, deleted = (painted(server, hills) for _ in range(2))
+    page = visit()
+    page.choose_newest_run()
+    pictures = page.page.locator("#history .grid-container button")
+    before = pictures.count()
+    page.click("delete")
+    page.page.locator("#delete-row").get_by_text(deleted.name).wait_for()
+    page.click("delete-no")
+    page.page.locator("#delete-row").wait_for(state="hidden")
+    assert deleted.path.is_dir()
+    page.click("delete")
+    page.click("delete-yes")
+    until(lambda: pictures.count() == before - 1, "the history has one less")
+    assert not deleted.path.exists()
+    assert kept.path.is_dir()
+    until(lambda: page.enabled(*BUTTONS) == [False] * 3, "no run is chosen any more")

@@ -1,0 +1,296 @@
+"""Pictures that visitors give, in a browser: crops, painted regions, and all that comes back from an earlier run."""
+
+import io
+import threading
+
+import numpy as np
+import PIL.Image
+import pytest
+from page_tools import FEW, painted, photo_of, until
+from patience import PATIENCE
+
+import impasto
+from impasto.images import PLATES, plate_path
+from impasto.recipe import RegionSettings
+from impasto.runs import RunFolder
+from impasto.studio.captions import MACHINE_FIELDS
+
+WIDTH, HEIGHT = 320, 240
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """The path of a photo that is larger than the brush."""
+    return photo_of(tmp_path_factory.mktemp("lake"), "The lake.jpg", "night", (WIDTH, HEIGHT))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """The paths of two style pictures."""
+    folder, paths = tmp_path_factory.mktemp("own"), []
+    for name in ("knife", "watercolor"):
+        paths.append(folder / f"my {name}.png")
+        with PIL.Image.open(plate_path(name)) as plate:
+            plate.convert("RGB").resize((90, 70)).save(paths[-1])
+    return paths
+
+
+@pytest.fixture
+def regional(server, lake):
+    """A run with a region of the red and one of the green color of the brush."""
+    masks = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    masks[0, 80:160, 40:100], masks[1, 80:160, 220:280] = 255, 255
+    regions = [impasto.Region(masks[0], "keep"), impasto.Region(masks[1], "woodcut")]
+    return painted(server, lake, regions=regions)
+
+
+# -- crops -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
+    page = visit()
+    page.prepare(hills)
+    page.page.get_by_role("button", name="Your own style pictures").click()
+    page.page.locator("#own input[type=file]").set_input_files(hills)
+    picture, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
+    picture.locator("img").wait_for()
+    # Away from the button Paint, which stays at the bottom of the window.
+    picture.evaluate("one => one.scrollIntoView({block: 'center'})")
+
+    def drag(left, top, right, bottom):
+        box = picture.bounding_box()
+        page.page.mouse.move(box["x"] + box["width"] * left, box["y"] + box["height"] * top)
+        page.page.mouse.down()
+        page.page.mouse.move(box["x"] + box["width"] * right, box["y"] + box["height"] * bottom, steps=4)
+        page.page.mouse.up()
+
+    def frame():
+        """Return the frame's left edge and height, in pixels of the screen, relative to the picture's size."""
+        whole, frame = picture.bounding_box(), picture.locator(".crop-frame").bounding_box()
+        return (frame["x"] - whole["x"]) / whole["width"], frame["height"] / whole["height"]
+
+    drag(0.75, 0.75, 0.5, 0.25)
+    assert [float(number) for number in field.input_value().split(",")] == pytest.approx([48, 18, 24, 36], abs=1)
+    picture.dblclick()
+    assert field.input_value() == ""
+    field.fill("24,18,48,36")
+    assert frame() == pytest.approx((0.25, 0.5), abs=0.02)
+
+    page.paint()
+    page.finish()
+    entry = server.newest()
+    assert entry.styles == (PLATES[0], "hills")
+    assert entry.recipe.style.crop == (None, (24, 18, 48, 36))
+
+    # The crop comes back with its picture, also where both are there already.
+    for _ in range(2):
+        page.set("strength", 7)
+        page.load_newest_run()
+        until(lambda: page.value("strength") == 50, "the settings are shown")
+        picture.locator("img").wait_for()
+        until(lambda: field.input_value() == "full/24,18,48,36", "the crop is shown")
+        assert picture.count() == 1
+    # Submitting shows that no later event has emptied the field.
+    page.paint()
+    until(lambda: server.newest().name != entry.name, "another is submitted")
+    assert server.newest().recipe.style.crop == entry.recipe.style.crop
+    assert frame() == pytest.approx((0.25, 0.5), abs=0.02)
+
+
+# -- regions -----------------------------------------------------------------------------------------------------------
+
+
+def is_drawn(editor):
+    """Whether the editor shows a photo and nothing changes any more."""
+    first, second = (PIL.Image.open(io.BytesIO(editor.screenshot())).convert("RGB") for _ in range(2))
+    return first == second and len(set(first.getdata())) > 100
+
+
+def brush(page, *places, color=0):
+    """Make short strokes at half the editor's height, at these shares of the photo's width."""
+    editor = page.page.locator("#regions canvas").first
+    editor.wait_for()
+    editor.evaluate("one => one.scrollIntoView({block: 'center'})")
+    until(lambda: is_drawn(editor), "photo and strokes are in the editor")
+    if color:
+        page.page.locator("#regions button[aria-label='Color']").click()
+        page.page.locator("#regions button.color").nth(color).click()
+        page.page.locator("#regions button[aria-label='Color']").click()
+    box = editor.bounding_box()
+    scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
+    for place in places:
+        x = box["x"] + box["width"] / 2 + (place - 0.5) * WIDTH * scale * 0.9
+        page.page.mouse.move(x, box["y"] + box["height"] / 2)
+        page.page.mouse.down()
+        page.page.mouse.move(x + 6, box["y"] + box["height"] / 2, steps=2)
+        page.page.mouse.up()
+
+
+def paint_next(page, server, before):
+    page.paint()
+    until(lambda: server.newest().name != before.name, "another is submitted")
+    until(lambda: server.newest().status == "finished", "it is painted")
+    return server.newest()
+
+
+def inputs_of(entry):
+    """Return the hashes and names of what a run was painted from."""
+    inputs = RunFolder.open(entry.path).kept_inputs
+    return [(picture.sha256, picture.name) for picture in (inputs.content, *inputs.styles)]
+
+
+def masks_of(entry):
+    files = [region.mask.file for region in RunFolder.open(entry.path).kept_inputs.regions]
+    return [np.asarray(PIL.Image.open(entry.path / file)).astype(int) for file in files]
+
+
+def pixels_of(entry):
+    return np.asarray(PIL.Image.open(entry.picture))
+
+
+def ignore_texture_errors(page):
+    """Forget an error of Gradio, which draws given strokes twice when the editor opens, the first time in vain."""
+    page.problems[:] = [text for text in page.problems if "No draw texture found" not in text]
+
+
+def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regions(visit, lake, own, server):
+    page = visit()
+    page.prepare(lake, steps=FEW)
+    for style in ("night", "woodcut", "mosaic"):
+        page.page.locator("#styles").get_by_text(style, exact=True).click()
+    page.page.get_by_role("button", name="Your own style pictures").click()
+    page.page.locator("#own input[type=file]").set_input_files(own)
+    until(lambda: page.page.locator(".crop-picture").count() == 2, "both pictures are there")
+    page.page.locator("#crop textarea, #crop input").fill("full/10,20,60,40")
+    page.set("mix", 40)
+    page.unfold("regions-fold")
+    brush(page, 0.2)
+    brush(page, 0.8, color=2)
+    page.choose("region-red", "keep the photo")
+    page.choose("region-blue", "stained-glass")
+    page.paint()
+    page.finish()
+    first = server.newest()
+    assert first.styles == ("woodcut", "mosaic", "my knife", "my watercolor")
+    styles = {"mask 1": "keep", "mask 2": "stained-glass"}
+    assert first.recipe.regions == tuple(RegionSettings(mask=mask, style=style) for mask, style in styles.items())
+    assert not np.logical_and(*(mask > 0 for mask in masks_of(first))).any()
+
+    fresh = visit()
+    fresh.load_newest_run()
+    until(lambda: fresh.page.locator(".crop-picture").count() == 2, "the own pictures are there")
+    frames = fresh.page.locator(".crop-frame")
+    until(lambda: [frame.is_visible() for frame in frames.all()] == [False, True], "the second one is cropped")
+    fresh.page.locator("#regions canvas").first.wait_for()
+    shown = [fresh.page.locator(f"#region-{color} input").input_value() for color in ("red", "green", "blue")]
+    assert shown == ["keep the photo", "stained-glass", "no region"]
+    sent = fresh.page.request.get(fresh.page.locator("#photo img").get_attribute("src")).body()
+    with PIL.Image.open(io.BytesIO(sent)) as image:
+        assert (image.size, image.getexif().get_ifd(0x8825)) == ((WIDTH, HEIGHT), {}), "the position stays behind"
+    again = paint_next(fresh, server, first)
+    ignore_texture_errors(fresh)
+    assert set(again.recipe.changes_from(first.recipe)) <= MACHINE_FIELDS
+    assert inputs_of(again) == inputs_of(first)
+    assert len(masks_of(first)) == 2
+    assert all(np.array_equal(one, other) for one, other in zip(masks_of(first), masks_of(again), strict=True))
+    assert np.array_equal(pixels_of(first), pixels_of(again))
+
+
+@pytest.mark.parametrize("is_editor_open", [False, True])
+def test_loaded_strokes_stay_in_place_when_others_are_added(visit, lake, server, regional, tmp_path, is_editor_open):
+    page = visit()
+    if is_editor_open:
+        # It shows another, larger photo.
+        with PIL.Image.open(lake) as image:
+            image.resize((2 * WIDTH, 2 * HEIGHT)).save(tmp_path / "large.png")
+        page.give(tmp_path / "large.png")
+        page.unfold("regions-fold")
+        brush(page, 0.5)
+    page.load_newest_run()
+    brush(page, 0.5)
+    again = paint_next(page, server, regional)
+    ignore_texture_errors(page)
+    (red, green), (red_now, green_now) = masks_of(regional), masks_of(again)
+    assert np.array_equal(green, green_now)
+    assert (red_now >= red).all()
+    added = (red_now > red).nonzero()
+    assert added[0].size > 500
+    assert abs(added[1].mean() - WIDTH / 2) < 12
+    assert abs(added[0].mean() - HEIGHT / 2) < 12
+
+
+def test_strokes_are_read_back_as_the_masks_they_were_made_of():
+    pytest.importorskip("gradio")
+    from impasto.studio.page import inputs
+
+    def mask(left, right):
+        mask = np.zeros((48, 64), np.uint8)
+        mask[8:40, left:right] = 255
+        return mask
+
+    soft = mask(40, 60)
+    soft[8:40, 40:44] = 60
+    masks = [mask(0, 20), mask(20, 40), soft]
+    assert np.array_equal(np.rint(inputs.masks_of([inputs.strokes_of(masks)]) * 255), masks)
+    assert inputs.strokes_of([mask(0, 20), mask(10, 30)]) is None, "they overlap"
+    assert inputs.strokes_of([mask(start, start + 9) for start in (0, 10, 20, 30)]) is None, "they are too many"
+
+
+def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, regional):
+    page = visit()
+    page.load_newest_run()
+    page.page.locator("#regions canvas").first.wait_for()
+    page.clear_photo()
+    page.give(hills)
+    brush(page, 0.5)
+    again = paint_next(page, server, regional)
+    ignore_texture_errors(page)
+    assert again.content == "hills"
+    assert again.recipe.regions == (RegionSettings(mask="mask 1", style="keep"),)
+    assert masks_of(again)[0].shape == (72, 96)
+
+
+def test_loaded_strokes_remain_when_the_photo_is_read_late(visit, server, regional, monkeypatch):
+    from impasto.studio.page import inputs
+
+    is_read, released, sha256_of = threading.Event(), threading.Event(), inputs.sha256_of
+
+    def read_late(path):
+        assert released.wait(PATIENCE)
+        digest = sha256_of(path)
+        is_read.set()
+        return digest
+
+    monkeypatch.setattr(inputs, "sha256_of", read_late)
+    page = visit()
+    page.load_newest_run()
+    page.page.locator("#regions canvas").first.wait_for()
+    released.set()
+    assert is_read.wait(PATIENCE)
+    again = paint_next(page, server, regional)
+    ignore_texture_errors(page)
+    assert all(np.array_equal(one, other) for one, other in zip(masks_of(regional), masks_of(again), strict=True))
+
+
+def test_regions_that_the_brush_cannot_paint_are_left_out_with_a_message(visit, lake, own, server):
+    square = np.zeros((HEIGHT, WIDTH), np.uint8)
+    square[:90, :90] = 255
+    first = painted(server, lake, regions=[impasto.Region(square, own[0])])
+    page = visit()
+    page.load_newest_run()
+    assert "were left out" in page.toast()
+    again = paint_next(page, server, first)
+    assert inputs_of(again) == inputs_of(first)
+    assert again.recipe.regions == ()
+
+
+def test_a_run_whose_photo_is_missing_is_refused_in_one_line(visit, lake, server):
+    entry = painted(server, lake)
+    (photo,) = (entry.path / "inputs").glob("content.*")
+    photo.unlink()
+    page = visit()
+    page.choose_newest_run()
+    until(page.page.locator("#load-settings").is_enabled, "the settings can be loaded")
+    page.click("load-settings")
+    assert f"cannot read {entry.name}/inputs/{photo.name}" in page.toast()
+    assert str(server.workspace) not in page.toast()
