@@ -31,21 +31,21 @@ for word in sys.argv[1:]:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 """
-"""Loads torch once and measures each case in a fresh child process."""
+"""Loads torch once and measures each setting in a child process of its own."""
 
 
 @pytest.fixture(scope="module")
 def left_over() -> dict[str, int]:
-    """Bytes of 256 freed MiB that the process still holds, by case."""
+    """How many of 256 MiB that were freed the process still has, by setting."""
     words = [sys.executable, "-c", _RESIDENT, "keep", "leave", "scarce"]
-    output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return {word: int(number) for word, number in map(str.split, output.splitlines())}
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {word: int(number) for word, number in map(str.split, done.splitlines())}
 
 
-def test_freed_memory_is_kept_after_keep_memory(left_over):
+def test_keep_memory_keeps_what_is_freed(left_over):
     assert left_over["keep"] > 200 * 2**20
     assert left_over["leave"] < 50 * 2**20
 
 
-def test_freed_memory_is_returned_if_memory_is_scarce(left_over):
+def test_freed_memory_is_returned_where_it_is_scarce(left_over):
     assert left_over["scarce"] < 50 * 2**20
