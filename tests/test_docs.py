@@ -18,7 +18,6 @@ import numpy as np
 import PIL.Image
 import pytest
 
-
 import impasto.api
 from impasto.cli import main
 from impasto.images import plate_path, quantize
@@ -198,7 +197,7 @@ def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
     assert listed
     assert all(f"impasto {command}" in README or command == "demo" for command in listed)
     for command in ("stylize", "score", "study iterations", "study seeds", "study custom", "studio"):
-        main([*command.split(), "--help"])
+        main([*command.split(), "--help-all"])
     known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
     assert set(map(flag_of, FIELDS)) <= known
     assert set(re.findall(r"--[a-z][a-z-]*", README)) <= known
