@@ -115,7 +115,7 @@ class _Binder:
         weights: tuple[PositionWeights, ...] | None,
     ) -> _Comparison:
         if weights is not None and loss.needs_maps and layer:
-            # A region of soft values may have been drawn no position of its own.
+            # No position may have been drawn for a region with soft values.
             numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
             weights = tuple(one for one in weights if len(one.members))
         measure = partial(_measure, loss, layer, weights)
@@ -188,7 +188,7 @@ class _Binder:
 class Objective:
     """The weighted sum of content, style, low frequencies, luminance range and smoothness of a picture.
 
-    Whatever concerns many positions is first measured as statistics, which can be added, and then compared with
+    Losses over many positions are first measured as statistics, which can be added, and then compared with
     targets; so a picture in tiles needs only the sum of its tiles' statistics.
 
     Args:
