@@ -231,11 +231,13 @@ _LAYERS: Final = ("content_layers", "style_layers")
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
     nested: dict[str, Any] = {name: dict(_items(values[name])) for name in SECTIONS if _is_section(values.get(name))}
+    # An unknown setting of a section that `flat_fields` has read comes as `style.rescue`.
+    stated = {str(name).rpartition(".")[2] for name in values}.union(*nested.values())
+    for name in stated & RENAMED.keys():
+        raise InputError(f"{name} is called {RENAMED[name]} now")
     for name, value in values.items():
         if name in SECTIONS and _is_section(value):
             continue
-        if name in RENAMED:
-            raise InputError(f"{name} is called {RENAMED[name]} now")
         field = FIELDS.get(name)
         if field is not None and field.section:
             nested.setdefault(field.section, {})[field.name] = value
@@ -250,7 +252,10 @@ def _is_section(value: Any) -> bool:
 
 
 def _items(section: Any) -> Mapping[str, Any]:
-    return vars(section) if isinstance(section, BaseModel) else section
+    """Return the settings of a section; layers that a model was not given are the network's, not the model's default."""
+    if not isinstance(section, BaseModel):
+        return section
+    return {name: value for name, value in section if name != "layers" or name in section.model_fields_set}
 
 
 def flat_fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,9 +276,10 @@ def _flat_json(recipe: Recipe) -> dict[str, Any]:
 
 def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
     """Write layers by the network's own names; a network that is named without layers brings its own."""
-    backbone = nested.get("network", {}).get("backbone", "vgg19")
+    if not all(isinstance(nested.get(name, {}), dict) for name in ("network", "content", "style")):
+        return nested  # reported by the section itself
     try:
-        network = find_network(str(backbone))
+        network = find_network(str(nested.get("network", {}).get("backbone", "vgg19")))
     except InputError:
         return nested  # reported by the setting itself, as for all others
     for section, layers, known in (
