@@ -1,4 +1,4 @@
-"""What the process is told about its memory, seen from outside: in processes of their own."""
+"""How much freed memory a process keeps, measured in child processes."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from impasto.api import hardware
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 
-def tell(word):
+def measure(word):
     if word != "leave":
         hardware.keep_memory()
     if word == "scarce":
@@ -27,25 +27,25 @@ def tell(word):
 for word in sys.argv[1:]:
     child = os.fork()
     if not child:
-        tell(word)
+        measure(word)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 """
-"""Loads torch once and asks each question in a process that nothing was asked in before."""
+"""Loads torch once and measures each setting in a child process of its own."""
 
 
 @pytest.fixture(scope="module")
 def left_over() -> dict[str, int]:
-    """How many bytes of 256 MiB that were freed are still held, by what was asked for."""
+    """How many of 256 MiB that were freed the process still has, by setting."""
     words = [sys.executable, "-c", _RESIDENT, "keep", "leave", "scarce"]
-    told = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return {word: int(number) for word, number in map(str.split, told.splitlines())}
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {word: int(number) for word, number in map(str.split, done.splitlines())}
 
 
-def test_what_is_freed_is_kept_for_the_next_step_if_asked_for(left_over):
+def test_keep_memory_keeps_what_is_freed(left_over):
     assert left_over["keep"] > 200 * 2**20
     assert left_over["leave"] < 50 * 2**20
 
 
-def test_what_is_freed_is_given_back_where_memory_is_scarce(left_over):
+def test_freed_memory_is_returned_where_it_is_scarce(left_over):
     assert left_over["scarce"] < 50 * 2**20

@@ -118,50 +118,12 @@ def test_a_seed_repeats_the_picture_bit_for_bit(make_painter):
     assert np.abs(pictures[0] - pictures[2]).mean() > 0.02
 
 
-@pytest.mark.parametrize("start", ["content", "recolored", "noise", "style", "some.png"])
-def test_every_start_paints(make_painter, painting, start):
-    painter = make_painter(**SMALL, init=painting if start == "some.png" else None, steps=2, start=start)
-    events = list(painter.paint())
-    assert np.isfinite(painter.picture()).all()
-    assert losses(events)[1] <= losses(events)[0]
-
-
-def test_stop_ends_after_the_current_step(make_painter):
-    painter = make_painter(steps=100, **SMALL)
-    reason = None
-    for event in painter.paint():
-        if isinstance(event, Step) and event.step == 3:
-            painter.stop()
-        if isinstance(event, Finished):
-            reason, done = event.reason, event.step
-    assert (reason, done) == ("stopped", 3)
-
-
 def test_a_plateau_ends_a_level_early(make_painter):
     events = list(make_painter(plateau=0.5, steps=200, size=(48, 32), **SMALL).paint())
     assert events[-1].reason == "plateau"
     seen = losses(events)
     assert 20 < len(seen) < 200
     assert seen[-1] > 0.5 * seen[-21]
-
-
-def test_changed_weights_take_effect_at_the_next_step(make_painter):
-    painter = make_painter(steps=12, style_weight=1.0, **SMALL)
-    for event in painter.paint():
-        if isinstance(event, Step) and event.step == 4:
-            before = event
-            painter.change(painter.recipe.with_changes(style_weight=100.0))
-        if isinstance(event, Step) and event.step == 5:
-            after = event
-        last = event if isinstance(event, Step) else last if isinstance(event, Finished) else None
-    assert after.terms["style"] == pytest.approx(100 * before.terms["style"], rel=0.2)
-    assert last.terms["style"] < after.terms["style"]
-
-
-def test_the_pooling_cannot_change_while_painting(make_painter):
-    painter = make_painter(**SMALL)
-    with pytest.raises(InputError, match="pooling cannot change"):
-        painter.change(painter.recipe.with_changes(pooling="max"))
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])

@@ -136,7 +136,7 @@ def recolor(
 
     Example:
         >>> import numpy, impasto
-        >>> moved = impasto.recolor(numpy.random.rand(8, 8, 3), "night", color_strength=50)
+        >>> moved = impasto.recolor(numpy.random.rand(8, 8, 3), "night", color_strength=50.0)
         >>> moved.as_array().shape
         (8, 8, 3)
     """

@@ -15,15 +15,16 @@ from impasto.recipe import Recipe
 
 
 class Savable:
-    """A picture that can be saved."""
+    """A picture that can be saved, with the transparency, EXIF and metadata that it has."""
+
+    pixels: np.ndarray
 
     def as_array(self) -> np.ndarray:
-        """Return the pixels, h x w x 3 or h x w x 1, in [0, 1]."""
-        raise NotImplementedError
+        """Return the pixels, h x w x 3 (a mask: x 1) in [0, 1]."""
+        return self.pixels
 
     def _extras(self) -> dict[str, Any]:
-        """Return what is written beside the pixels: transparency, EXIF, the recipe."""
-        return {}
+        return {name: getattr(self, name) for name in ("alpha", "exif", "metadata") if hasattr(self, name)}
 
     def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
         """Write the picture with its metadata to a file, completely or not at all.
@@ -94,13 +95,6 @@ class Result(Savable):
             return PIL.Image.fromarray(rgb)
         return PIL.Image.fromarray(np.dstack([rgb, quantize(self.alpha)]))
 
-    def as_array(self) -> np.ndarray:
-        """Return the pixels, h x w x 3 in [0, 1]."""
-        return self.pixels
-
-    def _extras(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "exif": self.exif, "metadata": self.metadata}
-
     def _repr_png_(self) -> bytes:
         """Return the picture as PNG, for Jupyter."""
         return self.encode(".png")
@@ -119,13 +113,6 @@ class Recolored(Savable):
     pixels: Float[np.ndarray, "h w 3"] = field(repr=False)
     alpha: Float[np.ndarray, "h w"] | None = field(default=None, repr=False)
     exif: bytes | None = field(default=None, repr=False)
-
-    def as_array(self) -> np.ndarray:
-        """Return the pixels, h x w x 3 in [0, 1]."""
-        return self.pixels
-
-    def _extras(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "exif": self.exif}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from impasto.errors import ImpastoError, InputError
 from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
-from impasto.painting import Level, Painter, check_change
+from impasto.painting import Painter, check_change
 from impasto.recipe import Recipe, check_balance
 from impasto.runs import Checkpoint, RunFolder
 
@@ -253,10 +253,6 @@ class Run(Controls):
         >>> run.wait().reason, run.running
         ('steps', False)
     """
-
-    size: tuple[int, int]
-    photo_size: tuple[int, int]
-    levels: tuple[Level, ...]
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ _MIN_PIXELS: Final = 16.0
 
 def build_scene(recipe: Recipe, size: tuple[int, int], levels: Sequence[Level], inputs: Inputs) -> Scene:
     """Return the scene of a result of a size (width, height); raises InputError in one line for what cannot be."""
-    photo = shrink(inputs.content.pixels, size)
+    photo = resize(inputs.content.pixels, *size)
     styles = _style_images(recipe, inputs)
     regions = _regions(recipe, size, inputs, styles)
     _check_masks(levels, regions)
@@ -33,12 +33,6 @@ def build_scene(recipe: Recipe, size: tuple[int, int], levels: Sequence[Level], 
         init=init,
         photo=photo,
     )
-
-
-def shrink(pixels: Float[np.ndarray, "h w 3"], size: tuple[int, int]) -> Float[np.ndarray, "_h _w 3"]:
-    """Resize a photo to the result's size once, so that no level starts from all of its pixels."""
-    width, height = size
-    return resize(pixels, width, height) if pixels.shape[:2] != (height, width) else pixels
 
 
 # -- styles ------------------------------------------------------------------------------------------------------------
@@ -165,7 +159,7 @@ def _with_matched_colors(
         height, width = style.pixels.shape[:2]
         wide, tall = style.size(finest)
         wide, tall = min(wide, width), min(tall, height)
-        small = shrink(style.pixels, (wide, tall))
+        small = resize(style.pixels, wide, tall)
         mask = None if style.mask is None else resize_mask(style.mask, wide, tall)
         margin = style.border(wide, tall)
         pixels = style_for_network(recipe.color, small, photo, margin=margin, where=region.mask, mask=mask)

@@ -98,7 +98,7 @@ class GuardedLBFGS(Optimizer):
 
     _STATE = (
         "accepted", "failures", "_trial", "_gradient", "_losses", "_lowest", "_steps", "_changes", "_rho", "_scale",
-        "_shrink", "_unit", "_refusals", "_count",
+        "_shrink", "_unit", "_refusals",
     )  # fmt: skip
     patience = 12
     _rho: Float[Tensor, "history"]
@@ -140,7 +140,17 @@ class GuardedLBFGS(Optimizer):
         self._unit = z.new_ones(())
         self._refusals = z.new_zeros(())
         self.failures = z.new_zeros(())
-        self._count = torch.zeros((), dtype=torch.int64)
+        # A number of the host: which slot of the history is next is known without reading the device.
+        self._count = 0
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the tensors on which the next steps depend."""
+        return super().state() | {"_count": torch.tensor(self._count)}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Restore what `state` returned, on the current device."""
+        super().load_state(state)
+        self._count = int(state["_count"])
 
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
         """Accept or refuse the point and choose the next."""
