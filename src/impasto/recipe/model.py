@@ -230,7 +230,7 @@ _LAYERS: Final = ("content_layers", "style_layers")
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
-    nested: dict[str, Any] = {name: dict(_items(values[name])) for name in SECTIONS if _is_section(values.get(name))}
+    nested: dict[str, Any] = {name: _items(values[name]) for name in SECTIONS if _is_section(values.get(name))}
     # An unknown setting of a section that `flat_fields` has read comes as `style.rescue`.
     stated = {str(name).rpartition(".")[2] for name in values}.union(*nested.values())
     for name in stated & RENAMED.keys():
@@ -251,11 +251,11 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, (BaseModel, Mapping))
 
 
-def _items(section: Any) -> Mapping[str, Any]:
-    """Return the settings of a section; layers that a model was not given are the network's, not the model's default."""
-    if not isinstance(section, BaseModel):
-        return section
-    return {name: value for name, value in section if name != "layers" or name in section.model_fields_set}
+def _items(section: Any) -> dict[str, Any]:
+    """Return the settings of a section; layers that a model was not given are not stated, so the network's hold."""
+    if isinstance(section, BaseModel):
+        return {name: value for name, value in section if name != "layers" or name in section.model_fields_set}
+    return dict(section)
 
 
 def flat_fields(values: Mapping[str, Any]) -> dict[str, Any]:
