@@ -95,7 +95,7 @@ def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -
     )
     level = LevelOptimizer(job.recipe, job.scene.at(job.levels[-1]), extractor, job.levels[-1])
     # Only measurements need the parts, so they have no public names.
-    return FinestLevel(level, level._objective, level._canvas, level._optimizer, extractor)
+    return FinestLevel(level, level.objective, level.canvas, level.optimizer, extractor)
 
 
 def store(name: str, rows: list[dict[str, Any]], **more: Any) -> None:
