@@ -28,6 +28,7 @@ from impasto.recipe.values import (
     CONTENT_LOSSES,
     MAX_WEIGHT,
     STYLE_LOSSES,
+    LossSettings,
     Regions,
     as_text,
     canonical_names,
@@ -403,10 +404,25 @@ def describe(error: ValidationError) -> str:
     name = next((flat for flat, f in FIELDS.items() if place[:2] == (f.section, f.name)), ".".join(place[:2]))
     name = "regions" if place[:1] == ("regions",) else name
     if first["type"] == "extra_forbidden":
-        return f"a recipe has no field {'.'.join(place)!r}; known are {', '.join(FIELDS)}"
+        return _describe_unknown(".".join(place))
     message = first["msg"].removeprefix("Value error, ")
     given = f", not {first['input']!r}" if name and first["type"] != "value_error" else ""
     return f"{name}: {message[0].lower() + message[1:]}{given}" if name else message
+
+
+def _describe_unknown(name: str) -> str:
+    """Return what is wrong with the name of a setting, such as `stlye_weight` or `style.wieght`, and the known ones."""
+    section, _, key = name.rpartition(".")
+    if key in RENAMED:
+        field = FIELDS[RENAMED[key]]
+        return f"{name} is called {field.section}.{field.name} now"
+    if ".losses." in name:
+        known = ", ".join(LossSettings.model_fields)
+    elif section in SECTIONS:
+        known = ", ".join(SECTIONS[section].model_fields)
+    else:
+        known = f"{', '.join(FIELDS)}, or by section {', '.join(SECTIONS)}"
+    return f"a recipe has no field {name!r}; known are {known}"
 
 
 def flag_of(name: str) -> str:
