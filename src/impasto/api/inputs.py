@@ -87,19 +87,19 @@ def region_list(regions: Regions) -> Sequence[RegionSource]:
     return [regions] if isinstance(regions, (str, Region, RegionSettings)) else regions
 
 
-def region_settings(regions: Regions) -> tuple[str | RegionSettings, ...]:
-    """Return regions as a recipe stores them; pictures that are not files are named by their numbers."""
+def region_settings(regions: Regions) -> tuple[str | RegionSettings | dict[str, str | None], ...]:
+    """Return regions as a recipe reads and checks them; pictures that are not files are named by their numbers."""
 
-    def named(region: Region, number: int) -> RegionSettings:
+    def named(region: Region, number: int) -> dict[str, str | None]:
         def name(source: Source | Savable, otherwise: str) -> str:
             return str(source) if isinstance(source, (str, Path)) else f"{otherwise} {number}"
 
         style = _style(region.style)
-        return RegionSettings(
-            mask=name(region.mask, "mask"),
-            style=name(style.picture, "style"),
-            style_mask=None if style.mask is None else name(style.mask, "style mask"),
-        )
+        return {
+            "mask": name(region.mask, "mask"),
+            "style": name(style.picture, "style"),
+            "style_mask": None if style.mask is None else name(style.mask, "style mask"),
+        }
 
     return tuple(
         region if isinstance(region, (str, RegionSettings)) else named(_region(region), number)

@@ -13,7 +13,7 @@ import torch
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
 from impasto.errors import ImpastoError, InputError
-from impasto.events import Event, Finished, LevelStarted, Listener, Step
+from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
 from impasto.painting import Painter, check_change
@@ -179,7 +179,8 @@ class _Pump:
         if isinstance(event, Step):
             self._note(event)
         if self._folder is not None:
-            self._folder.record(event, picture_metadata(painter.recipe, self._sources))
+            is_picture = isinstance(event, Snapshot)
+            self._folder.record(event, picture_metadata(painter.recipe, self._sources) if is_picture else None)
         if self._listener is not None:
             self._listener(event)
 
@@ -229,9 +230,11 @@ class _Pump:
         folder, painter = self._folder, self._controls._painter
         if folder is None:
             return
-        with suppress(ImpastoError, OSError):
+        # A device without memory may have no picture to give, either.
+        with suppress(Exception):
             if painter is not None:
                 folder.save_latest(quantize(painter.picture()), picture_metadata(painter.recipe, self._sources))
+        with suppress(ImpastoError, OSError):
             folder.fail(str(error))
 
 

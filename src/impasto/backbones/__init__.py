@@ -16,11 +16,10 @@ from impasto.backbones.matmul import (
     self_product,
 )
 from impasto.backbones.moments import Moments, moments_of
-from impasto.backbones.weight_formats import AntialiasedName, AntialiasedWeights, AnyWeights, VGG19Weights
+from impasto.backbones.weight_formats import AntialiasedWeights, AnyWeights, VGG19Weights
 from impasto.backbones.weights import describe_weights, load_weights
 
 __all__ = [
-    "AntialiasedName",
     "AntialiasedWeights",
     "AnyWeights",
     "FeatureExtractor",

@@ -5,6 +5,7 @@ that torch.fx cannot trace, can stop after the deepest layer, and can copy maps 
 """
 
 import math
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache, partial
@@ -245,6 +246,7 @@ class ModuleExtractor:
         """Build the module with its weights on the device."""
         network = weights.network
         self._probe = probe_shapes(network, options.layers, options.padding)
+        self._lock = threading.Lock()  # hooks that collect maps see the maps of every thread
         self.layers = self._probe.layers
         self.device = options.device
         module = build_module(network)
@@ -267,7 +269,8 @@ class ModuleExtractor:
     def _layer_values(self, image: Float[Tensor, "1 3 h w"]) -> Iterator[tuple[str, Float[Tensor, "1 _c _h _w"]]]:
         normalized = ((image - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         paths = self._probe.paths
-        collected = collect_maps(self._module, normalized, set(paths.values()), cloned=self._probe.overwritten)
+        with self._lock:
+            collected = collect_maps(self._module, normalized, set(paths.values()), cloned=self._probe.overwritten)
         for layer in self.layers:
             yield layer, collected[paths[layer]][0]
 

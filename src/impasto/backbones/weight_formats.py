@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import safetensors.torch
 import torch
@@ -68,8 +68,6 @@ class ModuleWeights:
 
 AnyWeights: TypeAlias = VGG19Weights | AntialiasedWeights | ModuleWeights
 """The weights of a network: `name` identifies them, `sha256` is the hash of their file."""
-
-AntialiasedName: TypeAlias = Literal["vgg16", "alexnet"]
 
 VGG19_FILE: Final = (
     "a VGG-19 as .pth or .safetensors, with the keys features.0.weight ... features.34.weight (torchvision, "

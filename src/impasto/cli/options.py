@@ -20,6 +20,7 @@ from impasto.recipe import (
     flag_of,
     merge_stated,
     read_recipe,
+    with_current_names,
 )
 
 RECIPE: Final = Group("Recipe", sort_key=-2, help="The flags below change single settings; --help-all lists all.")
@@ -141,4 +142,4 @@ def read_record(picture: str) -> dict[str, Any]:
     if record is None or not isinstance(record.get("recipe"), dict):
         name = "the picture" if is_stdio(picture) else picture
         raise InputError(f"{name} holds no recipe: impasto has not painted it, or another program has removed it")
-    return record
+    return record | {"recipe": with_current_names(record["recipe"])}

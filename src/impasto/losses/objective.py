@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import AnyWeights, FeatureExtractor, Moments, SmoothedExtractor, build_extractor
+from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
@@ -48,13 +48,6 @@ def make_extractor(
         precision=precision,
         device=device,
     )
-
-
-def smoothing_extractor(
-    extractor: FeatureExtractor, recipe: Recipe, pictures: Sequence[Float[Tensor, "1 3 _h _w"]]
-) -> FeatureExtractor:
-    """Return an extractor whose features are smoothed if the recipe wants it, on the scale of photo and styles."""
-    return SmoothedExtractor(extractor, pictures) if recipe.network.smooths else extractor
 
 
 @dataclass(frozen=True, eq=False)

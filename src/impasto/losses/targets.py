@@ -94,8 +94,11 @@ class StyleTarget:
     @property
     def nbytes(self) -> int:
         """Memory of the statistics in bytes."""
-        tensors = [value for one in self.statistics.values() for value in vars(one).values() if torch.is_tensor(value)]
-        return sum(tensor.nbytes for tensor in tensors)
+        parts = [
+            one if isinstance(one, tuple) else (one, *getattr(one, "__dict__", {}).values())
+            for one in self.statistics.values()
+        ]
+        return sum(value.nbytes for part in parts for value in part if torch.is_tensor(value))
 
 
 @torch.no_grad()

@@ -66,12 +66,8 @@ class Painter:
         self.levels = levels
         self.step = 0
         """Number of steps done."""
-        scenes = [scene.at(level) for level in levels]
-
-        def begin_level(index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> LevelOptimizer:
-            return LevelOptimizer(self.recipe, scenes[index], extractor, levels[index], start=start, cache=cache)
-
-        self._begin_level = begin_level
+        self._scenes = [scene.at(level) for level in levels]
+        self._extractor, self._cache = extractor, cache
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
@@ -81,6 +77,10 @@ class Painter:
         self._level_step = 0
         self.current = self._begin_level(0)
         """The optimization of the current level."""
+
+    def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
+        scene, level = self._scenes[index], self.levels[index]
+        return LevelOptimizer(self.recipe, scene, self._extractor, level, start=start, cache=self._cache)
 
     def stop(self) -> None:
         """End before the next step; may be called from another thread."""

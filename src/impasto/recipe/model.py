@@ -28,6 +28,7 @@ from impasto.recipe.values import (
     CONTENT_LOSSES,
     MAX_WEIGHT,
     STYLE_LOSSES,
+    LossSettings,
     Regions,
     as_text,
     canonical_names,
@@ -283,12 +284,14 @@ _LAYERS: Final = ("content_layers", "style_layers")
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
-    nested: dict[str, Any] = {name: dict(_items(values[name])) for name in SECTIONS if _is_section(values.get(name))}
+    nested: dict[str, Any] = {name: _items(values[name]) for name in SECTIONS if _is_section(values.get(name))}
+    # An unknown setting of a section that `flat_fields` has read comes as `style.rescue`.
+    stated = {str(name).rpartition(".")[2] for name in values}.union(*nested.values())
+    for name in stated & RENAMED.keys():
+        raise InputError(f"{name} is called {RENAMED[name]} now")
     for name, value in values.items():
         if name in SECTIONS and _is_section(value):
             continue
-        if name in RENAMED:
-            raise InputError(f"{name} is called {RENAMED[name]} now")
         field = FIELDS.get(name)
         if field is not None and field.section:
             nested.setdefault(field.section, {})[field.name] = value
@@ -302,8 +305,11 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, (BaseModel, Mapping))
 
 
-def _items(section: Any) -> Mapping[str, Any]:
-    return vars(section) if isinstance(section, BaseModel) else section
+def _items(section: Any) -> dict[str, Any]:
+    """Return the settings of a section; layers that a model was not given are not stated, so the network's hold."""
+    if isinstance(section, BaseModel):
+        return {name: value for name, value in section if name != "layers" or name in section.model_fields_set}
+    return dict(section)
 
 
 def flat_fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -324,9 +330,10 @@ def _flat_json(recipe: Recipe) -> dict[str, Any]:
 
 def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
     """Write layers by the network's own names; a network that is named without layers brings its own."""
-    backbone = nested.get("network", {}).get("backbone", "vgg19")
+    if not all(isinstance(nested.get(name, {}), dict) for name in ("network", "content", "style")):
+        return nested  # reported by the section itself
     try:
-        network = find_network(str(backbone))
+        network = find_network(str(nested.get("network", {}).get("backbone", "vgg19")))
     except InputError:
         return nested  # reported by the setting itself, as for all others
     for section, layers, known in (
@@ -397,10 +404,25 @@ def describe(error: ValidationError) -> str:
     name = next((flat for flat, f in FIELDS.items() if place[:2] == (f.section, f.name)), ".".join(place[:2]))
     name = "regions" if place[:1] == ("regions",) else name
     if first["type"] == "extra_forbidden":
-        return f"a recipe has no field {'.'.join(place)!r}; known are {', '.join(FIELDS)}"
+        return _describe_unknown(".".join(place))
     message = first["msg"].removeprefix("Value error, ")
     given = f", not {first['input']!r}" if name and first["type"] != "value_error" else ""
     return f"{name}: {message[0].lower() + message[1:]}{given}" if name else message
+
+
+def _describe_unknown(name: str) -> str:
+    """Return what is wrong with the name of a setting, such as `stlye_weight` or `style.wieght`, and the known ones."""
+    section, _, key = name.rpartition(".")
+    if key in RENAMED:
+        field = FIELDS[RENAMED[key]]
+        return f"{name} is called {field.section}.{field.name} now"
+    if ".losses." in name:
+        known = ", ".join(LossSettings.model_fields)
+    elif section in SECTIONS:
+        known = ", ".join(SECTIONS[section].model_fields)
+    else:
+        known = f"{', '.join(FIELDS)}, or by section {', '.join(SECTIONS)}"
+    return f"a recipe has no field {name!r}; known are {known}"
 
 
 def flag_of(name: str) -> str:

@@ -205,7 +205,7 @@ def read_crops(value: Any) -> tuple[Crop | None, ...]:
 
 
 def _read_crop(value: Any) -> Crop | None:
-    if value in ("full", None, (), []):
+    if value in ("full", "", None, (), []):
         return None
     try:
         crop = Crop(*map(int, split_list(value)))

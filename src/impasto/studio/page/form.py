@@ -10,7 +10,7 @@ import gradio as gr
 
 from impasto.errors import InputError
 from impasto.images import PLATES, read_metadata
-from impasto.recipe import KEEP, PRESETS, Recipe, as_text, resolve
+from impasto.recipe import KEEP, PRESETS, Recipe, as_text, resolve, with_current_names
 from impasto.studio import Studio
 from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
 from impasto.studio.load_run import load_run
@@ -181,7 +181,7 @@ class Form:
             record = read_metadata(Path(file))
             if record is None or not isinstance(record.get("recipe"), dict):
                 raise InputError("this picture holds no recipe: impasto did not paint it, or a program removed it")
-            recipe = resolve(None, {name: value for name, value in record["recipe"].items() if name != "regions"})
+            recipe = resolve(None, with_current_names(record["recipe"]) | {"regions": ()})
         crops = {self.crops.field: as_text(recipe.style.crop), self.crops.shown: []}
         return self._recipe_updates(recipe) | crops
 
