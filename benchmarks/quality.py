@@ -20,10 +20,10 @@ from typing import Any
 from common import OUT, RESULTS, machine
 from scoreboard.inputs import PAIRS, read_pairs
 from scoreboard.methods import SLOW, Method, peers, peers_installed, presets
+from scoreboard.paint import paint_missing
 from scoreboard.report import draw_figure, draw_sheets, figure_name, tables, write_page
 from scoreboard.store import Store
 from scoreboard.summary import gather, summarize
-from scoreboard.work import paint_missing
 
 SIZES = (256, 512)
 PEERS_UP_TO = 256

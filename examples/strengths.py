@@ -1,6 +1,6 @@
 """Compare strengths of a style: `python examples/strengths.py photo.jpg night --strengths 5,25,150`.
 
-PIL images go in and come out; the pictures are laid side by side, the photo first.
+Photo and results are PIL images; they are placed side by side, the photo first.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Watch a run and steer it: `python examples/watch.py photo.jpg night`.
 
-The run paints in the background and tells what happens. Halfway the style is given more weight; the picture at that
-moment is kept beside the final one.
+The run paints in the background and emits events. Halfway the style gets more weight; the picture at that moment is
+saved beside the final one.
 """
 
 import argparse
@@ -12,12 +12,12 @@ from PIL import Image
 
 import impasto
 
-parser = argparse.ArgumentParser(description="Watch a run and change it on the way.")
+parser = argparse.ArgumentParser(description="Watch a run and change its settings meanwhile.")
 parser.add_argument("photo", type=Path)
 parser.add_argument("style", nargs="?", default="night", help="a picture, or the name of a built-in style")
 parser.add_argument("--size", type=int, default=384, help="long side of the result in pixels")
 parser.add_argument("--steps", type=int, default=80)
-parser.add_argument("--factor", type=float, default=3.0, help="what the style's weight is multiplied by halfway")
+parser.add_argument("--factor", type=float, default=3.0, help="factor of the style's weight in the second half")
 parser.add_argument("--out", type=Path, default=Path("painted.png"))
 arguments = parser.parse_args()
 
@@ -38,8 +38,8 @@ while run.running or not events.empty():
             print(f"step {step} of {steps}: loss {loss:.4g}")
         case impasto.Snapshot(step=step, image=image):
             Image.fromarray(image).save(arguments.out.with_stem(f"{arguments.out.stem}-halfway"))
-            run.change(style_weight=recipe.style_weight * arguments.factor)
-            print(f"step {step}: the style now counts {run.recipe.style_weight:g}")
+            run.change(style_weight=recipe.style.weight * arguments.factor)
+            print(f"step {step}: the style now counts {run.recipe.style.weight:g}")
         case impasto.Finished(saved_loss=saved_loss):
             print(f"done: loss {saved_loss:.4g} as saved")
 

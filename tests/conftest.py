@@ -132,7 +132,7 @@ def no_torchvision(monkeypatch) -> None:
 
 
 def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
-    """Draw a smooth colourful picture with edges, h x w x 3 in [0, 1]: a stand-in for a photo or a painting."""
+    """Draw a smooth colorful picture with edges, h x w x 3 in [0, 1]: a stand-in for a photo or a painting."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     channels = []

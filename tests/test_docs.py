@@ -17,13 +17,12 @@ from unittest import mock
 import numpy as np
 import PIL.Image
 import pytest
-from impasto.recipe.writing import flag_of
 
 import impasto.api
 from impasto.cli import main
 from impasto.images import plate_path, quantize
 from impasto.networks import NETWORKS
-from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe
+from impasto.recipe import FIELDS, PRESET_PURPOSES, PRESETS, flag_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
@@ -109,7 +108,7 @@ def redirected(words: list[str], monkeypatch) -> tuple[list[str], Path | None]:
 def check_studio(words: list[str], monkeypatch) -> None:
     """Check that the studio takes these words, up to the point where it would serve for ever."""
     served = []
-    monkeypatch.setattr("impasto.studio.server.serve", lambda room, serving, block: served.append(serving))
+    monkeypatch.setattr("impasto.studio.server.serve", lambda studio, options, block: served.append(options))
     monkeypatch.setattr("impasto.cli.studio._wait", lambda: None)
     monkeypatch.setattr("impasto.cli.studio._default_folder", lambda: Path("own"))
     assert main(words) == 0
@@ -164,7 +163,7 @@ def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_
     assert {"photo_style.png", "painted.png", "again.png", "big.tif", "piped.png", "mine.toml", "night.webp"} <= made
     for run in ("runs/town", "runs/harbor"):
         assert (folder / run / "result.png").exists()
-    # Colours alone are moved, and masks are made, at the photo's own size.
+    # Colors alone are moved, and masks are made, at the photo's own size.
     others = ("_colors", "_mask", "sky", "stars")
     painted = [path for path in folder.glob("*.png") if not path.stem.endswith(others)]
     assert {max(PIL.Image.open(path).size) for path in painted} == {SMALL["size"]}
@@ -198,9 +197,9 @@ def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
     assert listed
     assert all(f"impasto {command}" in README or command == "demo" for command in listed)
     for command in ("stylize", "score", "study iterations", "study seeds", "study custom", "studio"):
-        main([*command.split(), "--help"])
+        main([*command.split(), "--help-all"])
     known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
-    assert set(map(flag_of, Recipe.model_fields)) <= known
+    assert set(map(flag_of, FIELDS)) <= known
     assert set(re.findall(r"--[a-z][a-z-]*", README)) <= known
 
 

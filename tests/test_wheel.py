@@ -82,5 +82,5 @@ def test_the_wheel_paints_in_an_empty_environment(wheel, tmp_path):
     painted = run(programs / "impasto", "stylize", "mosaic.webp", "night", *small, cwd=tmp_path)
     assert painted == "mosaic_night.png\n"
     assert (tmp_path / "mosaic_night.png").stat().st_size > 1000
-    told = run(programs / "impasto", "info", "mosaic_night.png", cwd=tmp_path)
-    assert "steps = 2" in told
+    shown = run(programs / "impasto", "info", "mosaic_night.png", cwd=tmp_path)
+    assert "steps = 2" in shown

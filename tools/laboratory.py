@@ -123,14 +123,14 @@ def pictures(out: Path) -> None:
         DOCS / "laboratory-longrun.webp",
     )
     if (out / "changes" / "runs").exists():
-        families = [family(out, base, bases[base.key]) for base in long.cells]
-        for findings in families:
+        studies = [changed_from(out, base, bases[base.key]) for base in long.cells]
+        for findings in studies:
             print_figures(findings)
-        plot(families, DOCS / "laboratory-changes.svg")
-        sheet([[row[-1] for row in findings.rows] for findings in families], DOCS / "laboratory-changes.webp")
+        plot(studies, DOCS / "laboratory-changes.svg")
+        sheet([[row[-1] for row in findings.rows] for findings in studies], DOCS / "laboratory-changes.webp")
 
 
-def family(out: Path, base: Cell, folder: Path) -> Findings:
+def changed_from(out: Path, base: Cell, folder: Path) -> Findings:
     """Evaluate a preset and its changes, as far as they were painted."""
     changed = [cell for cell in changes().cells if cell.key.startswith(f"{base.key}-")]
     runs = {cell.key: out / "changes" / "runs" / cell.key for cell in changed}
@@ -162,12 +162,12 @@ PANELS = {
 }
 
 
-def plot(families: Sequence[Findings], path: Path) -> None:
+def plot(studies: Sequence[Findings], path: Path) -> None:
     """Plot the figures against the steps: a row of panels for each family, a line for each recipe."""
     still = {"svg.hashsalt": "impasto", "svg.fonttype": "path", "font.size": 9}
     with matplotlib.rc_context(still):
-        figure = plt.figure(figsize=(3.2 * len(PANELS), 3.2 * len(families)), layout="constrained")
-        for findings, strip in zip(families, figure.subfigures(len(families), 1, squeeze=False)[:, 0], strict=True):
+        figure = plt.figure(figsize=(3.2 * len(PANELS), 3.2 * len(studies)), layout="constrained")
+        for findings, strip in zip(studies, figure.subfigures(len(studies), 1, squeeze=False)[:, 0], strict=True):
             axes = strip.subplots(1, len(PANELS))
             for one, (column, title) in zip(axes, PANELS.items(), strict=True):
                 _draw(one, findings, column)

@@ -11,9 +11,9 @@ from impasto.images import read_picture
 from impasto.score import HIGHER_IS_BETTER, Judge
 from scoreboard.inputs import PAIRS, Pair
 from scoreboard.methods import PEERS, ROWS, SOURCE, Method
+from scoreboard.paint import key_of
 from scoreboard.ranking import BASELINES, Board, checks, complete, duel, mean_ranks, mean_relative
 from scoreboard.store import Store, digest, source_digest
-from scoreboard.work import key_of
 
 Records = Mapping[str, Mapping[int, dict[str, Any]]]
 """Record of each painting, by method and pair."""

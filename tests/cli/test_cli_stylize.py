@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from impasto.images import plate_path, quantize, read_metadata
+from impasto.images import plate_path, quantize, read_metadata, write_picture
 from impasto.recipe import PRESETS, Recipe
 
 SMALL = ("--size", "48", "--steps", "2", "--device", "cpu", "--precision", "fp32")
@@ -97,6 +97,16 @@ def test_a_painted_picture_repeats_itself_bit_for_bit(stylize, impasto, folder):
     other = impasto("stylize", "--from", "first.png", "--seed", "6", "photo.png", "style.jpg", "-o", "other.png")
     assert other.code == 0
     assert (pixels(folder / "other.png") != pixels(folder / "first.png")).any()
+
+
+def test_a_picture_of_an_older_version_is_repeated_under_the_present_names(stylize, folder):
+    old = {"size": 24, "steps": 1, "rescue": 2.0, "style_losses": ["wasserstein=1.0", "grain=0.02"], "color": "photo"}
+    write_picture(folder / "old.png", np.zeros((8, 8, 3), np.float32), metadata={"recipe": old})
+    stylize("--from", "old.png", "-o", "again.png")
+    recipe = read_metadata(folder / "again.png")["recipe"]
+    assert recipe["content"]["saliency_weight"] == 2
+    assert recipe["style"]["losses"] == {"wasserstein": 1, "gradient_energy": 0.02}
+    assert recipe["color"]["mode"] == "photo"
 
 
 def test_a_built_in_style_is_named_unless_a_file_has_that_name(stylize, folder, painting):

@@ -215,7 +215,7 @@ def test_a_start_far_from_the_style_raises_the_content_by_the_power_of_its_dista
         objective = make_objective(recipe)
         before = terms_of(objective, canvas)
         distances.append(terms_of(objective, start)["style"] / 3.0)
-        objective.adapt_to_distance(start)
+        objective.scale_content_weight(start)
         after = terms_of(objective, canvas)
         assert {**after, "content": before["content"]} == before
         factors.append(after["content"] / before["content"])
@@ -230,7 +230,7 @@ def test_the_content_is_adapted_by_at_most_a_factor_of_4_and_stays_so_when_weigh
     recipe = small_recipe(content_exponent=exponent, style_losses=(f"gram={weight}",))
     objective = make_objective(recipe)
     before = terms_of(objective, canvas)["content"]
-    objective.adapt_to_distance(content)
+    objective.scale_content_weight(content)
     assert terms_of(objective, canvas)["content"] == pytest.approx(factor * before)
     objective.change(recipe.with_changes(content_weight=2.0))
     assert terms_of(objective, canvas)["content"] == pytest.approx(2 * factor * before)

@@ -164,6 +164,12 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"style": {"wieght": 1}}, "no field 'style.wieght'; known are strength, weight, .*directions$"),
+        ({"content": {"rescue": 1}}, "^content.rescue is called content.saliency_weight now$"),
+        (
+            {"style": {"losses": {"gram": {"wieght": 1}}}},
+            "'style.losses.gram.wieght'; known are weight, layers, samples$",
+        ),
         ({"foo": 1}, "no field 'foo'; known are size"),
         ({"content_weight": float("nan")}, "content_weight: .*finite"),
         ({"style_weight": -0.1}, "style_weight: .*greater than or equal to 0"),

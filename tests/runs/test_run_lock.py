@@ -60,17 +60,17 @@ def test_a_second_object_of_the_same_process_is_refused(path: Path) -> None:
     assert not is_locked(path)
 
 
-def test_looking_at_a_lock_creates_no_file(path: Path) -> None:
+def test_is_locked_creates_no_file(path: Path) -> None:
     assert not is_locked(path)
     assert not path.exists()
 
 
-def test_a_process_that_looks_at_the_lock_is_not_taken_for_a_holder_and_hinders_nobody(path: Path) -> None:
+def test_a_reader_of_the_lock_is_no_holder_and_does_not_block_acquiring(path: Path) -> None:
     path.touch()
-    with path.open("rb") as looking:
-        fcntl.flock(looking, fcntl.LOCK_SH)
+    with path.open("rb") as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
         assert not is_locked(path)
-        threading.Timer(0.1, fcntl.flock, (looking.fileno(), fcntl.LOCK_UN)).start()
+        threading.Timer(0.1, fcntl.flock, (reader.fileno(), fcntl.LOCK_UN)).start()
         lock = FolderLock(path)
         lock.acquire()
         lock.release()

@@ -194,15 +194,15 @@ def test_rewriting_on_a_full_disk_leaves_the_log_as_it_was(path: Path, no_space:
 
 
 class FullDisk(FileIO):
-    """Takes three bytes of every write and then has no room."""
+    """Takes three bytes of every write and then is full."""
 
-    room = 3
+    free = 3
 
     def write(self, data: Any) -> int:
-        if not self.room:
+        if not self.free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        count = super().write(bytes(data)[: self.room])
-        self.room -= count
+        count = super().write(bytes(data)[: self.free])
+        self.free -= count
         return count
 
 

@@ -45,7 +45,19 @@ class Savable:
         return path
 
     def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
-        """Return the bytes that `save` would write to a file with this extension, such as `.png`."""
+        """Return the picture as the bytes of a file.
+
+        Args:
+            suffix: Extension that names the format, such as `.png`.
+            bits: As for `save`.
+            quality: As for `save`.
+
+        Returns:
+            The bytes that `save` would write.
+
+        Raises:
+            InputError: If the extension is unknown.
+        """
         return encode_picture(self.as_array(), suffix, **self._extras(), bits=bits, quality=quality)
 
 
@@ -102,7 +114,12 @@ class Result(Savable):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Recolored(Savable):
-    """A photo in other colors: `pixels` is RGB in [0, 1], `alpha` its transparency.
+    """A photo in other colors.
+
+    Attributes:
+        pixels: RGB in [0, 1].
+        alpha: The photo's transparency, in [0, 1]; None if it is opaque.
+        exif: EXIF block of the photo, without location and thumbnail.
 
     Example:
         >>> import numpy, impasto
@@ -117,7 +134,10 @@ class Recolored(Savable):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mask(Savable):
-    """A part of a photo: `pixels` is 1 in it, 0 outside, and between on a soft border.
+    """A part of a photo.
+
+    Attributes:
+        pixels: 1 inside the part, 0 outside, and values between on a soft border.
 
     Example:
         >>> import numpy

@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 
 
 class RunOptions(SettingOptions, total=False):
-    """What a call may state beside photo, styles and recipe."""
+    """Keyword arguments of a call: the recipe's settings by flat names, and how the run is kept and reported."""
 
     regions: Regions | None
     on_event: Listener | None
@@ -44,7 +44,7 @@ class Session:
         styles: Style image or images of every picture, unless a call names others.
         recipe: Recipe or name of a preset of every picture, unless a call names another.
         regions: Regions of every picture, unless a call names others.
-        cache_megabytes: Memory for the statistics of style images that were measured.
+        cache_megabytes: Memory limit for the kept statistics of style images.
         **settings: Settings of the recipe.
 
     Example:
@@ -79,7 +79,21 @@ class Session:
         recipe: Recipe | str | None = None,
         **options: Unpack[RunOptions],
     ) -> Result:
-        """Paint a photo and wait for the picture; see `impasto.stylize`. What is not given is the session's."""
+        """Paint a photo and wait for the picture.
+
+        Args:
+            content: The photo, as for `impasto.stylize`.
+            styles: Style image or images; None: those of the session.
+            recipe: A recipe or the name of a preset; None: that of the session.
+            **options: As for `impasto.stylize`.
+
+        Returns:
+            The finished picture.
+
+        Raises:
+            InputError: If something given cannot be used, in one line.
+            RunError: If the run fails, in one line.
+        """
         handle = self.start(content, styles, recipe, **options)
         try:
             return handle.wait()
@@ -100,7 +114,24 @@ class Session:
         output: str | Path | None = None,
         **settings: Unpack[SettingOptions],
     ) -> Run:
-        """Begin to paint in the background; see `impasto.start`. What is not given is the session's."""
+        """Begin to paint in the background; everything that was given is read and checked before this returns.
+
+        Args:
+            content: The photo, as for `impasto.stylize`.
+            styles: Style image or images; None: those of the session.
+            recipe: A recipe or the name of a preset; None: that of the session.
+            regions: Regions with their own styles; None: those of the recipe, or of the session.
+            on_event: Called with every event, in the thread that paints.
+            run: Folder to keep the run in.
+            output: Path where the picture is wanted, noted in the run folder.
+            **settings: Settings of the recipe by their flat names.
+
+        Returns:
+            The handle of the run.
+
+        Raises:
+            InputError: If something given cannot be used, in one line.
+        """
         if regions is None and not (isinstance(recipe, Recipe) and recipe.regions):
             regions = self._regions
         styles = self._styles if styles is None else styles
@@ -114,14 +145,25 @@ class Session:
         return Run(job, self.painter, on_event=on_event, folder=folder)
 
     def resume(self, run: str | Path, *, on_event: Listener | None = None) -> Run:
-        """Continue the run in a run folder from its last checkpoint; see `impasto.resume`."""
+        """Continue a run from its last checkpoint, in the background.
+
+        Args:
+            run: The run folder.
+            on_event: Called with every event, in the thread that paints.
+
+        Returns:
+            The handle of the run.
+
+        Raises:
+            InputError: If the folder holds no run, another process paints into it, or the run is finished.
+        """
         folder = RunFolder.open(Path(run))
         if folder.status == "finished":
             raise InputError(f"the run in {run} is finished: its picture is {folder.result_path}")
         folder.lock()
         try:
             checkpoint = folder.load_checkpoint()
-            # First the log goes back to the checkpoint: a change of weights after it has not happened.
+            # The log is set back before the recipe is read: changes after the checkpoint are undone.
             folder.rewind(checkpoint.scalars["step"] if checkpoint else 0)
             job = plan_job(folder.recipe, folder.inputs())
         except BaseException:
@@ -130,7 +172,14 @@ class Session:
         return Run(job, self.painter, on_event=on_event, folder=folder, checkpoint=checkpoint)
 
     def painter(self, job: Job) -> Painter:
-        """Return what paints a job, its network loaded."""
+        """Return the painter of a job, with the network loaded.
+
+        Args:
+            job: The planned job.
+
+        Returns:
+            A painter that shares network and style targets with the session's other jobs.
+        """
         recipe, masked = job.recipe, job.scene.masked
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
@@ -156,7 +205,7 @@ class Session:
 
 
 class _Cache(Generic[Value]):
-    """Values by key, made when they are first needed; those used last are kept, up to a total size."""
+    """A cache of computed values that drops the least recently used ones above a total size."""
 
     def __init__(self, max_size: int, size: Callable[[Value], int] = lambda value: 1) -> None:
         self._max_size = max_size

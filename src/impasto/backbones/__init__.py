@@ -1,4 +1,4 @@
-"""Networks that evaluate images: reading their weights, the features of an image, and products of features."""
+"""Backbones: reading weights, extracting the features of an image, and matrix products of features."""
 
 from impasto.backbones.antialiased import antialiased_maps
 from impasto.backbones.download import fetch_weights

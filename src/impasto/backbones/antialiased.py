@@ -22,7 +22,7 @@ from impasto.recipe import Padding, Pooling
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _Layer:
     """A convolution with ReLU (`kernel` > 0, padded by `padding` on each side) or a pooling (`window` > 0)."""
 
     kernel: int = 0
@@ -32,17 +32,17 @@ class _Stage:
     """Whether a blur follows, which halves the map."""
 
 
-_CONVOLUTION: Final = _Stage(kernel=3, padding=1)
-_STAGES: Final[dict[str, dict[str, _Stage]]] = {
+_CONVOLUTION: Final = _Layer(kernel=3, padding=1)
+_LAYERS: Final[dict[str, dict[str, _Layer]]] = {
     "vgg16": {
-        name: _Stage(window=2, blurs=True) if name.startswith("pool") else _CONVOLUTION
+        name: _Layer(window=2, blurs=True) if name.startswith("pool") else _CONVOLUTION
         for name in find_network("vgg16").layers
     },
     "alexnet": {
-        "conv1_1": _Stage(kernel=11, padding=2, blurs=True),
-        "pool1": _Stage(window=3, blurs=True),
-        "conv2_1": _Stage(kernel=5, padding=2),
-        "pool2": _Stage(window=3, blurs=True),
+        "conv1_1": _Layer(kernel=11, padding=2, blurs=True),
+        "pool1": _Layer(window=3, blurs=True),
+        "conv2_1": _Layer(kernel=5, padding=2),
+        "pool2": _Layer(window=3, blurs=True),
         "conv3_1": _CONVOLUTION,
         "conv4_1": _CONVOLUTION,
         "conv5_1": _CONVOLUTION,
@@ -68,26 +68,26 @@ def antialiased_maps(
         dtype: Number format of the maps, and of all kernels but the first; None: that of the image.
     """
     maps = ((2 * image - 1 - weights.shift) / weights.scale).contiguous(memory_format=torch.channels_last)
-    for name, stage in _STAGES[weights.network.name].items():
-        if stage == _CONVOLUTION and padding != "zeros":
+    for name, layer in _LAYERS[weights.network.name].items():
+        if layer == _CONVOLUTION and padding != "zeros":
             maps = convolve(maps, *weights.layers[name], padding, dtype=dtype)
-        elif stage.kernel:
-            maps = _convolve(maps, *weights.layers[name], stage, padding)
+        elif layer.kernel:
+            maps = _convolve(maps, *weights.layers[name], layer, padding)
         else:
             maps = blur_pool(
-                pool_windows(maps, pooling, L2_GAINS[weights.network.name], kernel_size=stage.window, stride=1)
+                pool_windows(maps, pooling, L2_GAINS[weights.network.name], kernel_size=layer.window, stride=1)
             )
         if dtype is not None:
             maps = maps.to(dtype)
         yield name, maps
 
 
-def _convolve(maps: Tensor, kernel: Tensor, bias: Tensor, stage: _Stage, padding: Padding) -> Tensor:
+def _convolve(maps: Tensor, kernel: Tensor, bias: Tensor, layer: _Layer, padding: Padding) -> Tensor:
     if padding == "zeros":
-        maps = F.conv2d(maps, kernel, bias, padding=stage.padding)
+        maps = F.conv2d(maps, kernel, bias, padding=layer.padding)
     else:
-        maps = F.conv2d(F.pad(maps, (stage.padding,) * 4, mode=padding), kernel, bias)
-    return (blur_pool(maps) if stage.blurs else maps).relu_()
+        maps = F.conv2d(F.pad(maps, (layer.padding,) * 4, mode=padding), kernel, bias)
+    return (blur_pool(maps) if layer.blurs else maps).relu_()
 
 
 def antialiased_input_size(network: Network, layers: Collection[str], padding: Padding) -> InputSize:
@@ -97,15 +97,15 @@ def antialiased_input_size(network: Network, layers: Collection[str], padding: P
     return InputSize(smallest or 1, deepest)
 
 
-def _map_side(network: str, layer: str, side: int, padding: Padding) -> int:
-    """Return the side of a layer's map for an image of this side; 0 if it cannot be computed."""
-    for name, stage in _STAGES[network].items():
-        if stage.kernel and padding == "reflect" and side <= stage.padding:
+def _map_side(network: str, last: str, side: int, padding: Padding) -> int:
+    """Return the side of the map of layer `last` for an image of this side; 0 if it cannot be computed."""
+    for name, layer in _LAYERS[network].items():
+        if layer.kernel and padding == "reflect" and side <= layer.padding:
             return 0  # reflection needs more positions than it adds
-        side += 2 * stage.padding + 1 - (stage.kernel or stage.window)
-        if stage.blurs:
+        side += 2 * layer.padding + 1 - (layer.kernel or layer.window)
+        if layer.blurs:
             side = (side + 1) // 2 + 1 if side > 2 else 0
-        if side < 1 or name == layer:
+        if side < 1 or name == last:
             break
     return max(side, 0)
 

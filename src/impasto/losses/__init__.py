@@ -1,4 +1,4 @@
-"""What is minimized: statistics of features, losses that compare them, and the objective that weighs them."""
+"""Statistics of features, losses that compare them, and the objective, their weighted sum."""
 
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.gram import GramLoss, gram, mean_gram

@@ -1,4 +1,4 @@
-"""What a style loss and a content loss are; every loss is a class of its own, named in `registry`."""
+"""Base classes of style and content losses; each loss is one class, named in `registry`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
@@ -15,11 +15,11 @@ TINY: Final = 1e-12
 
 
 class Loss:
-    """What style and content losses have in common.
+    """Layers, samples and recipe of a loss.
 
     Args:
         recipe: The recipe of the run.
-        settings: The loss's own settings; the recipe's sections have those that it leaves open.
+        settings: The loss's own settings; what they leave open is taken from the recipe's section.
     """
 
     inputs: ClassVar[Literal["layer", "pixels", "hypercolumns"]] = "layer"
@@ -36,7 +36,7 @@ class Loss:
         self.layers = {} if self.inputs == "pixels" else {name: weight for name, weight in layers.items() if weight}
         """Layers that are compared, with their weights."""
         self.samples = settings.samples or recipe.style.samples
-        """Number of places that a loss of samples looks at."""
+        """Number of positions that a sampling loss draws."""
         self.recipe = recipe
 
     @property
@@ -46,10 +46,23 @@ class Loss:
 
 
 class StyleLoss(Loss):
-    """A style loss: a statistic of features, and how that of the canvas is compared with that of the style.
+    """A style loss: a statistic of features, and a comparison of the canvas's statistic with the style's.
 
     A new loss defines `measure` and `loss`. Statistics of disjoint positions can be added, so that a mixture of styles
     is a weighted sum, a region a weight for every position, and a picture in tiles the sum of its tiles.
+
+    Example:
+        >>> from impasto import Recipe, StyleLoss
+        >>> from impasto.losses import Mean
+        >>> from impasto.recipe import LossSettings
+        >>> class MeanSquare(StyleLoss):
+        ...     def measure(self, maps, weights=None):
+        ...         return Mean.of(maps**2, weights)
+        ...     def loss(self, statistic, target):
+        ...         return (statistic.value - target.value).square().mean()
+        >>> loss, maps = MeanSquare(Recipe(), LossSettings()), torch.ones(1, 3, 4, 4)
+        >>> loss.loss(loss.measure(maps), loss.measure(2 * maps))
+        tensor(9.)
     """
 
     needs_maps: ClassVar[bool] = True
@@ -67,15 +80,38 @@ class StyleLoss(Loss):
         raise NotImplementedError
 
     def loss(self, statistic: Any, target: Any) -> Float[Tensor, ""]:
-        """Return how far the canvas's statistic is from the target, at least 0."""
+        """Return the distance of the canvas's statistic from the target.
+
+        Args:
+            statistic: The statistic of the canvas.
+            target: What `prepare` returned.
+
+        Returns:
+            A scalar, at least 0.
+        """
         raise NotImplementedError
 
     def measure_regions(self, maps: Float[Tensor, "1 c h w"], regions: Sequence[PositionWeights]) -> Sequence[Any]:
-        """Return the statistic of every region; a loss may do that in one pass."""
+        """Return the statistic of every region; override it to measure all regions in one pass.
+
+        Args:
+            maps: As for `measure`.
+            regions: The weights of the positions in each region.
+
+        Returns:
+            One statistic for each region.
+        """
         return [self.measure(maps, weights) for weights in regions]
 
     def summarize(self, statistic: Any) -> Any:
-        """Return what is kept of the statistic of a style image, still a statistic."""
+        """Reduce the statistic of a style image to what is kept of it.
+
+        Args:
+            statistic: What `measure` returned.
+
+        Returns:
+            A statistic that needs less memory; by default the same one.
+        """
         return statistic
 
     def prepare(self, target: Any, canvas: Any, generator: torch.Generator) -> Any:
@@ -90,14 +126,14 @@ class StyleLoss(Loss):
 
 
 class ContentLoss(Loss):
-    """A content loss: a comparison of the canvas with the photo, place by place."""
+    """A content loss: a comparison of the canvas with the photo, position by position."""
 
     section = "content"
 
     def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> Any:
-        """Return what `loss` compares with, from the photo's features and, of its pixels, the saliency weights."""
+        """Return the target of `loss`, from the photo's features and the saliency weights of its pixels."""
         return photo
 
     def loss(self, maps: Float[Tensor, "1 c h w"], target: Any) -> Float[Tensor, ""]:
-        """Return how far the canvas is from the photo, at least 0."""
+        """Return the distance of the canvas from the photo, at least 0."""
         raise NotImplementedError

@@ -108,7 +108,7 @@ class _Binder:
         weights: tuple[PositionWeights, ...] | None,
     ) -> _Comparison:
         if weights is not None and loss.needs_maps and layer:
-            # A region of soft values may have been drawn no position of its own.
+            # No position may have been drawn for a region with soft values.
             numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
             weights = tuple(one for one in weights if len(one.members))
         measure = partial(_measure, loss, layer, weights)
@@ -181,7 +181,7 @@ class _Binder:
 class Objective:
     """The weighted sum of content, style, low frequencies, luminance range and smoothness of a picture.
 
-    Whatever concerns many positions is first measured as statistics, which can be added, and then compared with
+    Losses over many positions are first measured as statistics, which can be added, and then compared with
     targets; so a picture in tiles needs only the sum of its tiles' statistics.
 
     Args:
@@ -263,11 +263,11 @@ class Objective:
             terms["tv"] = weight * total_variation(picture)
         return terms
 
-    def adapt_to_distance(self, picture: Float[Tensor, "1 3 h w"]) -> None:
-        """Let the content count more the farther this picture, the canvas's start, is from the style.
+    def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:
+        """Multiply the content weight by (distance / `_USUAL_DISTANCE`) ** exponent, limited to 1/4 ... 4.
 
-        A distant style pulls harder and longer, and with one weight for all pairs costs more of the photo. The content
-        weight is multiplied by (distance / `_USUAL_DISTANCE`) ** exponent, at most by 4 and at least by 1/4.
+        The distance is the style loss of `picture`, the canvas's start: the farther the style is from the photo, the
+        more content would be lost if the weight were the same for all pairs.
         """
         with torch.no_grad():
             loss = float(self._style_loss(EncodedImage.of(self._extractor, picture)))

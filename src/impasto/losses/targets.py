@@ -218,7 +218,7 @@ def regions_at_layers(
                 numbers.append(number)
         weights = None
         if masks:
-            # Random numbers of its own: what a style image gives does not depend on masks.
+            # An own generator, so that samples of a style image do not depend on masks.
             owners = draw_owners(shares[layer], torch.Generator().manual_seed(seed))
             weights = tuple(
                 PositionWeights(shares[layer][number], (owners == number).nonzero()[:, 0]) for number in numbers

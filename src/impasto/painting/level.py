@@ -84,7 +84,7 @@ class LevelOptimizer:
             content_factor=recipe.content.coarse_factor**level.above,
         )
         if recipe.content.exponent:
-            self.objective.adapt_to_distance(_tensor(scene.recolored, device))
+            self.objective.scale_content_weight(_tensor(scene.recolored, device))
         coordinates = self.canvas.coordinates(_tensor(start, device))
         self.optimizer = make_optimizer(recipe.optimizer, coordinates, recipe.hardware.precision)
         self._best = coordinates

@@ -22,7 +22,7 @@ from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
 
 _LAG: Final = 4
-"""Steps after which a GPU's numbers are read; by then they have long arrived."""
+"""Steps after which numbers of a GPU are read; they have arrived by then, so reading does not wait."""
 
 
 _WEIGHTS: Final = frozenset(
@@ -201,7 +201,7 @@ class Painter:
 
 
 class _AsyncScalars:
-    """Returns the numbers of each step in order: at once on a CPU, some steps later on a GPU, which never waits.
+    """Copies the numbers of each step to the host in order: immediately on a CPU, some steps later on a GPU.
 
     The lag is a fixed number of steps, so that decisions based on the numbers are repeatable.
     """

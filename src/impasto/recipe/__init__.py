@@ -15,7 +15,7 @@ from impasto.recipe.model import (
 )
 from impasto.recipe.options import RecipeOptions, SettingOptions
 from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
-from impasto.recipe.resolve import check_balance, read_recipe, resolve
+from impasto.recipe.resolve import check_balance, read_recipe, resolve, with_current_names
 from impasto.recipe.settings import (
     SECTIONS,
     ColorSettings,
@@ -99,4 +99,5 @@ __all__ = [
     "read_recipe",
     "read_style",
     "resolve",
+    "with_current_names",
 ]

@@ -28,6 +28,7 @@ from impasto.recipe.values import (
     CONTENT_LOSSES,
     MAX_WEIGHT,
     STYLE_LOSSES,
+    LossSettings,
     Regions,
     as_text,
     canonical_names,
@@ -100,7 +101,17 @@ class Recipe(BaseModel):
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get(self, name: str) -> Any:
-        """Return a setting by its flat name, such as `style_weight`."""
+        """Return one setting.
+
+        Args:
+            name: Its flat name, such as `style_weight`.
+
+        Returns:
+            The value.
+
+        Raises:
+            KeyError: If there is no such setting.
+        """
         field = FIELDS[name]
         return getattr(getattr(self, field.section) if field.section else self, field.name)
 
@@ -115,7 +126,18 @@ class Recipe(BaseModel):
         return frozenset(self.picture.snapshots) | frozenset(regular)
 
     def changes_from(self, other: "Recipe") -> dict[str, Any]:
-        """Return the settings in which this recipe differs from another, by flat names, as JSON has them."""
+        """Return the settings in which this recipe differs from another.
+
+        Args:
+            other: The other recipe.
+
+        Returns:
+            This recipe's values as JSON holds them, by flat names.
+
+        Example:
+            >>> Recipe(size=256).changes_from(Recipe())
+            {'size': 256}
+        """
         own, theirs = (_flat_json(recipe) for recipe in (self, other))
         return {name: value for name, value in own.items() if value != theirs[name]}
 
@@ -136,10 +158,11 @@ class Recipe(BaseModel):
         return checked(merge_stated(self.flat(), changes))
 
     def balanced(self) -> "Recipe":
-        """Return the recipe that paints the same with a strength of 50: the strength is turned into weights.
+        """Return an equivalent recipe with a strength of 50: the strength is expressed by weights instead.
 
-        Of content and style weight, one grows and the other shrinks to 0 at the end of the scale. Below 50 whatever
-        else serves the style fades with it: the colors of the start, smoothness, the low frequencies, the range.
+        A strength above 50 raises the style weight and lowers the content weight, to 0 at 100; below 50 it is the other
+        way round. Below 50 the other terms that serve the style are scaled down as well: the recolored start, total
+        variation, low frequencies and luminance range.
         """
         strength = self.style.strength
         if strength == _MIDDLE:
@@ -182,7 +205,7 @@ class Recipe(BaseModel):
     def _stated(self) -> "tuple[Recipe, dict[str, Any]]":
         """Return the settings that differ from the network's default, and the recipe that they are taken from.
 
-        That is the balanced one where the balance would be stated both as a strength and as weights.
+        The recipe is the balanced one if the balance were stated both as a strength and as weights otherwise.
         """
         recipe, plain = self, self.plain()
         changes = recipe.changes_from(plain)
@@ -194,12 +217,31 @@ class Recipe(BaseModel):
         return recipe, changes
 
     def as_command(self, content: str, *styles: str) -> str:
-        """Return the command line that paints by this recipe."""
+        """Return the command line that paints with this recipe.
+
+        Args:
+            content: Path of the photo.
+            *styles: Paths or built-in names of the style images.
+
+        Returns:
+            One line for a POSIX shell.
+
+        Example:
+            >>> Recipe(size=256).as_command("photo.jpg", "night")
+            'impasto photo.jpg night --size 256'
+        """
         recipe, stated = self._stated()
         return shlex.join(["impasto", content, *styles, *recipe.flags(stated)])
 
     def flags(self, names: Collection[str]) -> list[str]:
-        """Return the words of a command line that state some settings, by their flat names."""
+        """Return the words of a command line that state some settings.
+
+        Args:
+            names: Flat names of the settings.
+
+        Returns:
+            Flags and values.
+        """
         words = []
         for name in names:
             flag, value = flag_of(name), self.get(name)
@@ -213,7 +255,19 @@ class Recipe(BaseModel):
         return words
 
     def as_python(self, content: str, *styles: str) -> str:
-        """Return the Python call that paints by this recipe."""
+        """Return the Python call that paints with this recipe.
+
+        Args:
+            content: Path of the photo.
+            *styles: Paths or built-in names of the style images.
+
+        Returns:
+            One expression.
+
+        Example:
+            >>> Recipe(size=256).as_python("photo.jpg", "night")
+            "impasto.stylize('photo.jpg', 'night', size=256)"
+        """
         arguments = [repr(content), repr(list(styles)) if len(styles) != 1 else repr(styles[0])]
         texts = [region.as_text() for region in self.regions]
         arguments += [f"{name}={texts if name == 'regions' else value!r}" for name, value in self._stated()[1].items()]
@@ -247,7 +301,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_section(value: Any) -> bool:
-    """Return True for a section, as a model or a mapping; `color = "photo"` is a flat name, though a section's, too."""
+    """Return True for the values of a section; `color = "photo"` has a section's name but is a flat setting."""
     return isinstance(value, (BaseModel, Mapping))
 
 
@@ -319,8 +373,8 @@ def _total(settings: StyleSettings | ContentSettings, compares_pixels: Mapping[s
 def merge_stated(settings: Mapping[str, Any], *stated: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by flat names with stated ones over them, later ones over earlier ones.
 
-    Layers belong to the network that they were stated with: where another network is stated, they are dropped, and its
-    own hold. Layers that were stated without a network stay, for whichever it will be.
+    Layers belong to the network that they were stated with: if another network is stated later, they are dropped and
+    that network's defaults apply. Layers that were stated without a network are kept.
     """
     merged = dict(settings)
     loose: set[str] = set()
@@ -350,10 +404,25 @@ def describe(error: ValidationError) -> str:
     name = next((flat for flat, f in FIELDS.items() if place[:2] == (f.section, f.name)), ".".join(place[:2]))
     name = "regions" if place[:1] == ("regions",) else name
     if first["type"] == "extra_forbidden":
-        return f"a recipe has no field {'.'.join(place)!r}; known are {', '.join(FIELDS)}"
+        return _describe_unknown(".".join(place))
     message = first["msg"].removeprefix("Value error, ")
     given = f", not {first['input']!r}" if name and first["type"] != "value_error" else ""
     return f"{name}: {message[0].lower() + message[1:]}{given}" if name else message
+
+
+def _describe_unknown(name: str) -> str:
+    """Return what is wrong with the name of a setting, such as `stlye_weight` or `style.wieght`, and the known ones."""
+    section, _, key = name.rpartition(".")
+    if key in RENAMED:
+        field = FIELDS[RENAMED[key]]
+        return f"{name} is called {field.section}.{field.name} now"
+    if ".losses." in name:
+        known = ", ".join(LossSettings.model_fields)
+    elif section in SECTIONS:
+        known = ", ".join(SECTIONS[section].model_fields)
+    else:
+        known = f"{', '.join(FIELDS)}, or by section {', '.join(SECTIONS)}"
+    return f"a recipe has no field {name!r}; known are {known}"
 
 
 def flag_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""From what a person stated, in files, flags and keyword arguments, to a recipe."""
+"""Resolving a recipe from a preset and the settings stated in files, flags and keyword arguments."""
 
 import json
 import tomllib
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
-from impasto.recipe.model import Recipe, checked, flat_fields, merge_stated, states_balance_twice
+from impasto.recipe.model import RENAMED, Recipe, checked, flat_fields, merge_stated, states_balance_twice
 from impasto.recipe.presets import PRESETS
+from impasto.recipe.values import RENAMED_LOSSES
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -29,6 +30,22 @@ def read_recipe(path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InputError(f"the recipe {path} must hold fields and values")
     return flat_fields(fields)
+
+
+def with_current_names(embedded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe inside a picture with the present names of settings and losses.
+
+    A recipe file with old names is refused, because it can be edited; a picture that an older version painted cannot.
+
+    >>> with_current_names({"rescue": 2.0, "style_losses": ["gram=1.0", "grain=0.02"]})
+    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02']}
+    """
+    settings = {RENAMED.get(name, name): value for name, value in embedded.items()}
+    losses = settings.get("style_losses")
+    if isinstance(losses, list):
+        parts = (str(loss).partition("=") for loss in losses)
+        settings["style_losses"] = [f"{RENAMED_LOSSES.get(name, name)}{sign}{weight}" for name, sign, weight in parts]
+    return settings
 
 
 def check_balance(stated: Collection[str]) -> None:

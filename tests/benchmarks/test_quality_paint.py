@@ -1,4 +1,4 @@
-"""Painting of what is missing, and the whole script with a program that only inverts the photo."""
+"""Painting what is missing, and the whole script with a program that only inverts the photo."""
 
 import dataclasses
 import json
@@ -11,8 +11,8 @@ import quality
 from scoreboard import summary as summaries
 from scoreboard.inputs import read_pairs, read_pixels
 from scoreboard.methods import Method, presets
+from scoreboard.paint import key_of, paint_missing
 from scoreboard.store import Store
-from scoreboard.work import key_of, paint_missing
 
 INVERTS = (
     "import sys, PIL.Image as I, PIL.ImageOps as O; O.invert(I.open(sys.argv[1]).convert('RGB')).save(sys.argv[2])"

@@ -1,4 +1,4 @@
-"""Painting of what is missing, one program at a time; everything is kept, so that an interrupted run can go on."""
+"""Painting what is missing, one program at a time; every finished picture is kept, so a stopped run can continue."""
 
 import os
 import subprocess
