@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.backbones import VGG19Weights, describe_weights, load_weights
+from impasto.backbones import weights as weights_module
 from impasto.backbones.modules import build_module
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, Network, find_network
@@ -116,6 +117,20 @@ def test_a_file_is_described_by_its_recognized_name(tiny_state: dict[str, Tensor
     assert facts["name"] == "torchvision VGG-19"
     assert facts["size"] == (tmp_path / "mine.pth").stat().st_size
     assert facts["sha256"] == hashlib.sha256((tmp_path / "mine.pth").read_bytes()).hexdigest()
+
+
+def test_a_file_is_read_again_to_be_described_only_if_it_has_changed(
+    tiny_state: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.pth"
+    torch.save(tiny_state, path)
+    facts = describe_weights(str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(weights_module, "read_tensors", lambda *_: pytest.fail("the file is read"))
+        assert describe_weights(str(path)) == facts
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"mine\.pth"):
+        describe_weights(str(path))
 
 
 # -- antialiased networks ----------------------------------------------------------------------------------------------

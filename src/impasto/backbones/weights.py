@@ -5,6 +5,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -119,13 +120,19 @@ def describe_weights(which: str = "embedded", backbone: str = "vgg19") -> dict[s
         return {"name": weights.name, "path": "", "sha256": weights.sha256, "size": size} | facts
     file = _locate(network, which)
     return {
-        "name": file.name or load_weights(which, backbone).name,
+        "name": file.name or _read_name(network, file),
         "path": str(file.path),
         "sha256": file.sha256,
         "size": file.path.stat().st_size,
         "license": file.license,
         "source": file.source,
     }
+
+
+@lru_cache(maxsize=16)
+def _read_name(network: Network, file: _File) -> str:
+    """Return the name of a user's weights; they are read for it, once as long as the file stays the same."""
+    return _READERS[network.family](network, file).name
 
 
 def _is_built(network: Network, which: str) -> bool:

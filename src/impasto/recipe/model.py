@@ -285,13 +285,11 @@ _LAYERS: Final = ("content_layers", "style_layers")
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
     nested: dict[str, Any] = {name: _items(values[name]) for name in SECTIONS if _is_section(values.get(name))}
-    # An unknown setting of a section that `flat_fields` has read comes as `style.rescue`.
-    stated = {str(name).rpartition(".")[2] for name in values}.union(*nested.values())
-    for name in stated & RENAMED.keys():
-        raise InputError(f"{name} is called {RENAMED[name]} now")
     for name, value in values.items():
         if name in SECTIONS and _is_section(value):
             continue
+        if name in RENAMED:
+            raise InputError(f"{name} is called {RENAMED[name]} now")
         field = FIELDS.get(name)
         if field is not None and field.section:
             nested.setdefault(field.section, {})[field.name] = value
