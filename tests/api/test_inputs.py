@@ -145,6 +145,8 @@ def test_the_embedded_recipe_repeats_a_picture_of_regions(folder):
         ("red.png", ["left.png=nowhere.png"], {}, "no file nowhere.png"),
         ("red.png", ["left.png=red.png@nowhere.png"], {}, "nowhere.png"),
         ("red.png@nowhere.png", (), {}, "nowhere.png"),
+        ("red.png", [Region("", "blue.png")], {}, "regions: .*at least 1 character"),
+        ("red.png", [Region("left.png", Style("keep", "part.png"))], {}, "no style to mask"),
         ("red.png", ["left.png=keep", "right.png=keep"], {}, "leave nothing to the main style"),
         ([], ["left.png=keep", "right.png=keep"], {}, "every region keeps the photo"),
         ([], (), {}, "a style is needed"),

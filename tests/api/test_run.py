@@ -14,6 +14,7 @@ import impasto
 from impasto.api import Session, plan_job, read_inputs, run_job
 from impasto.events import Changed, Failed
 from impasto.images import read_metadata
+from impasto.painting import Painter
 from impasto.recipe import Recipe
 from impasto.runs import RunFolder
 
@@ -115,6 +116,16 @@ def test_the_error_of_a_listener_is_raised_and_the_folder_keeps_the_picture(phot
     assert [event.message for event in folder.read_log().of(Failed)] == ["'mine'"]
     assert PIL.Image.open(folder.latest_path).size == (48, 36)
     assert impasto.resume(tmp_path / "run").wait().steps == 4
+
+
+def test_a_picture_that_cannot_be_kept_does_not_hide_why_a_run_failed(photo, painting, tmp_path, monkeypatch):
+    def act(run, step):
+        monkeypatch.setattr(Painter, "picture", lambda self: (_ for _ in ()).throw(RuntimeError("out of memory")))
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        start_and(act, photo, painting, run=tmp_path / "run", **QUICK).wait()
+    assert [event.message for event in RunFolder.open(tmp_path / "run").read_log().of(Failed)] == ["'mine'"]
 
 
 def test_a_script_that_ends_before_its_run_ends_without_a_crash(tmp_path):

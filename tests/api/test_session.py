@@ -14,6 +14,7 @@ from tests.conftest import waves
 import impasto
 from impasto.api import Region, Style, plan_job, read_inputs, region_settings
 from impasto.api import session as session_module
+from impasto.losses import STYLE_LOSSES, GramLoss
 from impasto.painting import level as level_module
 from impasto.recipe import Recipe
 
@@ -152,6 +153,39 @@ def test_the_memory_of_targets_is_bounded(calls, photo, painting, monkeypatch):
     assert [target() is None for target in targets] == [True, True, False]
 
 
+def test_a_target_that_is_too_large_to_be_kept_pushes_out_no_other(calls, photo, painting):
+    # The Gram matrix of conv1_1 takes 16 kB, that of conv2_1 64 kB.
+    session = impasto.Session(painting, **QUICK, cache_megabytes=0.05)
+    for layer in ("conv1_1", "conv2_1", "conv1_1"):
+        session.stylize(photo, style_layers=layer)
+    assert calls["measure_style"] == 2
+
+
+def test_a_loss_that_is_registered_anew_is_measured_anew(calls, photo, painting, monkeypatch):
+    session = impasto.Session(painting, **QUICK)
+    session.stylize(photo)
+    monkeypatch.setitem(STYLE_LOSSES, "gram", type("Other", (GramLoss,), {}))
+    session.stylize(photo)
+    assert calls["measure_style"] == 2
+
+
+def test_what_a_run_needed_is_released_at_its_end_without_garbage_collection(photo, painting, monkeypatch):
+    painters, make = [], session_module.Painter
+
+    def remember(*args, **options):
+        painter = make(*args, **options)
+        painters.append(weakref.ref(painter))
+        return painter
+
+    monkeypatch.setattr(session_module, "Painter", remember)
+    gc.disable()
+    try:
+        impasto.stylize(photo, painting, **QUICK)
+        assert painters[0]() is None
+    finally:
+        gc.enable()
+
+
 def test_two_threads_share_a_session(calls, photo, painting):
     session = impasto.Session(painting, **QUICK)
     photos = [photo, photo[::-1].copy()]
@@ -163,7 +197,8 @@ def test_two_threads_share_a_session(calls, photo, painting):
 
 def test_what_a_call_names_replaces_what_the_session_names(photo, painting):
     session = impasto.Session(painting, "draft", regions=[Region(LEFT, "keep")], **QUICK)
-    assert len(session.stylize(photo, steps=1).recipe.regions) == 1
+    for changes in ({}, {"styles": painting[::-1].copy()}, {"recipe": Recipe(**QUICK)}):
+        assert len(session.stylize(photo, steps=1, **changes).recipe.regions) == 1
     result = session.stylize(photo, painting[::-1].copy(), Recipe(**QUICK), regions=[])
     assert result.recipe.with_changes(device="cpu", precision="fp32") == Recipe(**QUICK)
 

@@ -1,6 +1,7 @@
 """Networks that are torch modules, with a stand-in for torchvision: hooks, padding, pooling, gradients, errors."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -185,3 +186,13 @@ def test_the_smallest_image_is_found_once_for_each_network_and_layers(monkeypatc
     for layers in (["conv1", "conv3_1"], ("conv1", "layer2.0"), ["conv1"], ["conv1"]):
         min_input_size("resnet50", layers)
     assert built == ["resnet50"] * 2
+
+
+def test_several_threads_share_an_extractor(plain, extractor_of):
+    extractor = extractor_of(plain, plain.layers)
+    images = [torch.rand(1, 3, 18, 15, dtype=torch.float64) for _ in range(4)]
+    expected = [extractor(image)["third"] for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda image: extractor(image)["third"], images * 25))
+    for maps, wanted in zip(found, expected * 25, strict=True):
+        assert torch.equal(maps, wanted)

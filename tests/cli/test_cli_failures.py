@@ -9,6 +9,7 @@ import torch
 
 from impasto.cli.destination import Destination
 from impasto.errors import InputError
+from impasto.events import Finished
 from impasto.losses import Objective
 from impasto.painting import Painter
 
@@ -93,8 +94,10 @@ def test_a_picture_that_can_no_longer_be_written_is_kept_elsewhere(stylize, fold
     real = Painter.paint
 
     def paint(self):
-        yield from real(self)
-        (folder / "stick").rmdir()
+        for event in real(self):
+            if isinstance(event, Finished):
+                (folder / "stick").rmdir()
+            yield event
 
     monkeypatch.setattr(Painter, "paint", paint)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))

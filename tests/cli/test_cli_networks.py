@@ -107,7 +107,7 @@ WRONG = [
     ("--backbone vgg17", "unknown network 'vgg17'; known are vgg19, vgg16, alexnet"),
     ("--backbone alexnet --style-layers conv3_2", "unknown layer 'conv3_2' of alexnet; known are conv1_1"),
     ("--backbone vgg16 --weights full", "no full weights of vgg16"),
-    ("--backbone vgg16 --weights none.pth", "cannot read the weights none.pth"),
+    ("--backbone vgg16 --weights none.pth", "no file of weights 'none.pth'"),
     ("--backbone alexnet --weights mine.pth", "is not AlexNet of ST-LPIPS"),
     ("--backbone torchvision:vgg11 --weights mine.pth", "is not a torchvision:vgg11: it lacks features.0.weight"),
     ("--backbone torchvision:nothing --weights mine.pth", "torchvision has no network 'nothing'"),

@@ -176,7 +176,7 @@ def test_an_interrupted_study_is_continued_to_the_same_pictures(start, impasto, 
     assert "run 1 of 2: seed 1" in outcome.err
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in done} == done
     logs = [(runs / key / "events.jsonl").read_text() for key in ("000-seed-0", "001-seed-1", "002-seed-2")]
-    assert [log.count('"resumed"') for log in logs] == [0, 1, 0]
+    assert [log.count('"Resumed"') for log in logs] == [0, 1, 0]
     for name in ("study.json", "figures.csv", "steps.csv"):
         assert (folder / "parts" / name).read_bytes() == (whole / name).read_bytes(), name
     names = sorted(os.listdir(whole / "pictures"))

@@ -3,6 +3,7 @@
 import runpy
 import threading
 from pathlib import Path
+from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -13,7 +14,8 @@ from loss_inputs import random_map, seeded
 import impasto
 from impasto import recipe as recipes
 from impasto.images import resize
-from impasto.losses import STYLE_LOSSES, PositionWeights
+from impasto.losses import STYLE_LOSSES, Mean, PositionWeights, StyleTarget
+from impasto.losses.picture import LuminanceRange
 from impasto.losses.statistics import mixed
 from impasto.recipe import LossSettings
 
@@ -86,3 +88,17 @@ def test_a_resumed_run_ends_with_the_picture_of_an_uninterrupted_one(photo, pain
 def test_a_name_that_a_recipe_cannot_write_is_refused(name, skewness):
     with pytest.raises(ValueError, match="lower case"):
         impasto.register_style_loss(name, type(skewness))
+
+
+def test_the_memory_of_any_statistic_is_known():
+    class Pair(NamedTuple):
+        mean: torch.Tensor
+        name: str
+
+    statistics = {
+        ("a", "x"): Pair(torch.zeros(3), "x"),
+        ("b", "x"): torch.zeros(5),
+        ("c", "x"): Mean(1.0, torch.zeros(2)),
+    }
+    edge = torch.zeros(1, 3, 1, 1)
+    assert StyleTarget(statistics, {}, LuminanceRange(edge, edge)).nbytes == 4 * 10

@@ -1,7 +1,6 @@
 """A step of the default recipe on the GPU's code path reads no number on the host."""
 
 import pytest
-import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.losses import needed_layers, wasserstein

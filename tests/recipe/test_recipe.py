@@ -119,7 +119,8 @@ def test_no_crop_is_an_empty_list(none):
 
 
 @pytest.mark.parametrize(
-    "several", ["1,2,3,4/full", "1,2,3,4 / full", ["1,2,3,4/full"], ["1,2,3,4", "full"], [(1, 2, 3, 4), None]]
+    "several",
+    ["1,2,3,4/full", "1,2,3,4/", "1,2,3,4 / full", ["1,2,3,4/full"], ["1,2,3,4", "full"], [(1, 2, 3, 4), None]],
 )
 def test_several_crops_are_separated_by_slashes(several):
     assert Recipe(style_crop=several).style.crop == ((1, 2, 3, 4), None)
@@ -225,6 +226,9 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"style_losses": "nearest=1:5"}, "style_losses: .*greater than or equal to 16"),
         ({"style_losses": {"gram": {"wait": 1}}}, "no field 'style.losses.gram.wait'"),
         ({"style": {"mixture": 1}}, "no field 'style.mixture'"),
+        ({"style": None}, "style: .*valid dictionary"),
+        ({"content": 3}, "content: .*valid dictionary"),
+        ({"network": "vgg16"}, "network: .*valid dictionary"),
         ({"style_losses": "grain=1"}, "called 'gradient_energy' now"),
     ],
 )
@@ -269,8 +273,11 @@ def test_a_loss_may_have_layers_and_samples_of_its_own(losses):
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
 def test_the_old_name_of_a_setting_is_refused_with_its_new_one(old, new):
-    with pytest.raises(InputError, match=f"{old} is called {new} now"):
-        resolve(None, {old: 0.5})
+    for stated in ({old: 0.5}, {FIELDS[new].section: {old: 0.5}}):
+        with pytest.raises(InputError, match=f"{old} is called {new} now"):
+            resolve(None, stated)
+        with pytest.raises(ValidationError, match=f"{old} is called {new} now"):
+            Recipe(**stated)
 
 
 def test_the_typed_keyword_arguments_are_the_settings():
@@ -295,6 +302,9 @@ def test_the_main_setting_of_a_section_has_the_name_of_the_section(first):
 
 def test_sections_may_be_given_as_models():
     assert Recipe(style=StyleSettings(weight=9)) == Recipe(style_weight=9)
+    # What a model was not given is not stated: the network's own layers hold.
+    assert Recipe(style=StyleSettings(weight=9), backbone="resnet50") == Recipe(style_weight=9, backbone="resnet50")
+    assert Recipe().with_changes(style=Recipe(style_layers="conv1_1").style).style.layers == {"conv1_1": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What people call: sessions, runs and results. Wires the packages below together and holds no mathematics."""
+"""The Python interface: sessions, runs and results."""
 
 from impasto.api.calls import recolor, resume, start, stylize, subject_mask
 from impasto.api.hardware import keep_memory, resolve_hardware, return_memory_if_scarce

@@ -56,7 +56,7 @@ _BYTES_PER_PIXEL: Final = 2_600
 
 
 def keep_memory() -> None:
-    """Let this process keep the memory that it frees for the next step; for programs that do nothing but paint.
+    """Let this process keep freed memory for the next step; for programs that only paint.
 
     Otherwise glibc returns every large map to the system and gets it anew, cleared page by page, in every step. Does
     nothing with another C library.
@@ -65,7 +65,7 @@ def keep_memory() -> None:
 
 
 def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16") -> bool:
-    """Undo `keep_memory` if a picture of so many pixels might not fit otherwise; return True if that was so.
+    """Undo `keep_memory` if a picture of this many pixels might not fit otherwise; return True in that case.
 
     A rule of thumb: losses that compare positions, a long history and a large style take more.
     """
@@ -85,7 +85,7 @@ def _set_malloc(options: dict[int, int]) -> None:
 
 
 def _free_memory() -> float:
-    """Return the bytes that are free without swapping and within a container's limit; infinity if nobody knows."""
+    """Return the bytes that are free without swapping and within a container's limit; infinity if unknown."""
     free = math.inf
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

@@ -1,4 +1,4 @@
-"""Reading what a person gave: the photo, style images, regions, and the picture that the canvas starts from."""
+"""Reading the inputs of a run: the photo, style images, regions, and the picture that the canvas starts from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Source: TypeAlias = str | Path | bytes | Image | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """A style image of which only a part is used.
+    """A style image, or a part of one.
 
     Args:
         picture: The style image, or the name of a built-in one.
@@ -39,7 +39,7 @@ class Style:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A part of the photo with a style of its own.
+    """A part of the photo with its own style.
 
     Args:
         mask: White where the region is; `foreground` and `background` are found automatically (extra `masks`).
@@ -83,23 +83,23 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
 
 
 def region_list(regions: Regions) -> Sequence[RegionSource]:
-    """Return regions as a list; one may stand without a list around it."""
+    """Return regions as a list; a single region need not be in a list."""
     return [regions] if isinstance(regions, (str, Region, RegionSettings)) else regions
 
 
-def region_settings(regions: Regions) -> tuple[str | RegionSettings, ...]:
-    """Return regions as a recipe holds them; pictures that are not files are named by their numbers."""
+def region_settings(regions: Regions) -> tuple[str | RegionSettings | dict[str, str | None], ...]:
+    """Return regions as a recipe reads and checks them; pictures that are not files are named by their numbers."""
 
-    def named(region: Region, number: int) -> RegionSettings:
+    def named(region: Region, number: int) -> dict[str, str | None]:
         def name(source: Source | Savable, otherwise: str) -> str:
             return str(source) if isinstance(source, (str, Path)) else f"{otherwise} {number}"
 
         style = _style(region.style)
-        return RegionSettings(
-            mask=name(region.mask, "mask"),
-            style=name(style.picture, "style"),
-            style_mask=None if style.mask is None else name(style.mask, "style mask"),
-        )
+        return {
+            "mask": name(region.mask, "mask"),
+            "style": name(style.picture, "style"),
+            "style_mask": None if style.mask is None else name(style.mask, "style mask"),
+        }
 
     return tuple(
         region if isinstance(region, (str, RegionSettings)) else named(_region(region), number)
@@ -110,7 +110,7 @@ def region_settings(regions: Regions) -> tuple[str | RegionSettings, ...]:
 def plate_or_file(style: Any) -> Any:
     """Return the file of a built-in style image for its name, unless there is a file of that name.
 
-    Raises InputError for another string that is no file; what is not a string is returned as it is.
+    Raises InputError for any other string that is not a file; objects of other types are returned unchanged.
     """
     if not isinstance(style, str) or Path(style).exists():
         return style
@@ -122,11 +122,11 @@ def plate_or_file(style: Any) -> Any:
 def _as_list(styles: Styles) -> Sequence[StyleSource]:
     if isinstance(styles, (list, tuple)):
         return styles
-    return [styles]  # type: ignore[list-item]  # a text or an array, though a sequence, is one style
+    return [styles]  # type: ignore[list-item]  # a text or an array is one style, although it is a sequence
 
 
 def _style(given: StyleSource) -> Style:
-    """Split `starry.jpg@stars.png`, unless a file has that very name."""
+    """Split `starry.jpg@stars.png`, unless a file has exactly this name."""
     if isinstance(given, Style):
         return given
     if isinstance(given, str) and not Path(given).exists():
@@ -163,7 +163,7 @@ def _read_region(region: Region, photo: DecodedImage, limit: float) -> RegionInp
 
 
 def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
-    """Return a mask as a picture; `foreground` and `background` are found, unless there is a file of that name."""
+    """Return a mask as a picture; `foreground` and `background` are computed, unless a file has that name."""
     if isinstance(given, str) and given in AUTOMATIC_MASKS and not Path(given).is_file():
         return automatic_mask(given, photo.pixels)
     if isinstance(given, np.ndarray) and given.dtype == bool:

@@ -1,4 +1,4 @@
-"""A job: everything about a picture to be painted that can be read, resolved and checked before a network is loaded."""
+"""A job: recipe, inputs and levels of a picture, resolved and checked before a network is loaded."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from impasto.runs import Inputs
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """A picture to be painted, validated; no network is loaded yet.
+    """A validated job; no network is loaded yet.
 
     Device and precision of the recipe are resolved, `levels` go from coarse to fine, `alpha` and `exif` are those of
     the photo for the result, and `sources` holds names and hashes of weights and inputs.
@@ -38,7 +38,7 @@ class Job:
 
 
 def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
-    """Return what is embedded in a picture, so that it can be painted again; no folder is named."""
+    """Return the metadata embedded in a picture, from which it can be painted again; they name no folder."""
     return {"program": "impasto", "version": version("impasto"), "recipe": portable_recipe(recipe), **sources}
 
 
@@ -73,7 +73,7 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
 
 
 def _describe_inputs(inputs: Inputs) -> dict[str, Any]:
-    """Return names and hashes of the pictures; a style's mask stands with it, and a region's pictures together."""
+    """Return names and hashes of the pictures, masks with their styles and regions as groups."""
 
     def entry(picture: DecodedImage) -> dict[str, Any]:
         return {"name": picture.name, "sha256": picture.sha256}
@@ -102,7 +102,7 @@ def _check_sizes(recipe: Recipe, size: tuple[int, int], levels: tuple[Level, ...
     _check_size(recipe, "picture", coarsest.width, coarsest.height)
     for style in styles:
         width, height = style.size(coarsest)
-        # A tiny style image could be enlarged, but there is nothing in it to take over.
+        # A tiny style image could be enlarged, but it has no texture to transfer.
         width, height = min(width, style.pixels.shape[1]), min(height, style.pixels.shape[0])
         across, down = style.border(width, height)
         _check_size(recipe, "style image", width - 2 * across, height - 2 * down)
@@ -124,7 +124,7 @@ def result_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 
 
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as it is embedded in pictures: no folder is named."""
+    """Return the recipe that is embedded in pictures, without folders."""
     portable = recipe.to_dict()
     for section, name, standard in (("network", "weights", ("embedded", "full")), ("start", "init", INITS)):
         if portable[section][name] not in standard:

@@ -13,7 +13,7 @@ import torch
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
 from impasto.errors import ImpastoError, InputError
-from impasto.events import Event, Finished, LevelStarted, Listener, Step
+from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
 from impasto.painting import Painter, check_change
@@ -85,7 +85,7 @@ class Controls:
 
     @property
     def image(self) -> PIL.Image.Image | None:
-        """The picture as it is now, at the size of the current level; None before the first level has begun."""
+        """The current picture at the size of the current level; None before the first level has begun."""
         return None if self._painter is None else PIL.Image.fromarray(quantize(self._painter.picture()))
 
     def _attach(self, painter: Painter) -> None:
@@ -179,7 +179,8 @@ class _Pump:
         if isinstance(event, Step):
             self._note(event)
         if self._folder is not None:
-            self._folder.record(event, picture_metadata(painter.recipe, self._sources))
+            is_picture = isinstance(event, Snapshot)
+            self._folder.record(event, picture_metadata(painter.recipe, self._sources) if is_picture else None)
         if self._listener is not None:
             self._listener(event)
 
@@ -225,18 +226,20 @@ class _Pump:
         )
 
     def keep_latest(self, error: BaseException) -> None:
-        """Keep the last good picture and log why the run ended; what cannot be written must not hide the reason."""
+        """Keep the last good picture and log the error; a failure to write must not hide that error."""
         folder, painter = self._folder, self._controls._painter
         if folder is None:
             return
-        with suppress(ImpastoError, OSError):
+        # A device without memory may have no picture to give, either.
+        with suppress(Exception):
             if painter is not None:
                 folder.save_latest(quantize(painter.picture()), picture_metadata(painter.recipe, self._sources))
+        with suppress(ImpastoError, OSError):
             folder.fail(str(error))
 
 
 class Run(Controls):
-    """A picture being painted by a thread of its own. Every method may be called from any thread at any time.
+    """A picture that is painted in a background thread. Every method may be called from any thread.
 
     Attributes:
         size: Width and height of the result in pixels.
@@ -280,7 +283,7 @@ class Run(Controls):
                 atexit.unregister(self._stop_and_join)
 
         self._thread = threading.Thread(target=paint, name="impasto", daemon=True)
-        # Torch crashes if a thread is at work when the interpreter ends: a script that ends early ends its run first.
+        # Torch can crash if a thread still computes when the interpreter ends, so the run is ended first.
         atexit.register(self._stop_and_join)
         self._thread.start()
 
@@ -290,12 +293,12 @@ class Run(Controls):
 
     @property
     def running(self) -> bool:
-        """Whether it still paints (or is paused)."""
+        """Whether the run is painting or paused."""
         return self._thread.is_alive()
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What is embedded in pictures of this run: the recipe as it is now, weights, names and hashes of inputs."""
+        """Metadata embedded in pictures of this run: current recipe, weights, names and hashes of inputs."""
         return picture_metadata(self.recipe, self._sources)
 
     def wait(self, timeout: float | None = None) -> Result:

@@ -15,7 +15,7 @@ from impasto.api.run import Run
 from impasto.backbones import AnyWeights, FeatureExtractor, load_weights
 from impasto.errors import InputError
 from impasto.events import Listener
-from impasto.losses import StyleTarget, make_extractor
+from impasto.losses import StyleTarget, make_extractor, style_losses
 from impasto.painting import Painter, StyleImage
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve
 from impasto.runs import RunFolder
@@ -132,7 +132,7 @@ class Session:
         Raises:
             InputError: If something given cannot be used, in one line.
         """
-        if styles is None and regions is None:
+        if regions is None and not (isinstance(recipe, Recipe) and recipe.regions):
             regions = self._regions
         styles = self._styles if styles is None else styles
         chosen = _recipe_of(self._recipe if recipe is None else recipe, settings, regions)
@@ -183,10 +183,11 @@ class Session:
         recipe, masked = job.recipe, job.scene.masked
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
-        # Everything that the statistics of a style image depend on, except the image itself.
-        losses = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
+        # Everything on which the statistics of a style image depend, but for the image.
+        losses = tuple(map(type, style_losses(recipe).values()))  # a name may have been registered anew
+        style = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
         content = recipe.content.model_dump_json(include={"losses", "layers"})
-        key = (weights_key, network, hardware.device, hardware.precision, masked, losses, content)
+        key = (weights_key, network, hardware.device, hardware.precision, masked, losses, style, content)
 
         def load() -> FeatureExtractor:
             weights = self._weights.get(weights_key, lambda: load_weights(network.weights, network.backbone))
@@ -217,6 +218,8 @@ class _Cache(Generic[Value]):
         with self._lock:
             known = self._values.get(key)
         value = make() if known is None else known
+        if self._size(value) > self._max_size:
+            return value  # kept, it would push out all others
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)

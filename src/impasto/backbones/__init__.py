@@ -1,4 +1,4 @@
-"""Networks that evaluate images: reading their weights, the features of an image, and products of features."""
+"""Backbones: reading weights, extracting the features of an image, and matrix products of features."""
 
 from impasto.backbones.antialiased import antialiased_maps
 from impasto.backbones.download import fetch_weights
@@ -16,11 +16,10 @@ from impasto.backbones.matmul import (
     self_product,
 )
 from impasto.backbones.moments import Moments, moments_of
-from impasto.backbones.weight_formats import AntialiasedName, AntialiasedWeights, AnyWeights, VGG19Weights
+from impasto.backbones.weight_formats import AntialiasedWeights, AnyWeights, VGG19Weights
 from impasto.backbones.weights import describe_weights, load_weights
 
 __all__ = [
-    "AntialiasedName",
     "AntialiasedWeights",
     "AnyWeights",
     "FeatureExtractor",

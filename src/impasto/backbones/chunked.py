@@ -1,8 +1,8 @@
-"""Chunked evaluation of VGG-19's first block: strip by strip, without keeping its maps.
+"""Chunked evaluation of VGG-19's first block in strips of the image, without keeping its maps.
 
 The two maps of the block take 256 of the 640 bytes per pixel that all maps take in bf16, and their gradients more than
-all others. If only their moments are needed, a strip of the image passes through the block, is added to the moments and
-forgotten, and passes through the block once more when its gradient is computed.
+all others. If only their moments are needed, the block is evaluated for one strip at a time, which is added to the
+moments and dropped, and evaluated again when the gradient is computed.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _MIN_ROWS: Final = 16  # of a strip: two more rows of conv1_1 are computed for t
 
 @dataclass(frozen=True, eq=False)
 class FirstBlock:
-    """Parameters of conv1_1, conv1_2 and pool1; `of_moments` names those of the two whose moments are wanted."""
+    """Parameters of conv1_1, conv1_2 and pool1; `of_moments` names the layers whose moments are returned."""
 
     first: tuple[Float[Tensor, "c 3 3 3"], Float[Tensor, "c"]]
     second: tuple[Float[Tensor, "c c 3 3"], Float[Tensor, "c"]]
@@ -49,10 +49,10 @@ class FirstBlock:
 def evaluate_in_chunks(
     image: Float[Tensor, "1 3 h w"], block: FirstBlock, border: int = 0
 ) -> tuple[Float[Tensor, "1 c h//2 w//2"], dict[str, Moments]]:
-    """Return the map of pool1 and the moments of the layers that want them, and keep nothing but the image.
+    """Return the map of pool1 and the moments of `block.of_moments`; only the image is kept for the gradient.
 
-    The gradient costs a second forward pass of the block. Moments leave `border` outermost positions out; raises
-    ValueError if a gradient is wanted of such.
+    The gradient needs a second forward pass of the block. The moments leave out the `border` outermost positions; then
+    they have no gradient, and ValueError is raised if one is needed.
     """
     if border and torch.is_grad_enabled() and image.requires_grad:
         raise ValueError("moments that leave a border out have no gradient")

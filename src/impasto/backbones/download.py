@@ -1,6 +1,6 @@
 """Downloads of published weights into the user's cache.
 
-Not by torch.hub's download with a checksum: it has no timeout, and prints its progress instead of reporting it.
+torch.hub's download is not used, because it has no timeout and prints its progress instead of reporting it.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ Progress: TypeAlias = Callable[[int, int | None], Any]
 
 
 class PublishedFile(NamedTuple):
-    """A published file of weights, the beginning of its SHA-256, and what one can do without it."""
+    """A published file of weights, the beginning of its SHA-256, and the alternative if it cannot be downloaded."""
 
     url: str
     sha256: str
     alternative: str
 
     def path(self) -> Path:
-        """Return where the file is kept in the user's cache, whether it is there or not."""
+        """Return the path of the file in the user's cache; it need not exist."""
         return Path(platformdirs.user_cache_dir("impasto")) / self.url.rpartition("/")[2]
 
 
@@ -69,11 +69,11 @@ def fetch_weights(
 ) -> Path:
     """Download a network's published weights into the user's cache and return their path.
 
-    A good file that is there already is kept. The file gets its name only when it is complete and its checksum right.
+    An intact file in the cache is kept. A download gets its final name only if it is complete and its checksum correct.
 
     Args:
         backbone: Name of the network.
-        on_progress: Called with the bytes read so far and in all (None if the server does not tell).
+        on_progress: Called with the bytes read so far and the total (None if the server does not report it).
 
     Raises:
         InputError: There is no connection, the checksum is wrong or the cache cannot be written.
@@ -96,7 +96,7 @@ def fetch_weights(
                 f"what came from {url} is not the expected file: its SHA-256 begins with {digest[:8]}, "
                 f"not {wanted.sha256}; try again; {wanted.alternative}"
             )
-        part.chmod(0o644)  # mkstemp's 0600 would lock others out of a shared cache
+        part.chmod(0o644)  # with mkstemp's 0600, other users could not read a shared cache
         part.replace(path)
     finally:
         with suppress(OSError):
@@ -105,7 +105,7 @@ def fetch_weights(
 
 
 def _download(url: str, file: IO[bytes], on_progress: Progress | None, alternative: str) -> str:
-    """Write what a server sends into a file and return its SHA-256."""
+    """Download an URL into a file and return its SHA-256."""
     digest, done = hashlib.sha256(), 0
     try:
         with urllib.request.urlopen(url, timeout=30) as response:

@@ -1,4 +1,4 @@
-"""Extractors and the sizes of their input, by the family of the network."""
+"""Building extractors, and the smallest input of a network."""
 
 from collections.abc import Callable, Collection
 from typing import Any, Final, Literal, TypeAlias
@@ -33,12 +33,12 @@ def build_extractor(
     precision: Literal["fp32", "bf16"] = "fp32",
     device: torch.device,
 ) -> FeatureExtractor:
-    """Return the network of these weights as a function from an image to its features.
+    """Build the feature extractor of a network.
 
     Args:
         weights: What `load_weights` returned.
-        layers: Names of the layers that are wanted, in any order; `relu4_2` and `conv4_2` are the same layer.
-        of_moments: Those of the layers of which mean and covariance are enough: their maps need not be kept.
+        layers: Names of the layers to return, in any order; `relu4_2` and `conv4_2` are the same layer.
+        of_moments: Layers of which only mean and covariance are needed, so that their maps need not be kept.
         pooling: Kind of the poolings that halve the maps: `max` (as in training), `average` or `l2`.
         padding: What lies beyond the border for the convolutions.
         precision: `bf16` computes all but the first convolution in bf16; `fp32` in the weights' own number format.

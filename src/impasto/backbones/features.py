@@ -1,4 +1,4 @@
-"""What all extractors share: their options and interface, the features they return, image sizes, and smoothing."""
+"""The interface of extractors: options, features, input sizes, and smoothing."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from impasto.errors import InputError
 from impasto.recipe import Padding, Pooling
 
 _LARGEST_SIDE: Final = 2048
-"""A layer without features in an image of this side has none in any."""
+"""A layer without features in an image of this side has none in larger ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class InputSize(NamedTuple):
 
 
 def smallest_side(works: Callable[[int], bool]) -> int | None:
-    """Return the smallest image side for which `works` is true, as for all larger ones; None if there is none.
+    """Return the smallest image side for which `works` returns True (as for all larger ones), or None.
 
     >>> smallest_side(lambda side: side >= 37)
     37
@@ -60,7 +60,7 @@ class Features(Mapping[str, Tensor]):
     """Feature maps by layer name, each computed when it is first read.
 
     Read the layers from the shallowest to the deepest and use each map before you read the next one: the backward pass
-    then runs in the opposite order, and no layer's gradient has to wait in memory for that of another.
+    then runs in the opposite order, and holds the gradient of only one layer in memory at a time.
 
     A layer of which the extractor keeps only moments (mean and covariance) has no map and is not among the keys;
     `map_or_moments` returns either.
@@ -73,14 +73,14 @@ class Features(Mapping[str, Tensor]):
         *,
         of_moments: Collection[str] = (),
     ) -> None:
-        """Wrap an iterator that computes these layers by depth, and maybe others; those `of_moments` as moments."""
+        """Wrap an iterator over layers by depth, which may include others; layers in `of_moments` yield moments."""
         self._maps = tuple(name for name in layers if name not in of_moments)
         self._layers = layers
         self._values = values
         self._known: dict[str, Tensor | Moments] = {}
 
     def map_or_moments(self, layer: str) -> Tensor | Moments:
-        """Return a layer's map (1 x channels x height x width) or, where none is kept, its moments."""
+        """Return a layer's map (1 x channels x height x width), or its moments if the map is not kept."""
         if layer not in self._layers:
             raise KeyError(layer)
         while layer not in self._known:
@@ -127,13 +127,13 @@ class FeatureExtractor(Protocol):
 
 
 class SmoothedExtractor:
-    """An extractor whose features are smoothed by a softmax, those of content, style and canvas alike.
+    """An extractor whose features (of content, style and canvas) are smoothed by a softmax.
 
     Residual connections and branches make single activations dominate; a softmax over the map evens them out. Source:
     Wang, Li and Vasconcelos, "Rethinking and Improving the Robustness of Image Style Transfer", 2021 (SWAG).
 
     The exponential depends on absolute values, which differ between layers and networks by orders of magnitude: each
-    layer is divided by a scale of its own, its largest activation in content and style.
+    layer is divided by its own scale, its largest activation in content and style.
     """
 
     def __init__(self, extractor: FeatureExtractor, images: Sequence[Float[Tensor, "1 3 _h _w"]]) -> None:

@@ -1,7 +1,7 @@
 """Convolutions with frozen weights that keep only what the gradient of the image needs.
 
-Automatic differentiation keeps the (padded) input of every convolution for the gradient of the weights, which nobody
-asks for. These operations keep the signs of their output, which the next operation holds in memory anyway.
+Automatic differentiation keeps the (padded) input of every convolution for the gradient of the weights, which is not
+needed here. These operations keep only their output (for its signs), which the next operation keeps anyway.
 """
 
 from typing import Any, Final, TypeAlias
@@ -36,9 +36,9 @@ def convolve(
 ) -> Float[Tensor, "1 k _h w"]:
     """Pad by one position, convolve and apply ReLU; kernel and bias get no gradient.
 
-    `reflect` needs at least 2 x 2 positions. `dtype` is the number format of the result if it is not the features'.
-    With `masked` the caller promises that the gradient of the result is zero wherever the result is. A first or last
-    row that is no border of the whole map (`edges`) serves only its neighbor and has no result.
+    `reflect` needs at least 2 x 2 positions. `dtype` is the number format of the result; None: that of the features.
+    With `masked` the caller guarantees that the gradient of the result is zero wherever the result is zero. A first or
+    last row that is not at the border of the whole map (`edges`) is only context for its neighbor and has no result.
     """
     inputs = features, kernel, bias, (padding, edges)
     if dtype is None or dtype == features.dtype:
@@ -92,7 +92,7 @@ class _FirstConvolutionReLU(torch.autograd.Function):
 
 
 def _strips(maps: Tensor) -> list[tuple[int, int]]:
-    """Return the first row and the row after the last of every strip; anything but a CPU works on the whole map."""
+    """Return the first row and the row after the last of every strip; on other devices than a CPU, of the whole map."""
     height, width = maps.shape[2:]
     rows = max(1, _STRIP_PIXELS // width) if maps.device.type == "cpu" else height
     return [(top, min(height, top + rows)) for top in range(0, height, rows)]

@@ -1,4 +1,4 @@
-"""Products of feature maps with themselves and with gradients, by the fastest route that is exact enough."""
+"""Matrix products of feature maps with themselves and with gradients, by the fastest exact enough kernel."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 CHUNK = 2**20
-"""Numbers of a map processed at a time on a CPU: they fit the cache, and no copy of the whole map is made."""
+"""Elements of a map processed at a time on a CPU: they fit the cache, and the whole map is not copied."""
 
 
 def flat(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c n"]:
@@ -23,7 +23,7 @@ def full_precision(features: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]
 
 
 def chunk_size(channels: int, device: torch.device) -> int:
-    """Return how many positions of a map are processed at a time: a cacheful on a CPU, all of them elsewhere."""
+    """Return how many positions of a map are processed at a time: as many as fit the cache on a CPU, else all."""
     return max(1, CHUNK // channels) if device.type == "cpu" else 2**62
 
 
@@ -58,9 +58,9 @@ def gradient_product(
 ) -> Float[Tensor, "1 c h w"]:
     """Return S (F - m) + d, the gradient of a statistic, in the features' number format, channels last in memory.
 
-    Half-precision features are multiplied as they are, minus m and with S rounded alike, the sums in fp32: the gradient
-    gets that format anyway. m is subtracted before the product, because of the difference of two large products only
-    the rounding error would be left where a channel hardly varies.
+    Half-precision features are multiplied in their format, with S rounded to it and sums in fp32, because the gradient
+    has that format anyway. m is subtracted before the product: for a channel that hardly varies, the difference of two
+    large products would be mere rounding error.
     """
     maps = flat(features)
     rounded = slope.to(features.dtype)
@@ -84,15 +84,15 @@ def rounded_mean(mean: Float[Tensor, "c"], dtype: torch.dtype) -> tuple[Float[Te
 
 _LOCK = threading.Lock()
 _saved: list[str] = []
-"""The settings found by those inside `bf16_matmul`; the first is restored when the last leaves."""
+"""The settings found on entering `bf16_matmul`; the first is restored when the last thread leaves."""
 
 
 @contextmanager
 def bf16_matmul(features: Tensor) -> Iterator[None]:
     """Let oneDNN multiply fp32 numbers that come from bf16 features.
 
-    Where the BLAS is slow on a processor (MKL on AMD) that is twice as fast, and as exact. Processors with AMX round
-    the factors to bf16; the sums stay in fp32. The setting is that of the whole process while any thread is inside.
+    On processors for which the BLAS is slow (MKL on AMD) that is twice as fast, and as exact. Processors with AMX round
+    the factors to bf16; the sums stay in fp32. The setting holds for the whole process while any thread is inside.
     """
     matmul = getattr(torch.backends.mkldnn, "matmul", None)
     if matmul is None or features.dtype != torch.bfloat16 or features.device.type != "cpu":

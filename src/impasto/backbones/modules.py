@@ -1,10 +1,11 @@
 """Networks that are torch modules, such as torchvision's: from an image to the maps of their submodules.
 
-Forward hooks collect the maps, and not torchvision's `create_feature_extractor`, because they work with modules that
-torch.fx cannot trace, stop after the deepest layer and cope with maps that are changed in place afterwards.
+Maps are collected by forward hooks instead of torchvision's `create_feature_extractor`, because hooks work with modules
+that torch.fx cannot trace, can stop after the deepest layer, and can copy maps that are changed in place afterwards.
 """
 
 import math
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import lru_cache, partial
@@ -28,7 +29,7 @@ _TOO_SMALL: Final = (RuntimeError, ValueError, AssertionError)  # what modules r
 
 
 def build_module(network: Network) -> nn.Module:
-    """Return the network as it is built, in evaluation mode, without in-place ReLUs and gradients of its weights.
+    """Build the network in evaluation mode, without in-place ReLUs and without gradients of its weights.
 
     Raises InputError if its package is not installed or cannot be loaded, or has no such network.
     """
@@ -43,12 +44,12 @@ def build_module(network: Network) -> nn.Module:
 
 
 def build_meta_module(network: Network) -> nn.Module:
-    """Return the network on torch's device `meta`, where tensors have shapes and no values, and nothing is computed."""
+    """Build the network on torch's device `meta`, whose tensors have shapes but no values."""
     try:
         with torch.device("meta"):
             return build_module(network)
     except (RuntimeError, NotImplementedError):
-        return build_module(network).to("meta")  # it draws or computes its weights while it is built
+        return build_module(network).to("meta")  # its constructor computes with weights, which `meta` may not allow
 
 
 def _import_function(network: Network, place: str) -> Any:
@@ -71,7 +72,7 @@ def _import_function(network: Network, place: str) -> Any:
 
 
 def _some(names: Sequence[str]) -> str:
-    """List some names; of many, evenly spaced ones."""
+    """List names; of many, an evenly spaced selection."""
     step = max(1, math.ceil(len(names) / _LISTED))
     return ", ".join(names[::step]) + (" ..." if step > 1 else "")
 
@@ -99,7 +100,7 @@ class _WindowPool(nn.Module):
 
 
 class _AllCollectedError(BaseException):
-    """Ends the evaluation of a module when all maps are there."""
+    """Ends the evaluation of a module when all maps have been collected."""
 
 
 def collect_maps(
@@ -112,9 +113,9 @@ def collect_maps(
 ) -> dict[str, tuple[Tensor, int]]:
     """Evaluate a module until the submodules at these paths, or `limit` of them, have returned their maps.
 
-    Returns map and version counter of each submodule in the order of evaluation; a map whose counter is another one
-    afterwards was changed in place, and a later call should ask for a clone. The first call of a submodule counts;
-    those that return no tensor of four dimensions, or are not reached, are left out.
+    Returns map and version counter of each submodule in the order of evaluation; if the counter of a map differs
+    afterwards, the map was changed in place, and later calls should clone it. The first call of a submodule counts;
+    submodules that return no 4-dimensional tensor, or are not reached, are left out.
     """
     collected: dict[str, tuple[Tensor, int]] = {}
 
@@ -135,7 +136,7 @@ def collect_maps(
 
 
 class _ShapeProbe(NamedTuple):
-    """What evaluating a module without values tells about some of its layers."""
+    """Properties of some layers, found by evaluating the module on the device `meta`."""
 
     layers: tuple[str, ...]
     """The layers in the order of evaluation."""
@@ -150,7 +151,7 @@ class _ShapeProbe(NamedTuple):
 
 @lru_cache(maxsize=64)
 def probe_shapes(network: Network, layers: tuple[str, ...], padding: Padding) -> _ShapeProbe:
-    """Evaluate a network on the device `meta` to find out how large images must be, and what it does with its maps."""
+    """Evaluate a network on the device `meta` to find its smallest input and the order and use of its maps."""
     module = build_meta_module(network).float()
     if not layers:
         return _ShapeProbe((), {}, InputSize(1, ""))
@@ -188,7 +189,7 @@ def module_input_size(network: Network, layers: Collection[str], padding: Paddin
 
 
 def _find_paths(network: Network, module: nn.Module, layers: Collection[str]) -> dict[str, str]:
-    """Return the path of every layer's submodule, which must exist; `stage1` ... `stage5` are searched for."""
+    """Return the path of every layer's submodule; those of `stage1` ... `stage5` are found by their sizes."""
     names = [name for name, _ in module.named_modules() if name]
     stages: dict[str, str] = {}
     if network.has_paths and any(layer in network.layers for layer in layers):
@@ -206,14 +207,14 @@ def _find_paths(network: Network, module: nn.Module, layers: Collection[str]) ->
 
 
 def _find_stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
-    """Return for every halving of the image's size the submodule that is the last to return a map of that size."""
+    """Return the last submodule whose map has the image's size halved once, twice, and so on."""
     image = torch.empty(1, 3, _STAGE_PROBE_SIDE, _STAGE_PROBE_SIDE, device="meta")
     try:
         with torch.no_grad():
             collected = collect_maps(module, image, names)
     except _TOO_SMALL:
-        return {}  # it accepts images of one size only, which is reported with the input size
-    # Maps in another order than channels, rows, columns are not square for a square image.
+        return {}  # the network accepts only one image size, which is reported with the input size
+    # Maps with another order of dimensions are not square for a square image, and are left out.
     sides = {path: maps.shape[2] for path, (maps, _) in collected.items() if maps.shape[2] == maps.shape[3]}
     found = {
         round(math.log2(_STAGE_PROBE_SIDE / side)): path
@@ -224,7 +225,7 @@ def _find_stages(module: nn.Module, names: Collection[str]) -> dict[str, str]:
 
 
 def _is_stage_end(module: nn.Module, path: str, sides: Mapping[str, int]) -> bool:
-    """Return True if a map depends on the image's size and is not inside a block that returns one of another size."""
+    """Return True if the submodule's map depends on the image's size and no enclosing block returns another size."""
     if isinstance(module.get_submodule(path), nn.AdaptiveAvgPool2d):
         return False
     names = path.split(".")
@@ -245,6 +246,7 @@ class ModuleExtractor:
         """Build the module with its weights on the device."""
         network = weights.network
         self._probe = probe_shapes(network, options.layers, options.padding)
+        self._lock = threading.Lock()  # hooks that collect maps see the maps of every thread
         self.layers = self._probe.layers
         self.device = options.device
         module = build_module(network)
@@ -267,7 +269,8 @@ class ModuleExtractor:
     def _layer_values(self, image: Float[Tensor, "1 3 h w"]) -> Iterator[tuple[str, Float[Tensor, "1 _c _h _w"]]]:
         normalized = ((image - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         paths = self._probe.paths
-        collected = collect_maps(self._module, normalized, set(paths.values()), cloned=self._probe.overwritten)
+        with self._lock:
+            collected = collect_maps(self._module, normalized, set(paths.values()), cloned=self._probe.overwritten)
         for layer in self.layers:
             yield layer, collected[paths[layer]][0]
 

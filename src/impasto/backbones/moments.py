@@ -26,7 +26,7 @@ class Moments:
         total = self.weight + other.weight
         p, q = self.weight / total, other.weight / total
         mean = p * self.mean + q * other.mean
-        # About the common mean: the difference of large second moments would leave only rounding where little varies.
+        # Computed about the common mean, because differences of large second moments lose precision.
         a, b = self.mean - mean, other.mean - mean
         return Moments(total, mean, p * (self.covariance + a.outer(a)) + q * (other.covariance + b.outer(b)))
 
@@ -38,7 +38,7 @@ class Moments:
 def moments_of(features: Float[Tensor, "1 c h w"] | Moments) -> Moments:
     """Return the mean of the features over the positions and their covariance, in fp32 or better.
 
-    Moments are returned as they are. Takes 2 n c^2 multiplications, gradient included, and keeps only the features.
+    Moments are returned unchanged. Takes 2 n c^2 multiplications, gradient included, and keeps only the features.
     """
     if isinstance(features, Moments):
         return features
@@ -47,7 +47,7 @@ def moments_of(features: Float[Tensor, "1 c h w"] | Moments) -> Moments:
 
 
 class _Moments(torch.autograd.Function):
-    """Only the features themselves are kept, in the precision in which they came."""
+    """Keeps only the features themselves for the gradient, in their own precision."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ class MomentSums:
         """Add a part of the map."""
         maps = flat(features)
         if not self._count:
-            # The mean of the first positions is near enough to that of all that no small variance is lost.
+            # The mean of the first positions is close enough to that of all to keep small variances exact.
             self._shift = next(chunks(maps)).mean(dim=1)
             self._total = torch.zeros_like(self._shift)
             self._products = self._shift.new_zeros(len(maps), len(maps))

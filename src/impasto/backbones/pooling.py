@@ -23,7 +23,7 @@ that is the network of the paper.
 """
 
 _EPSILON: Final = 1e-12
-"""Added to mean squares before their root is taken: a whole window is often zero, and its gradient must be finite."""
+"""Added to mean squares before the square root, so that the gradient of an all-zero window is finite."""
 
 
 def halve(features: Float[Tensor, "1 c h w"], kind: Pooling) -> Float[Tensor, "1 c h//2 w//2"]:
@@ -38,7 +38,7 @@ def halve(features: Float[Tensor, "1 c h w"], kind: Pooling) -> Float[Tensor, "1
 def pool_windows(
     maps: Float[Tensor, "b c h w"], kind: Pooling, gain: float, **windows: Any
 ) -> Float[Tensor, "b c _h _w"]:
-    """Pool any windows, given by the keyword arguments of torch's poolings; `gain` is that of l2 pooling."""
+    """Pool windows described by the keyword arguments of torch's poolings; `gain` is that of l2 pooling."""
     pooled: Tensor
     if kind == "max":
         pooled = F.max_pool2d(maps, **windows)
@@ -60,7 +60,7 @@ def blur_pool(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c (h+1)//2+1 (
 
 @lru_cache(maxsize=8)
 def _blur_kernel(dtype: torch.dtype, device: torch.device) -> Float[Tensor, "3 3"]:
-    # Kept, because copying numbers to a GPU would wait for it in every step.
+    # Cached, because copying it to a GPU would synchronize every step.
     line = torch.tensor((1 / 4, 1 / 2, 1 / 4), dtype=dtype, device=device)
     return line[:, None] * line
 
@@ -90,7 +90,7 @@ class _RootMeanSquare(torch.autograd.Function):
         height, width = root.shape[2:]
         most = torch.finfo(features.dtype).max
         share = (gradients[0] * (ctx.gain / 4) / root).clamp_(-most, most)
-        # A finite gradient stays finite, however small the root; one that is not finite must be passed on.
+        # A finite gradient stays finite for any root; one that is not finite must be passed on.
         share = torch.where(gradients[0].isfinite(), share, gradients[0])
         result = torch.empty_like(features)
         if odd := features.shape[2] % 2:

@@ -44,7 +44,7 @@ class VGG19Extractor:
         self._options = options
         self._input_size = vgg19_input_size(_NETWORK, self.layers, options.padding)
         self._path = _LAYERS[: _LAYERS.index(self.layers[-1]) + 1] if self.layers else ()
-        # Maps that only l2 pooling reads, whose gradient is zero wherever the map is.
+        # Maps read only by l2 pooling, whose gradient is zero wherever the map is zero.
         self._masked = {
             before
             for before, after in pairwise(self._path)
@@ -82,7 +82,7 @@ class VGG19Extractor:
     def _layer_values(
         self, image: Float[Tensor, "1 3 h w"], block: FirstBlock | None, border: int
     ) -> Iterator[tuple[str, Float[Tensor, "1 _c _h _w"] | Moments]]:
-        # The mean is subtracted before padding: beyond a border of zeros lies the mean color, as in training.
+        # The mean is subtracted before padding, so that zeros beyond the border are the mean color, as in training.
         maps = ((image - self._mean) * self._scale).contiguous(memory_format=torch.channels_last)
         if block:
             maps, moments = evaluate_in_chunks(maps, block, border)

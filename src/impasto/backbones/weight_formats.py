@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import safetensors.torch
 import torch
@@ -67,9 +67,7 @@ class ModuleWeights:
 
 
 AnyWeights: TypeAlias = VGG19Weights | AntialiasedWeights | ModuleWeights
-"""The weights of a network: `name` says which they are, `sha256` is that of their file."""
-
-AntialiasedName: TypeAlias = Literal["vgg16", "alexnet"]
+"""The weights of a network: `name` identifies them, `sha256` is the hash of their file."""
 
 VGG19_FILE: Final = (
     "a VGG-19 as .pth or .safetensors, with the keys features.0.weight ... features.34.weight (torchvision, "
@@ -78,7 +76,7 @@ VGG19_FILE: Final = (
 CONVOLUTIONS: Final = tuple(name for name in _VGG19.layers if name.startswith("conv"))
 """The convolutions of VGG-19."""
 _NUMBERS: Final = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-"""Their numbers in torchvision's sequence, which counts ReLUs and poolings too."""
+"""Their indices in torchvision's sequence, which also contains ReLUs and poolings."""
 _KEYS: Final = (tuple(f"features.{n}" for n in _NUMBERS), tuple(map(str, _NUMBERS)), CONVOLUTIONS)
 _CHANNELS: Final = (64, 128, 256, 512, 512)
 """Filters of every convolution of a block."""
@@ -112,7 +110,7 @@ _MARKED_FILTER: Final = 29
 def read_tensors(path: Path, expected: str = VGG19_FILE) -> dict[str, Tensor]:
     """Read a file of named tensors: PyTorch (zip or older) or safetensors, distinguished by their first bytes.
 
-    Nothing in the file is executed. Raises InputError, saying what is `expected`, if it holds something else.
+    No code in the file is executed. Raises InputError, naming what is `expected`, if it holds something else.
     """
     try:
         with path.open("rb") as file:
@@ -171,7 +169,7 @@ def recognize_vgg19(tensors: Mapping[str, Tensor], source: str) -> tuple[Layers,
 
 
 def reverse_colors(layers: Layers) -> None:
-    """Make the first convolution read red, green, blue instead of blue, green, red."""
+    """Reorder the first convolution's input channels from BGR to RGB."""
     kernel, bias = layers["conv1_1"]
     layers["conv1_1"] = kernel.flip(1), bias
 

@@ -1,4 +1,4 @@
-"""Where weights are read: from a package that contains them, the user's cache, or a file."""
+"""Reading weights from a Python package, the user's cache, or a file."""
 
 import hashlib
 import importlib.util
@@ -32,7 +32,7 @@ from impasto.networks import Network, find_network
 
 
 class _Packaged(NamedTuple):
-    """A file of weights inside a package, and what to do if the package or the file is missing."""
+    """A file of weights inside a package, and the advice if the package or the file is missing."""
 
     package: str
     file: str
@@ -71,7 +71,7 @@ _PACKAGED: Final = {
 """The embedded weights by network."""
 
 _HEADS: Final = ("fc.", "classifier.", "head.", "heads.", "aux", "AuxLogits.", "num_batches_tracked")
-"""Beginnings or ends of keys that no map depends on: classifiers, and what only training uses."""
+"""Beginnings or ends of keys that no map depends on: classifiers, and tensors used only in training."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def load_weights(which: str = "embedded", backbone: str = "vgg19") -> AnyWeights
 
 
 def describe_weights(which: str = "embedded", backbone: str = "vgg19") -> dict[str, Any]:
-    """Describe the weights that `load_weights` would load; only a file of the user is read for that.
+    """Describe the weights that `load_weights` would load, without loading them unless they are a file of the user.
 
     Returns:
         `name`, `path`, `sha256`, `size` in bytes, `license` and `source`.
@@ -129,7 +129,7 @@ def describe_weights(which: str = "embedded", backbone: str = "vgg19") -> dict[s
 
 
 def _is_built(network: Network, which: str) -> bool:
-    """Return True if these weights have no file, because the network is built with them."""
+    """Return True if the weights have no file because the network's constructor makes them."""
     return network.family == "module" and not network.weights and which in ("embedded", "full")
 
 
@@ -148,7 +148,7 @@ def _locate(network: Network, which: str) -> _File:
 
 def _locate_packaged(network: Network) -> _File:
     known = _PACKAGED[network.name]
-    # The package is found without importing it: only its data file is of use.
+    # The package is located without importing it, because only its data file is needed.
     found = importlib.util.find_spec(known.package.replace("-", "_"))
     folders = list(found.submodule_search_locations or []) if found else []
     if not folders:
@@ -261,7 +261,7 @@ def _read_module(network: Network, file: _File) -> ModuleWeights:
 
 
 def _built(network: Network) -> ModuleWeights:
-    """Return the weights with which a torch module is built."""
+    """Return the weights that the constructor of a torch module makes."""
     tensors: dict[str, Tensor] = build_module(network).state_dict()
     digest = hashlib.sha256()
     for key, values in tensors.items():

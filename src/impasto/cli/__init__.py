@@ -1,4 +1,4 @@
-"""The command line, one module for each command or group of small ones; it translates and decides nothing.
+"""The command line: one module for each command or group of small commands.
 
 Importing it loads neither torch nor numpy: the commands import what they need when they are called.
 """

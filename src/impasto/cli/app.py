@@ -1,4 +1,4 @@
-"""The commands, `main`, and the messages of failures.
+"""The commands, `main`, and the messages of errors.
 
 A command's module is imported when the command is called, so that `--help` loads neither torch nor numpy.
 """
@@ -34,7 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "weights": ("builtin:weights", "List the weights that are available; download the full-precision ones."),
     "study": ("study:study", "Repeat an experiment and write a report: the paper's figures, long runs, any grid."),
 }
-"""Where each command is defined (module and name), and what it does."""
+"""Module and function of each command, and its help text."""
 
 _HELP_ALL: Final = "--help-all"
 _USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto stylize --help)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The words after the program's name; None takes those of this process.
     """
-    # A lone `-` would be taken for an option.
+    # The parser would read a lone `-` as an option.
     words = [STDIO if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
     try:
         with stop_signals():
@@ -69,14 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make_app(*, shows_all: bool) -> App:
-    """Return the program; `shows_all` lets the help list every setting of a recipe, not only the common ones."""
+    """Return the program; with `shows_all` the help lists every setting of a recipe, not only the common ones."""
     app = App(
         name="impasto",
         usage=_USAGE,
         help="Paint a photograph in the style of any picture, by optimizing its pixels.",
         version=lambda: f"impasto {impasto.__version__}",
         help_flags=("--help", "-h", _HELP_ALL),
-        # The texts contain `backticks` and [brackets]; the Markdown reader alone would double the time of --help.
+        # The texts contain `backticks` and [brackets], and the Markdown parser would double the time of --help.
         help_format="plaintext",
         help_formatter=None if shows_all else _CommonSettings(),
         result_action="return_value",
@@ -89,7 +89,7 @@ def _make_app(*, shows_all: bool) -> App:
 
 
 class _CommonSettings(DefaultFormatter):
-    """Shows only the common settings of a recipe, and everything else."""
+    """Leaves out the settings of a recipe that are not common."""
 
     def __call__(self, console: Any, options: Any, panel: HelpPanel) -> None:
         from impasto.recipe import FIELDS, flag_of

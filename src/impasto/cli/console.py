@@ -1,4 +1,4 @@
-"""Standard output carries results, standard error everything else; also signals and exit codes."""
+"""Output streams (results on standard output, everything else on standard error), signals and exit codes."""
 
 import json
 import os
@@ -15,13 +15,13 @@ DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
 STDIO: Final = "\0-"
-"""What a lone `-` becomes before parsing, because the parser takes it for an option. No real word contains a null."""
+"""Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 
 _STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def is_stdio(word: str) -> bool:
-    """Return True if a word of the command line stands for standard input or output."""
+    """Return True if a word of the command line means standard input or output."""
     return word in (STDIO, "-")
 
 
@@ -53,7 +53,7 @@ def write_json(value: Any) -> None:
 
 
 def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
-    """Write named values to standard output, one in a line; tables, and tables in lists, are indented."""
+    """Write named values to standard output, one per line; nested mappings are indented."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         tables = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Mapping)]
@@ -75,7 +75,7 @@ def write_bytes(data: bytes) -> None:
 
 
 def warn(text: str) -> None:
-    """Write a text as one line to standard error; a reader that has gone is ignored, so that no message ends a run."""
+    """Write a text as one line to standard error; a closed stream is ignored, so that no message ends a run."""
     text = text.replace(STDIO, "-").replace(ascii(STDIO).strip("'"), "-")
     line = " ".join(text.split())
     with suppress(OSError, ValueError):
@@ -84,7 +84,7 @@ def warn(text: str) -> None:
 
 
 def discard_stdout() -> None:
-    """Point standard output, whose reader has gone, at the null device: Python would complain at exit otherwise."""
+    """Redirect a closed standard output to the null device, because Python would report an error at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -97,7 +97,7 @@ def _printable(text: str, encoding: str | None) -> str:
 
 @contextmanager
 def stop_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt; the first of them calls `first` instead, if given."""
+    """Raise KeyboardInterrupt on Ctrl-C, SIGTERM and SIGHUP; the first signal calls `first` instead, if given."""
     pending = [] if first is None else [first]
 
     def handle(*_: Any) -> None:
@@ -105,8 +105,8 @@ def stop_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
             raise KeyboardInterrupt
         pending.pop()()
 
-    # Only the main thread may set handlers, and only it is interrupted. The parent process may have asked to ignore a
-    # signal (`nohup`, `&` in a script); it stays ignored.
+    # Only the main thread may set handlers, and only it is interrupted. A signal that the parent process lets be
+    # ignored (`nohup`, `&` in a script) stays ignored.
     is_main = threading.current_thread() is threading.main_thread()
     handled = [number for number in _STOP_SIGNALS if is_main and signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in handled}

@@ -30,7 +30,7 @@ class Destination:
         inputs: Iterable[Path] = (),
         may_replace: Callable[[Path], bool] = lambda _: False,
     ) -> None:
-        """Take the path of `-o`, or the first of `default` and its -2, -3... that is free or may be replaced.
+        """Use the path of `-o`, or the first of `default`, `default-2`, ... that is free or may be replaced.
 
         `inputs` are files that must not be overwritten. Raises InputError if the picture cannot be written there.
         """
@@ -68,7 +68,7 @@ class Destination:
         return None
 
     def with_suffix(self, suffix: str) -> Path:
-        """Return `OUT-SUFFIX.png`, for a picture that belongs to this one."""
+        """Return `OUT-SUFFIX.png`, the path of a picture that belongs to this one."""
         return self.path.with_name(f"{self.path.stem}-{suffix}.png")
 
     def _check(self, inputs: Iterable[Path]) -> None:
@@ -82,18 +82,18 @@ class Destination:
             if self._saving.bits == 16 and output_format(self.path) not in ("png", "tiff"):
                 raise InputError(f"{self.path.suffix} holds 8 bits a channel: use .png or .tif with --bits 16")
         suffix = ".png" if self.is_stdout else self.path.suffix
-        # Encoding one pixel finds every other reason why the picture could not be encoded.
+        # Encoding one pixel finds every other error of encoding.
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
 
 
 def input_files(recipe: Recipe, content: str, styles: Sequence[str]) -> list[Path]:
-    """Return the files that are painted from (pictures, masks, the start image), which no result may overwrite."""
+    """Return the input files (pictures, masks, the start image), which no result may overwrite."""
     words = [*styles, recipe.start.init]
     files = [content]
     for region in recipe.regions:
         files.append(region.mask)
         words.append(region.style if region.style_mask is None else f"{region.style}@{region.style_mask}")
-    # `STYLE@MASK` is two files, unless one has that very name.
+    # `STYLE@MASK` is two files, unless a file has exactly this name.
     files += [part for word in words for part in (word, *read_style(word)) if part]
     return [Path(name) for name in files if not is_stdio(name) and name not in INITS]
 

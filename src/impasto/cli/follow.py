@@ -34,7 +34,7 @@ def follow(
     """Paint what `begin(on_event=...)` starts, save it, and return the exit code: 0, or 130 if stopped.
 
     The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt. If the run fails, the
-    last good picture is saved. A run's `folder` keeps its snapshots itself.
+    last good picture is saved. With a run `folder`, snapshots are saved only there.
     """
     if reporting.json and destination.is_stdout:
         raise InputError("--json and `-o -` both need standard output: choose one of them")
@@ -64,7 +64,7 @@ def follow(
 
 
 class _Follower:
-    """Receives the events of a run in the thread that paints; the main thread waits, because it receives signals."""
+    """Receives the events of a run in the painting thread; the main thread waits, because it receives signals."""
 
     _run: Run
     _progress: Progress
@@ -132,7 +132,7 @@ def _describe_end(result: Result, folder: Path | None) -> str:
 
 
 def _facts(result: Result) -> dict[str, Any]:
-    """Return what a program may want to know about a result."""
+    """Return the JSON description of a result."""
     height, width = result.pixels.shape[:2]
     recipe = result.recipe
     facts = {name: getattr(result, name) for name in ("steps", "loss", "saved_loss", "reason")}

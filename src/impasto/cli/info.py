@@ -1,4 +1,4 @@
-"""`impasto info`: how a picture was painted, what a network offers, or what this installation uses."""
+"""`impasto info`: how a picture was painted, the layers of a network, or what this installation uses."""
 
 from typing import Any
 

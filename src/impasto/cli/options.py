@@ -81,7 +81,7 @@ _HEADINGS: Final = list(dict.fromkeys(field.group for field in FIELDS.values()))
 
 
 def _flag(name: str, field: SettingField) -> tuple[Any, Any]:
-    """Return type and field of a setting for the parser, which passes words on: the recipe reads and checks them."""
+    """Return type and field of a setting for the parser; the recipe itself converts and checks the words."""
     info = copy(field.info)
     kind = info.annotation
     group = Group(field.group, sort_key=_HEADINGS.index(field.group))
@@ -93,7 +93,7 @@ def _flag(name: str, field: SettingField) -> tuple[Any, Any]:
             "n_tokens": 1,
             "negative": "",
             "metavar": metavar,
-            # A negative number is not an option.
+            # A negative number is a value, not an option.
             "allow_leading_hyphen": metavar == "FLOAT,...",
             "show_default": (lambda _: default) if default else False,
         }
@@ -102,7 +102,7 @@ def _flag(name: str, field: SettingField) -> tuple[Any, Any]:
 
 
 def _list_metavar(kind: Any) -> str:
-    """Return what stands for a value that is a list with commas, such as `INT,...`; nothing for any other type."""
+    """Return the metavar of a comma-separated list, such as `INT,...`; empty for any other type."""
     if get_origin(kind) is dict:
         return "NAME=WEIGHT,..."
     if get_origin(kind) is tuple:
@@ -134,7 +134,7 @@ def stated_settings(source: RecipeSource, flags: RecipeFlags | None) -> dict[str
 
 
 def read_record(picture: str) -> dict[str, Any]:
-    """Return the record of its run that a picture contains; raises InputError if impasto has not painted it."""
+    """Return the record of the run that is embedded in a picture; raises InputError if there is none."""
     from impasto.images import read_metadata
 
     source = read_source(picture)

@@ -1,4 +1,4 @@
-"""`impasto recolor`, `mask` and `score`: what is done with pictures without painting them."""
+"""`impasto recolor`, `mask` and `score`: commands that do not paint."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -53,7 +53,7 @@ def mask(photo: str, /, *, background: Switch = False, saving: Saving = SAVING) 
 
 
 def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":
-    """Return where the result goes: `A_B_SUFFIX.png` in the current folder unless `-o` is given."""
+    """Return the destination: `A_B_SUFFIX.png` in the current folder unless `-o` is given."""
     from impasto.cli.destination import Destination
 
     check_stdin_used_once(*words)
@@ -97,7 +97,7 @@ def score(result: str, /, *, content: str, style: str, json: Switch = False) -> 
 
 
 def _score_table(*columns: "Scores") -> list[str]:
-    """Return the lines of the table: the three summary scores, then all measures by what they measure."""
+    """Return the lines of the table: the three summary scores, then all measures in groups."""
     from impasto.score import HEADLINES, HIGHER_IS_BETTER, MEASURES
 
     values = [column.as_dict() for column in columns]

@@ -14,13 +14,13 @@ from impasto.painting import Eta, clock
 
 
 class Progress:
-    """Shows how far a run is; its methods may be called from any thread.
+    """Shows the progress of a run; its methods may be called from any thread.
 
-    A terminal that has been closed is ignored: the picture must still be saved.
+    Errors of a closed terminal are ignored, because the picture must still be saved.
     """
 
     def __init__(self, eta: Eta, *, quiet: bool = False, console: Console | None = None) -> None:
-        """Show nothing if `quiet`, a live line if standard error is a terminal (or on `console`), plain lines else."""
+        """Show nothing if `quiet`, a live line on a terminal (or on `console`), plain lines otherwise."""
         if console is None and sys.stderr.isatty():
             console = Console(stderr=True)
         self._eta = eta

@@ -1,4 +1,4 @@
-"""`impasto runs` and `impasto resume`: list the runs that were kept, and continue one."""
+"""`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
-    """Continue a run. Without -o the picture is written where it was to go when the run began.
+    """Continue a run. Without -o the picture is written to the path given when the run began.
 
     Args:
         folder: The folder that --run named.
@@ -33,7 +33,7 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
 
 
 def _is_of_run(path: Path, run: "RunFolder") -> bool:
-    """Return True if a file is a picture of this run, not one that was put there since."""
+    """Return True if a file is a picture of this run."""
     from impasto.api import portable_recipe
 
     record = read_record(str(path))

@@ -45,7 +45,7 @@ _OPTIONS: Final[list[tuple[str, str, Any, str]]] = [
     ("longrun", "recipes", str, "Presets to compare; by default paper,classic,default."),
     ("custom", "vary", list[str], "SETTING=VALUE,VALUE; several make a grid. A slash separates the items of a list."),
 ]
-"""The options that one study alone has: study, name, type, help."""
+"""Options of single studies: study, name, type, help."""
 
 _MAY_HAVE_MANY_RUNS: Final = ("seeds", "layers", "custom")
 
@@ -86,7 +86,7 @@ def _command(name: str) -> Callable[..., int]:
         options = {option: value for option, value in asdict(own).items() if value is not None}
         options |= {"yes": yes} if name in _MAY_HAVE_MANY_RUNS else {}
         settings = stated_settings(source, flags)
-        # A file states every setting; what the study itself sets overrides a file, but not a flag.
+        # A file states every setting; the settings varied by the study override a file, but not a flag.
         by_study = {text.partition("=")[0].strip().replace("-", "_") for text in options.get("vary", ())}
         by_study |= {"steps"} if hasattr(own, "at") else set()
         by_study -= set() if flags is None else flags.model_fields_set
@@ -144,5 +144,5 @@ def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[
 
 
 def _known(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out figures that are not known: JSON has no NaN."""
+    """Leave out unknown figures, because JSON has no NaN."""
     return {name: value for name, value in figures.items() if not math.isnan(value)}

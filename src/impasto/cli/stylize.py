@@ -1,4 +1,4 @@
-"""`impasto stylize` and `impasto demo`: a photo and a style become a picture, or a series of mixes of two styles."""
+"""`impasto stylize` and `impasto demo`: paint a picture, or a series of mixes of two styles."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,7 +44,7 @@ def stylize(
     Args:
         photo: The photo; `-` reads it from standard input.
         styles: Files or built-in styles (see plates), which are mixed; `STYLE@MASK` uses only the mask's white part.
-        run: A new folder to keep the run in, so that it can be resumed.
+        run: A new folder in which the run is kept, so that it can be resumed.
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
     recipe = resolve(source.preset, stated_settings(source, flags))
@@ -98,13 +98,13 @@ def _paint_mixes(
     seconds = [round(100 * number / (count - 1)) for number in range(count)]
     paths = [sheet.path.with_name(f"{sheet.path.stem}-mix-{100 - n}-{n}{sheet.path.suffix}") for n in seconds]
     inputs = input_files(recipe, photo, styles)
-    # All are checked before the first is painted.
+    # All paths are checked before the first picture is painted.
     destinations = [Destination(replace(saving, out=str(path)), path, inputs=inputs) for path in paths]
     session = Session()
     for second, destination in zip(seconds, destinations, strict=True):
         mixed = recipe.with_changes(style_mix=(100.0 - second, float(second)))
         begin = partial(session.start, photo, list(styles), mixed)
-        # With --json one object describes all pictures.
+        # With --json one object at the end describes all pictures.
         code = follow(begin, destination, reporting, reports_result=not reporting.json)
         if code != DONE:
             return code

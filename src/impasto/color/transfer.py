@@ -12,7 +12,7 @@ from impasto.recipe import ColorMap
 _SMALLEST_VARIANCE: Final = 1e-5
 """About (0.8 gray levels)^2: directions in which colors vary less are not stretched further."""
 _MOST_GAIN: Final = 4.0
-"""Limit for parts of a photo: a flat sky stretched to the contrast of a style would show nothing but its noise."""
+"""Limit for parts of a photo: a flat sky stretched to the contrast of a style would show only its noise."""
 
 
 @dataclass(frozen=True, eq=False)

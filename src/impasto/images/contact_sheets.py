@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures side by side with captions, to be compared by eye."""
+"""Contact sheets: rows of pictures with captions, for visual comparison."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from impasto.images.geometry import map_planes
 
 InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
 
-HEAD_LENGTH: Final = 64  # bytes at the start of a file that tell its format
+HEAD_LENGTH: Final = 64  # bytes at the start of a file from which its format is recognized
 _READABLE: Final = "JPEG, PNG, WebP, TIFF, AVIF, GIF, HEIC"
 _SIGNATURES: Final[dict[InputFormat, tuple[bytes, ...]]] = {
     "jpeg": (b"\xff\xd8\xff",),
@@ -98,7 +98,7 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
     kind = check_format(data, name)
     loader = "heifload" if kind in ("avif", "heic") else f"{kind}load"
     with _one_line_errors(name):
-        # A milder level than `error` accepts an uncompressed TIFF that is cut off.
+        # Less strict levels than `error` accept a truncated uncompressed TIFF.
         return getattr(pyvips.Image, f"{loader}_buffer")(data, fail_on="error")
 
 
@@ -115,7 +115,7 @@ def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
 
 
 def decode(data: bytes, shown: str, max_megapixels: float, *, name: str = "picture") -> DecodedImage:
-    """Decode the first picture of a file; `shown` is what error messages call it.
+    """Decode the first picture of a file; error messages call it `shown`.
 
     The EXIF orientation is applied. An embedded color profile is converted to sRGB (relative colorimetric, black point
     compensated), CMYK without one through the built-in profile of libvips. Floats are taken as linear light with the
@@ -153,7 +153,7 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
         pixels = np.asarray(picture)
     except InputError:
         raise
-    except Exception as error:  # damaged files make it raise nearly anything, IndexError included
+    except Exception as error:  # damaged files cause nearly any exception, even IndexError
         raise InputError(f"{name} is damaged or cut off ({' '.join(str(error).split())})") from None
     image = to_vips(pixels)
     image.set_type(pyvips.GValue.gint_type, "bits-per-sample", picture.info["bit_depth"])
@@ -229,11 +229,11 @@ def _encode_srgb(linear: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c
 
 
 def fill_transparent(pixels: Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
-    """Give wholly transparent pixels the color of the visible ones around them; the others keep theirs.
+    """Give wholly transparent pixels the color of visible ones around them; other pixels are unchanged.
 
-    Files hold anything under transparent pixels, often black, whose hard edge would be painted as a contour. Visible
+    The colors of transparent pixels in files are arbitrary, often black, and hard edges would be painted. Visible
     colors spread by averages over ever larger squares, weighted by alpha ("pull-push", Gortler et al., "The Lumigraph",
-    1996). A picture without a visible pixel is returned as it is.
+    1996). A picture without a visible pixel is returned unchanged.
     """
     if not alpha.any() or alpha.all():
         return pixels
@@ -242,7 +242,7 @@ def fill_transparent(pixels: Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray
 
 
 def _spread(weighted: Float[np.ndarray, "h w 3"], weight: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
-    """Return the mean color where there is weight, and that of coarser squares where there is none."""
+    """Return the mean color of positions with weight, and of coarser squares for all others."""
     if weight.all():
         return np.asarray(weighted / weight[..., None])
     filled = _enlarge(_spread(_halve(weighted), _halve(weight)), *weight.shape)
@@ -252,7 +252,7 @@ def _spread(weighted: Float[np.ndarray, "h w 3"], weight: Float[np.ndarray, "h w
 
 
 def _halve(values: Float[np.ndarray, "h w *c"]) -> Float[np.ndarray, "_h _w *c"]:
-    """Return the mean of every square of 2 x 2, at the edges of what there is of it."""
+    """Return the mean of every square of 2 x 2 positions; squares at the edges may be smaller."""
     return map_planes(values, lambda plane: plane.reduce(2))
 
 
@@ -277,6 +277,6 @@ def _one_line_errors(name: str) -> Iterator[None]:
         first = next((line.strip() for line in str(error.detail).splitlines() if line.strip()), "no reason given")
         raise InputError(f"{name} is damaged or cut off ({first})") from None
     except UnicodeDecodeError:
-        # The message quotes bytes of the file; left in libvips' buffer, it would spoil every later message.
+        # Otherwise the message, which may quote bytes of the file, stays in libvips' buffer and joins later ones.
         pyvips.vips_lib.vips_error_clear()
         raise InputError(f"{name} is damaged or cut off") from None

@@ -1,4 +1,4 @@
-"""EXIF: removes what must not be kept, and inserts the rest into finished JPEG, PNG, WebP and TIFF files.
+"""EXIF: removes private and outdated entries, and inserts the rest into JPEG, PNG, WebP and TIFF files.
 
 EXIF is a small TIFF structure (TIFF 6.0, section 2; Exif 2.32, section 4.6): a header, and directories of entries that
 point to their values. It is copied entry by entry because Pillow changes the types of entries and replaces non-ASCII
@@ -25,7 +25,7 @@ _KEPT: Final = frozenset(
     {0x010E, 0x010F, 0x0110, _ORIENTATION, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
     | set(range(0x9C9B, 0x9CA0))
 )
-# The position if a program put it here, the old pixel size, and the pointer to color interoperability.
+# GPS position (written here by some programs), the old pixel size, and the pointer to color interoperability.
 _DROPPED: Final = frozenset({0x8825, 0xA002, 0xA003, 0xA005})
 _MOST_ENTRIES: Final = 1000
 _LIMIT: Final = 65_000  # a JPEG segment has at most 65,535 bytes
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
 
 def clean_exif(block: bytes) -> bytes | None:
-    r"""Return a new EXIF block with what describes the photo, or None if there is nothing (or nothing readable).
+    r"""Return a new EXIF block with the entries that describe the photo, or None if no readable entry remains.
 
     GPS, thumbnail and what describes the old file's pixels are left out, the orientation is set to 1 and the color
     space to sRGB. Maker notes are kept unless they would make the block too large for a JPEG file.
@@ -79,14 +79,14 @@ def add_exif(data: bytes, kind: Literal["png", "jpeg", "webp", "tiff"], exif: by
 
 
 def add_png_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
-    """Return the PNG file with a chunk after the header, which is always the first one and always as long."""
+    """Return the PNG file with a chunk inserted after the header, whose position and length are fixed."""
     start = 8 + 4 + 4 + 13 + 4
     chunk = struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
     return data[:start] + chunk + data[start:]
 
 
 def _add_to_jpeg(data: bytes, exif: bytes) -> bytes:
-    """Insert the segment after the JFIF header, which must be the first one."""
+    """Insert the segment after the JFIF header, which must be the first segment."""
     start = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
     segment = b"\xff\xe1" + struct.pack(">H", 2 + 6 + len(exif)) + b"Exif\0\0" + exif
     return data[:start] + segment + data[start:]
@@ -99,7 +99,7 @@ def _add_to_webp(data: bytes, exif: bytes) -> bytes:
         size = struct.unpack_from("<I", data, position + 4)[0]
         position += 8 + size + size % 2
     chunk = b"EXIF" + struct.pack("<I", len(exif)) + exif + bytes(len(exif) % 2)
-    # The first chunk is VP8X, as in every file with a profile; its first byte says which other chunks there are.
+    # The first chunk is VP8X, as in every file with a profile; its first byte lists the other chunks.
     flags = bytes([data[20] | _WEBP_HAS_EXIF])
     body = data[8:20] + flags + data[21:position] + chunk + data[position:]
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -130,7 +130,7 @@ def _parse(block: bytes, largest: int = _LIMIT) -> tuple[ByteOrder, list[Entry],
 
 
 def _read_directory(block: bytes, order: ByteOrder, start: int, largest: int) -> list[Entry]:
-    """Read the entries that are complete, except values above `largest` bytes: a crafted file may be full of them."""
+    """Read the entries that are complete, except values above `largest` bytes, which a crafted file may contain."""
     (length,) = struct.unpack_from(order + "H", block, start)
     if length > _MOST_ENTRIES:
         raise ValueError("not a directory of EXIF")

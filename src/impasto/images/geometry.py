@@ -11,7 +11,7 @@ from impasto.errors import InputError
 
 
 def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
-    """Return the width and height of the same shape whose longer side has `long_side` pixels; both at least 1.
+    """Return width and height of the same aspect ratio with a longer side of `long_side` pixels; both at least 1.
 
     Example:
         >>> fit(4000, 3000, 512)
@@ -83,5 +83,5 @@ def _inscribed(width: int, height: int, angle: float) -> tuple[int, int]:
     else:
         double = cosine**2 - sine**2
         wide, tall = (width * cosine - height * sine) / double, (height * cosine - width * sine) / double
-    # One pixel less on each side, because those on the border are mixed with the black outside.
+    # One pixel less on each side, because border pixels are interpolated with the black outside.
     return max(1, int(wide) - 2), max(1, int(tall) - 2)

@@ -12,15 +12,15 @@ from impasto.images.decode import DecodedImage
 from impasto.images.geometry import map_planes
 
 _BLACK: Final = 2 / 255
-"""Mask values up to this one become 0: JPEG compression leaves such traces in black areas."""
+"""Mask values up to this one become 0, because JPEG compression leaves such values in black areas."""
 
 
 def mask_from_image(image: DecodedImage, name: str) -> Float[np.ndarray, "h w"]:
     """Return a picture as a mask: 1 where it is white, 0 where it is black or transparent.
 
     Args:
-        image: The picture; the mean of its channels counts.
-        name: What the error message calls it.
+        image: The picture; its channels are averaged.
+        name: Its name in the error message.
 
     Raises:
         InputError: The mask is black everywhere.
@@ -51,7 +51,7 @@ def normalize_masks(
         masks: At least one mask with values in [0, 1].
 
     Returns:
-        The normalized masks, and what remains to 1.
+        The normalized masks, and 1 minus their sum.
     """
     total = np.sum(masks, axis=0)
     normalized = [np.asarray(mask / np.maximum(total, 1), dtype=np.float32) for mask in masks]

@@ -1,7 +1,7 @@
 """The recipe, seed, versions and input hashes of a run, embedded in the picture file.
 
-They are one JSON object in an XMP packet (XMP specification, part 1), which PNG, JPEG, WebP and TIFF all store and
-other programs leave alone. The JSON is ASCII, so that no character can be lost.
+They are one JSON object in an XMP packet (XMP specification, part 1), which PNG, JPEG, WebP and TIFF can store and
+other programs keep. The JSON is ASCII, so that no character is lost.
 """
 
 import json
@@ -54,7 +54,7 @@ def pack_metadata(metadata: Mapping[str, Any]) -> bytes:
 
 
 def unpack_metadata(packet: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in an XMP packet; None if there is none of impasto, or it cannot be parsed."""
+    """Return impasto's JSON object in an XMP packet; None if it is missing or cannot be parsed."""
     # impasto never writes entities, and expanding them is a known attack.
     if _NAMESPACE.encode() not in packet or b"<!DOCTYPE" in packet:
         return None

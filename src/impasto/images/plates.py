@@ -22,7 +22,7 @@ PLATES: Final[tuple[str, ...]] = tuple(_DESCRIPTIONS)
 
 
 def is_plate(name: str) -> bool:
-    """Return whether a built-in plate has this name.
+    """Return True if a built-in plate has this name.
 
     Example:
         >>> is_plate("night"), is_plate("night.jpg")
@@ -42,7 +42,7 @@ def plate_path(name: str) -> Path:
 
 
 def plate_description(name: str) -> str:
-    """Return one line that says what a plate shows and how it is painted.
+    """Return one line about subject and technique of a plate.
 
     Raises:
         InputError: There is no plate of this name; the message lists the known ones.

@@ -16,7 +16,7 @@ from impasto.errors import InputError
 from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, to_vips
 from impasto.images.exif import clean_exif
 
-# Modes of PIL that PNG does not have, and those they are converted to without loss of color.
+# Modes of PIL that PNG does not have, and the modes they are converted to without loss of color.
 _SAME_COLORS: Final = {
     "RGBa": "RGBA",
     "La": "LA",
@@ -57,7 +57,7 @@ def read_bytes(path: Path) -> bytes:
     """Return the bytes of a picture file.
 
     Raises:
-        InputError: There is no such file, or it does not begin as a picture does (found before the rest is read).
+        InputError: There is no such file, or its first bytes are not those of a picture.
     """
     with one_line_errors("read", path):
         try:
@@ -96,7 +96,7 @@ def _encode_image(image: Image.Image) -> bytes:
         raise InputError("the PIL image has no pixels")
     try:
         image.load()
-        # Read before rotating, which loses that of TIFF; as bytes if possible, which keep non-ASCII letters.
+        # Read before rotating, which drops the EXIF of TIFF; as bytes if possible, to keep non-ASCII letters.
         exif = clean_exif(image.info.get("exif") or image.getexif().tobytes())
         picture = _in_stored_mode(ImageOps.exif_transpose(image))
         options = {"icc_profile": image.info.get("icc_profile"), "exif": exif}

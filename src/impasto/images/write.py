@@ -36,7 +36,7 @@ _TEMPORARY: Final = (".impasto-", ".tmp")  # prefix and suffix of temporary file
 
 
 def output_format(path: str | Path) -> OutputFormat:
-    """Return the format that the extension of a path stands for.
+    """Return the format that the extension of a path names.
 
     Raises:
         InputError: The extension is unknown; the message lists the known ones.
@@ -72,10 +72,10 @@ def encode_picture(
     Args:
         pixels: RGB or, with one channel, gray; floats, which are clipped to [0, 1], or uint8.
         suffix: `.png`, `.jpg`, `.jpeg`, `.webp`, `.tif` or `.tiff`.
-        alpha: Opacity, floats or uint8. JPEG has none, so that the picture is composited on white.
+        alpha: Opacity, floats or uint8. For JPEG, which has none, the picture is composited on white.
         exif: EXIF block from `DecodedImage.exif`.
         metadata: JSON object that `read_metadata` returns from the file.
-        bits: Bits a channel of PNG and TIFF; JPEG and WebP always have 8.
+        bits: Bits per channel of PNG and TIFF; JPEG and WebP always have 8.
         quality: Quality of JPEG and WebP, 1 to 100; WebP of quality 100 is lossless.
 
     Raises:
@@ -141,8 +141,8 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def flush_folder(path: Path) -> None:
-    """Wait until new names in a folder are on the disk, so that they survive a power failure."""
-    # Windows opens no folders, and some network file systems do not flush them; a rename is atomic all the same.
+    """Wait until new file names in a folder are on disk, so that they survive a power failure."""
+    # Windows cannot open folders, and some network file systems cannot flush them; renaming is atomic anyway.
     with contextlib.suppress(OSError):
         folder = os.open(path, os.O_RDONLY)
         try:
@@ -152,13 +152,13 @@ def flush_folder(path: Path) -> None:
 
 
 def is_leftover(path: Path) -> bool:
-    """Return whether a file is one that `atomic_write` leaves behind when its process is killed."""
+    """Return True for a temporary file that `atomic_write` left behind when its process was killed."""
     return path.name.startswith(_TEMPORARY[0]) and path.suffix == _TEMPORARY[1]
 
 
 def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, quality: int) -> bytes:
     image = to_vips(values).copy(xres=_PIXELS_PER_MM, yres=_PIXELS_PER_MM)
-    # Gray pictures are masks, whose values mean themselves: no profile, except in WebP, which has no gray.
+    # Gray pictures are masks, whose values are not colors: no profile, except in WebP, which has no gray.
     profile = {} if image.bands < 3 and kind != "webp" else {"profile": "srgb"}
     if packet is not None and kind != "png":
         image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
@@ -173,10 +173,10 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
     except pyvips.Error as error:
         raise InputError(f"the picture cannot be written as {kind.upper()}: {' '.join(str(error).split())}") from None
     if packet is not None and kind == "png":
-        # libvips writes a compressed chunk, which is defined for Latin-1 only and which many programs do not search.
+        # libvips writes a compressed chunk, which is defined for Latin-1 only and which many programs do not read.
         data = add_png_chunk(data, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
     if packet is not None and xmp_packet(data) != packet:
-        # JPEG has room for about 64 kB, and libvips silently leaves out what is longer.
+        # A segment of JPEG holds at most 64 kB; libvips silently leaves out longer ones.
         raise InputError(f"the metadata, {len(packet)} bytes, does not fit into {kind.upper()}: use .png")
     return data
 

@@ -1,8 +1,8 @@
-"""What is minimized: statistics of features, losses that compare them, and the objective that weighs them."""
+"""Statistics of features, losses that compare them, and the objective, their weighted sum."""
 
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.gram import GramLoss, gram, mean_gram
-from impasto.losses.objective import TERMS, Objective, make_extractor, smoothing_extractor, total_of
+from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
 from impasto.losses.regions import PositionWeights
 from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
 from impasto.losses.sliced import random_directions
@@ -31,7 +31,6 @@ __all__ = [
     "needed_layers",
     "random_directions",
     "register_style_loss",
-    "smoothing_extractor",
     "style_losses",
     "total_of",
 ]

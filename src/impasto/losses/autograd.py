@@ -1,4 +1,4 @@
-"""Derivatives written by hand, for losses of which automatic differentiation would keep too much."""
+"""Hand-written derivatives of losses for which automatic differentiation would keep too much memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from impasto.backbones import chunk_size, full_precision
 def with_gradient(
     value: Float[Tensor, ""], variable: Float[Tensor, "*shape"], gradient: Float[Tensor, "*shape"]
 ) -> Float[Tensor, ""]:
-    """Return `value` as a function of `variable` whose gradient is already known; nothing but `gradient` is kept.
+    """Return `value` as a function of `variable` whose gradient is already known; only `gradient` is kept.
 
     `value` and `gradient` are computed without automatic differentiation. The result can be differentiated once.
     """

@@ -1,4 +1,4 @@
-"""Content losses: what keeps the photo's features, its layout and its edges."""
+"""Content losses: features, self-similarity and edges of the photo."""
 
 from typing import Final, NamedTuple
 
@@ -17,7 +17,7 @@ from impasto.losses.picture import shrink
 MAX_VECTORS: Final = 4096
 """More vectors than this are refused by `self_similarity_loss`, whose memory grows with their square."""
 _ALIKE: Final = 1e-5
-"""Mean cosine distance below which vectors count as all alike: bf16 and fp32 cannot tell them apart much further."""
+"""Mean cosine distance below which all vectors count as equal, near the resolution of bf16 and fp32."""
 _GRAY_LEVEL: Final = 1 / 255
 """A target flatter than this counts as if it had edges of this height."""
 

@@ -54,8 +54,8 @@ class MeanStdLoss(StyleLoss):
     """Mean mu and standard deviation sigma of every channel of each layer.
 
     The statistics are those of Huang and Belongie 2017 (AdaIN), the loss that of Li et al. 2017 ("Demystifying Neural
-    Style Transfer"): (|d mu|^2 + |d sigma|^2) / (|mu_t|^2 + |sigma_t|^2). Beside a Gram loss it separates what that
-    confuses: mean and variance.
+    Style Transfer"): (|d mu|^2 + |d sigma|^2) / (|mu_t|^2 + |sigma_t|^2). Unlike a Gram loss it separates
+    mean and variance.
     """
 
     needs_maps = False

@@ -1,4 +1,4 @@
-"""Styles as what is found in the features: the nearest neighbor of each, or the relaxed earth mover's distance."""
+"""Style losses between sets of features: nearest neighbors, and the relaxed earth mover's distance."""
 
 import torch
 from jaxtyping import Float, Int
@@ -12,13 +12,13 @@ from impasto.losses.sliced import CHUNK, row_chunks
 from impasto.losses.statistics import Positions
 
 _FAINT = 1e-3
-"""A vector shorter than this share of the root mean square has no direction that means anything."""
+"""The direction of a vector shorter than this share of the root mean square is ignored as noise."""
 
 
 def nearest_neighbor_loss(features: Float[Tensor, "1 c h w"], style_vectors: Float[Tensor, "m c"]) -> Float[Tensor, ""]:
     """Compare every feature with the style's nearest: the mean of 1 - cos (Kolkin et al. 2022, NNST).
 
-    Cosines are those of features minus the style's mean; 0 where every place has its like, 1 where nothing resembles.
+    Cosines are those of features minus the style's mean; the loss is 0 if every feature occurs in the style.
     The gradient does not flow through the choice. Style vectors are a sample.
 
     n m c multiplications. Keeps one gradient of the features' size in fp32.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import AnyWeights, FeatureExtractor, Moments, SmoothedExtractor, build_extractor
+from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
@@ -48,13 +48,6 @@ def make_extractor(
         precision=precision,
         device=device,
     )
-
-
-def smoothing_extractor(
-    extractor: FeatureExtractor, recipe: Recipe, pictures: Sequence[Float[Tensor, "1 3 _h _w"]]
-) -> FeatureExtractor:
-    """Return an extractor whose features are smoothed if the recipe wants it, on the scale of photo and styles."""
-    return SmoothedExtractor(extractor, pictures) if recipe.network.smooths else extractor
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +108,7 @@ class _Binder:
         weights: tuple[PositionWeights, ...] | None,
     ) -> _Comparison:
         if weights is not None and loss.needs_maps and layer:
-            # A region of soft values may have been drawn no position of its own.
+            # No position may have been drawn for a region with soft values.
             numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
             weights = tuple(one for one in weights if len(one.members))
         measure = partial(_measure, loss, layer, weights)
@@ -188,7 +181,7 @@ class _Binder:
 class Objective:
     """The weighted sum of content, style, low frequencies, luminance range and smoothness of a picture.
 
-    Whatever concerns many positions is first measured as statistics, which can be added, and then compared with
+    Losses over many positions are first measured as statistics, which can be added, and then compared with
     targets; so a picture in tiles needs only the sum of its tiles' statistics.
 
     Args:

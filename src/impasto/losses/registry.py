@@ -74,7 +74,7 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
 
 
 def layers_of_moments(recipe: Recipe) -> frozenset[str]:
-    """Return the layers of which all that a recipe's losses need is mean and covariance."""
+    """Return the layers of which a recipe's losses need only mean and covariance."""
     losses = style_losses(recipe).values()
     maps = [loss.layers for loss in losses if loss.needs_maps] + [c.layers for c in content_losses(recipe).values()]
     return frozenset(layer for loss in losses for layer in loss.layers).difference(*maps)

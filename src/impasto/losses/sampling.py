@@ -1,4 +1,4 @@
-"""Hypercolumns: what all layers together contain at places drawn at random."""
+"""Hypercolumns: the features of all layers at random positions."""
 
 import math
 from collections.abc import Mapping

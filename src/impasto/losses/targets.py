@@ -94,8 +94,11 @@ class StyleTarget:
     @property
     def nbytes(self) -> int:
         """Memory of the statistics in bytes."""
-        tensors = [value for one in self.statistics.values() for value in vars(one).values() if torch.is_tensor(value)]
-        return sum(tensor.nbytes for tensor in tensors)
+        parts = [
+            one if isinstance(one, tuple) else (one, *getattr(one, "__dict__", {}).values())
+            for one in self.statistics.values()
+        ]
+        return sum(value.nbytes for part in parts for value in part if torch.is_tensor(value))
 
 
 @torch.no_grad()
@@ -215,7 +218,7 @@ def regions_at_layers(
                 numbers.append(number)
         weights = None
         if masks:
-            # Random numbers of its own: what a style image gives does not depend on masks.
+            # An own generator, so that samples of a style image do not depend on masks.
             owners = draw_owners(shares[layer], torch.Generator().manual_seed(seed))
             weights = tuple(
                 PositionWeights(shares[layer][number], (owners == number).nonzero()[:, 0]) for number in numbers

@@ -51,7 +51,7 @@ def wasserstein2_loss(statistic: Moments | Positions, target: GaussianTarget) ->
     `_FLOOR` times the mean variance of S2: the loss is still 0 at the target, and its gradient, which contains the
     inverse of a root, no longer amplifies the noise of directions in which hardly anything varies.
 
-    Beside the moments an eigendecomposition, of the order of c^3 whatever the size of the picture. Of n positions
+    Besides the moments it needs an eigendecomposition, of the order of c^3 for any picture size. Of n positions
     (fewer than channels) at most n directions vary, so one of n x n instead of c x c does; `_FLOOR` is not needed there
     and not added, which changes the loss by one or two percent.
     """
@@ -178,7 +178,7 @@ def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tenso
 def parallel_map(tasks: Sequence[Callable[[], Tensor]], device: torch.device = _CPU) -> list[Tensor]:
     """Return the results of tasks that spend their time in decompositions, on one thread each (see `_eigh`).
 
-    As many run at once as torch has threads: one decomposition alone leaves the others idle.
+    They run in as many threads as torch uses, because one decomposition keeps only one thread busy.
     """
     threads, wants_gradient = torch.get_num_threads(), torch.is_grad_enabled()
     if len(tasks) == 1 or threads == 1 or device.type != "cpu":

@@ -13,7 +13,7 @@ _PLAIN: Final = ("vgg", "alexnet", "squeezenet")
 
 
 def _vgg_layers(*convolutions: int) -> tuple[str, ...]:
-    """Return the layers of a VGG whose blocks have so many convolutions, each block followed by a pooling.
+    """Return the layers of a VGG with these numbers of convolutions, each block followed by a pooling.
 
     A layer `conv{b}_{i}` is convolution i of block b *with* its ReLU, as in Gatys et al. 2015.
     """

@@ -1,4 +1,4 @@
-"""How a picture is painted: canvas, optimizers, levels and the loop."""
+"""Optimizing pixels: canvas, optimizers, levels and the loop."""
 
 from impasto.painting.eta import Eta, clock
 from impasto.painting.level import LevelOptimizer, TargetCache

@@ -1,6 +1,6 @@
-"""Optimizers as ask and tell: `ask()` returns a point, `tell()` takes loss and gradient there; this is one step.
+"""Optimizers with an ask-and-tell interface: `ask()` returns a point, `tell()` takes loss and gradient there.
 
-Nothing here reads a number on the host, so that a GPU is never waited for: `torch.where` chooses instead.
+Decisions are made by `torch.where` on the device, so that a GPU is never synchronized with the host.
 """
 
 from abc import ABC, abstractmethod
@@ -34,7 +34,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def restart(self) -> None:
-        """Forget everything but the accepted point: the objective has changed."""
+        """Forget everything except the accepted point, because the objective has changed."""
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors on which the next steps depend."""
@@ -89,8 +89,8 @@ class GuardedLBFGS(Optimizer):
       non-monotone rule of Grippo, Lampariello and Lucidi 1986); else the next trial starts from the accepted point
       again with a quarter of the step, and from the second refusal on along the gradient, the history dropped.
     - A loss that is above the lowest one by no more than the noise of the number format is accepted as well: near the
-      end, rounding hides the descent, and without this rule every further step would be refused for good. As the bound
-      is that of the lowest loss ever accepted, the loss cannot rise step by step.
+      end, rounding hides the descent, and without this rule every further step would be rejected. Because the bound
+      is relative to the lowest loss ever accepted, the loss cannot rise step by step.
     - A pair (s, y) enters the history only if the curvature along it is clearly positive.
     - A direction that does not descend is replaced by the gradient's.
     - No step is longer than `max_step` (root mean square over the canvas).

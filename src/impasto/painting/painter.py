@@ -22,7 +22,7 @@ from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
 
 _LAG: Final = 4
-"""Steps after which a GPU's numbers are read; by then they have long arrived."""
+"""Steps after which numbers of a GPU are read; they have arrived by then, so reading does not wait."""
 
 
 _WEIGHTS: Final = frozenset(
@@ -66,12 +66,8 @@ class Painter:
         self.levels = levels
         self.step = 0
         """Number of steps done."""
-        scenes = [scene.at(level) for level in levels]
-
-        def begin_level(index: int, start: Float[np.ndarray, "h w 3"] | None = None) -> LevelOptimizer:
-            return LevelOptimizer(self.recipe, scenes[index], extractor, levels[index], start=start, cache=cache)
-
-        self._begin_level = begin_level
+        self._scenes = [scene.at(level) for level in levels]
+        self._extractor, self._cache = extractor, cache
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
@@ -81,6 +77,10 @@ class Painter:
         self._level_step = 0
         self.current = self._begin_level(0)
         """The optimization of the current level."""
+
+    def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
+        scene, level = self._scenes[index], self.levels[index]
+        return LevelOptimizer(self.recipe, scene, self._extractor, level, start=start, cache=self._cache)
 
     def stop(self) -> None:
         """End before the next step; may be called from another thread."""
@@ -201,7 +201,7 @@ class Painter:
 
 
 class _AsyncScalars:
-    """Returns the numbers of each step in order: at once on a CPU, some steps later on a GPU, which never waits.
+    """Copies the numbers of each step to the host in order: immediately on a CPU, some steps later on a GPU.
 
     The lag is a fixed number of steps, so that decisions based on the numbers are repeatable.
     """

@@ -123,10 +123,10 @@ class Scene:
 
     @cached_property
     def recolored(self) -> Float[np.ndarray, "h w 3"]:
-        """The photo in the colors of the styles, each region in those of its own; unchanged where it is kept."""
+        """The photo with the colors of each region's styles; unchanged where it is kept."""
         if self.regions[0].mask is None:
             return recolor(self.content, self.regions[0].colors)
-        # Of a small region nothing may be left at a coarse level.
+        # A small region can vanish at a coarse level.
         return self._compose(lambda region: recolor(self.content, region.colors, where=region.mask)).clip(0, 1)
 
     def covered(self) -> Float[np.ndarray, "h w 3"]:

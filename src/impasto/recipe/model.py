@@ -284,12 +284,14 @@ _LAYERS: Final = ("content_layers", "style_layers")
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings by section; those given by flat names are moved into their sections."""
-    nested: dict[str, Any] = {name: dict(_items(values[name])) for name in SECTIONS if _is_section(values.get(name))}
+    nested: dict[str, Any] = {name: _items(values[name]) for name in SECTIONS if _is_section(values.get(name))}
+    # An unknown setting of a section that `flat_fields` has read comes as `style.rescue`.
+    stated = {str(name).rpartition(".")[2] for name in values}.union(*nested.values())
+    for name in stated & RENAMED.keys():
+        raise InputError(f"{name} is called {RENAMED[name]} now")
     for name, value in values.items():
         if name in SECTIONS and _is_section(value):
             continue
-        if name in RENAMED:
-            raise InputError(f"{name} is called {RENAMED[name]} now")
         field = FIELDS.get(name)
         if field is not None and field.section:
             nested.setdefault(field.section, {})[field.name] = value
@@ -303,8 +305,11 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, (BaseModel, Mapping))
 
 
-def _items(section: Any) -> Mapping[str, Any]:
-    return vars(section) if isinstance(section, BaseModel) else section
+def _items(section: Any) -> dict[str, Any]:
+    """Return the settings of a section; layers that a model was not given are not stated, so the network's hold."""
+    if isinstance(section, BaseModel):
+        return {name: value for name, value in section if name != "layers" or name in section.model_fields_set}
+    return dict(section)
 
 
 def flat_fields(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -325,9 +330,10 @@ def _flat_json(recipe: Recipe) -> dict[str, Any]:
 
 def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
     """Write layers by the network's own names; a network that is named without layers brings its own."""
-    backbone = nested.get("network", {}).get("backbone", "vgg19")
+    if not all(isinstance(nested.get(name, {}), dict) for name in ("network", "content", "style")):
+        return nested  # reported by the section itself
     try:
-        network = find_network(str(backbone))
+        network = find_network(str(nested.get("network", {}).get("backbone", "vgg19")))
     except InputError:
         return nested  # reported by the setting itself, as for all others
     for section, layers, known in (

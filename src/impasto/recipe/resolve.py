@@ -1,4 +1,4 @@
-"""From what a person stated, in files, flags and keyword arguments, to a recipe."""
+"""Resolving a recipe from a preset and the settings stated in files, flags and keyword arguments."""
 
 import json
 import tomllib

@@ -99,7 +99,7 @@ LayerWeights: TypeAlias = Annotated[dict[str, Weight], BeforeValidator(read_weig
 
 
 class LossSettings(BaseModel):
-    """How much a loss counts, and on which layers; written as its weight alone if that is all there is to say."""
+    """Weight, layers and samples of a loss; written as its weight alone if the rest is None."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -108,7 +108,7 @@ class LossSettings(BaseModel):
     layers: LayerWeights | None = None
     """Layers of this loss alone, with their weights; None: the layers that all losses share."""
     samples: Annotated[int, Field(ge=16, le=65536)] | None = None
-    """Places that this loss looks at; None: as many as the others."""
+    """Number of positions that this loss samples; None: the section's `samples`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -205,7 +205,7 @@ def read_crops(value: Any) -> tuple[Crop | None, ...]:
 
 
 def _read_crop(value: Any) -> Crop | None:
-    if value in ("full", None, (), []):
+    if value in ("full", "", None, (), []):
         return None
     try:
         crop = Crop(*map(int, split_list(value)))
@@ -225,7 +225,7 @@ Crops = Annotated[tuple[Crop | None, ...], BeforeValidator(read_crops), PlainSer
 
 
 class RegionSettings(BaseModel):
-    """A part of the photo with a style of its own, by the names of its files.
+    """A part of the photo with its own style, by the names of its files.
 
     Written as `MASK=STYLE`, `MASK=STYLE@STYLEMASK` or `MASK=keep`; names that contain `=` need the long form.
     """
@@ -284,7 +284,7 @@ def read_style(text: str) -> tuple[str, str | None]:
 
 
 def _one_or_more(value: Any) -> Any:
-    """Return a list of regions: one may stand without a list around it, and an empty text for none."""
+    """Return a list of regions; a single region need not be in a list, and an empty text means none."""
     if isinstance(value, (str, Mapping, RegionSettings)):
         return (value,) if value else ()
     return [item for item in value if item != ""] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""The run folder: recipe, inputs, event log, snapshots and checkpoint of a run. Nothing is painted here."""
+"""The run folder: recipe, inputs, event log, snapshots and checkpoint of a run."""
 
 from impasto.runs.checkpoint import Checkpoint
 from impasto.runs.folder import LOG_FILE, RunFolder, Status

@@ -1,6 +1,6 @@
 """Checkpoints: tensors and plain values in one safetensors file, replaced atomically; the previous one is kept.
 
-Whatever is killed or fails, the folder always holds a readable checkpoint that is at most one save old.
+After a crash at any moment, the folder still holds a readable checkpoint: the newest one or the one before it.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from impasto.images import flush_folder
 _NEWEST: Final = "checkpoint.safetensors"
 _PREVIOUS: Final = "checkpoint.previous.safetensors"
 _TEMPORARY: Final = "checkpoint.saving"
-"""Folder in which a checkpoint is written: a killed safetensors leaves temporary files behind."""
+"""Folder in which a checkpoint is written, because safetensors leaves temporary files behind if it is killed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class CheckpointFiles:
         self._newest_is_good = False
 
     def exist(self) -> bool:
-        """Return True if a checkpoint was ever saved."""
+        """Return True if a checkpoint was saved."""
         return self.path.exists() or self._previous.exists()
 
     def save(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
@@ -73,7 +73,7 @@ class CheckpointFiles:
             shutil.rmtree(folder, ignore_errors=True)
 
     def load(self) -> Checkpoint | None:
-        """Return the newest readable checkpoint, bit for bit as it was saved, or None if none was ever saved.
+        """Return the newest readable checkpoint exactly as it was saved, or None if none was saved.
 
         Raises InputError if there are only damaged ones.
         """

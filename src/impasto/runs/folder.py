@@ -1,4 +1,4 @@
-"""The run folder: everything that is needed to continue a run after its process was killed."""
+"""The run folder: everything needed to continue a run after its process was killed."""
 
 import re
 import shlex
@@ -30,11 +30,11 @@ _SNAPSHOTS: Final = "snapshots"
 
 
 class RunFolder:
-    """A run on the disk.
+    """A run on disk.
 
-    Whoever writes holds the folder's lock: `create` acquires it, the first write after `open` acquires it, and it is
-    released by `close`, at the end of a `with` block, or by the system when the process ends. Every method that writes
-    raises InputError if another process holds the lock, and RunError if the disk does not take what is written.
+    Writing needs the folder's lock: `create` and the first write after `open` acquire it, and `close`, the end of a
+    `with` block or the end of the process releases it. Every method that writes raises InputError if another process
+    holds the lock, and RunError if the file cannot be written.
 
     Attributes:
         path: The folder.
@@ -80,17 +80,17 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """Open an existing run, to look at it or to continue it; raises InputError if it is none or is damaged."""
+        """Open an existing run to read or continue it; raises InputError if it is missing or damaged."""
         return cls(path, read_header(path), FolderLock(path / LOCK_FILE))
 
     @staticmethod
     def exists(path: Path) -> bool:
-        """Return True if a run was created in this folder, be it damaged."""
+        """Return True if a run was created in this folder, even if it is damaged now."""
         return (path / RUN_FILE).exists()
 
     @staticmethod
     def is_run(path: Path) -> bool:
-        """Return True if the folder holds a run or what is left of one."""
+        """Return True if the folder holds a run or the remains of one."""
         try:
             return any((path / name).exists() for name in (RUN_FILE, LOCK_FILE)) or CheckpointFiles(path).exist()
         except OSError:
@@ -107,7 +107,7 @@ class RunFolder:
         """Acquire the right to write; raises InputError if another process paints into the folder."""
         if not self._lock.held:
             self._lock.acquire()
-            # Only now nobody else writes: what was read when the folder was opened may be old.
+            # Another process may have written since the folder was opened, so the log is read again.
             self._replay_log()
 
     def close(self) -> None:
@@ -117,12 +117,12 @@ class RunFolder:
 
     @property
     def status(self) -> Status:
-        """How the run stands now.
+        """Current status of the run.
 
         `running`: a living process holds the lock; `finished`: the result is saved; `failed`: an error ended the run;
-        `interrupted`: none of these, also when the user stopped it.
+        `interrupted`: anything else, including a stop by the user.
         """
-        # In this order: a process that ends in between writes its last line before it releases the lock.
+        # The lock is checked first: a process writes its last line before it releases the lock.
         is_alive = self._lock.held or is_locked(self.path / LOCK_FILE)
         ending = self.read_log().ending
         if ending in ("finished", "failed"):
@@ -131,7 +131,7 @@ class RunFolder:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether a checkpoint was ever saved."""
+        """Whether a checkpoint was saved."""
         return self._checkpoints.exist()
 
     def inputs(self) -> Inputs:
@@ -149,7 +149,7 @@ class RunFolder:
     def record(self, event: Event, metadata: Mapping[str, Any] | None = None) -> None:
         """Log an event; save the picture of a snapshot (8 bits, with the metadata embedded).
 
-        A level that is in the log already is not logged again: a resumed run reports its level once more.
+        A level that is already in the log is skipped: a resumed run reports its level again.
         """
         self.lock()
         if isinstance(event, Snapshot):
@@ -163,7 +163,7 @@ class RunFolder:
             self._level = event.level
 
     def record_change(self, recipe: Recipe, step: int) -> None:
-        """Log in what the recipe differs from the current one after `step` steps; from then on `recipe` is this one."""
+        """Log the changes from the current recipe after `step` steps and make `recipe` the current one."""
         self.lock()
         changes = recipe.changes_from(self.recipe)
         if changes:
@@ -171,27 +171,27 @@ class RunFolder:
             self.recipe = recipe
 
     def save_latest(self, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any]) -> Path:
-        """Write latest.png, the picture as it is now (8 bits, with the metadata embedded), and return its path."""
+        """Write latest.png (8 bits, with the metadata embedded) and return its path."""
         self._save_picture(self.latest_path, image, metadata)
         return self.latest_path
 
     def save_checkpoint(self, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
         """Save a state to continue from (tensors, and values that JSON can hold); the previous one is kept as well."""
-        # A checkpoint must never outlive the log lines before it: they would be missing for good.
+        # The log lines before a checkpoint must reach the disk first, because nothing else can restore them.
         with self._writing(self._log.path):
             self._log.flush()
         with self._writing(self._checkpoints.path):
             self._checkpoints.save(tensors, scalars)
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """Return the newest readable state, bit for bit, or None if there is none yet.
+        """Return the newest readable state exactly as it was saved, or None if there is none yet.
 
         Raises InputError if there are only damaged ones.
         """
         return self._checkpoints.load()
 
     def rewind(self, step: int) -> None:
-        """Drop what was logged and kept after `step` steps, and how the run ended; log that it continues from there.
+        """Remove log entries and snapshots after `step` steps and the ending; log that the run continues from there.
 
         Changes of the recipe made later than `step` are dropped with the rest.
         """
@@ -208,7 +208,7 @@ class RunFolder:
     def finish(self, png: bytes, reason: StopReason) -> Path:
         """Write the final picture, an encoded PNG, to result.png and return its path.
 
-        Call it last: with it the run is finished, or `interrupted` if the reason is that the user stopped it.
+        Call it last: the run is then `finished`, or `interrupted` if the user stopped it.
         """
         with self._writing(self.result_path):
             atomic_write(self.result_path, png)
@@ -218,13 +218,13 @@ class RunFolder:
     def fail(self, message: str) -> None:
         """Log the error that ended the run, as one line; never raises because of the disk."""
         self.lock()
-        # The error to report is the one that came first, not that a full disk has no room for this line either.
+        # Report the original error, not that this line cannot be written on a full disk either.
         with suppress(RunError):
             self._append(events.Failed(message=" ".join(message.split())), durable=True)
 
     @contextmanager
     def _writing(self, file: Path) -> Iterator[None]:
-        """Hold the lock, and turn a failure to write `file` into a RunError of one line that says how to continue."""
+        """Hold the lock, and turn errors of writing `file` into a RunError that says in one line how to continue."""
         self.lock()
         try:
             yield

@@ -1,6 +1,6 @@
-"""run.json, which says what a run is, and the creation of a run folder.
+"""run.json, which describes a run, and the creation of a run folder.
 
-Creating a run changes nothing that was in the folder before, and leaves nothing if it fails.
+Creating a run changes no existing file, and leaves nothing behind if it fails.
 """
 
 import json
@@ -40,7 +40,7 @@ class Header(BaseModel):
 
 
 def read_header(folder: Path) -> Header:
-    """Read run.json; raises InputError if the folder holds no run, or one that this version cannot read."""
+    """Read run.json; raises InputError if the folder holds no run or this version cannot read it."""
     file = folder / RUN_FILE
     try:
         fields = json.loads(file.read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) 
         lock.acquire()
         with ExitStack() as undo:
             undo.callback(lock.release)
-            # Once more: another process may have been quicker.
+            # Checked again under the lock: another process may have created a run here.
             _refuse_occupied(path)
             undo.callback(_clear, path, is_new)
             _write(path, recipe, inputs, output)
@@ -97,12 +97,12 @@ def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> N
         inputs=copy_inputs(path, inputs),
         output=os.path.abspath(output) if output else None,
     )
-    # Last and atomically: without run.json the folder holds no run yet.
+    # Written last and atomically: the folder holds a run as soon as run.json exists.
     atomic_write(path / RUN_FILE, (header.model_dump_json(indent=2) + "\n").encode())
 
 
 def _refuse_occupied(path: Path) -> None:
-    """Raise InputError unless the path is free; what a killed process left while creating a run does not count."""
+    """Raise InputError unless the path is free, ignoring the remains of a killed creation."""
     if not path.exists():
         return
     if not path.is_dir():
@@ -118,7 +118,7 @@ def _refuse_occupied(path: Path) -> None:
 def _clear(path: Path, is_new: bool) -> None:
     (path / RUN_FILE).unlink(missing_ok=True)
     shutil.rmtree(path / INPUTS_FOLDER, ignore_errors=True)
-    # What cannot be removed does not hinder the next try.
+    # Remaining files do not prevent the next attempt.
     with suppress(OSError):
         (path / LOCK_FILE).unlink()
         if is_new:

@@ -1,4 +1,4 @@
-"""The pictures a run begins with, and the copies of their files in the run folder."""
+"""The input pictures of a run, and the copies of their files in the run folder."""
 
 import dataclasses
 import hashlib
@@ -36,7 +36,7 @@ class RegionInputs(Generic[P]):
 
 @dataclass(frozen=True, eq=False)
 class Inputs(Generic[P]):
-    """The pictures a run begins with.
+    """The input pictures of a run.
 
     Attributes:
         content: The photo.
@@ -98,7 +98,7 @@ def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
     (folder / INPUTS_FOLDER).mkdir(exist_ok=True)
 
     def copy(picture: DecodedImage, stem: str) -> KeptInput:
-        # An extension lets other programs open the copy.
+        # The extension lets other programs open the copy.
         file = f"{INPUTS_FOLDER}/{stem}.{sniff(picture.encoded) or 'image'}"
         atomic_write(folder / file, picture.encoded)
         return KeptInput(file=file, sha256=picture.sha256, name=picture.name)

@@ -1,4 +1,4 @@
-"""The list of runs: a summary of every run folder, whatever its state."""
+"""The list of runs: a summary of every run folder in any state."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from impasto.runs.log import Ending, Progress
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary(Progress):
-    """What a list shows of a run.
+    """Summary of a run in a list.
 
     Attributes:
         path: The run folder.
-        status: How the run stands, or `damaged`; of a damaged folder nothing but `path` and `problem` is known.
+        status: Status of the run, or `damaged`; then only `path` and `problem` are known.
         created: When the run began, in UTC.
         recipe: The recipe with every change so far.
         steps: Number of steps planned.
@@ -40,7 +40,7 @@ class RunSummary(Progress):
 
 
 def list_runs(paths: Sequence[Path]) -> list[RunSummary]:
-    """Summarize runs; never raises because of what is found in a folder.
+    """Summarize runs; never raises because of the content of a folder.
 
     Args:
         paths: Run folders, or folders of run folders, which are listed by name.
@@ -52,7 +52,7 @@ def list_runs(paths: Sequence[Path]) -> list[RunSummary]:
 
 
 def _run_folders(path: Path) -> Iterator[Path]:
-    """Yield the runs in a folder, or the path itself if it is a run or no folder that can be read."""
+    """Yield the runs in a folder, or the path itself if it is a run or not a readable folder."""
     if RunFolder.is_run(path) or not path.is_dir():
         yield path
         return

@@ -11,12 +11,12 @@ from typing import Final
 from impasto.errors import InputError, reason_of
 
 _TIMEOUT: Final = 0.5
-"""Seconds to try: `is_locked` in another process holds the lock for a moment, too."""
+"""Seconds to retry, because `is_locked` in another process holds the lock for a moment."""
 
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows also forbids reading locked bytes; this one lies beyond the process number.
+    # Windows also forbids reading locked bytes, so a byte after the process ID is locked.
     _LOCKED_BYTE: Final = 1 << 30
 
     def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
@@ -42,7 +42,7 @@ else:
 class FolderLock:
     """The right to write into a folder, held by one object of one process at a time.
 
-    The lock is on a file that stays; it contains the number of the last process that held the lock.
+    The lock file is never deleted; it contains the ID of the last process that held the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class FolderLock:
         """Acquire the lock unless it is held already.
 
         Raises:
-            InputError: If somebody else holds the lock or the folder cannot be written.
+            InputError: If another object or process holds the lock, or the folder cannot be written.
         """
         deadline = time.monotonic() + _TIMEOUT
         while self._file is None:
@@ -107,7 +107,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _write_owner(file: FileIO) -> None:
-    # Only for the message to a second process: a full disk must not keep a run from going on.
+    # Used only in the message to a second process, so a full disk must not stop the run.
     with suppress(OSError):
         file.seek(0)
         file.truncate()

@@ -38,13 +38,13 @@ class LogEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run is; None stands for what is not known yet.
+    """Progress of a run; None: not known yet.
 
     Attributes:
         step: Number of steps done.
         level: Number of the level of the last step, from 0.
         loss: Loss of the last step.
-        seconds: Painting time of what the log holds, over all resumptions.
+        seconds: Painting time of all logged steps, over all resumptions.
         size: Width and height in pixels of the level that was painted last.
     """
 
@@ -57,7 +57,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunLog:
-    """What a run has logged, oldest entry first.
+    """The log of a run, oldest entry first.
 
     Attributes:
         entries: Every complete line of the log.
@@ -81,7 +81,7 @@ class RunLog:
 
     @property
     def ending(self) -> Ending | None:
-        """How the run ended, or None while it has not ended or after it was resumed."""
+        """How the run ended, or None if it has not ended or was resumed."""
         last = self.entries[-1].event if self.entries else None
         if isinstance(last, ResultSaved):
             return "stopped" if last.reason == "stopped" else "finished"
@@ -89,7 +89,7 @@ class RunLog:
 
     @cached_property
     def progress(self) -> Progress:
-        """How far the run is."""
+        """Progress of the run."""
         step, level, loss, size, before, latest = 0, None, None, None, 0.0, 0.0
         for entry in self.entries:
             event = entry.event
@@ -117,7 +117,7 @@ class EventLog:
         self._known: tuple[object, RunLog] = (None, RunLog())
 
     def read(self) -> RunLog:
-        """Return what is logged; the file is parsed only if it has changed since the last call.
+        """Return the log; the file is parsed only if it has changed since the last call.
 
         Raises InputError if a complete line cannot be read.
         """
@@ -138,12 +138,12 @@ class EventLog:
             if durable:
                 os.fsync(file.fileno())
         except OSError:
-            # Opening it again cuts off an incomplete line.
+            # Opening the file again cuts off the incomplete line.
             self.close()
             raise
 
     def rewrite(self, keep: Callable[[LoggedEvent], bool], add: Iterable[LoggedEvent] = ()) -> None:
-        """Keep only some entries, byte for byte, and add others after them, atomically."""
+        """Keep the entries for which `keep` returns True and append others, atomically."""
         self.close()
         kept = [raw for raw, entry in self._scan()[0] if keep(entry.event)]
         atomic_write(self.path, b"".join([*kept, *map(_encode, add)]))
@@ -165,7 +165,7 @@ class EventLog:
         return self._file
 
     def _stamp(self) -> object:
-        """Return what changes whenever the file changes: appending changes the size, rewriting the inode or time."""
+        """Return a value that changes with the file: appending changes its size, rewriting its inode or time."""
         try:
             status = self.path.stat()
         except OSError:
@@ -206,7 +206,7 @@ def _decode(raw: bytes) -> LogEntry:
     if not isinstance(line, dict):
         raise ValueError("not a JSON object")
     kind, time = line.pop("type"), datetime.fromisoformat(line.pop("time"))
-    # Only these two have numbers that may be NaN or infinite, and none that may be None.
+    # Only these two types have numbers that may be NaN or infinite, and no optional ones.
     fields = _with_nan(line) if kind in ("Step", "Finished") else line
     return LogEntry(time, _ADAPTERS[kind].validate_python(fields))
 

@@ -1,4 +1,4 @@
-"""Measures of finished pictures, by networks that no picture is optimized with unless its recipe says so."""
+"""Measures of finished pictures, by networks that are not used for painting by default."""
 
 from impasto.score.judge import Judge, score_picture
 from impasto.score.measures import HEADLINES, HIGHER_IS_BETTER, MEASURES, Measure, Scores

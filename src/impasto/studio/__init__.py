@@ -1,4 +1,4 @@
-"""The studio: the page on which people paint pictures, and the queue, the worker and the run folders behind it."""
+"""The studio: a web page for painting pictures, and the queue, the worker and the run folders behind it."""
 
 from impasto.studio.job import JobHandle, JobProgress, JobState
 from impasto.studio.queue import OnClose, Studio

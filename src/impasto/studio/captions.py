@@ -1,4 +1,4 @@
-"""Captions: what runs are called, and in what they differ from each other."""
+"""Captions: titles of runs, and the settings in which runs differ."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,10 +8,10 @@ from impasto.studio.run_index import RunEntry
 from impasto.studio.texts import field_label, translate
 
 MACHINE_FIELDS: Final = frozenset({"device", "precision", "max_megapixels", "threads", "snapshots", "snapshot_every"})
-"""Settings that are about the machine and make no other picture."""
+"""Settings of the machine, which do not change the picture."""
 
 _MAX_DIFFERENCES: Final = 3
-"""Further differences are only counted."""
+"""Number of differences that are named; the others are only counted."""
 
 _FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 """Settings that are named first, because people change them most."""
@@ -26,12 +26,12 @@ def run_title(entry: RunEntry) -> str:
 
 
 def gallery_label(entry: RunEntry) -> str:
-    """Return the title of a run in two lines, for below a small picture."""
+    """Return the title of a run in two lines, shown below a thumbnail."""
     return run_title(entry).replace(" · ", "\n", 1)
 
 
 def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]:
-    """Return for each run in what it differs from the others, or its title if it does not."""
+    """Return for each run the settings in which it differs from the others, or its title if there are none."""
     columns = [[entry.content for entry in entries], [_styles(entry) for entry in entries]]
     names = [*_FIRST, *(name for name in FIELDS if name not in {*_FIRST, *MACHINE_FIELDS})]
     columns += [[_setting(entry, name, language) for entry in entries] for name in names]
@@ -42,7 +42,7 @@ def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]
         count = len(parts) - _MAX_DIFFERENCES
         more = [translate(language, "more_differs", count=count)] if count > 0 else []
         captions.append(" · ".join(parts[:_MAX_DIFFERENCES] + more) or run_title(entry))
-    # Two captions may be equal, as those of a recipe that was painted twice.
+    # Captions can be equal, for instance if a recipe was painted twice.
     return [
         _with_time(caption, entry) if captions.count(caption) > 1 else caption
         for caption, entry in zip(captions, entries, strict=True)

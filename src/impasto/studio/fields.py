@@ -14,14 +14,14 @@ OWN_WIDGETS: Final = ("strength", "color_strength", "size", "style_mix", "style_
 """Settings that the page shows elsewhere."""
 
 HIDDEN: Final = ("device", "threads", "max_megapixels", "snapshots", "snapshot_every")
-"""Settings that the person who runs the server decides, or that have no use on a page."""
+"""Settings that belong to the server's owner, or that are useless on a page."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "init": INITS,
     "weights": ("embedded", "full"),
     "backbone": tuple(NETWORKS),
 }
-"""Allowed values of settings that could also name a file: a visitor must not make the server read any."""
+"""Allowed values of settings that could also name a file: visitors must not make the server read files."""
 
 _MAX_SLIDER_RANGE: Final = 100.0
 """A wider range gets a number field: a slider cannot be set to 30 between 0 and 1e15."""
@@ -31,7 +31,7 @@ _SLIDER_STEPS: Final = 100
 
 @dataclass(frozen=True, kw_only=True)
 class FieldWidget:
-    """How a setting is shown; `default` has the form that the widget shows, a bound is None if there is none."""
+    """The widget of a setting; `default` has the form that the widget shows, an open bound is None."""
 
     field: str
     kind: Kind
@@ -60,17 +60,17 @@ def to_widget(widget: FieldWidget, value: Any) -> Any:
 def from_widget(widget: FieldWidget, value: Any) -> Any:
     """Return what a widget holds as the value of its setting, to be checked by the recipe.
 
-    An empty text is the default; other texts are returned as they are, for the recipe reads lists and numbers itself.
+    An empty text is the default; other texts are returned unchanged, because the recipe reads lists and numbers.
     """
     if widget.kind == "text":
         return str(value or "").strip() or FIELDS[widget.field].info.default
-    # Sliders return whole numbers as floats now and then.
+    # Sliders sometimes return whole numbers as floats.
     whole = isinstance(widget.default, int) and isinstance(value, float) and value.is_integer()
     return int(value) if whole else value
 
 
 def check_choices(recipe: Recipe) -> None:
-    """Raise InputError if a recipe, perhaps that of an uploaded picture, names a file of the server."""
+    """Raise InputError if a recipe (that of an uploaded picture, for instance) names a file of the server."""
     for name, choices in CHOICES.items():
         value = recipe.get(name)
         if value not in choices:

@@ -1,4 +1,4 @@
-"""A submitted job: its progress, how the worker paints it, and the handle that pages watch and steer it by."""
+"""A submitted job: its progress, the handle with which pages watch and control it, and how the worker paints it."""
 
 import math
 import shutil
@@ -22,10 +22,10 @@ from impasto.studio.run_index import RESULT, RESULT_16_BIT, newest_picture, read
 from impasto.studio.submission import change_recipe, clear_ending, error_line, record_failure, withdraw
 
 GRACE_SECONDS: Final = 15.0
-"""Time in which a page that was closed may come back, as one that is reloaded does."""
+"""Time after which a closed page counts as gone; a reloaded page opens again before that."""
 
 MAX_POINTS: Final = 200
-"""Largest number of points of the plot of losses."""
+"""Maximum number of points in the plot of losses."""
 
 JobEnding: TypeAlias = Literal["finished", "stopped", "failed"]
 JobState: TypeAlias = Literal["waiting", "painting", "paused", "finished", "stopped", "failed"]
@@ -33,7 +33,7 @@ JobState: TypeAlias = Literal["waiting", "painting", "paused", "finished", "stop
 
 @dataclass(frozen=True, kw_only=True)
 class JobProgress:
-    """How far a job is; level, levels, width and height are 0 until the first level has started."""
+    """Progress of a job; level, levels, width and height are 0 until the first level has started."""
 
     level: int = 0  # counted from 1
     levels: int = 0
@@ -45,12 +45,12 @@ class JobProgress:
 
 
 class JobMonitor:
-    """Collects the events of a job for those who watch it; recording takes microseconds, so it never slows a run.
+    """Collects the events of a job for its watchers.
 
     Attributes:
         picture_version: A number that grows with each new picture.
-        updates: A number that grows with everything worth showing: pictures, steps, states, positions.
-        notice: What the run reported last for the person to know.
+        updates: A number that grows with every change that a page shows: pictures, steps, states, positions.
+        notice: The last notice of the run.
     """
 
     def __init__(self, steps: int) -> None:
@@ -61,7 +61,7 @@ class JobMonitor:
         self.restore((), steps)
 
     def restore(self, done: Sequence[Step], steps: int, levels: Sequence[Level] = ()) -> None:
-        """Start anew after the steps that are done; `steps` are planned, on `levels`, without which nothing runs."""
+        """Start again from the steps done so far; `levels` are needed to estimate the time of a run."""
         with self._changed:
             self._eta = Eta(levels)
             self._losses = [step.loss for step in done]
@@ -69,7 +69,7 @@ class JobMonitor:
         self.notify()
 
     def record(self, event: Event) -> None:
-        """Take note of an event."""
+        """Collect an event."""
         with self._changed:
             progress = self._progress
             if isinstance(event, LevelStarted):
@@ -87,7 +87,7 @@ class JobMonitor:
         self.notify(picture=isinstance(event, LevelStarted) or (isinstance(event, Step) and event.improved))
 
     def notify(self, *, picture: bool = False) -> None:
-        """Wake those who wait for updates; `picture` says that there is a new picture."""
+        """Wake the threads that wait for updates; `picture` is True if there is a new picture."""
         with self._changed:
             self.picture_version += picture
             self.updates += 1
@@ -100,7 +100,7 @@ class JobMonitor:
             return self.updates
 
     def progress(self) -> JobProgress:
-        """Return how far the job is."""
+        """Return the progress of the job."""
         with self._changed:
             return self._progress
 
@@ -112,12 +112,12 @@ class JobMonitor:
 
 
 class JobHandle:
-    """A job of a studio, to watch and to steer. Every method may be called from any thread at any time.
+    """Watches and controls a job of a studio. Every method may be called from any thread at any time.
 
     Attributes:
         name: Name of its run in the workspace.
         path: Folder of its run.
-        position: Place in the queue: 1 is painted next, 0 does not wait.
+        position: Position in the queue: 1 is painted next, 0 is not waiting.
         monitor: Its progress and its losses.
     """
 
@@ -147,7 +147,7 @@ class JobHandle:
         self._ending: JobEnding | None = None
         self._active = False  # taken by the worker
         self._paused = False
-        self._stopping = False  # by the person
+        self._stopping = False  # by the user
         self._set_aside = False  # by the studio
         self._changes: dict[str, Any] = {}  # to be applied when the run exists
         self._failure = ""
@@ -162,7 +162,7 @@ class JobHandle:
 
     @property
     def state(self) -> JobState:
-        """How it stands; a job may also be paused while it waits."""
+        """State of the job; a waiting job can be paused, too."""
         with self._condition:
             if self._ending:
                 return self._ending
@@ -183,19 +183,19 @@ class JobHandle:
 
     @property
     def message(self) -> str:
-        """Why it failed, or what the person should know, in one line; empty if there is nothing to say."""
+        """The error or the last notice in one line, or an empty text."""
         return self._failure or self.monitor.notice
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended; return False if that takes longer than `timeout` seconds."""
+        """Wait until the job has ended; return False after `timeout` seconds."""
         with self._condition:
             return self._condition.wait_for(lambda: self._ending is not None, timeout)
 
     def picture(self) -> UInt8[np.ndarray, "h w 3"] | None:
         """Return the newest picture at the size of the current level, or None if there is none yet.
 
-        A running job computes it once for each `picture_version`, in the thread that asks; otherwise it is read from
-        the run folder.
+        It is computed once for each `picture_version` of a running job, in the calling thread; otherwise it is read
+        from the run folder.
         """
         with self._picture_lock:
             version, run = self.monitor.picture_version, self._run
@@ -213,7 +213,7 @@ class JobHandle:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count the caller as a watcher for the length of a `with` block; see `page_closed`."""
+        """Count the caller as a watcher inside a `with` block; see `page_closed`."""
         with self._condition:
             self._watchers += 1
             self._stop_grace_timer()
@@ -226,7 +226,7 @@ class JobHandle:
     def page_closed(self) -> None:
         """Report that a page that showed the job was closed.
 
-        If nobody watches the job `GRACE_SECONDS` later, it is stopped, unless the studio lets jobs go on without pages.
+        If nobody watches the job `GRACE_SECONDS` later, it is stopped, unless the studio continues jobs without pages.
         """
         with self._condition:
             self._stop_grace_timer()
@@ -244,7 +244,7 @@ class JobHandle:
             if self._cancels_on_close() and not self._watchers:
                 self.stop()
 
-    # -- steering ------------------------------------------------------------------------------------------------------
+    # -- control -------------------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
         """Wait before the next step until `resume`; other jobs are painted in the meantime."""
@@ -256,7 +256,7 @@ class JobHandle:
                 self._notify()
 
     def resume(self) -> None:
-        """Continue after `pause`, ahead of all jobs that were submitted later."""
+        """Continue after `pause`, before all jobs that were submitted later."""
         with self._condition:
             self._paused = False
             if self._run is not None:
@@ -264,7 +264,7 @@ class JobHandle:
             self._notify()
 
     def stop(self) -> None:
-        """End after the current step and keep the picture; a job of which nothing is painted yet is deleted."""
+        """End after the current step and keep the picture; delete a job that has no picture yet."""
         with self._condition:
             if self._ending is not None:
                 return
@@ -304,18 +304,18 @@ class JobHandle:
     # -- for the studio and its worker ---------------------------------------------------------------------------------
 
     def activate(self) -> None:
-        """Count as being painted; called by the worker with the lock held."""
+        """Mark the job as being painted; called by the worker with the lock held."""
         self._active = True
         self._notify()
 
     def set_aside(self) -> None:
-        """Leave the worker after the current step and wait for it again; the lock is held."""
+        """Stop after the current step and wait in the queue again; called with the lock held."""
         self._set_aside = True
         if self._run is not None:
             self._run.stop()
 
     def set_position(self, position: int) -> None:
-        """Take another place in the queue; the lock is held."""
+        """Set the position in the queue; called with the lock held."""
         if position != self.position:
             self.position = position
             self.monitor.notify()
@@ -339,7 +339,7 @@ class JobHandle:
         attached = threading.Event()
 
         def record(event: Event) -> None:
-            # Only the first event waits: what was requested before the run existed applies from the first step on.
+            # The first event waits, so that requests made before the run existed apply from the first step on.
             attached.wait()
             self.monitor.record(event)
 
@@ -357,13 +357,13 @@ class JobHandle:
         attached.set()
         result = run.wait()
         if result.steps and (result.reason != "stopped" or self._stopping):
-            # Besides the run's own 8-bit picture, from which a 16-bit file is made if the disk is full now.
+            # If the disk is full now, a 16-bit file can still be made from the run's 8-bit picture.
             with suppress(ImpastoError, OSError):
                 result.save(self.path / RESULT_16_BIT, bits=16)
         return result
 
     def _attach(self, run: Run) -> None:
-        """Keep the handle of the run, and pass on what was requested before it existed."""
+        """Keep the handle of the run and apply the requests made before it existed."""
         with self._condition:
             self._run = run
             changes, self._changes = self._changes, {}
@@ -375,11 +375,11 @@ class JobHandle:
                 run.pause()
 
     def _ending_of(self, result: Result) -> JobEnding | None:
-        """Return how the job ended, or None if it waits again; the lock is held."""
+        """Return how the job ended, or None if it waits again; called with the lock held."""
         if result.reason != "stopped":
             return "finished"
         if not self._stopping:
-            # The studio stopped the run, so its log must not say that the person did.
+            # The studio stopped the run, not the user: it continues later, so its log must have no ending.
             clear_ending(self.path)
             return None
         if not result.steps:
@@ -387,7 +387,7 @@ class JobHandle:
         return "stopped"
 
     def _leave_worker(self, ending: JobEnding | None) -> None:
-        """Let go of the run and everything large; the lock is held."""
+        """Release the run and its memory; called with the lock held."""
         if self._run is not None:
             self._recipe = self._run.recipe
         self._run, self._active, self._set_aside, self._ending = None, False, False, ending
@@ -397,6 +397,6 @@ class JobHandle:
         self._notify()
 
     def _notify(self) -> None:
-        """Tell watchers and the studio that the state has changed; the lock is held."""
+        """Notify watchers and the studio of a changed state; called with the lock held."""
         self.monitor.notify()
         self._on_change()

@@ -1,4 +1,4 @@
-"""Loads what a run was painted from, so that a page can show its settings and submit it once more."""
+"""Loads the inputs and settings of a run, so that a page can show and resubmit them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ from impasto.studio.submission import Original, error_line
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SharedPicture:
-    """An input of a run, the copy of it that visitors may have, and the SHA-256 of the copy."""
+    """An input of a run, its copy for visitors, and the SHA-256 of the copy."""
 
     picture: DecodedImage
     copy: Path
@@ -38,7 +38,7 @@ class MaskedRegion:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedRun:
-    """What a run was painted from; its style images are `plates` and then `own_styles`, in this order."""
+    """Inputs and recipe of a run; its style images are `plates` and then `own_styles`, in this order."""
 
     name: str
     recipe: Recipe  # with all changes
@@ -52,8 +52,8 @@ class LoadedRun:
 def load_run(workspace: Workspace, name: str) -> LoadedRun:
     """Load a run; raises InputError, in one line that names no folder, if it is damaged or an input is missing.
 
-    A built-in style is recognized by its bytes, whatever its file was called. One that follows another style image, or
-    comes a second time, is among the own styles, so that all keep their order.
+    A built-in style is recognized by its bytes. A built-in style that follows a style of another kind, or is repeated,
+    is listed among the own styles, so that the order is kept.
     """
     path = workspace.folder_of(name)
     try:
@@ -101,7 +101,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
-    """Return the names of the built-in styles up to the first style that is none, or occurred before."""
+    """Return the names of the built-in styles before the first style that is not built in or is repeated."""
     names: list[str] = []
     for style in styles:
         name = _plates().get(style.sha256)

@@ -22,15 +22,14 @@ from impasto.studio.submission import Limits, Submission, read_submission, repea
 OnClose: TypeAlias = Literal["cancel", "go_on"]
 
 _MAX_ENDED: Final = 500
-"""Number of ended jobs that are still known by name."""
+"""Number of ended jobs that are kept in memory."""
 
 
 class Studio:
-    """Takes submissions and paints them one at a time, in the order in which they came, in a thread of its own.
+    """Paints submissions one at a time, in their order, in a worker thread.
 
-    Jobs wait in their run folders: none of their pixels is in memory, and they survive the end of the process. At the
-    start, whatever an earlier studio left waiting or half painted waits again, oldest first, except what a person
-    stopped. Every method may be called from any thread.
+    Waiting jobs are kept in their run folders, not in memory, and survive the end of the process. A new studio queues
+    the waiting and interrupted runs of an earlier one again, oldest first. Every method may be called from any thread.
 
     Attributes:
         workspace: The folder of its runs.
@@ -46,13 +45,13 @@ class Studio:
         max_bytes: int = 100_000_000,
         on_close: OnClose = "cancel",
     ) -> None:
-        """Open the studio and start to paint what waits.
+        """Open the studio and start the worker.
 
         Args:
             workspace: The folder of its runs.
             max_pixels: Limit of width times height of every input and every result.
             max_bytes: Limit of the length of files.
-            on_close: Whether a job is cancelled or goes on when its page is closed; see `JobHandle.page_closed`.
+            on_close: Whether a job is canceled or continues when its page is closed; see `JobHandle.page_closed`.
 
         Raises:
             InputError: If another process has opened a studio in this workspace.
@@ -70,11 +69,11 @@ class Studio:
         with self._condition:
             for entry in reversed(workspace.list_runs()):
                 if entry.status in ("waiting", "interrupted"):
-                    # A run that was damaged or deleted a moment ago must not keep the studio from opening.
+                    # A run that is damaged or just deleted must not prevent the studio from opening.
                     with suppress(InputError):
                         self._add(entry.path)
         self._thread = threading.Thread(target=self._work, name="impasto-studio", daemon=True)
-        # When the interpreter ends, it ends the run that is painted, which goes on at the next start.
+        # The current run ends with the interpreter and continues at the next start.
         atexit.register(self.close)
         self._thread.start()
 
@@ -101,7 +100,7 @@ class Studio:
 
         Args:
             content: The photo; this and the next three are as for `impasto.stylize`. A string may name any file of
-                this machine, so pass on no string that a visitor typed.
+                this machine, so never pass a string that a visitor typed.
             styles: Style images.
             recipe: A recipe or the name of a preset.
             regions: Regions with their own styles; None for those of the recipe.
@@ -115,15 +114,14 @@ class Studio:
         return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals=originals))
 
     def repeat(self, name: str, seed: int | None = None) -> JobHandle:
-        """Submit a run once more with another seed (by chance if None), with the run's own copies of its inputs."""
+        """Submit a run again with another seed (random if None), from the run folder's copies of its inputs."""
         self._check_open()
         return self._enqueue(repeat_submission(self.limits, self.workspace.folder_of(name), seed))
 
     def resume(self, name: str) -> JobHandle:
         """Put a run that was stopped, failed or interrupted back into the queue, and return its handle.
 
-        The handle of a run that waits or is painted already is returned. Raises InputError if the run is finished or
-        unknown.
+        A run that is in the queue already keeps its position. Raises InputError if the run is finished or unknown.
         """
         self._check_open()
         path = self.workspace.folder_of(name)
@@ -135,7 +133,7 @@ class Studio:
             return self._add(path)
 
     def job(self, name: str) -> JobHandle | None:
-        """Return the handle of a run that waits, is painted, or ended a short while ago."""
+        """Return the handle of a run that is waiting, being painted, or ended recently."""
         with self._condition:
             return self._jobs.get(name)
 
@@ -149,7 +147,7 @@ class Studio:
         ]
 
     def delete(self, name: str) -> None:
-        """Delete a run; one that waits leaves the queue. Raises InputError if it is being painted or unknown."""
+        """Delete a run and remove it from the queue. Raises InputError if it is being painted or unknown."""
         with self._condition:
             job = self._jobs.get(name)
             if job is not None and job is self._current:
@@ -163,10 +161,7 @@ class Studio:
         self.workspace.delete(name)
 
     def close(self) -> None:
-        """End the worker after the current step; all jobs wait for the next start.
-
-        A studio that is closed already stays closed.
-        """
+        """End the worker after the current step; all jobs wait for the next start. May be called twice."""
         with self._condition:
             self._closing = True
             if self._current is not None:
@@ -183,7 +178,7 @@ class Studio:
             raise InputError("the studio is closing: try again in a moment")
 
     def _enqueue(self, submission: Submission) -> JobHandle:
-        # One at a time, so that the queue has the order of the folders' dates, which is that after a restart.
+        # Under the lock, so that the queue has the order of the folders' dates, as after a restart.
         with self._submit_lock:
             path = write_submission(self.workspace, submission)
             with self._condition:
@@ -202,13 +197,13 @@ class Studio:
         return job
 
     def _update_positions(self) -> None:
-        """Give all jobs their positions, and forget the oldest ended ones; the lock is held."""
+        """Number the waiting jobs and forget the oldest ended ones; called with the lock held."""
         waiting = [job for job in self._jobs.values() if job.state == "waiting"]
         positions = {job.name: position for position, job in enumerate(waiting, start=1)}
         for job in self._jobs.values():
             job.set_position(positions.get(job.name, 0))
         if self._current is not None and self._current.state == "paused" and waiting:
-            # A paused job does not make the others wait.
+            # Other jobs do not wait for a paused one.
             self._current.set_aside()
         ended = [name for name, job in self._jobs.items() if job.has_ended]
         for name in ended[: max(0, len(ended) - _MAX_ENDED)]:
@@ -226,7 +221,7 @@ class Studio:
                 self._update_positions()
 
     def _next(self) -> JobHandle | None:
-        """Wait for a job and return the first of the queue; None when the studio closes."""
+        """Wait for a job and return the first one of the queue, or None when the studio closes."""
         with self._condition:
             while not self._closing:
                 job = next((job for job in self._jobs.values() if job.state == "waiting"), None)

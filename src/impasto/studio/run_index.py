@@ -33,7 +33,7 @@ _GIVEN: Final = "given"
 """Folder within `exports/` for copies of the pictures that runs were painted from."""
 _DELETED: Final = ".deleted-"
 _MAX_NAME_PART: Final = 24
-"""Number of letters of the photo's and of the style's name that the name of a run keeps."""
+"""Maximum number of letters of the photo's and of the style's name in the name of a run."""
 
 _LETTERS: Final = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "þ": "th", "ı": "i"})
 
@@ -45,9 +45,8 @@ _LETTERS: Final = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", 
 class RunEntry:
     """One run of the workspace.
 
-    A run is `waiting` if it was submitted and never started, `stopped` if a person stopped it, `interrupted` if its
-    process is gone, and `damaged` if its folder cannot be read; only the studio that paints it knows that it is
-    `paused`.
+    A run is `waiting` if it was never started, `stopped` if the user stopped it, `interrupted` if its process
+    ended, and `damaged` if its folder cannot be read; only the studio that paints it knows that it is `paused`.
     """
 
     name: str
@@ -105,14 +104,14 @@ def is_run(path: Path) -> bool:
 
 
 def newest_picture(path: Path) -> Path | None:
-    """Return the newest of a run's result, its snapshots, and the picture that a failed run left."""
+    """Return the newest file among a run's result, its snapshots, and the last picture of a failed run."""
     snapshots = sorted((path / "snapshots").glob("[0-9]*.png"))
     files = [path / RESULT, path / "latest.png", *snapshots[-1:]]
     return max((file for file in files if file.is_file()), key=_stamp, default=None)
 
 
 def read_pixels(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Return the pixels of a picture, or None if there is none, or it is deleted or replaced at this moment."""
+    """Return the pixels of a picture, or None if it does not exist, or is being deleted or replaced."""
     try:
         if path is not None:
             with PIL.Image.open(path) as image:
@@ -135,7 +134,7 @@ class Workspace:
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Create the folder, or open one that exists, and remove what a killed studio left half deleted.
+        """Create the folder or open an existing one, and complete the deletions of a killed studio.
 
         Raises:
             InputError: If the folder cannot be created.
@@ -203,7 +202,7 @@ class Workspace:
         """Return the folder of the run of this name.
 
         Raises:
-            InputError: If there is none; paths, links and `..` are not names of runs.
+            InputError: If there is no such run; paths, links and `..` are not names of runs.
         """
         path = self.runs / name if _is_plain_name(name) else None
         if path is None or not is_run(path):
@@ -220,7 +219,7 @@ class Workspace:
         lock = FolderLock(path / LOCK_FILE)
         lock.acquire()
         try:
-            # With another name it is gone for everybody at once, whatever happens while its files are removed.
+            # Renaming is atomic: no other process sees a half-deleted run.
             deleted = path.rename(self.runs / f"{_DELETED}{secrets.token_hex(8)}")
         except OSError as error:
             raise InputError(f"cannot delete {name}: {reason_of(error)}") from None
@@ -236,10 +235,10 @@ class Workspace:
     # -- votes ---------------------------------------------------------------------------------------------------------
 
     def vote(self, kept: str, other: str, rater: str) -> None:
-        """Add to `votes.csv` that a person prefers one run's picture to another's.
+        """Add a vote for one run's picture against another's to `votes.csv`.
 
         Raises:
-            InputError: If one of the two is no run, both are the same, or `rater` is no name.
+            InputError: If one of the two is not a run, both are the same, or `rater` is not a name.
         """
         if kept == other:
             raise InputError("a choice is between two pictures")
@@ -258,13 +257,13 @@ class Workspace:
         return self.exports / _GIVEN / name
 
     def shared_copies(self, name: str, kept: KeptInput) -> list[Path]:
-        """Return the copy that `share_copy` made of an input, in a list that is empty if there is none."""
+        """Return a list of the copy that `share_copy` made of an input; empty if there is no copy."""
         return list((self.shared_folder(name) / Path(kept.file).stem).glob("[!.]*"))
 
     def share_copy(self, name: str, kept: KeptInput) -> Path:
-        """Return a copy of an input of a run for visitors: pixels only, without EXIF data, so without a position.
+        """Return a copy of an input of a run for visitors: pixels only, without EXIF data such as the GPS position.
 
-        It is made once and deleted with the run. Raises InputError if it cannot be made.
+        The copy is made once and deleted with the run. Raises InputError if it cannot be made.
         """
         source = self.folder_of(name) / kept.file
         for copy in self.shared_copies(name, kept):
@@ -275,7 +274,7 @@ class Workspace:
         return self.write_shared(name, f"{source.stem}/{slug(kept.name, source.stem)}{suffix}", data)
 
     def write_shared(self, name: str, file: str, data: bytes) -> Path:
-        """Write a file for visitors into `shared_folder`, with which it is deleted.
+        """Write a file for visitors into `shared_folder`; it is deleted with the run.
 
         Raises InputError, which names no folder, if the file cannot be written or the run is gone.
         """
@@ -286,7 +285,7 @@ class Workspace:
         except (OSError, InputError) as error:
             raise InputError(reason_of(error).replace(str(target), target.name)) from None
         if not is_run(self.runs / name):
-            # It was deleted in the meantime.
+            # The run was deleted in the meantime.
             self.remove_shared(name)
             raise InputError(f"there is no run {name}")
         return target
@@ -300,7 +299,7 @@ class Workspace:
 
 
 def slug(text: str, default: str) -> str:
-    """Return a name in lower-case ASCII letters, digits and single dashes; `default` if nothing is left of it.
+    """Return a name in lower-case ASCII letters, digits and single dashes; `default` if that is empty.
 
     >>> slug("Über den Dächern (2).JPG", "photo"), slug("夜", "style")
     ('uber-den-dachern-2-jpg', 'style')
@@ -311,7 +310,7 @@ def slug(text: str, default: str) -> str:
 
 
 def run_name(moment: datetime, content: str, style: str) -> str:
-    """Return the name of a run that is submitted at a moment; names sort by time.
+    """Return the name of a run by time, photo and style; names sort by time.
 
     >>> run_name(datetime(2026, 11, 26, 10, 15, 3), "Cat", "night")
     '20261126-101503-cat-night'
@@ -332,7 +331,7 @@ def _created(entry: RunEntry) -> tuple[float, str]:
 
 
 def _stamp(file: Path) -> tuple[int, int]:
-    """Return time of change (in nanoseconds) and length of a file; zeros if there is none."""
+    """Return the modification time (in nanoseconds) and length of a file; zeros if it does not exist."""
     try:
         status = file.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Serves the page: where, to whom, and which files may be sent in and read out."""
+"""Serves the page: address, access, and limits of uploads and downloads."""
 
 import os
 import re
@@ -16,9 +16,9 @@ _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions:
-    """Where the page is served and to whom; raises InputError in one line on creation.
+    """Address of the page and who may open it; raises InputError in one line on creation.
 
-    A host that others can reach needs `auth`, unless `insecure` says that this is intended.
+    A host that other computers can reach needs `auth`, unless `insecure` is True.
     """
 
     host: str = "127.0.0.1"
@@ -41,7 +41,7 @@ class ServerOptions:
 
 
 def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> Any:
-    """Serve the page until the process is told to end; with `block=False` return the running server's page.
+    """Serve the page until the process is stopped; with `block=False` return the page of the running server.
 
     Raises InputError if the port is taken, or Gradio is not installed.
     """
@@ -79,7 +79,7 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
 
 
 def prepare_gradio(workspace: Path) -> None:
-    """Make Gradio, which reads these variables when it is imported, keep its files here and contact nobody."""
+    """Set environment variables before Gradio is imported: its files are kept here, and it contacts no server."""
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(

@@ -1,4 +1,4 @@
-"""A submission: what a visitor asks for, checked, and written into a run folder that waits in the queue."""
+"""A submission: a visitor's pictures and recipe, checked and written into a run folder."""
 
 import dataclasses
 import re
@@ -32,7 +32,7 @@ from impasto.studio.run_index import Workspace, newest_picture
 
 
 class Submission(NamedTuple):
-    """What is to be painted, read and checked; device and precision are resolved."""
+    """Inputs and recipe of a job, checked; device and precision are resolved."""
 
     recipe: Recipe
     inputs: Inputs
@@ -40,7 +40,7 @@ class Submission(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Original:
-    """An input of a run of which visitors have a copy: its file, its SHA-256, and its original name."""
+    """An input of a run that has a copy for visitors: its file, its SHA-256, and its original name."""
 
     file: Path
     sha256: str
@@ -52,18 +52,18 @@ class Original:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds of width times height of every input and of the result, and of the length of a file in bytes."""
+    """Limits of width times height of every input and of the result, and of the length of a file in bytes."""
 
     max_pixels: int
     max_bytes: int
 
     @property
     def max_megapixels(self) -> float:
-        """`max_pixels` in the unit of the recipe."""
+        """`max_pixels` in megapixels, the recipe's unit."""
         return self.max_pixels / 1e6
 
     def check(self, *given: Any) -> None:
-        """Raise InputError if a file is too long, or its picture too large, before the picture is decoded."""
+        """Raise InputError, before decoding, if a file is too long or its picture too large."""
         for picture in files_in(given):
             if isinstance(picture, bytes):
                 name, length = "the picture", len(picture)
@@ -100,7 +100,7 @@ def files_in(given: Any) -> Iterator[Path | bytes]:
 
 
 def hide_folders(text: str, *given: Any) -> str:
-    """Return a message that calls the given files by their names, without the folders of this machine."""
+    """Return a message in which the given files are named without their folders."""
     for picture in files_in(given):
         if isinstance(picture, Path):
             text = text.replace(str(picture), picture.name)
@@ -108,7 +108,7 @@ def hide_folders(text: str, *given: Any) -> str:
 
 
 def error_line(error: Exception, path: Path) -> str:
-    """Return what went wrong with a run in one line that names no folder of this machine."""
+    """Return the message of an error in one line without folders of this machine."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error):
         return "there was not enough memory: choose a smaller size"
     return reason_of(error).replace(str(path), path.name)[:500] or type(error).__name__
@@ -149,7 +149,7 @@ def read_submission(
 
 
 def repeat_submission(limits: Limits, path: Path, seed: int | None) -> Submission:
-    """Return a submission with the inputs and the recipe of a run, and another seed, by chance if None."""
+    """Return a submission with the inputs and the recipe of a run, and another seed (random if None)."""
     try:
         folder = RunFolder.open(path)
         recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
@@ -168,7 +168,7 @@ def _checked(limits: Limits, recipe: Recipe, inputs: Inputs) -> Submission:
 
 
 def _refuse_files(recipe: Recipe, *, regions: bool) -> None:
-    """Raise InputError if a recipe names files: its sender must not learn what is on this machine.
+    """Raise InputError if a recipe names files: a visitor must not find out which files exist on this machine.
 
     `regions` is False if the recipe's regions are replaced by others.
     """
@@ -187,19 +187,19 @@ def _refuse_files(recipe: Recipe, *, regions: bool) -> None:
 
 
 def _original(given: Any, originals: Mapping[str, Original]) -> Any:
-    """Return the file that a copy was made of; anything else is returned as it is."""
+    """Return the original of a copy; anything else is returned unchanged."""
     if not isinstance(given, str | Path):
         return given
     try:
         original = originals.get(sha256(Path(given).read_bytes()).hexdigest())
     except (OSError, ValueError):
-        # It may be the name of a built-in style; otherwise reading it reports what is wrong.
+        # It may be the name of a built-in style; any other error is reported when it is read.
         return given
     return given if original is None else original.file
 
 
 def _with_names(inputs: Inputs, originals: Mapping[str, Original]) -> Inputs:
-    """Return inputs in which originals have the names that they had in their run."""
+    """Return inputs in which originals have their original names."""
     names = {(original.sha256, original.file.stem): original.name for original in originals.values()}
 
     def named(picture: DecodedImage) -> DecodedImage:
@@ -212,7 +212,7 @@ def _with_names(inputs: Inputs, originals: Mapping[str, Original]) -> Inputs:
 
 
 def write_submission(workspace: Workspace, submission: Submission) -> Path:
-    """Write a submission into the folder of a new run, and return it; raises InputError and leaves nothing then."""
+    """Write a submission into the folder of a new run and return the path; an InputError leaves no files behind."""
     inputs = submission.inputs
     path = workspace.new_folder(inputs.content.name, [style.name for style in inputs.styles])
     try:
@@ -234,7 +234,7 @@ def change_recipe(path: Path, recipe: Recipe) -> None:
 
 
 def requeue(path: Path) -> None:
-    """Let a run that was stopped, failed or interrupted wait again; raises InputError if it is finished or painted."""
+    """Let a stopped, failed or interrupted run wait again; raises InputError if it is finished or being painted."""
     try:
         status = RunFolder.open(path).status
         if status in ("finished", "running"):
@@ -245,15 +245,15 @@ def requeue(path: Path) -> None:
 
 
 def clear_ending(path: Path) -> None:
-    """Remove from a run's log how it ended, so that it counts as interrupted; raises InputError or RunError."""
+    """Remove the ending from a run's log, so that it counts as interrupted; raises InputError or RunError."""
     with RunFolder.open(path) as folder:
         folder.rewind(folder.read_log().progress.step)
 
 
 def withdraw(path: Path) -> str:
-    """End a waiting run that nobody wants any more as stopped, or delete it if nothing was painted.
+    """Mark a waiting run as stopped, or delete it if nothing was painted.
 
-    Returns what the person should know, in one line, or an empty text; never raises for what the folder holds.
+    Returns a message for the user in one line, or an empty text; never raises because of the folder's content.
     """
     try:
         folder = RunFolder.open(path)
@@ -265,7 +265,7 @@ def withdraw(path: Path) -> str:
             if picture is not None:
                 folder.finish(picture.read_bytes(), "stopped")
                 return ""
-            message = "it was taken from the queue before its picture was saved: going on with it brings it back"
+            message = "it was taken from the queue before its picture was saved: continue it to get the picture"
             folder.fail(message)
             return message
     except (ImpastoError, OSError) as error:
@@ -273,7 +273,7 @@ def withdraw(path: Path) -> str:
 
 
 def record_failure(path: Path, message: str) -> None:
-    """Log that a run failed, unless its log says so already or cannot be written."""
+    """Log that a run failed, unless that is logged already or the log cannot be written."""
     with suppress(ImpastoError, OSError):
         folder = RunFolder.open(path)
         if folder.status == "interrupted":

@@ -1,4 +1,4 @@
-"""The texts of the page in English and Chinese, which `texts.toml` holds."""
+"""The texts of the page in English and Chinese, read from `texts.toml`."""
 
 import tomllib
 from importlib.resources import files
@@ -26,7 +26,7 @@ def setting_title(name: str) -> str:
 
 
 def field_label(language: str, name: str) -> str:
-    """Return the name of a setting as it stands inside a sentence.
+    """Return the name of a setting for use inside a sentence.
 
     >>> field_label("en", "color_strength"), field_label("zh-CN", "seed"), field_label("zh-CN", "regions")
     ('colors', '种子', '区域')

@@ -1,4 +1,4 @@
-"""Blind votes: a table of which of two pictures people preferred, to which rows are only added."""
+"""Blind votes: an append-only table of preferences between two pictures."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from impasto.errors import InputError, reason_of
 
 COLUMNS: Final = ("time", "kept", "other", "rater")
 
-# Spreadsheets take a cell that begins with =, +, - or @ for a formula, so a name begins with a letter or a digit.
+# Spreadsheets read a cell that begins with =, +, - or @ as a formula, so a name begins with a letter or a digit.
 _RATER: Final = re.compile(r"[^\W_][\w .'-]{0,59}")
 _GUARD: Final = threading.Lock()
 
@@ -39,7 +39,7 @@ def append_vote(path: Path, kept: str, other: str, rater: str) -> None:
                 start = _encode(COLUMNS)
             else:
                 file.seek(-1, os.SEEK_END)
-                # A row that a full disk cut off must not swallow the next one.
+                # End an incomplete row (the disk was full), so that the next one begins on a line of its own.
                 start = b"" if file.read(1) == b"\n" else b"\n"
             file.write(start + _encode(row))
             os.fsync(file.fileno())
@@ -48,7 +48,7 @@ def append_vote(path: Path, kept: str, other: str, rater: str) -> None:
 
 
 def read_votes(path: Path) -> list[dict[str, str]]:
-    """Return the votes, oldest first, each by `COLUMNS`; none if nobody has voted yet."""
+    """Return the votes, oldest first, each by `COLUMNS`; an empty list if there are none."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:

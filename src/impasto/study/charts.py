@@ -18,7 +18,7 @@ _TEXT: Final = "0.25"
 _MAX_POINTS: Final = 400
 _PLOTTED: Final = ("content", "style", "gray", "clipped", "lightness", "chroma")
 _MAX_LABELS: Final = 12
-"""With more pictures or rows, their labels in a plot would overlap."""
+"""Maximum number of labeled pictures or rows in a plot; more labels would overlap."""
 
 
 def loss_chart(steps: Sequence[Step], title: str) -> str:
@@ -48,7 +48,7 @@ def figure_charts(findings: Findings) -> list[tuple[str, str]]:
     for column in _PLOTTED:
         figure, axes = _new_figure(column)
         for row, pictures in zip(findings.plan.rows, findings.rows, strict=True):
-            # A run that failed at once has done no step.
+            # A run that failed immediately has no steps.
             steps = [picture.step or math.nan for picture in pictures]
             values = [picture.figures[column] for picture in pictures]
             axes.plot(steps, values, marker="o", markersize=3.5, label=row.title or None)

@@ -13,7 +13,7 @@ from impasto.study.findings import Experiment, Findings, lowest, ratio
 from impasto.study.plan import Cell, Row, Stated, check_count
 
 Changes: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""What each run changes of the base recipe, by its caption."""
+"""Changes of the base recipe by the caption of each run."""
 
 
 class Comparison(Experiment):
@@ -73,7 +73,7 @@ class CustomGrid(Experiment):
 
 
 def _grid_cell(base: Recipe, number: int, values: dict[str, Any]) -> Cell:
-    # The number distinguishes values that become the same file name.
+    # The number keeps keys unique if different values give the same file name.
     name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", "-".join(f"{name}-{value}" for name, value in values.items()))[:100]
     return Cell(f"{number:03d}-{name}", _describe(values), base.with_changes(**values), values)
 
@@ -137,7 +137,7 @@ COMPARISONS: Final = (
         "The same objective and the same number of evaluations of loss and gradient.",
         _optimizers,
     ),
-    # These begin with `default`, whose scales hold for every network and loss.
+    # These start from `default`, whose scales suit every network and loss.
     Comparison(
         "backbones",
         "Which network",

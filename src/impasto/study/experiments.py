@@ -79,7 +79,7 @@ class _Seeds(Experiment):
     question = "What in a picture is chance, and what is the method?"
 
     def arrange(self, base: Recipe, stated: Stated, *, runs: int = 3, yes: bool = False) -> list[Row]:
-        """Arrange runs that differ in nothing but the seed, and the first one again."""
+        """Arrange runs that differ only in the seed, and a repetition of the first one."""
         if runs < 2:
             raise InputError(f"--runs says how many seeds are compared, at least 2, not {runs}")
         check_count(runs + 1, confirmed=yes)
@@ -266,7 +266,7 @@ def _snapshots_at(steps: tuple[int, ...]) -> dict[str, Any]:
 def _layer_sets(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe's first style layer, its first two, and so on, each set with a name.
 
-    Layers keep their weights; equal shares of 1 are shared anew among the layers of a set.
+    Layers keep their weights; equal shares of 1 are divided again among the layers of each set.
     """
     weights = recipe.style.layers
     names = list(weights)
@@ -281,8 +281,8 @@ def _layer_sets(recipe: Recipe) -> dict[str, Any]:
 def _balanced_as_at_512(recipe: Recipe, stated: Stated) -> Recipe:
     """Give a recipe with the paper's normalization the balance of content and style that it has at 512 px.
 
-    The paper's content loss is a sum over the area, its style loss is divided by the squared area: at 96 px the same
-    weights would let the style count 28 times as much, and no content would be left to be lost.
+    The paper's content loss is a sum over the area, its style loss is divided by the squared area: with the same
+    weights, the style would count 28 times as much at 96 px, and no content would be visible from the start.
     """
     size = recipe.picture.size
     if recipe.network.normalization != "paper" or size == "photo" or "content_weight" in stated:
@@ -293,7 +293,7 @@ def _balanced_as_at_512(recipe: Recipe, stated: Stated) -> Recipe:
 def _relative_change(early: EvaluatedPicture, late: EvaluatedPicture, column: str) -> float:
     """Return the relative change of a figure.
 
-    For shares of the area a change of .001 counts as none: it is invisible (5 pixels of a picture of 96 x 54).
+    For shares of the area a change of .001 is ignored: it is invisible (5 pixels of a picture of 96 x 54).
     """
     before, after = early.figures[column], late.figures[column]
     if column in ("gray", "clipped") and abs(after - before) <= 0.001:
@@ -302,7 +302,7 @@ def _relative_change(early: EvaluatedPicture, late: EvaluatedPicture, column: st
 
 
 def _excess(steps: Sequence[Step]) -> str:
-    """Say how far the last finite loss of the last level is above the lowest one."""
+    """Describe how far the last finite loss of the last level is above the lowest one."""
     finite = [step.loss for step in steps if step.level == steps[-1].level and math.isfinite(step.loss)]
     if not finite:
         return "it never had a finite value"

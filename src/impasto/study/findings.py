@@ -31,7 +31,7 @@ COLUMNS: Final[dict[str, str]] = {
     "chroma": "mean chroma (Oklab)",
     "change": "mean absolute difference from the previous picture of its row, in gray levels",
 }
-"""The figures of a picture, and what each one says."""
+"""The figures of a picture, and their descriptions."""
 
 NO_SCORES: Final = "The pictures have no scores: they are too small, or the networks that judge are not installed."
 
@@ -42,12 +42,12 @@ class EvaluatedPicture:
 
     Args:
         cell: The run it belongs to.
-        caption: What the report says below it.
+        caption: Text below it in the report.
         stem: The name of its file without the extension.
         step: The number of steps after which it was taken.
         pixels: RGB, 8 bit.
         figures: The values of COLUMNS by name; NaN if unknown.
-        problem: Why the run failed, or empty. After a failure the picture is the run's last good one.
+        problem: Error of a failed run, whose last good picture is used; otherwise empty.
     """
 
     cell: Cell
@@ -66,7 +66,7 @@ class EvaluatedPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageStrip:
-    """Heat maps by their captions, drawn side by side on one scale of colors below a heading and an explanation."""
+    """A row of heat maps by their captions, with one color scale, a title and an explanation."""
 
     title: str
     text: str
@@ -103,9 +103,9 @@ class Experiment(ABC):
     title: str
     """Heading of the report."""
     question: str
-    """What the study is meant to answer."""
+    """Question that the study answers."""
     preset: str | None = "paper"
-    """What recipes begin with unless another preset is named; None: the experiment compares presets."""
+    """Default preset of the recipes; None: the experiment compares presets."""
     plots_steps: bool = False
     """Whether the report plots the figures against the steps; otherwise it plots content against style."""
 
@@ -114,7 +114,7 @@ class Experiment(ABC):
 
         Args:
             stated: Recipe fields by flat name, over those of the preset.
-            preset: Name of the preset to begin with.
+            preset: Name of the base preset.
             **options: The experiment's own options, and `yes` where it may have more than 200 runs.
 
         Returns:
@@ -139,10 +139,10 @@ class Experiment(ABC):
 
     @abstractmethod
     def arrange(self, base: Recipe, stated: Stated, *args: Any, **options: Any) -> list[Row]:
-        """Return the rows of a study for the recipe to begin with and the experiment's options."""
+        """Return the rows of a study for a base recipe and the experiment's options."""
 
     def summary(self, findings: Findings) -> list[str]:
-        """Return sentences that say what was found; these name the pictures with the best scores."""
+        """Return sentences about the findings; by default they name the pictures with the best scores."""
         pictures = findings.pictures
         if not have_scores(pictures):
             return [NO_SCORES]
@@ -176,7 +176,7 @@ def evaluate(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
         try:
             return Judge(photo, style, size=(width, height))
         except InputError:
-            # The picture is too small for the networks that judge, or they are not installed.
+            # The picture is too small for the networks, or they are not installed.
             return None
 
     def evaluate_picture(planned: PlannedPicture, before: EvaluatedPicture | None) -> EvaluatedPicture:

@@ -1,4 +1,4 @@
-"""The folder of a study: one run folder for each of its runs, so that an interrupted study can go on."""
+"""The folder of a study: one run folder for each run, so that an interrupted study can be continued."""
 
 import json
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from impasto.study.plan import Cell, Plan
 
 
 class StudyFolder:
-    """A study on the disk: `study.json` describes it, `runs/KEY` holds each run.
+    """A study on disk: `study.json` describes it, `runs/KEY` holds each run.
 
     Args:
-        path: The folder; it is created, or taken up if it holds the same study.
+        path: The folder; it is created, or continued if it holds the same study.
         plan: What is painted.
         content: The photo, a file.
         style: The style image, a file or the name of a plate.
@@ -35,7 +35,7 @@ class StudyFolder:
         self._run: Run | None = None
         self._content, self._style = content, plate_or_file(style)
         self._session = Session(self._style)
-        # Every run is checked now, so that the study does not fail after hours.
+        # Every run is checked before the first is painted, so that the study does not fail after hours.
         inputs, self._levels = self._plan_jobs()
         self._claim(
             {

@@ -17,7 +17,7 @@ _HALF_A_LEVEL: Final = 0.5 / 255
 
 
 def gray_threshold(style: Float[np.ndarray, "h w 3"]) -> float:
-    """Return the tenth percentile of the style's chroma: what is less colorful counts as gray."""
+    """Return the tenth percentile of the style's chroma; pixels below it count as gray."""
     return float(np.quantile(_chroma(to_oklab(style)), 0.1))
 
 

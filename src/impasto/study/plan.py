@@ -1,4 +1,4 @@
-"""What a study paints and how its report arranges the pictures, decided before anything is painted."""
+"""The plan of a study: its runs, and how the report arranges their pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from impasto.errors import InputError
 from impasto.recipe import Recipe
 
 MAX_UNCONFIRMED_RUNS: Final = 200
-"""A study of more runs than this has to be confirmed."""
+"""Studies with more runs must be confirmed by `yes`."""
 
 Stated: TypeAlias = Mapping[str, Any]
-"""Recipe fields that a person stated, by flat name."""
+"""Recipe settings stated by the user, by flat name."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Cell:
 
 
 class PlannedPicture(NamedTuple):
-    """A picture of the report: what a run shows after `step` steps, or at its end if `step` is 0."""
+    """A picture of the report: the run's picture after `step` steps, or its result if `step` is 0."""
 
     cell: Cell
     caption: str
@@ -41,7 +41,7 @@ class Row:
 
     @classmethod
     def of_results(cls, title: str, cells: Sequence[Cell], captions: Sequence[str] | None = None) -> "Row":
-        """Return a row with the last picture of each run, below it the run's caption or one of `captions`."""
+        """Return a row with the result of each run; `captions` replace the runs' own captions."""
         captions = captions or [cell.caption for cell in cells]
         return cls(title, tuple(map(PlannedPicture, cells, captions)))
 
@@ -58,12 +58,12 @@ class Plan:
     Args:
         name: Name of the experiment.
         title: Heading of the report.
-        question: What the study is meant to answer, in one or two sentences.
+        question: Question that the study answers, in one or two sentences.
         rows: The pictures of the report; runs are painted in their order.
         options: The experiment's own options as they were given.
-        preset: The preset that all recipes begin with; None if there are several.
+        preset: Base preset of all recipes; None if there are several.
         base: The recipe before anything was varied.
-        stated: The recipe fields that a person stated, by flat name.
+        stated: Recipe settings stated by the user, by flat name.
     """
 
     name: str

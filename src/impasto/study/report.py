@@ -24,7 +24,7 @@ from impasto.study.folder import StudyFolder
 from impasto.study.plan import Plan
 
 _MAX_SIDE: Final = 640
-"""Larger pictures are shrunk to this long side in the report; their files are not."""
+"""Maximum long side of the pictures in the report; the files keep their size."""
 _MAX_LOSS_CHARTS: Final = 6
 _MAX_COMMANDS: Final = 24
 
@@ -34,11 +34,11 @@ def write_report(study: StudyFolder, content: str, style: str) -> Findings:
 
     Args:
         study: The study; every run has ended.
-        content: What the person called the photo; the commands of the report name it.
-        style: What the person called the style image.
+        content: The photo as the user wrote it, for the commands in the report.
+        style: The style image as the user wrote it.
 
     Returns:
-        What was found.
+        The findings.
 
     Raises:
         InputError: Something cannot be written.

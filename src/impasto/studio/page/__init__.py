@@ -1,4 +1,4 @@
-"""The page: its widgets, and what passes between them and the studio. It decides nothing about painting."""
+"""The page: its widgets and their callbacks; decisions about painting are made in the studio."""
 
 from impasto.studio.page.layout import build_page
 

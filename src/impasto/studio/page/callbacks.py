@@ -1,4 +1,4 @@
-"""What callbacks share: the visitor's language, errors shown as toasts, and following a job until it ends."""
+"""Helpers of callbacks: the visitor's language, errors shown as toasts, and following a job until it ends."""
 
 import html
 import time
@@ -40,7 +40,7 @@ def toast(message: str) -> gr.Error:
 
 @contextmanager
 def errors_as_toasts(request: gr.Request | None, *given: Path) -> Iterator[None]:
-    """Show an ImpastoError as a toast of one line, in which files that were given are called by their names."""
+    """Show an ImpastoError as a toast of one line, with the given files named without their folders."""
     try:
         yield
     except ImpastoError as error:
@@ -51,7 +51,7 @@ def errors_as_toasts(request: gr.Request | None, *given: Path) -> Iterator[None]
 def follow_jobs(current: Callable[[], JobHandle | None], language: str) -> Iterator[tuple[Any, ...]]:
     """Yield updates of canvas, status and buttons until the job that a page follows ends.
 
-    `current` returns that job; when it returns another one, the updates are of that one.
+    `current` returns that job; if it returns another one, that one is followed from then on.
     """
     before, job = None, current()
     while job is not None and job is not before:
@@ -80,7 +80,7 @@ def _follow_one(job: JobHandle, language: str, still: Callable[[], bool]) -> Ite
 
 
 def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
-    """Return updates of canvas, status and buttons for a run that the queue does not know any more."""
+    """Return updates of canvas, status and buttons for a run that is no longer in the queue."""
     counts = {"step": f"{entry.step:,}", "steps": f"{entry.steps or 0:,}"}
     key = entry.status if entry.status in ("finished", "stopped") else f"state_{entry.status}"
     text = translate(language, key, **counts)
@@ -89,7 +89,7 @@ def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
 
 
 def button_updates(state: str | None) -> tuple[Any, Any, Any]:
-    """Return updates that enable those of pause, resume and stop that do something in a state."""
+    """Return updates that enable pause, resume and stop as far as they apply to a state."""
     runs = state in ("waiting", "painting")
     enabled = (runs, state in ("paused", "failed"), runs or state == "paused")
     pause, resume, stop = (gr.update(interactive=on) for on in enabled)

@@ -1,4 +1,4 @@
-"""The form on the left of the page: read as a submission, and filled in from a recipe or an earlier run."""
+"""The form on the left of the page: reading a submission from it, and filling it in from a recipe or a run."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ _AUTOMATIC_SIZE = 1024
 
 
 class Settings:
-    """The fold "More": the preset, and a widget for every field of the recipe that has no place of its own."""
+    """The section "More": the preset, and a widget for every setting that is not shown elsewhere on the page."""
 
     def __init__(self, text: Callable[[str], Any]) -> None:
         self.preset = gr.Dropdown(
@@ -43,7 +43,7 @@ class Settings:
         }
 
     def recipe(self, values: Mapping[Any, Any], **stated: Any) -> Recipe:
-        """Return the recipe of the widgets' values and of what other widgets state; raises InputError."""
+        """Return the recipe of the widgets' values and of the settings `stated` by other widgets; raises InputError."""
         preset = values[self.preset]
         base = resolve(preset)
         changed = {
@@ -91,7 +91,7 @@ class Form:
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
         self._next_editor = gr.State(None)
-        """The editor's value after it was emptied; strokes set over others would be shifted."""
+        """The editor's next value: it is emptied first, because Gradio shifts strokes that replace others."""
         self.inputs: set[Any] = {
             self._source_run, self.photo, self.styles, self.own, self.crops.field, self.mix, self.strength, self.colors,
             self.size, self.settings.preset, *self.settings.fields, *self.regions.inputs,
@@ -135,7 +135,7 @@ class Form:
         }
 
     def load_on_click(self, button: gr.Button, chosen: gr.State) -> Any:
-        """Let a button fill in the form from a chosen run; return the event after which everything is shown."""
+        """Connect a button that fills in the form from the chosen run; return the last event of the chain."""
         emptied = button.click(self._load_run, [chosen], self._run_outputs, show_progress="hidden")
         outputs = [self.regions.editor, self._regions_fold, self._next_editor]
         return emptied.success(self._show_strokes, [self._next_editor], outputs, show_progress="hidden")
@@ -171,12 +171,12 @@ class Form:
         }
 
     def _show_strokes(self, editor: dict[str, Any] | None) -> tuple[Any, Any, None]:
-        """Show photo and strokes in the editor, which is empty now."""
+        """Show photo and strokes in the emptied editor."""
         has_strokes = editor is not None and editor["layers"]
         return editor, gr.update(open=True) if has_strokes else gr.skip(), None
 
     def _load_png(self, file: str, request: gr.Request) -> dict[Any, Any]:
-        """Show the recipe inside a painted PNG; its crops are kept for the pictures that follow."""
+        """Show the recipe inside a painted PNG; its crops apply to the style pictures that are added next."""
         with errors_as_toasts(request):
             record = read_metadata(Path(file))
             if record is None or not isinstance(record.get("recipe"), dict):

@@ -38,7 +38,7 @@ _Pair: TypeAlias = list[str] | None
 
 
 class History:
-    """The tab in which a run is looked at, continued, deleted, or its settings are used; `chosen` is the run's name."""
+    """The tab that shows, continues or deletes earlier runs and loads their settings; `chosen` is a run's name."""
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
@@ -79,7 +79,7 @@ class History:
         refresh.click(self.list_runs, None, self.outputs, show_progress="hidden")
 
     def list_runs(self) -> dict[Any, Any]:
-        """Return the updates that show all runs, none of them chosen."""
+        """Return the updates that list all runs, without a choice."""
         runs = _list_thumbnails(self._studio)
         pictures = [(str(path), gallery_label(entry)) for entry, path in runs]
         return {
@@ -149,7 +149,7 @@ class Compare:
             Vote(studio, text)
 
     def list_runs(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, str]:
-        """Return the updates that offer all paintings, and show those of the chosen ones that still exist."""
+        """Return the updates that offer all paintings and show the chosen ones that still exist."""
         runs = _list_thumbnails(self._studio)
         still = [name for name in chosen or () if name in {entry.name for entry, _ in runs}]
         choices = gr.update(choices=[(gallery_label(entry), entry.name) for entry, _ in runs], value=still)
@@ -159,7 +159,7 @@ class Compare:
         return choices, f"<style>{css}</style>", self._compare(still, request)
 
     def _choose(self, names: Sequence[str], request: gr.Request) -> tuple[Any, str]:
-        """Show what is chosen. Only a choice of too many is sent back: a later click may be on its way."""
+        """Show the chosen paintings. It is sent back only if it is too long: a later click may be on its way."""
         latest = list(names)[-_MAX_COMPARED:]
         return gr.skip() if len(latest) == len(names) else gr.update(value=latest), self._compare(latest, request)
 
@@ -219,7 +219,7 @@ class Vote:
         return translate(language, "vote_thanks", kept=captions[kept], other=captions[1 - kept], count=count)
 
     def _next_pair(self, before: _Pair, message: str, request: gr.Request) -> tuple[Any, ...]:
-        """Return the updates that show a random pair, another one than before if possible, below a message."""
+        """Return the updates that show a message and a random pair, a different one than `before` if possible."""
         language, pairs = language_of(request), self._pairs()
         if not pairs:
             lines = [message, translate(language, "vote_none")]
@@ -237,7 +237,7 @@ class Vote:
         by_photo: dict[str, list[RunEntry]] = defaultdict(list)
         for entry in self._studio.list_runs():
             if entry.status == "finished" and entry.picture is not None:
-                # It may have been deleted after it was listed.
+                # The run may have been deleted after it was listed.
                 with suppress(InputError):
                     by_photo[RunFolder.open(entry.path).kept_inputs.content.sha256].append(entry)
         return [pair for entries in by_photo.values() for pair in combinations(entries, 2)]

@@ -1,4 +1,4 @@
-"""Pictures that visitors give: the photo, crops of their own styles, and regions painted on the photo."""
+"""Inputs of the page: the photo, crops of the visitor's own styles, and regions painted on the photo."""
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ def gallery_paths(items: Iterable[Any] | None) -> list[Path]:
 
 
 class StyleCrops:
-    """Pictures on which crops are drawn, and the field with their numbers, kept equal by crop.js.
+    """Pictures on which crops are drawn, and the field with their numbers; crop.js keeps both equal.
 
     The field lists the crops of the visitor's own style pictures in their order, `full` for an uncropped one.
     """
@@ -80,7 +80,7 @@ class StyleCrops:
     def own_changed(self, own: Sequence[Any] | None, shown: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
         """Show the new pictures, and empty the field if it described other ones.
 
-        With no picture shown before, the field was filled from a dropped PNG and waits for its pictures.
+        If no picture was shown before, the field was filled from a dropped PNG and applies to the new pictures.
         """
         paths = gallery_paths(own)
         digests = []
@@ -165,7 +165,7 @@ class Regions:
         return dict(zip(self.styles, names, strict=False))
 
     def _photo_changed(self, photo: str | None, shown: str | None, request: gr.Request) -> tuple[Any, Any]:
-        """Show another photo without strokes; the photo of an earlier run is shown already, with its strokes."""
+        """Show a new photo without strokes; the photo of a loaded run is already shown with its strokes."""
         if photo is None:
             return None, None
         path = Path(photo)
@@ -189,7 +189,7 @@ def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None)
 
 
 def strokes_png(photo: Float[np.ndarray, "h w 3"], regions: Sequence[MaskedRegion]) -> bytes | None:
-    """Return the PNG of the strokes that paint the regions of a photo in the editor; None if the brush cannot."""
+    """Return a PNG of strokes that paint the regions of a photo in the editor; None if the brush cannot paint them."""
     height, width = _reduced(photo).shape[:2]
     strokes = strokes_of([quantize(resize_mask(one.mask / np.float32(255), width, height)) for one in regions])
     if strokes is None:
@@ -202,8 +202,8 @@ def strokes_png(photo: Float[np.ndarray, "h w 3"], regions: Sequence[MaskedRegio
 def strokes_of(masks: Sequence[UInt8[np.ndarray, "h w"]]) -> UInt8[np.ndarray, "h w 4"] | None:
     """Return masks as RGBA strokes, each in one color of the brush, with the mask as alpha.
 
-    None if `masks_of` would not give the same masks back, because there are too many or they overlap. The faint edge of
-    a mask is left out.
+    None if `masks_of` could not restore the masks, because there are too many or they overlap. The faint edge of a
+    mask is left out.
     """
     if not 0 < len(masks) <= len(BRUSHES):
         return None

@@ -16,10 +16,10 @@ from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
 from impasto.studio.texts import translate, translations
 
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
-"""Options of callbacks that return at once."""
+"""Options of callbacks that return immediately."""
 
 _FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_limit": None}
-"""Options of callbacks that wait, any number of them at a time."""
+"""Options of callbacks that wait; any number may run at a time."""
 
 
 def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
@@ -33,9 +33,9 @@ def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
         add_endpoint(studio)
     for function in blocks.fns.values():
         if function.api_name != ENDPOINT:
-            # Callbacks of the page are not for other programs.
+            # The callbacks of the page are not part of the API.
             function.api_visibility = "private"
-    # The visitor's own fonts, so that none is fetched; colors are set in page.css.
+    # System fonts, so that none is downloaded; colors are set in page.css.
     fonts, monospace = ("system-ui", "Segoe UI", "Noto Sans CJK SC", "sans-serif"), ("ui-monospace", "monospace")
     theme = gr.themes.Soft(primary_hue="orange", neutral_hue="stone", font=fonts, font_mono=monospace)
     return blocks, {"i18n": i18n, "css": markup.page_css(), "theme": theme}
@@ -47,7 +47,7 @@ class PageBuilder:
     def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks) -> None:
         self._studio = studio
         self._followed: dict[str | None, str] = {}
-        """The run that each open page follows, by the page's session: the one that it submitted or resumed last."""
+        """The run that each open page follows (the one submitted or resumed last), by session."""
         self._current = gr.State(None)
         self._resumed = gr.State(None)
         gr.Markdown(text("title"), elem_id="title")
@@ -82,7 +82,7 @@ class PageBuilder:
             self._again = gr.Button(text("again"), elem_id="again", **look)
 
     def _connect_runs(self, blocks: gr.Blocks) -> None:
-        """Let the page follow what is submitted, repeated, resumed, or was shown before the page was reloaded."""
+        """Let the page follow runs that are submitted, repeated or resumed, and the run shown before a reload."""
         outputs = [self._current, *self._results.outputs]
         submitted = self._form.paint.click(self._submit, self._form.inputs, outputs, **_FOLLOWING)
         self._form.paint.click(None, None, None, js=markup.script("scroll_to_canvas.js"))
@@ -153,7 +153,7 @@ class PageBuilder:
             # A generator that yields nothing would empty the canvas.
             yield next((show_entry(entry, language_of(request)) for entry in entries), (gr.skip(),) * 5)
             return
-        # A page runs this once at a time: a run that is started meanwhile is noted and followed here.
+        # A page has one such generator at a time; a run that is started meanwhile is followed by it.
         self._followed[request.session_hash] = job.name
         yield from follow_jobs(lambda: self._followed_job(request), language_of(request))
 
@@ -162,14 +162,14 @@ class PageBuilder:
         return self._studio.job(name) if name else None
 
     def _leave(self, request: gr.Request) -> None:
-        """Tell the job that a page followed that the page was closed; the page's generator ends by itself."""
+        """Report to the followed job that the page was closed; the page's generator ends by itself."""
         job = self._followed_job(request)
         self._followed.pop(request.session_hash, None)
         if job is not None:
             job.page_closed()
 
     def _show_results(self, name: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
-        """Show the run that was started last if one was followed."""
+        """Show the results of the last started run, if one was followed."""
         return self._results.show(current, request) if name else self._results.hide()
 
     def _act(self, name: str | None, action: str) -> None:
@@ -178,7 +178,7 @@ class PageBuilder:
             getattr(job, action)()
 
     def _resume_current(self, name: str | None, request: gr.Request) -> str | None:
-        """Resume a paused job, which the page follows already, or a failed one, whose name is returned."""
+        """Resume the current run; return its name if it had ended, so that the page follows it again."""
         job = self._studio.job(name) if name else None
         if not name or (job is not None and job.state != "failed"):
             self._act(name, "resume")
@@ -187,7 +187,7 @@ class PageBuilder:
             return self._studio.resume(name).name
 
     def _change(self, name: str | None, field: str, value: Number) -> None:
-        """Change a setting of the running job; after its end, the slider is for the next one."""
+        """Change a setting of the running job, if there is one."""
         job = self._studio.job(name) if name else None
         if job is None or job.has_ended:
             return

@@ -26,7 +26,7 @@ _PLOT_SIZE: Final = (240, 56)
 
 @dataclass(frozen=True, kw_only=True)
 class Pane:
-    """A picture as the page shows it: title, second line, address, and its real size in pixels."""
+    """A picture on the page: title, second line, URL, and its real size in pixels."""
 
     title: str
     note: str = ""
@@ -47,7 +47,7 @@ def script(name: str) -> str:
 
 
 def data_uri(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> str:
-    """Return a picture as a JPEG inside its address, so that no file has to be stored and served."""
+    """Return a picture as a data URI of a JPEG, so that no file has to be stored and served."""
     image = Image.fromarray(pixels)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     data = io.BytesIO()
@@ -69,7 +69,7 @@ def status(run: str, text: str, done: float, losses: Sequence[float] = (), loss_
 
 
 def linked(panes: Sequence[Pane], hint: str) -> str:
-    """Return pictures side by side that are zoomed and moved together (see linked.js).
+    """Return pictures side by side, zoomed and moved together by linked.js.
 
     All have frames of one size and fit on the screen; small ones are enlarged to twice their size at most.
     """

@@ -22,7 +22,7 @@ _SLIDER_SIZE: Final = 2048
 
 
 class Results:
-    """The column below the canvas, visible once a run has a result: before and after, downloads, command, Python."""
+    """The area below the canvas for a finished run: before and after, downloads, command, Python."""
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
@@ -45,11 +45,11 @@ class Results:
         self.outputs: list[Any] = [self._column, self._slider, *self._downloads, self._command, self._python]
 
     def hide(self) -> dict[Any, Any]:
-        """Return the updates that hide and empty the column."""
+        """Return the updates that hide and empty the area."""
         return dict.fromkeys(self.outputs) | {self._column: gr.update(visible=False), self._slider: ""}
 
     def show(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
-        """Return the updates that show a run, or hide the column if it has no result."""
+        """Return the updates that show a run, or hide the area if it has no result."""
         try:
             path = self._studio.workspace.folder_of(name or "")
             if not (path / "result.png").is_file():
@@ -93,7 +93,7 @@ def export_result(studio: Studio, path: Path) -> list[Path]:
     """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them."""
     result, exported = path / "result.png", []
     for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
-        # After a run went on, the 16 bits may be those of the result before.
+        # After a resumed run, the 16-bit file may still hold the earlier result.
         if not source.is_file() or source.stat().st_mtime_ns < result.stat().st_mtime_ns:
             source = result
         target = studio.workspace.exports / f"{path.name}{suffix}"
