@@ -94,7 +94,6 @@ def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -
         masked=job.scene.masked,
     )
     level = LevelOptimizer(job.recipe, job.scene.at(job.levels[-1]), extractor, job.levels[-1])
-    # Only measurements need the parts, so they have no public names.
     return FinestLevel(level, level.objective, level.canvas, level.optimizer, extractor)
 
 

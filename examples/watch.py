@@ -1,4 +1,4 @@
-"""Watch a run and steer it: `python examples/watch.py photo.jpg night`.
+"""Watch a run and change it: `python examples/watch.py photo.jpg night`.
 
 The run paints in the background and emits events. Halfway the style gets more weight; the picture at that moment is
 saved beside the final one.

@@ -1,9 +1,9 @@
-"""What many tests share: the real weights, small pictures, their order, and the rule that none is skipped silently."""
+"""Shared fixtures: the real weights, small pictures; the order of the tests, and the rule against skipped tests."""
 
 import os
 
 # One thread a process, set before torch is loaded: the tests run in parallel, and threads that wait for each other
-# on too few cores are many times slower than none. Child processes inherit it.
+# on too few cores are many times slower. Child processes inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
@@ -33,11 +33,11 @@ LONGEST = (
     "tests/api/",
     "tests/painting/",
 )
-"""The files that take longest, the longest first: begun last, one of them would keep one process busy alone."""
+"""The slowest test files, slowest first: started last, one of them would run alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the files that take longest come first; within a file nothing changes."""
+    """Run the slowest files first; the order inside a file is kept."""
     items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), 99))
 
 
@@ -58,7 +58,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With IMPASTO_NO_SKIPS set a skipped test fails the run: something that should be tested was not."""
+    """With IMPASTO_NO_SKIPS set, a skipped test fails the run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("IMPASTO_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -73,7 +73,7 @@ def weights() -> VGG19Weights:
 
 @pytest.fixture(scope="module", autouse=True)
 def decoded_once(weights):
-    """Let the embedded weights be read once in a process, not for each picture: their digest is checked every time."""
+    """Read the embedded weights once per process; their digest is still checked for every picture."""
 
     def writes() -> list[int]:
         return [values._version for layer in weights.layers.values() for values in layer]
@@ -111,7 +111,7 @@ def small_weights() -> VGG19Weights:
 
 @pytest.fixture
 def torchvision_standin(monkeypatch) -> None:
-    """Let a small package be found as torchvision: networks of its structure, with few channels and random weights."""
+    """Provide a small package as torchvision: networks of its structure, with few channels and random weights."""
     probe_shapes.cache_clear()
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "torchvision"}
     monkeypatch.syspath_prepend(Path(__file__).parent / "standins")
@@ -125,7 +125,7 @@ def torchvision_standin(monkeypatch) -> None:
 
 @pytest.fixture
 def no_torchvision(monkeypatch) -> None:
-    """Let torchvision not be installed."""
+    """Make torchvision unavailable."""
     probe_shapes.cache_clear()
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
@@ -145,7 +145,7 @@ def waves(height: int, width: int, *, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def plain_charts(monkeypatch) -> None:
-    """Let charts be empty: they take half of a small study's time."""
+    """Make charts empty, because they take half of a small study's time."""
     monkeypatch.setattr("impasto.study.charts._to_svg", lambda _: "<svg></svg>")
 
 

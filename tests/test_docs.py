@@ -1,4 +1,4 @@
-"""The documents keep their word: every command and every Python block in them is run, and every link leads somewhere.
+"""Every command and every Python block of the documents is run, and every link has a target.
 
 The blocks of a document run in their order in one folder that holds photo.jpg, style.jpg and two masks, word for word
 as they stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a
@@ -83,7 +83,7 @@ def small_and_short(monkeypatch, plain_charts) -> None:
 
 @pytest.fixture
 def no_network(monkeypatch) -> None:
-    """Let no address be reached."""
+    """Fail every connection."""
 
     def refuse(*_, **__):
         raise OSError("no route to host")

@@ -1,4 +1,4 @@
-"""The examples run as they stand, on small pictures."""
+"""The examples run unchanged, on small pictures."""
 
 import re
 import runpy
@@ -48,7 +48,7 @@ def test_every_example_is_run_by_a_test_of_this_file():
     assert all(f"{path.name} photo.jpg" in tested for path in EXAMPLES.glob("*.py"))
 
 
-def test_stylize_saves_a_picture_and_tells_the_command_that_repeats_it(run_example, folder):
+def test_stylize_saves_a_picture_and_prints_the_command_that_repeats_it(run_example, folder):
     lines = run_example("stylize.py photo.jpg style.jpg --size 48 --steps 2 --out small.png")
     assert PIL.Image.open(folder / "small.png").size == (48, 36)
     assert lines[0].startswith("small.png: 48 x 36, ")
@@ -90,7 +90,7 @@ def test_own_style_loss_paints_with_it(run_example, folder):
     assert PIL.Image.open(folder / "skewness.png").size == (64, 48)
 
 
-def test_resume_goes_on_after_a_kill_and_ends_with_the_same_picture(run_example, folder):
+def test_resume_continues_after_a_kill_and_ends_with_the_same_picture(run_example, folder):
     command = "resume.py photo.jpg style.jpg {} --size 48 --steps 30"
     name, *words = shlex.split(command.format("runs/killed"))
     process = [sys.executable, str(EXAMPLES / name), *words]

@@ -21,7 +21,7 @@ def hook() -> str:
 
 
 def run_suite(folder: Path, text: str, *options: str, no_skips: bool) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a process of its own over one passing test and `text`, with the hook."""
+    """Run pytest in a child process over one passing test and `text`, with the hook."""
     (folder / "conftest.py").write_text(hook())
     (folder / "test_passes.py").write_text(PASSES)
     (folder / "test_other.py").write_text(text)

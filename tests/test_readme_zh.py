@@ -1,4 +1,4 @@
-"""The Chinese README says what the English one says: all that is not prose is the same in both, section by section."""
+"""The Chinese README matches the English one: everything but the prose is the same in both, section by section."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ def prose(text: str) -> str:
 
 
 def sections(text: str) -> list[str]:
-    """Return what stands under every heading, code included; the lines with # in code are no headings."""
+    """Return the text under every heading, including code, where lines with # are not headings."""
     masked = FENCE.sub(lambda block: block[0].replace("#", "%"), text)
     starts = [match.start() for match in re.finditer(r"^#+ ", masked, flags=re.MULTILINE)]
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
@@ -57,7 +57,7 @@ def names(text: str) -> list[list[str]]:
 
 
 def rows(text: str) -> list[list[str]]:
-    """Return the first cells of the tables of every section, but for the heads, which are translated."""
+    """Return the first cells of the tables of every section without the heads, which are translated."""
     return [re.findall(r"^\| (`[^`]+`) \|", prose(section), flags=re.MULTILINE) for section in sections(text)]
 
 

@@ -62,7 +62,7 @@ def test_the_installed_package_is_the_one_that_is_imported_and_reads_all_plates(
     assert widths.split() == ["1024"] * len(PLATES)
 
 
-def test_the_installed_command_tells_version_and_plates(installed, wheel, tmp_path):
+def test_the_installed_command_prints_version_and_plates(installed, wheel, tmp_path):
     command = installed / "bin" / "impasto"
     version = run(command, "--version", cwd=tmp_path, PYTHONPATH=str(installed))
     assert version == f"impasto {wheel.name.split('-')[1]}\n"

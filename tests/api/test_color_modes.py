@@ -1,4 +1,4 @@
-"""Whose colors a picture gets, seen in finished pictures."""
+"""The color modes, checked on finished pictures."""
 
 import numpy as np
 import PIL.Image

@@ -53,7 +53,7 @@ def named(known):
 
 @st.composite
 def scenes(draw):
-    """Draw styles, regions and what the recipe says of them."""
+    """Draw styles, regions and their settings."""
     sizes = [(60, 72), (72, 48), (50, 50), (48, 100)]
 
     def style():
@@ -137,7 +137,7 @@ REFUSALS = (
 
 
 def check(picture, scene, fields) -> None:
-    """Paint what was drawn, unless it is refused for a known reason."""
+    """Paint the drawn combination, unless it is refused for a known reason."""
     styles, regions, of_styles = scene
     recipe, events = Recipe(size=64, device="cpu", **of_styles, **fields), []
     try:

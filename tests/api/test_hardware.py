@@ -42,10 +42,10 @@ def left_over() -> dict[str, int]:
     return {word: int(number) for word, number in map(str.split, done.splitlines())}
 
 
-def test_keep_memory_keeps_what_is_freed(left_over):
+def test_keep_memory_keeps_freed_memory(left_over):
     assert left_over["keep"] > 200 * 2**20
     assert left_over["leave"] < 50 * 2**20
 
 
-def test_freed_memory_is_returned_where_it_is_scarce(left_over):
+def test_freed_memory_is_returned_if_memory_is_scarce(left_over):
     assert left_over["scarce"] < 50 * 2**20

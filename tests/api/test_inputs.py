@@ -1,4 +1,4 @@
-"""Styles and regions as a person gives them: texts, arrays, built-in names, files with odd names."""
+"""Inputs of every kind: texts, arrays, built-in names, files with odd names."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def test_a_strength_of_50_leaves_the_weights_as_they_are(photo, painting):
 
 @pytest.mark.parametrize("strength", [10.0, 35.0, 80.0, 100.0])
 @pytest.mark.parametrize("more", [{}, SAMPLED], ids=["plain", "sampled"])
-def test_a_strength_paints_what_its_balanced_weights_paint(photo, painting, strength, more):
+def test_a_strength_paints_the_same_as_its_balanced_weights(photo, painting, strength, more):
     recipe = Recipe(
         **{**TINY, **more, "strength": strength, "levels": 2, "content_exponent": 0.5, "saliency_weight": 1.0}
     )

@@ -55,7 +55,7 @@ def blue(painting):
 
 
 def job(photo, styles, regions=(), **changes):
-    """Return everything read, resolved and checked, as a call would paint it."""
+    """Return the planned job of a call."""
     recipe = Recipe(**{**PHOTO_SIZE, **changes}, regions=region_settings(regions))
     return plan_job(recipe, read_inputs(photo, styles, recipe, regions))
 
@@ -95,7 +95,7 @@ def test_a_kept_region_is_the_resized_photo_at_other_sizes(exact, red, size):
     assert np.abs(np.asarray(result.image)[:, : width // 2] - own[:, : width // 2].astype(int)).mean() > 3
 
 
-def test_without_a_main_style_what_the_regions_leave_keeps_the_photo(exact, red):
+def test_without_a_main_style_the_photo_stays_outside_the_regions(exact, red):
     result = paint(exact, [], [Region(LEFT, red)])
     np.testing.assert_array_equal(np.asarray(result.image)[:, 32:], quantize(exact)[:, 32:])
     assert np.abs(result.pixels[:, :32] - exact[:, :32]).mean() > 0.02
@@ -106,7 +106,7 @@ def test_a_gray_mask_mixes_the_photo_in(exact, red, canvas):
     gray = np.full((48, 64, 3), 128, dtype=np.uint8)
     pixels = paint(exact, red, [Region(gray, "keep")], canvas=canvas, content_weight=0.01).pixels
     share = 128 / 255
-    # Whatever is painted is a color: the photo's part cannot go, and no more than the rest can come.
+    # Painted values are in [0, 1], so the photo's share remains and at most the other share is added.
     if canvas == "box":
         assert (pixels >= share * exact - 1e-5).all()
         assert (pixels <= share * exact + 1 - share + 1e-5).all()
@@ -133,7 +133,7 @@ def test_a_region_of_the_whole_picture_is_like_the_style_alone(exact, painting):
     assert np.abs(region.pixels - plain.pixels).mean() < 2 / 255
 
 
-def test_every_region_starts_in_the_colors_of_its_own_style(exact, red, blue):
+def test_every_region_starts_in_the_colors_of_its_style(exact, red, blue):
     start = first_canvas(exact, [], [Region(LEFT, red), Region(RIGHT, blue)], style_margin=0.0)
     for columns, style in ((slice(0, 32), red), (slice(32, 64), blue)):
         at_size = resize(style, *fit(56, 64, 64))

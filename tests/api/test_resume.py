@@ -78,7 +78,7 @@ def pictures(tmp_path_factory, photo, painting):
 
 @pytest.fixture(scope="module")
 def paint(pictures):
-    """Return a function that paints or resumes a run in a process of its own and returns its exit code.
+    """Return a function that paints or resumes a run in a child process and returns its exit code.
 
     With `kill_after` the process is killed a moment after it has reported that many events.
     """

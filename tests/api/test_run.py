@@ -1,4 +1,4 @@
-"""Runs: what can be asked of them while they paint, and that every event reaches listener and folder."""
+"""Runs: control while painting, and events in listener and folder."""
 
 import os
 import subprocess

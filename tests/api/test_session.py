@@ -76,7 +76,7 @@ def test_statistics_that_depend_on_the_photo_are_measured_again(calls, photo, pa
     assert np.array_equal(found.pixels, impasto.stylize(other, painting, **changes).pixels)
 
 
-def test_a_session_paints_what_a_call_without_one_paints(photo, painting):
+def test_a_session_paints_the_same_picture_as_a_call_without_session(photo, painting):
     session = impasto.Session(painting, **QUICK)
     session.stylize(photo[::-1].copy())
     again = session.stylize(photo)
@@ -195,7 +195,7 @@ def test_two_threads_share_a_session(calls, photo, painting):
     assert calls["load_weights"] == 1 + len(photos)
 
 
-def test_what_a_call_names_replaces_what_the_session_names(photo, painting):
+def test_arguments_of_a_call_override_those_of_the_session(photo, painting):
     session = impasto.Session(painting, "draft", regions=[Region(LEFT, "keep")], **QUICK)
     for changes in ({}, {"styles": painting[::-1].copy()}, {"recipe": Recipe(**QUICK)}):
         assert len(session.stylize(photo, steps=1, **changes).recipe.regions) == 1

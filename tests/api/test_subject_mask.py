@@ -1,4 +1,4 @@
-"""`impasto.subject_mask`: every kind of source, and the files that come of it."""
+"""`impasto.subject_mask`: every kind of source, and the saved files."""
 
 import io
 

@@ -49,7 +49,7 @@ def test_the_features_are_those_of_the_published_network(name, image):
 @pytest.mark.parametrize("padding", ["reflect", "replicate", "zeros"])
 @pytest.mark.parametrize("pooling", ["l2", "average", "max"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gradient_is_that_of_finite_differences(name, pooling, padding, check_gradient):
+def test_gradients_agree_with_finite_differences(name, pooling, padding, check_gradient):
     weights = load_weights("embedded", name)
     layers = {layer: (kernel.double(), bias.double()) for layer, (kernel, bias) in weights.layers.items()}
     double = replace(weights, layers=layers, shift=weights.shift.double(), scale=weights.scale.double())

@@ -68,7 +68,7 @@ def test_map_moments_and_gradient_are_those_of_one_piece(
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_nothing_but_the_image_and_the_mean_is_kept(saved_tensors) -> None:
+def test_only_the_image_and_the_means_are_kept(saved_tensors) -> None:
     image = torch.randn(1, 3, 40, 8).double().requires_grad_()
     with saved_tensors() as kept:
         evaluate_in_chunks(image, block(("conv1_1",)))

@@ -131,7 +131,7 @@ def test_a_wrong_checksum_leaves_nothing_new(publish, cache: Path) -> None:
     ("name", "alternative"),
     [("vgg19", "without it the embedded weights are used"), ("resnet50", "a file can be named with --weights instead")],
 )
-def test_without_a_connection_one_line_says_what_else_can_be_done(where, name, alternative, cache, monkeypatch) -> None:
+def test_without_a_connection_the_error_names_the_alternative(where, name, alternative, cache, monkeypatch) -> None:
     set_address(name, where, monkeypatch)
     with pytest.raises(InputError, match=f"cannot fetch .*; nothing is lost: {alternative}$") as raised:
         fetch_weights(name)

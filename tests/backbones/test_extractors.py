@@ -1,4 +1,4 @@
-"""What holds for the extractors of all networks: layers, precision, image sizes, gradients, no waiting for a GPU."""
+"""Properties of the extractors of all networks: layers, precision, image sizes, gradients, no synchronization."""
 
 import pytest
 import torch
@@ -106,7 +106,7 @@ def test_the_smallest_side_is_the_first_that_works(first, expected):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_step_reads_a_value_on_the_host(make, name, precision):
-    """On the device `meta` tensors have no values: reading one raises, where a GPU would have to be waited for."""
+    """On the device `meta` reading a value raises, which on a GPU would synchronize."""
     network = find_network(name)
     extractor = make(name, [*network.style_layers, *network.content_layers], device=META, precision=precision)
     image = torch.empty(1, 3, 90, 81, device=META, requires_grad=True)

@@ -38,7 +38,7 @@ def test_smoothed_features_are_a_softmax_over_the_whole_map_times_its_number_of_
     torch.testing.assert_close(smoothed(features, 7.0), expected)
 
 
-def test_the_gradient_of_smoothed_features_is_that_of_finite_differences():
+def test_the_gradient_of_smoothed_features_agrees_with_finite_differences():
     features = torch.randn(1, 2, 3, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda maps: smoothed(maps, 0.5), features)
 

@@ -65,7 +65,7 @@ def test_the_first_convolution_is_exact_before_it_is_rounded(padding: str, strip
 
 
 @pytest.mark.parametrize(("padding", "beyond"), [("zeros", 0.0), ("reflect", 20.0), ("replicate", 10.0)])
-def test_padding_decides_what_lies_beyond_the_border(padding: Padding, beyond: float) -> None:
+def test_padding_determines_the_values_beyond_the_border(padding: Padding, beyond: float) -> None:
     row = torch.tensor([[[[10.0, 20.0, 30.0], [10.0, 20.0, 30.0]]]])
     shift_right = torch.zeros(1, 1, 3, 3)
     shift_right[..., 1, 0] = 1

@@ -1,4 +1,4 @@
-"""Products of maps against NumPy in double precision, and what the fast route leaves behind."""
+"""Products of maps against NumPy in double precision, and the restored settings of the fast kernel."""
 
 import numpy as np
 import pytest

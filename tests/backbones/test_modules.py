@@ -64,7 +64,7 @@ def plain() -> Network:
     )
 
 
-def test_features_are_what_the_parts_return_in_the_order_of_evaluation(plain, extractor_of):
+def test_features_are_the_outputs_of_submodules_in_the_order_of_evaluation(plain, extractor_of):
     image = torch.rand(1, 3, 18, 15, dtype=torch.float64)
     found = extractor_of(plain, plain.layers, pooling="max", padding="zeros")(image)
     state = build_module(plain).state_dict()
@@ -94,7 +94,7 @@ def test_padding_and_pooling_are_those_of_the_options(plain, extractor_of, pooli
 
 @pytest.mark.parametrize("name", ["own", "resnet50", "googlenet", "torchvision:vgg11"])
 @pytest.mark.parametrize("pooling", ["l2", "average", "max"])
-def test_the_gradient_is_that_of_finite_differences(plain, extractor_of, name, pooling, check_gradient):
+def test_gradients_agree_with_finite_differences(plain, extractor_of, name, pooling, check_gradient):
     network = plain if name == "own" else find_network(name)
     double = replace(network, build=lambda **_: build_module(network).double(), arguments={})
     extractor = extractor_of(double, [*network.style_layers, *network.content_layers], pooling=pooling)
@@ -161,7 +161,7 @@ def test_a_missing_part_or_network_is_reported_with_some_that_exist(name, layer,
 
 
 @pytest.mark.usefixtures("no_torchvision")
-def test_without_torchvision_one_line_says_how_to_get_it():
+def test_without_torchvision_the_error_explains_how_to_install_it():
     with pytest.raises(InputError, match=r"resnet50 is built by torchvision, .* pip install 'impasto\[backbones\]'"):
         check_input_size(64, 64, ["conv1"], backbone="resnet50")
     with pytest.raises(InputError, match=r"pip install 'impasto\[backbones\]'"):

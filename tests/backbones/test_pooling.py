@@ -29,7 +29,7 @@ def test_pooling_leaves_out_an_odd_last_row_and_column(kind: Pooling) -> None:
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (7, 4), (6, 5), (7, 5)])
-def test_the_gradient_of_l2_pooling_is_that_of_finite_differences(shape: tuple[int, int]) -> None:
+def test_the_gradient_of_l2_pooling_agrees_with_finite_differences(shape: tuple[int, int]) -> None:
     features = torch.randn(1, 2, *shape, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: halve(x, "l2"), features)
 

@@ -36,7 +36,7 @@ def published_features(file: Path, image: Tensor, pooling: str) -> dict[str, Ten
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_every_layer_is_that_of_the_published_network(
+def test_every_layer_equals_the_published_network(
     weights: VGG19Weights, embedded_file: Path, photos: list[Tensor], pooling: Pooling
 ) -> None:
     photo = photos[0][..., :70, :97]
@@ -99,7 +99,7 @@ def test_no_convolution_is_computed_twice_or_in_vain(weights: VGG19Weights, monk
 
 @pytest.mark.parametrize("pooling", ["max", "average", "l2"])
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
-def test_the_gradient_is_that_of_finite_differences(
+def test_gradients_agree_with_finite_differences(
     small_weights: VGG19Weights, pooling: Pooling, padding: Padding, check_gradient: Any
 ) -> None:
     layers = ["conv1_1", "conv2_1", "conv3_2"]
@@ -108,7 +108,7 @@ def test_the_gradient_is_that_of_finite_differences(
     check_gradient(extractor, torch.rand(1, 3, 9, 11, dtype=torch.float64, generator=generator), generator)
 
 
-def test_the_real_networks_gradient_is_that_of_finite_differences(
+def test_gradients_of_the_real_network_agree_with_finite_differences(
     weights: VGG19Weights, photos: list[Tensor], check_gradient: Any
 ) -> None:
     double = replace(weights, layers={n: (k.double(), b.double()) for n, (k, b) in weights.layers.items()})
@@ -139,9 +139,7 @@ def test_bf16_stays_close_to_fp32_and_only_rounds_conv1_1(weights: VGG19Weights,
         assert (rough[name].float() - exact[name]).norm() < 0.01 * exact[name].norm(), name
 
 
-def test_the_gradient_through_bf16_has_the_direction_of_that_of_fp32(
-    weights: VGG19Weights, photos: list[Tensor]
-) -> None:
+def test_the_gradients_in_bf16_and_fp32_have_the_same_direction(weights: VGG19Weights, photos: list[Tensor]) -> None:
     photo = photos[0][..., 20:84, 60:124].clone().requires_grad_()
     gradients: list[Tensor] = []
     for precision in ("fp32", "bf16"):

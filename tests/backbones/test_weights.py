@@ -1,4 +1,4 @@
-"""Where weights are found: in packages, in files, as built; and what is refused."""
+"""Locating weights: in packages, in files, made by a constructor; and errors."""
 
 import hashlib
 import importlib.util
@@ -81,7 +81,7 @@ def test_a_missing_package_and_a_missing_or_damaged_file_are_distinguished(
         load_weights("embedded", name)
 
 
-def test_a_missing_file_says_what_is_expected(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_file_names_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file of weights '.*none\.pth'; expected embedded, full or a VGG-19"):
         load_weights(str(tmp_path / "none.pth"))
     with pytest.raises(InputError, match=r"expected embedded or the weights of vgg16 as \.pth"):
@@ -110,7 +110,7 @@ def test_the_embedded_weights_are_described_as_they_are_loaded(
     assert source in facts["source"]
 
 
-def test_a_file_is_described_as_what_it_was_recognized_as(tiny_state: dict[str, Tensor], tmp_path: Path) -> None:
+def test_a_file_is_described_by_its_recognized_name(tiny_state: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(tiny_state, tmp_path / "mine.pth")
     facts = describe_weights(str(tmp_path / "mine.pth"))
     assert facts["name"] == "torchvision VGG-19"
@@ -149,7 +149,7 @@ def state(torchvision_standin: None) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-def test_a_state_dict_is_read_whatever_its_classifier_is(state, tmp_path, suffix):
+def test_a_state_dict_is_read_with_any_classifier(state, tmp_path, suffix):
     path = tmp_path / f"mine.{suffix}"
     state["fc.weight"] = torch.zeros(3, 5)
     state.pop("fc.bias")
@@ -179,13 +179,13 @@ def test_a_state_dict_of_another_network_is_refused_in_one_line(state, tmp_path,
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_without_tensors_says_what_is_expected(tmp_path):
+def test_the_error_of_a_file_without_tensors_names_what_is_expected(tmp_path):
     (tmp_path / "bad.pth").write_text("nonsense")
     with pytest.raises(InputError, match=r"is not a file of weights; expected the weights of resnet50 as \.pth"):
         load_weights(str(tmp_path / "bad.pth"), "resnet50")
 
 
-def test_a_network_of_a_program_has_the_weights_with_which_it_is_built(monkeypatch):
+def test_a_network_of_a_program_has_the_weights_of_its_constructor(monkeypatch):
     def build():
         with torch.random.fork_rng():
             torch.manual_seed(3)

@@ -46,7 +46,7 @@ def test_a_quick_run_stores_nothing(monkeypatch, capsys):
     assert "| 64 | own | 2 | 1 |" in capsys.readouterr().out
 
 
-def test_without_cuda_the_gpu_benchmark_says_so_in_one_line(monkeypatch, capsys):
+def test_without_cuda_the_gpu_benchmark_reports_that_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert gpu.main(["--sizes", "512", "--precisions", "bf16"]) == 2
     assert capsys.readouterr().out.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Painting what is missing, and the whole script with a program that only inverts the photo."""
+"""Painting missing pictures, and the whole script with a program that only inverts the photo."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ def pairs(images, tmp_path):
 
 @pytest.fixture
 def paint(pairs, tmp_path):
-    """Return a function that paints what is missing and returns what was reported and what failed."""
+    """Return a function that paints missing pictures and returns reports and failures."""
 
     def run(*methods: Method, again: bool = False) -> tuple[list[str], list[str]]:
         reported: list[str] = []

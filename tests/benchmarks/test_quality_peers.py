@@ -51,7 +51,7 @@ def test_the_substitute_resizes_to_height_and_width(transforms, picture):
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["caffe", "another preprocessing"])
-def test_the_first_convolution_of_the_peer_gives_what_ours_gives(weights, picture, own):
+def test_the_first_convolution_of_the_peer_equals_ours(weights, picture, own):
     if not own:
         weights = dataclasses.replace(weights, mean=(0.485, 0.456, 0.406), scale=(1 / 0.229, 1 / 0.224, 1 / 0.225))
     state = methods.caffe_state(weights)

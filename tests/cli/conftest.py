@@ -1,4 +1,4 @@
-"""A folder with a photo and a painting; the command line in this process, and in one of its own."""
+"""A folder with a photo and a painting; the command line in this process and in a child process."""
 
 import subprocess
 import sys
@@ -67,7 +67,7 @@ def stylize(impasto):
 
 @pytest.fixture
 def refused(impasto, folder):
-    """Call the command line with input that it must refuse; check all that holds then, and return the message."""
+    """Call the command line with input that it must refuse; check exit code and files, and return the message."""
 
     def call(*words: object) -> str:
         before = contents(folder)
@@ -87,7 +87,7 @@ def contents(folder: Path) -> dict[Path, bytes | None]:
 
 @pytest.fixture
 def start(folder):
-    """Start the command line in a process of its own, which is killed at the end of the test."""
+    """Start the command line in a child process, which is killed at the end of the test."""
     started = []
 
     def launch(*words: object, stdin: bytes | None = None, **options) -> subprocess.Popen:

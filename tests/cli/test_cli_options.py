@@ -20,7 +20,7 @@ def merge(preset, file, flags) -> Recipe:
 
 @pytest.fixture
 def parse():
-    """Return a function from the words after `photo style` to the recipe that they ask for."""
+    """Return a function from the words after `photo style` to the parsed recipe."""
     app = App(result_action="return_value")
 
     @app.default

@@ -22,7 +22,7 @@ def pixels(name: str) -> np.ndarray:
 
 @pytest.fixture
 def pipe(monkeypatch, folder):
-    """Return a function that lets standard input be a file."""
+    """Return a function that redirects standard input from a file."""
 
     def connect(name: str) -> None:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((folder / name).read_bytes())))
@@ -56,7 +56,7 @@ def test_recolor_takes_a_plate_a_map_and_an_output(impasto, folder):
         ("- -", "standard input"),
     ],
 )
-def test_recolor_reports_in_one_line_what_is_wrong(refused, words, message):
+def test_recolor_reports_errors_in_one_line(refused, words, message):
     assert message in refused("recolor", *words.split())
 
 
@@ -77,7 +77,7 @@ def test_background_is_the_inverse(impasto, folder):
     assert np.abs(pixels("subject.png") + pixels("photo_mask.png") - 255).max() <= 1
 
 
-def test_the_mask_is_that_of_the_upright_photo(impasto, folder):
+def test_the_mask_belongs_to_the_upright_photo(impasto, folder):
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
     PIL.Image.open("photo.png").save("turned.png", exif=exif)
@@ -101,12 +101,12 @@ def test_mask_reads_standard_input_and_writes_16_bits_if_asked(impasto, pipe):
         ("", "photo"),
     ],
 )
-def test_mask_reports_in_one_line_what_is_wrong(refused, folder, words, message):
+def test_mask_reports_errors_in_one_line(refused, folder, words, message):
     PIL.Image.new("RGB", (40, 30), "teal").save("plain.png")
     assert message in refused("mask", *words.split()).lower()
 
 
-def test_mask_without_the_extra_says_what_to_install(refused, monkeypatch):
+def test_mask_without_the_extra_names_the_package_to_install(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert refused("mask", "photo.png").rstrip().endswith("pip install 'impasto[masks]'")
 
@@ -123,7 +123,7 @@ def score(impasto, folder):
 
 @pytest.fixture
 def expected(score) -> dict[str, float]:
-    """What the functions give."""
+    """Expected values of the functions."""
     return score_picture(*(read_picture(name).pixels for name in ("result.png", "photo.png", "style.jpg"))).as_dict()
 
 
@@ -175,12 +175,12 @@ def test_the_style_may_be_a_plate_and_the_result_come_from_standard_input(score,
         ("tiny.png --content photo.png --style style.jpg", "too small to be judged"),
     ],
 )
-def test_score_reports_in_one_line_what_is_wrong(refused, folder, words, message):
+def test_score_reports_errors_in_one_line(refused, folder, words, message):
     PIL.Image.new("RGB", (12, 12)).save("tiny.png")
     assert message in refused("score", *words.split())
 
 
-def test_score_without_the_extra_says_what_to_install(refused, monkeypatch):
+def test_score_without_the_extra_names_the_package_to_install(refused, monkeypatch):
     load_network.cache_clear()
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     message = refused("score", "photo.png", *PICTURES)

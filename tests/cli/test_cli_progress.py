@@ -89,7 +89,7 @@ def test_without_a_terminal_there_are_plain_lines_and_with_quiet_none(
     assert capsys.readouterr().err == shown
 
 
-def test_a_notice_has_a_line_of_its_own_unless_quiet(capsys):
+def test_a_notice_has_its_own_line_unless_quiet(capsys):
     notice = Notice(step=3, text="the region sky.png is too small for conv4_1: it learns from the other layers")
     Progress(Eta(LEVELS)).show(notice)
     Progress(Eta(LEVELS), quiet=True).show(notice)

@@ -1,4 +1,4 @@
-"""`impasto study`: what it refuses, how it is stopped and continued, and its help."""
+"""`impasto study`: refused input, stopping and continuing, help."""
 
 import contextlib
 import json
@@ -37,14 +37,14 @@ def test_there_is_a_command_for_every_study(impasto):
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_study_has_a_help_of_its_own(impasto, name):
+def test_every_study_has_its_own_help(impasto, name):
     outcome = impasto("study", name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
     assert STUDIES[name].split(":")[0] in " ".join(outcome.out.split())
 
 
 @pytest.mark.parametrize("name", ["matplotlib", "jinja2"])
-def test_without_the_extra_one_line_says_what_to_install(folder, name):
+def test_without_the_extra_the_error_names_the_package_to_install(folder, name):
     program = f"import sys; sys.modules[{name!r}] = None; from impasto.cli import main; sys.exit(main())"
     words = ["study", "seeds", "photo.png", "style.jpg"]
     ended = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
@@ -186,7 +186,7 @@ def test_an_interrupted_study_is_continued_to_the_same_pictures(start, impasto, 
         assert (mine == theirs).all(), name
 
 
-def test_ctrl_c_while_the_report_is_written_keeps_what_was_painted(impasto, folder, monkeypatch):
+def test_ctrl_c_while_the_report_is_written_keeps_the_painted_runs(impasto, folder, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 

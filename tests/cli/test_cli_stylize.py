@@ -36,7 +36,7 @@ def test_a_command_means_the_command_also_if_a_photo_has_its_name(impasto, folde
     assert impasto("./presets", "style.jpg", *SMALL).out == "presets_style.png\n"
 
 
-def test_without_an_output_the_name_is_that_of_both_and_numbered_if_taken(stylize, folder):
+def test_without_an_output_the_file_is_named_after_both_inputs_and_numbered_if_taken(stylize, folder):
     assert [stylize("--steps", 1).out for _ in range(3)] == [
         "photo_style.png\n",
         "photo_style-2.png\n",
@@ -51,13 +51,13 @@ def test_a_named_output_is_overwritten(stylize, folder):
     assert pixels(folder / "out.png").shape == (36, 48, 3)
 
 
-def test_a_hint_says_that_the_result_is_smaller_than_the_photo(stylize):
+def test_a_hint_reports_a_result_smaller_than_the_photo(stylize):
     hint = "impasto: the photo is 64 x 48, the result 48 x 36: --size photo paints it all"
     assert hint in stylize().errors
     assert hint not in stylize("--size", "photo").errors
 
 
-def test_quiet_prints_nothing_but_the_path(stylize):
+def test_quiet_prints_only_the_path(stylize):
     outcome = stylize("--quiet", "-o", "out.png")
     assert (outcome.code, outcome.out, outcome.err) == (0, "out.png\n", "")
 
@@ -126,7 +126,7 @@ def test_snapshots_are_written_beside_the_output(stylize, folder):
     assert all(pixels(folder / name).shape == (36, 48, 3) for name in names)
 
 
-def test_bits_and_quality_are_those_that_were_asked_for(stylize, folder):
+def test_the_file_has_the_requested_bits_and_quality(stylize, folder):
     stylize("-o", "out.png", "--bits", 16)
     assert (folder / "out.png").read_bytes()[24] == 16, "the bit depth in the header of the PNG"
     stylize("-o", "fine.jpg")

@@ -33,7 +33,7 @@ def test_the_recolored_photo_has_the_mean_and_covariance_of_the_style(how, seed)
 
 
 @every_map
-def test_a_photo_in_its_own_colors_stays_as_it_is(how):
+def test_recoloring_a_photo_by_itself_changes_nothing(how):
     photo = soft_picture(3)
     np.testing.assert_allclose(recolor(photo, photo, how), photo, atol=1e-4)
 

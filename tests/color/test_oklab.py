@@ -57,7 +57,7 @@ def test_colors_outside_the_gamut_lose_chroma_and_keep_their_hue():
     assert (ends < 2e-3).all()
 
 
-def test_the_chroma_is_that_of_the_photo_inside_the_gamut():
+def test_inside_the_gamut_the_chroma_is_taken_from_the_photo():
     painted = np.full((4, 4, 3), 0.5, dtype=np.float32)
     photo = (0.45 + 0.1 * random_picture(3, 4)).astype(np.float32)
     np.testing.assert_allclose(to_oklab(take_chroma(painted, photo))[..., 1:], to_oklab(photo)[..., 1:], atol=1e-4)

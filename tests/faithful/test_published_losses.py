@@ -124,7 +124,7 @@ def test_the_first_step_goes_down_the_gradient_of_the_published_loss(name, pictu
     )
     moved = torch.tensor(result.pixels).double() - torch.tensor(pictures["photo"]) / 255
     gradient = sum(published(name, "photo")[1])
-    inside = (result.pixels > 0) & (result.pixels < 1)  # what leaves the range is cut off in a result
+    inside = (result.pixels > 0) & (result.pixels < 1)  # values outside the range are clipped in a result
     assert inside.mean() > 0.9
     moved, gradient = moved[inside], gradient[inside]
     assert (moved / moved.norm() + gradient / gradient.norm()).norm() < SWITCHED

@@ -1,4 +1,4 @@
-"""EXIF: what is kept, what is removed, and that every format stores it."""
+"""EXIF: kept and removed entries, and storage in every format."""
 
 import struct
 

@@ -62,7 +62,7 @@ def test_a_file_that_changed_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-def test_the_first_bytes_tell_the_format_and_the_size(kind):
+def test_the_first_bytes_determine_format_and_size(kind):
     data = encoded(Image.fromarray(noise()), kind)
     assert sniff(data[:HEAD_LENGTH]) == kind.lower()
     assert peek_size(data, "a") == (36, 24)
@@ -84,7 +84,7 @@ def test_both_byte_orders_and_big_tiff_are_tiff():
         (b"\0\0\0\x18ftypisom\0\0\0\0mp42", None),
     ],
 )
-def test_the_brands_tell_avif_from_heic(head, kind):
+def test_brands_distinguish_avif_from_heic(head, kind):
     assert sniff(head) == kind
     if kind != "avif":
         assert peek_size(head, "a") is None
@@ -150,7 +150,7 @@ def test_a_truncated_file_is_refused(kind, share):
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "jpeg"])
-def test_a_truncated_tiff_is_refused_whatever_its_compression(compression):
+def test_a_truncated_tiff_is_refused_for_every_compression(compression):
     data = encoded(Image.fromarray(noise(100, 150)), "TIFF", compression=compression)
     assert "damaged or cut off" in refusal(data[: len(data) // 2])
 
@@ -214,7 +214,7 @@ def test_an_array_of_floats_is_kept_to_a_65535th():
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 2), (5, 7, 3), (5, 7, 4)])
 @pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
-def test_the_shape_tells_gray_and_alpha(shape, dtype, largest):
+def test_the_shape_distinguishes_gray_and_alpha(shape, dtype, largest):
     values = (np.random.default_rng(0).uniform(0.1, 1, shape) * largest).astype(dtype)
     picture = read_picture(values)
     channels = np.atleast_3d(values) / largest

@@ -30,7 +30,7 @@ BASE = {
     "directions": 5,
     "seed": 3,
 }
-"""Settings that the tests rely on, whatever the defaults are."""
+"""Settings that the tests rely on, independent of the defaults."""
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def draw() -> Callable[..., Tensor]:
 
 @pytest.fixture
 def canvas(draw) -> Tensor:
-    """What is painted on, 24 x 32."""
+    """The canvas, 24 x 32."""
     return draw(24, 32, 5)
 
 

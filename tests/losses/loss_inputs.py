@@ -1,4 +1,4 @@
-"""Random maps, pictures and masks, and what the losses make of them without a network."""
+"""Random maps, pictures and masks, and losses of them without a network."""
 
 import torch
 from torch import Tensor

@@ -210,7 +210,7 @@ def test_self_similarity_compares_the_same_random_places_of_canvas_and_photo(con
     assert content_term("self_similarity")(canvas).item() == pytest.approx(expected, rel=2e-3)
 
 
-def test_saliency_weighs_a_defect_by_the_place_where_it_is(content_term):
+def test_saliency_weights_a_defect_by_its_position(content_term):
     photo = torch.full((1, 3, 32, 64), 0.4, dtype=torch.float64)
     saliency = torch.ones(1, 1, 32, 64, dtype=torch.float64)
     saliency[..., :32], saliency[..., 32:] = 1.8, 0.2

@@ -1,4 +1,4 @@
-"""The objective: its weights and terms, what it draws, and what it keeps in memory."""
+"""The objective: weights, terms, random numbers, memory."""
 
 import gc
 
@@ -39,7 +39,7 @@ def terms_of(objective, picture) -> dict[str, float]:
 # -- layers ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_recipe_needs_the_layers_of_content_and_style_and_those_that_a_loss_states(small_recipe):
+def test_needed_layers_are_those_of_content_style_and_single_losses(small_recipe):
     recipe = small_recipe(
         content_layers=("conv4_2", "conv2_2=0"),
         style_layers=("conv1_1", "relu4_2"),
@@ -66,7 +66,7 @@ def test_moments_suffice_where_no_loss_compares_positions(changes, expected):
     assert layers_of_moments(Recipe(**{**usual, "content_layers": ("conv3_1",), **changes})) == expected
 
 
-def test_a_loss_with_layers_and_samples_of_its_own_uses_them(style_term, canvas):
+def test_a_loss_uses_its_own_layers_and_samples(style_term, canvas):
     own = style_term("relaxed_emd=1@conv1_1=1+conv3_1=1:40")(canvas)
     shared = style_term("relaxed_emd", style_layers=("conv1_1=1", "conv3_1=1"), samples=40)(canvas)
     assert torch.equal(own, shared)
@@ -111,7 +111,7 @@ def test_the_terms_are_the_weighted_losses_by_name(
     torch.testing.assert_close(terms, expected, rtol=1e-9, atol=0)
 
 
-def test_the_gradient_is_that_of_the_sum_of_the_terms(small_recipe, make_objective, canvas):
+def test_the_gradient_is_the_gradient_of_the_sum_of_the_terms(small_recipe, make_objective, canvas):
     objective = make_objective(small_recipe(**EVERY, tv_weight=1e-3))
     terms, gradient = objective.value_and_grad(canvas)
     leaf = canvas.clone().requires_grad_()
@@ -239,7 +239,7 @@ def test_the_content_is_adapted_by_at_most_a_factor_of_4_and_stays_so_when_weigh
 # -- saliency and regions ----------------------------------------------------------------------------------------------
 
 
-def test_the_layers_for_which_a_region_is_too_small_are_known(small_recipe, make_objective, style):
+def test_layers_for_which_a_region_is_too_small_are_reported(small_recipe, make_objective, style):
     small = torch.zeros(1, 1, 24, 32, dtype=torch.float64)
     small[..., 8:13, 8:13] = 1
     recipe = small_recipe(style_layers=("conv1_1", "conv2_1", "conv3_1", "conv2_2=0"))

@@ -57,7 +57,7 @@ def test_two_styles_are_mixed(photo, painting):
     assert other.losses["style"][0] != pytest.approx(alone.losses["style"][0], rel=1e-2)
 
 
-def test_a_region_is_painted_and_what_is_kept_is_not(photo, painting):
+def test_a_region_is_painted_and_a_kept_part_is_not(photo, painting):
     mask = np.zeros(photo.shape[:2], dtype=np.float32)
     mask[:, :32] = 1
     kept = impasto.Region(1 - mask, "keep")

@@ -79,7 +79,7 @@ def test_low_frequency_loss_is_exactly_0_at_the_target_of_any_size(seed, height,
 # -- luminance range ---------------------------------------------------------------------------------------------------
 
 
-def test_the_range_is_what_one_place_in_a_hundred_exceeds():
+def test_one_position_in_a_hundred_exceeds_the_range():
     # 30 x 42 means of 3 x 3 px in each channel, of which the 13 lightest and the 13 darkest may exceed.
     x = random_picture(32, 44, 1) ** 0.05
     means = np.lib.stride_tricks.sliding_window_view(x[0].numpy(), (3, 3), axis=(1, 2)).mean(axis=(3, 4))
@@ -99,7 +99,7 @@ def test_of_a_constant_style_only_the_ends_of_the_range_are_guarded():
 
 
 @pytest.mark.parametrize(("value", "exceeded"), [(1.0, 0.1), (0.95, 0.05), (0.0, 0.1), (0.04, 0.06), (0.5, 0.0)])
-def test_a_place_costs_the_square_of_the_gray_levels_by_which_it_exceeds_the_range(value, exceeded):
+def test_a_position_costs_the_squared_gray_levels_outside_the_range(value, exceeded):
     loss = luminance_range_loss(gray(value), luminance_range(gray(0.5)))
     assert loss.item() == pytest.approx((255 * exceeded) ** 2)
 
@@ -111,7 +111,7 @@ def test_a_style_of_any_size_hardly_exceeds_itself(seed, height, width):
     assert 0 <= luminance_range_loss(style, luminance_range(style)).item() <= 0.04 * 25.5**2
 
 
-def test_the_range_of_a_masked_style_is_that_of_the_part_alone():
+def test_the_range_of_a_masked_style_is_the_range_of_its_used_part():
     picture = gray(0.5, 20)
     picture[..., 10:], picture[..., :10] = 0.97, 0.05
     mask = torch.zeros(1, 1, 20, 20, dtype=torch.float64)
@@ -127,7 +127,7 @@ def test_the_range_of_several_styles_lies_between_theirs():
 
 @pytest.mark.parametrize(("columns", "costs"), [(slice(0, 5), True), (slice(7, 11), False), (slice(13, 18), False)])
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_each_region_is_held_to_its_own_range_and_what_is_kept_to_none(columns, costs, value):
+def test_each_region_has_its_own_range_and_kept_parts_have_none(columns, costs, value):
     narrow, wide = LuminanceRange(colors(0.1), colors(0.9)), LuminanceRange(colors(0.0), colors(1.0))
     left, middle = torch.zeros(2, 1, 1, 12, 18, dtype=torch.float64)
     left[..., :6], middle[..., 6:12] = 1, 1
@@ -149,7 +149,7 @@ def test_a_region_that_is_everywhere_has_its_own_range(mask):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), height=st.integers(1, 12), width=st.integers(1, 12))
-def test_gradient_energy_is_the_mean_square_of_what_neighbors_differ_by(seed, height, width):
+def test_gradient_energy_is_the_mean_squared_difference_of_neighbors(seed, height, width):
     x = random_picture(height, width, seed)
     r, g, b = 255 * x[0].numpy()
     expected = []

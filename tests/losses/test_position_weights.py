@@ -130,7 +130,7 @@ def test_what_belongs_to_no_region_has_no_gradient():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_weights_of_a_region_sum_to_1_and_its_positions_are_those_that_have_one(kind):
+def test_the_weights_of_a_region_sum_to_1_and_its_positions_have_a_weight(kind):
     for region in regions_of(some_masks(kind, 9, 8)):
         torch.testing.assert_close(region.weights, region.mask / region.mask.sum())
         assert torch.equal(torch.cat([region.inside, region.border]).sort().values, region.weights.nonzero()[:, 0])
@@ -181,7 +181,7 @@ def test_a_constant_mask_is_constant_at_every_layer(value):
         torch.testing.assert_close(found, torch.full_like(found, value))
 
 
-def test_a_position_sees_the_mean_of_its_own_pixels_and_of_its_neighbors():
+def test_a_mask_at_a_layer_is_the_mean_over_the_pixels_of_a_position_and_its_neighbors():
     mask = np.random.default_rng(0).random((12, 16)).astype(np.float32)
     cells = mask.reshape(6, 2, 8, 2).mean(axis=(1, 3))
     around = np.pad(cells, 1, mode="edge")

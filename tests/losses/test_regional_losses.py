@@ -94,7 +94,7 @@ def test_places_are_drawn_where_a_mask_is_white_however_faint_it_is(share, count
 
 
 @pytest.mark.parametrize("side", [1, 3, 20])
-def test_relaxed_emd_finds_what_is_white_however_little_it_is(side, style_term, canvas, style):
+def test_relaxed_emd_detects_a_small_white_area(side, style_term, canvas, style):
     mask = torch.zeros(1, 1, 28, 20, dtype=torch.float64)
     mask[..., 5 : 5 + side, :side] = 1
     found = style_term("relaxed_emd", ([(style, mask)], None), samples=16)(canvas)
@@ -129,14 +129,14 @@ def test_relaxed_emd_compares_hypercolumns_at_random_places_on_the_scale_of_the_
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_style_term_is_0_at_the_style_and_positive_elsewhere(name, style_term, canvas, style):
-    # With samples of all places: those of a few have their like only nearly.
+    # With samples of all positions; a few samples would match only approximately.
     at_target = style_term(name, photo=style, samples=560)(style).item()
     assert at_target == pytest.approx(0, abs=2e-2 if name == "relaxed_emd" else 1e-9)
     assert at_target < 0.5 * style_term(name, samples=560)(canvas).item()
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_seed_decides_what_is_drawn_and_nothing_else(name, style_term, canvas):
+def test_only_the_seed_determines_the_samples(name, style_term, canvas):
     first, again, other = (style_term(name, seed=seed, samples=40)(canvas) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert torch.equal(first, other) == (name in DRAW_NOTHING)
@@ -147,7 +147,7 @@ def test_the_seed_decides_what_is_drawn_and_nothing_else(name, style_term, canva
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_region_that_is_everywhere_costs_what_no_region_costs(name, style_term, canvas, style):
+def test_a_region_that_covers_everything_costs_the_same_as_no_region(name, style_term, canvas, style):
     everywhere = style_term(name, ([style], ones(24, 32)))
     torch.testing.assert_close(everywhere(canvas), style_term(name)(canvas), rtol=1e-6, atol=1e-12)
 
@@ -203,7 +203,7 @@ def test_relaxed_emd_draws_places_in_each_half(style_term, encode, canvas, style
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("shares", [(0.4, 0.6), (0.4, 0.3, 0.3), (0.45,)])
-def test_even_gray_masks_of_one_style_cost_what_their_share_of_the_whole_costs(name, shares, style_term, draw, style):
+def test_uniform_gray_masks_of_one_style_cost_their_share_of_the_whole(name, shares, style_term, draw, style):
     canvas = draw(96, 96, 5)
     whole = style_term(name, photo=canvas, samples=2000)(canvas)
     regions = [([style], torch.full((1, 1, 96, 96), share, dtype=torch.float64)) for share in shares]
@@ -217,7 +217,7 @@ def test_the_gradient_of_regions_and_mixed_masked_styles_agrees_with_finite_diff
 ):
     mask, part = soft_mask(), soft_mask(28, 20, seed=2)
     term = style_term(name, ([(style, part), other], mask), ([other], 0.8 * (1 - mask)), samples=60)
-    check_slope(term, canvas, step=1e-7)  # with longer steps some place changes its nearest on the way
+    check_slope(term, canvas, step=1e-7)  # with longer steps a position changes its nearest neighbor on the way
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -23,7 +23,7 @@ def test_every_square_of_the_picture_has_one_place(down, across, seed):
 
 @settings(max_examples=50, deadline=None)
 @given(h=st.integers(1, 300), w=st.integers(1, 300), count=st.integers(1, 1000))
-def test_places_lie_in_the_picture_and_are_nearly_as_many_as_asked_for(h, w, count):
+def test_positions_are_inside_the_picture_and_nearly_as_many_as_requested(h, w, count):
     positions = sample_positions(h, w, count, seeded())
     assert positions.min() >= 0
     assert positions.max() <= 1

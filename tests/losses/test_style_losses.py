@@ -1,4 +1,4 @@
-"""What every style loss promises: its formula, statistics that can be added, mixtures, regions and gradients."""
+"""Properties of every style loss: its formula, statistics that can be added, mixtures, regions and gradients."""
 
 import numpy as np
 import pytest

@@ -39,7 +39,7 @@ def covariances(count: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["mean_std", "wasserstein"])
-def test_the_gradient_of_a_constant_half_precision_map_is_that_of_fp32(name):
+def test_the_gradient_of_a_constant_map_is_the_same_in_half_precision_and_fp32(name):
     style = random_map(3, 4, 5, dtype=torch.bfloat16)
     gradients = []
     for dtype in (torch.bfloat16, torch.float32):
@@ -106,7 +106,7 @@ def test_the_gradient_is_bounded_where_the_style_varies_and_the_canvas_does_not(
     assert -covariance.grad[1, 1].item() == pytest.approx((math.sqrt(1.0001 / 1e-4) - 1) / 2, rel=1e-3)
 
 
-def test_the_gradient_is_0_at_a_style_in_which_directions_hardly_vary():
+def test_the_gradient_is_0_at_a_nearly_degenerate_style():
     style = random_map(3, 5, 6)
     style[:, 2] = style[:, 0] + 1e-7 * style[:, 1]
     maps = style.clone().requires_grad_()
@@ -122,7 +122,7 @@ def test_fp32_features_of_low_rank_give_the_loss_of_float64(name):
     assert single.item() == pytest.approx(bind(style_loss(name), s, f)(f).item(), rel=1e-4)
 
 
-def test_a_style_in_which_most_channels_never_vary_has_its_root_all_the_same():
+def test_a_style_with_mostly_constant_channels_has_a_matrix_root():
     # Torch's library (MKL) does not converge for this one, and for one in hundreds of its like.
     generator = seeded(129)
     maps = torch.zeros(384, 29)
@@ -168,7 +168,7 @@ def distance_by_scipy(maps: torch.Tensor, shares: np.ndarray, target) -> float:
 
 
 @pytest.mark.parametrize("kind", ["none", "soft", "hard", "even"])
-def test_few_positions_cost_what_scipys_roots_say(kind, target):
+def test_the_distance_of_few_positions_agrees_with_scipys_roots(kind, target):
     maps = random_map(14, 3, 4)
     assert has_few_positions(maps)
     soft = torch.rand(12, generator=seeded(4), dtype=torch.float64)

@@ -12,7 +12,7 @@ VGG16 = (
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "torchvision:resnet18"])
-def test_the_defaults_of_a_network_are_layers_of_its_own_with_a_weight_above_zero(name):
+def test_the_default_layers_of_a_network_exist_and_have_positive_weights(name):
     network = find_network(name)
     assert network.name == name
     for weights in (network.content_layers, network.style_layers):

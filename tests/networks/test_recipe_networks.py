@@ -1,4 +1,4 @@
-"""Recipes with other networks: whose layers they have, and that they read back what they wrote."""
+"""Recipes with other networks: their layers, and writing and reading them."""
 
 import shlex
 
@@ -88,7 +88,7 @@ recipes = st.builds(
 
 @settings(max_examples=20, deadline=None)
 @given(recipe=recipes)
-def test_a_recipe_with_any_network_reads_back_what_it_wrote(recipe, tmp_path_factory):
+def test_a_recipe_with_any_network_survives_writing_and_reading(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
     for name, text in (("r.toml", recipe.as_toml()), ("r.json", recipe.as_json())):
         (folder / name).write_text(text)

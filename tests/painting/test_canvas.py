@@ -21,7 +21,7 @@ def test_a_canvas_shows_the_picture_it_starts_from(kind):
 
 @settings(max_examples=50, deadline=None)
 @given(scale=st.floats(1e-3, 1e6), seed=st.integers(0, 99))
-def test_the_box_keeps_every_pixel_a_color_whatever_the_optimizer_does(scale, seed):
+def test_the_box_keeps_every_pixel_in_range_at_any_coordinates(scale, seed):
     coordinates = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed)) * scale
     picture = make_canvas("box").picture(coordinates)
     assert picture.min() >= 0

@@ -32,7 +32,7 @@ def test_levels_that_are_too_small_are_left_out():
 
 
 @given(long=st.integers(128, 4096), share=st.floats(0.36, 1), portrait=st.booleans())
-def test_automatic_levels_begin_near_one_size_whatever_the_format(long, share, portrait):
+def test_automatic_levels_begin_near_one_size_for_any_shape(long, share, portrait):
     width, height = long, max(1, round(long * share))
     levels = plan_levels(
         Recipe(levels="auto", level_ratio=2, steps=1000), *(height, width) if portrait else (width, height)
@@ -109,7 +109,7 @@ def test_a_flat_canvas_stays_flat_without_detail():
         np.testing.assert_allclose(enlarged, 0.3, atol=1e-5)
 
 
-def test_enlarging_keeps_a_slope_where_it_is():
+def test_enlarging_does_not_shift_a_gradient():
     slope = np.broadcast_to((np.arange(32, dtype=np.float32) + 0.5)[None, :, None] / 32, (8, 32, 3))
     enlarged = enlarge_canvas(np.ascontiguousarray(slope), random_picture(16, 64), detail=0.0)
     expected = (np.arange(64) + 0.5) / 64

@@ -39,7 +39,7 @@ def test_lbfgs_finds_the_valley_of_rosenbrock():
     torch.testing.assert_close(optimizer.accepted, torch.ones(10, dtype=torch.float64), atol=1e-3, rtol=0)
 
 
-def test_lbfgs_is_as_fast_as_that_of_torch_with_a_line_search():
+def test_lbfgs_converges_as_fast_as_torch_with_a_line_search():
     start, scales = torch.linspace(-3, 3, 40, dtype=torch.float64), torch.logspace(0, 2, 40, dtype=torch.float64)
 
     def function(x):
@@ -172,7 +172,7 @@ def test_no_step_of_lbfgs_is_longer_than_the_bound():
         before = optimizer.accepted
 
 
-def test_lbfgs_steps_back_from_a_cliff_and_goes_on():
+def test_lbfgs_steps_back_from_a_cliff_and_continues():
     def function(x):
         return torch.where(x.min() < 1, torch.full_like(x.sum(), torch.nan), (x**2).sum())
 

@@ -87,7 +87,7 @@ def test_terms_sum_to_the_loss_and_the_loss_falls(make_painter):
     assert steps[-1].loss < steps[0].loss
 
 
-def test_the_reported_loss_is_that_of_the_returned_picture(make_painter):
+def test_the_reported_loss_is_the_loss_of_the_returned_picture(make_painter):
     painter = make_painter(**SMALL)
     *_, finished = painter.paint()
     assert painter.current.loss_of(painter.picture()) == pytest.approx(finished.loss, rel=1e-4)

@@ -1,4 +1,4 @@
-"""The dial of content and style: its laws, and that nobody states the balance twice."""
+"""The strength: its effect on the weights, and the error if the balance is stated twice."""
 
 import shlex
 
@@ -92,7 +92,7 @@ def test_a_strength_that_leaves_nothing_to_do_is_refused_like_weights_of_0(field
 
 
 @given(weight=st.floats(1e-6, 1e15), strength=strengths)
-def test_whatever_recipe_is_accepted_can_be_balanced_and_written_as_a_command(weight, strength):
+def test_every_accepted_recipe_can_be_balanced_and_written_as_a_command(weight, strength):
     try:
         recipe = resolve(None, {"content_weight": weight, "style_weight": weight, "strength": strength})
     except InputError:

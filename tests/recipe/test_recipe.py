@@ -1,4 +1,4 @@
-"""The recipe: what it refuses, how it reads and writes, and what the presets say."""
+"""The recipe: refused values, reading and writing, and presets."""
 
 import shlex
 import subprocess
@@ -65,7 +65,7 @@ recipes = st.builds(
 
 
 @given(recipe=recipes)
-def test_a_recipe_reads_back_what_it_wrote(recipe, tmp_path_factory):
+def test_a_recipe_survives_writing_and_reading(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
     for name, text in (("r.toml", recipe.as_toml()), ("r.json", recipe.as_json())):
         (folder / name).write_text(text)
@@ -126,7 +126,7 @@ def test_several_crops_are_separated_by_slashes(several):
     assert Recipe(style_crop=several).style.crop == ((1, 2, 3, 4), None)
 
 
-def test_one_number_stands_for_a_list_of_one():
+def test_a_number_is_read_as_a_list_of_one():
     recipe = Recipe(style_scale=0.5, style_rotation=-30, snapshots=7)
     assert (recipe.style.scale, recipe.style.rotation, recipe.picture.snapshots) == ((0.5,), (-30.0,), (7,))
 
@@ -266,7 +266,7 @@ def test_losses_may_be_written_with_dashes_and_capitals_and_share_1_without_a_we
         {"nearest": {"weight": 0.5, "layers": {"relu3_1": 0.3, "conv4_1": 0.1}, "samples": 512}, "gram": 1},
     ],
 )
-def test_a_loss_may_have_layers_and_samples_of_its_own(losses):
+def test_a_loss_may_have_its_own_layers_and_samples(losses):
     own = LossSettings(weight=0.5, layers={"conv3_1": 0.3, "conv4_1": 0.1}, samples=512)
     assert Recipe(style_losses=losses).style.losses == {"nearest": own, "gram": LossSettings(weight=1.0)}
 
@@ -325,7 +325,7 @@ def test_a_recipe_file_that_cannot_be_read_is_said_in_one_line(tmp_path, name, c
     assert "\n" not in str(caught.value)
 
 
-def test_every_preset_says_what_it_is_for():
+def test_every_preset_has_a_purpose():
     assert set(PRESETS) == set(PRESET_PURPOSES)
     assert PRESETS["default"] == Recipe()
 

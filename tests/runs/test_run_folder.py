@@ -175,7 +175,7 @@ def test_writing_locks_the_folder_and_a_second_writer_is_refused(run: RunFolder)
     assert run.read_log().steps == [step(1), step(2)]
 
 
-def test_a_new_lock_holder_reads_what_was_written_in_between(run: RunFolder) -> None:
+def test_a_new_lock_holder_rereads_the_log(run: RunFolder) -> None:
     other = RunFolder.open(run.path)
     changed = run.recipe.with_changes(style_weight=9.0)
     with run:
@@ -220,7 +220,7 @@ def test_a_logged_change_that_is_no_setting_is_an_error_of_one_line(run: RunFold
         ("log.FileIO", lambda run: run.record(Notice(step=1, text=""))),
     ],
 )
-def test_a_full_disk_is_an_error_of_one_line_that_says_how_to_continue(
+def test_the_error_of_a_full_disk_explains_how_to_continue(
     run: RunFolder, no_space: Callable[[str], None], failing: str, write: Callable[[RunFolder], None]
 ) -> None:
     with run:

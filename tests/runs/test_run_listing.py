@@ -53,7 +53,7 @@ def test_the_planned_steps_are_those_of_the_changed_recipe(new_run: NewRun) -> N
     assert list_runs([run.path])[0].steps == 50
 
 
-def test_a_stopped_run_is_interrupted_and_says_so(new_run: NewRun) -> None:
+def test_a_stopped_run_has_the_status_interrupted_and_the_reason_stopped(new_run: NewRun) -> None:
     run = new_run()
     with run:
         run.finish(b"picture", "stopped")

@@ -218,7 +218,7 @@ def test_a_full_disk_loses_no_earlier_line_and_leaves_no_half_line(path: Path, m
     assert events_in(path) == [step(1), step(3)]
 
 
-# -- what a log says about its run -------------------------------------------------------------------------------------
+# -- progress and endings ------------------------------------------------------------------------------------
 
 LEVEL = LevelStarted(level=1, levels=2, width=64, height=48, step=0, steps=9)
 RESUMED = Resumed(step=2)
@@ -228,7 +228,7 @@ STOPPED = ResultSaved(file="result.png", reason="stopped")
 FAILED = Failed(message="no")
 
 
-def test_progress_is_that_of_the_last_step() -> None:
+def test_progress_is_taken_from_the_last_step() -> None:
     expected = Progress(step=2, level=1, loss=5.0, seconds=4.0, size=(64, 48))
     assert run_log(LEVEL, step(1, 3.0), step(2, 4.0)).progress == expected
 

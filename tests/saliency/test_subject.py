@@ -81,7 +81,7 @@ def test_the_outline_of_the_cup_and_saucer_is_found():
     assert overlap(mask, saucer | cup) > 0.85
 
 
-def test_the_border_is_narrow_and_as_soft_as_that_of_the_photo():
+def test_the_border_is_narrow_and_as_soft_as_in_the_photo():
     def soft_share(photo: np.ndarray) -> float:
         mask = subject_mask(photo)
         return float(((mask > 0.05) & (mask < 0.95)).mean())
@@ -97,7 +97,7 @@ def test_a_photo_and_its_mirror_image_have_the_same_subject():
     assert overlap(mirrored, subject_mask(photo) > 0.5) > 0.95
 
 
-def test_the_same_photo_gives_the_same_mask_whatever_the_random_state():
+def test_the_mask_does_not_depend_on_the_random_state():
     import cv2
 
     photo, _ = flower()

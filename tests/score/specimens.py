@@ -1,4 +1,4 @@
-"""Pictures to be scored, and damage that may be done to them."""
+"""Pictures to be scored, and ways to damage them."""
 
 import numpy as np
 import skimage.data

@@ -1,4 +1,4 @@
-"""Measures of what is kept of the photo, against scikit-image, SciPy and the formulas written out with NumPy."""
+"""Measures of content, against scikit-image, SciPy and the formulas written out with NumPy."""
 
 import numpy as np
 import pytest

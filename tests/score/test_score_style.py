@@ -1,4 +1,4 @@
-"""Measures of what is taken of the style, against SciPy, closed forms and the formulas written out with NumPy."""
+"""Measures of style, against SciPy, closed forms and the formulas written out with NumPy."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def distance(a: torch.Tensor, b: torch.Tensor) -> float:
     return sliced_wasserstein(projections(a), projections(b))
 
 
-def test_along_a_direction_the_distance_is_that_of_the_best_assignment():
+def test_along_a_direction_the_distance_is_the_cost_of_the_best_assignment():
     a, b = maps(4, 3, 6, 1), maps(4, 3, 6, 2)
     expected = []
     for line in directions(4, 4).T:

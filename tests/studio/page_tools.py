@@ -1,4 +1,4 @@
-"""A studio that is served for tests, and what a visitor does and sees on its page."""
+"""A served studio for tests, and a visitor's actions and views of its page."""
 
 import contextlib
 import inspect
@@ -227,7 +227,7 @@ class Visit:
         self.page.locator("#details").get_by_text(self.server.newest().name).wait_for()
 
     def load_newest_run(self) -> None:
-        """Take over the settings of the newest run."""
+        """Load the settings of the newest run."""
         self.choose_newest_run()
         until(self.page.locator("#load-settings").is_enabled, "the settings can be loaded")
         self.click("load-settings")

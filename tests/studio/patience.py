@@ -1,4 +1,4 @@
-"""How long a test waits for something that will surely happen."""
+"""Time limits for waiting in tests."""
 
 PATIENCE = 100.0
 """Seconds within which even a busy machine has painted a few steps."""

@@ -31,7 +31,7 @@ def captions(*entries, language="en"):
     return difference_captions(entries, language)
 
 
-def test_caption_names_only_what_differs(entry):
+def test_a_caption_names_only_the_differences(entry):
     assert captions(entry, changed(entry, strength=70)) == ["strength 30", "strength 70"]
     assert captions(entry, changed(entry, strength=70), language="zh-CN") == ["强度 30", "强度 70"]
 
@@ -75,7 +75,7 @@ def test_many_differences_are_counted(entry):
     assert captions(entry, other)[1] == "strength 70 · size 64 · seed 3 · and 2 more"
 
 
-def test_runs_that_differ_only_in_machine_settings_are_told_apart_by_their_time(entry):
+def test_runs_that_differ_only_in_machine_settings_are_distinguished_by_their_time(entry):
     later = replace(changed(entry, device="cpu", threads=2), created=MOMENT.replace(second=9))
     assert [caption[-5:] for caption in captions(entry, later)] == ["15:03", "15:09"]
 

@@ -1,4 +1,4 @@
-"""What is displayed of a job: its losses, thinned, its progress, and whether there is anything new."""
+"""The monitor of a job: thinned losses, progress, updates."""
 
 import threading
 

@@ -134,7 +134,7 @@ def test_a_dropped_png_brings_its_settings_back(visit, hills, server, tmp_path):
     assert "holds no recipe" in page.toast()
 
 
-def test_a_file_that_is_no_picture_is_refused_in_one_line_and_the_page_goes_on(visit, hills, tmp_path):
+def test_a_file_that_is_not_a_picture_is_refused_in_one_line_and_the_page_still_works(visit, hills, tmp_path):
     page = visit()
     wrong = tmp_path / "wrong.png"
     wrong.write_text("this is no picture")
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_picture_is_refused_in_one_line_and_the_page_goes_on(v
     page.finish()
 
 
-def test_without_a_photo_the_page_says_what_is_missing(visit):
+def test_without_a_photo_the_page_reports_what_is_missing(visit):
     page = visit()
     page.paint()
     assert "Choose a photo and a style first" in page.toast()

@@ -1,4 +1,4 @@
-"""Faults while visitors watch, and pages that are closed: each is shown in one line, and no picture is lost."""
+"""Errors while visitors watch, and closed pages: each error is shown in one line, and no picture is lost."""
 
 import contextlib
 import signal
@@ -212,7 +212,7 @@ def closed(monkeypatch):
 
 
 def end_grace_period():
-    """Do now what the running timers would do later."""
+    """Let the running timers expire now."""
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.function()

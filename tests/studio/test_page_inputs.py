@@ -1,4 +1,4 @@
-"""Pictures that visitors give, in a browser: crops, painted regions, and all that comes back from an earlier run."""
+"""Inputs of the page in a browser: crops, painted regions, and inputs loaded from an earlier run."""
 
 import io
 import threading
@@ -149,7 +149,7 @@ def pixels_of(entry):
 
 
 def ignore_texture_errors(page):
-    """Forget an error of Gradio, which draws given strokes twice when the editor opens, the first time in vain."""
+    """Ignore an error of Gradio, which draws strokes twice when the editor opens and fails the first time."""
     page.problems[:] = [text for text in page.problems if "No draw texture found" not in text]
 
 

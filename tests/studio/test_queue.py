@@ -1,4 +1,4 @@
-"""Jobs in a queue: painted one after the other, watched, steered, refused, and none of them lost."""
+"""Jobs in a queue: painted one after the other, watched, controlled, refused, and none of them lost."""
 
 import gc
 import threading
@@ -74,7 +74,7 @@ def test_twenty_jobs_are_painted_in_order_and_none_is_lost(studio, submit, monke
     assert [entry.recipe.start.seed for entry in studio.list_runs()] == list(range(19, -1, -1))
 
 
-def test_two_people_who_submit_at_once_get_their_own_jobs(submit, hold_after):
+def test_two_visitors_who_submit_simultaneously_get_their_own_jobs(submit, hold_after):
     hold = hold_after(1)
     barrier, jobs = threading.Barrier(2), []
 
@@ -172,7 +172,7 @@ def test_queue_has_the_order_of_the_dates_of_its_runs_even_if_two_submissions_ov
     assert [job.recipe.start.seed for job in sorted(jobs, key=lambda job: job.position)] == [2, 3]
 
 
-# -- steering ----------------------------------------------------------------------------------------------------------
+# -- control ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_paused_job_lets_others_go_first_and_ends_with_the_same_picture(studio, 
     assert np.array_equal(pixels_of(slow.result()), painted())
 
 
-def test_paused_job_continues_if_nobody_else_waits(studio, paint_to):
+def test_a_paused_job_continues_if_no_other_job_waits(studio, paint_to):
     job, hold = paint_to(studio, 2)
     job.pause()
     hold.release()
@@ -306,7 +306,7 @@ def test_repeated_job_differs_only_in_its_seed_and_needs_no_files(studio, submit
 
 
 class ManualTimer:
-    """Stands in for threading.Timer; it expires when the test says so."""
+    """Replaces threading.Timer; it expires when the test calls it."""
 
     def __init__(self, seconds, function):
         self.function, self.runs = function, False
@@ -351,7 +351,7 @@ def test_job_is_stopped_after_its_page_was_closed_unless_somebody_watches(studio
 def test_job_is_kept_if_a_page_comes_back(studio, submit, paint_to, timers):
     paint_to(studio, 1)
     job = submit()
-    # Two pages are closed, and one of them comes back.
+    # Two pages are closed, and one of them is opened again.
     job.page_closed()
     job.page_closed()
     with job.watching():
@@ -373,7 +373,7 @@ def test_jobs_are_kept_when_the_studio_closes_with_its_pages(studio, submit, pai
     assert [job.state for job in (first, second)] == ["waiting", "waiting"]
 
 
-def test_job_goes_on_without_its_page_in_a_studio_of_that_kind(open_studio, paint_to, timers):
+def test_a_job_continues_without_its_page_unless_the_studio_cancels(open_studio, paint_to, timers):
     job, hold = paint_to(open_studio(on_close="go_on"), 1)
     job.page_closed()
     assert timers == []
@@ -393,7 +393,7 @@ def test_job_goes_on_without_its_page_in_a_studio_of_that_kind(open_studio, pain
         (ValueError("first\nsecond"), "first second"),
     ],
 )
-def test_failed_job_says_why_and_the_next_one_is_painted(studio, submit, monkeypatch, error, message):
+def test_a_failed_job_reports_the_reason_and_the_next_one_is_painted(studio, submit, monkeypatch, error, message):
     finish, calls = RunFolder.finish, []
 
     def fail_once(*given):

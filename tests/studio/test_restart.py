@@ -1,4 +1,4 @@
-"""A studio that ends, normally or killed, and one that opens after it: no job is lost, no picture differs."""
+"""A studio that ends or is killed, and its successor: no job is lost, no picture differs."""
 
 import signal
 import subprocess
@@ -47,7 +47,7 @@ def serve(workspace, pictures, recipe, ending):
 
 
 def check_the_rest_is_painted(studio, pictures, recipe):
-    """Both jobs end, oldest first, with the pictures of runs that nothing disturbed."""
+    """Both jobs end, oldest first, with the pictures of undisturbed runs."""
     second, first = [studio.job(entry.name) for entry in studio.list_runs()]
     for job, seed in ((first, 0), (second, 1)):
         assert job.wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""The studio as a server: which files it serves, whom it lets in, and what programs may call."""
+"""The studio as a server: served files, access, and the endpoint for programs."""
 
 import contextlib
 import http.client
@@ -74,7 +74,7 @@ def test_no_spelling_of_an_address_leads_out_of_the_exports(server, painted):
 @pytest.mark.parametrize(
     "name", ["../../../evil.png", "/etc/evil.png", "..\\..\\evil.png", "..%2f..%2fevil.png", "..", ""]
 )
-def test_uploaded_file_stays_in_the_folder_of_uploads_whatever_its_name(server, name):
+def test_an_uploaded_file_stays_in_the_folder_of_uploads_with_any_name(server, name):
     def everything():
         return {path for path in server.workspace.parent.rglob("*") if path.is_file()}
 
@@ -119,7 +119,7 @@ def test_unsafe_or_impossible_options_are_refused_in_one_line(words, message, tm
     assert message in output.err
 
 
-def test_nobody_gets_in_without_the_password(tmp_path):
+def test_the_password_is_required(tmp_path):
     with served(tmp_path, auth="me:secret") as guarded:
         assert httpx.get(f"{guarded.url}/config").status_code == 401
         with httpx.Client(base_url=guarded.url, timeout=PATIENCE) as client:

@@ -42,7 +42,7 @@ def test_studio_is_imported_without_gradio():
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_run_has_a_plain_short_name_whatever_its_pictures_are_called(content, style):
+def test_a_run_has_a_plain_short_name_for_any_names_of_pictures(content, style):
     name = run_name(MOMENT, content, style)
     assert re.fullmatch(r"20261126-101503-[a-z0-9]+(-[a-z0-9]+)+", name)
     assert "--" not in name
@@ -59,7 +59,7 @@ def test_run_has_a_plain_short_name_whatever_its_pictures_are_called(content, st
         ("a" * 100, "b" * 100, "a" * 24 + "-" + "b" * 24),
     ],
 )
-def test_name_keeps_what_ascii_can_spell(content, style, ending):
+def test_a_name_keeps_letters_that_ascii_has(content, style, ending):
     assert run_name(MOMENT, content, style) == f"20261126-101503-{ending}"
 
 

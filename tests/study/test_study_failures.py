@@ -137,7 +137,7 @@ def test_steps_in_another_order_are_the_same_study(fresh):
     ],
     ids=["other values", "other recipe", "other study", "other photo"],
 )
-def test_a_folder_that_holds_another_study_is_left_alone(fresh, tmp_path, request, name, stated, options):
+def test_a_folder_of_another_study_is_not_changed(fresh, tmp_path, request, name, stated, options):
     first = fresh("custom", ONE_STEP, vary=["seed=0,1"])
     before = contents(first.path)
     if request.node.callspec.id == "other photo":
@@ -165,7 +165,7 @@ def test_a_place_that_holds_something_else_is_refused(fresh, tmp_path, occupied,
     assert sorted(place.rglob("*")) == before
 
 
-def test_a_folder_with_nothing_but_an_unfinished_write_counts_as_empty(fresh, tmp_path):
+def test_a_folder_with_only_an_unfinished_write_counts_as_empty(fresh, tmp_path):
     place = tmp_path / "study"
     place.mkdir()
     unfinished = place / ".impasto-0123456789abcdef.tmp"

@@ -1,4 +1,4 @@
-"""The measures of pictures, against arithmetic by hand and pictures of which the answer is known."""
+"""The measures of pictures, against arithmetic by hand and pictures with known values."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What every study leaves: runs, figures and reports that agree with each other and open in a browser."""
+"""Results of every study: runs, figures and reports that agree with each other and open in a browser."""
 
 import functools
 import html
@@ -29,7 +29,7 @@ PICTURES = {
     "longrun": 4,
     "custom": 4,
 }
-"""How many pictures are evaluated; of `backbones` there are as many as have their weights here."""
+"""Number of evaluated pictures; for `backbones` it depends on the available weights."""
 
 each_study = pytest.mark.parametrize("name", EXPERIMENTS)
 
@@ -73,7 +73,7 @@ class TestFiles:
             assert float(line["loss"]) == pytest.approx(terms, rel=1e-5)
 
     @each_study
-    def test_the_loss_of_a_picture_is_that_of_the_last_accepted_step(self, studies, name):
+    def test_the_loss_of_a_picture_is_the_loss_of_the_last_accepted_step(self, studies, name):
         done = studies(name)
         for line in done.lines("figures.csv"):
             accepted = [
@@ -153,7 +153,7 @@ class TestRuns:
             ("custom", {"seed", "style_weight"}),
         ],
     )
-    def test_the_runs_differ_in_nothing_but_what_is_compared(self, studies, name, changed):
+    def test_runs_differ_only_in_the_compared_setting(self, studies, name, changed):
         first, *others = studies(name).recipes().values()
         for other in others:
             assert {field for field in first if first[field] != other[field]} <= changed
@@ -177,7 +177,7 @@ class TestRuns:
 
 
 def open_page(browser, path) -> SimpleNamespace:
-    """Return what a browser makes of a report on a screen and on a phone."""
+    """Return the layout of a report in a browser, on a screen and on a phone."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     seen = SimpleNamespace(requests=set(), complaints=[])
     page.on("request", lambda request: seen.requests.add(request.url))
@@ -201,7 +201,7 @@ def report_text(done) -> str:
 
 
 def repeat_command(done) -> list[str]:
-    """Return the words of the command by which a report says that the study can be repeated."""
+    """Return the words of the command that repeats the study, from its report."""
     return shlex.split(report_text(done).split('id="repeat"')[1].split("<pre>")[1].split("</pre>")[0])
 
 

@@ -54,7 +54,7 @@ def test_more_than_two_hundred_runs_have_to_be_confirmed():
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_run_has_a_folder_of_its_own_on_every_file_system(name):
+def test_every_run_has_its_own_folder_on_every_file_system(name):
     plan = EXPERIMENTS[name].plan({}, **({"vary": ["seed=0,1", "size=32,48,64"]} if name == "custom" else {}))
     keys = [picture.cell.key for row in plan.rows for picture in row.pictures]
     assert {cell.key for cell in plan.cells} == set(keys)

@@ -28,7 +28,7 @@ def random_weights(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_the_features_are_those_that_torchvision_itself_extracts(name):
+def test_features_equal_those_extracted_by_torchvision(name):
     from torchvision.models.feature_extraction import create_feature_extractor
 
     network, weights = find_network(name), random_weights(name)
@@ -86,7 +86,7 @@ def test_the_published_file_is_the_one_that_torchvision_knows(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_the_gradient_is_that_of_finite_differences(name, check_gradient):
+def test_gradients_agree_with_finite_differences(name, check_gradient):
     network = find_network(name)
     layers = [*network.style_layers, *network.content_layers]
     weights = random_weights(name)
