@@ -65,7 +65,7 @@ def test_strengths_lays_the_photo_and_a_picture_for_each_strength_side_by_side(r
 
 def test_watch_changes_the_weight_halfway_and_keeps_both_pictures(run_example, folder):
     lines = run_example("watch.py photo.jpg style.jpg --size 48 --steps 6 --factor 3 --out watched.png")
-    weight = 3 * PRESETS["default"].style_weight
+    weight = 3 * PRESETS["default"].style.weight
     assert f"step 3: the style now counts {weight:g}" in lines
     assert read_metadata(folder / "watched.png")["recipe"]["style"]["weight"] == weight
     before, after = (np.asarray(PIL.Image.open(folder / f"watched{tag}.png")) for tag in ("-halfway", ""))

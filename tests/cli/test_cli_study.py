@@ -41,6 +41,8 @@ def test_every_study_has_its_own_help(impasto, name):
     outcome = impasto("study", name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
     assert STUDIES[name].split(":")[0] in " ".join(outcome.out.split())
+    assert "OPTIONS]" in outcome.out.splitlines()[0]
+    assert "Options()" not in outcome.out
 
 
 @pytest.mark.parametrize("name", ["matplotlib", "jinja2"])

@@ -94,7 +94,8 @@ def _command(name: str) -> Callable[..., int]:
         options["preset"] = source.preset
         return _conduct(name, photo, style, out, options, reporting)
 
-    command.__annotations__["own"] = own_options
+    # Without fields it would be shown as an argument itself.
+    command.__annotations__["own"] = own_options if fields else Annotated[Any, Parameter(parse=False)]
     return command
 
 
