@@ -1,6 +1,6 @@
 """Every command and every Python block of the documents is run, and every link has a target.
 
-The blocks of a document run in their order in one folder that holds photo.jpg, style.jpg and two masks, word for word
+The blocks of a document run in their order in one folder that holds photo.jpg, harbor.jpg, style.jpg and two masks, word for word
 as they stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a
 run that is kept in a folder is stopped after its first step, so that there is something to resume.
 """
@@ -47,10 +47,11 @@ def commands(block: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """The current folder: photo.jpg (640 x 480), style.jpg (700 x 700), two masks, and a user's cache that is empty."""
+    """The current folder: two photos (640 x 480), style.jpg (700 x 700), two masks, and a user's cache that is empty."""
     generator = np.random.default_rng(5)
     coarse = PIL.Image.fromarray(quantize(generator.random((6, 8, 3), dtype=np.float32)))
-    coarse.resize((640, 480), PIL.Image.Resampling.BICUBIC).save(tmp_path / "photo.jpg")
+    for name in ("photo.jpg", "harbor.jpg"):
+        coarse.resize((640, 480), PIL.Image.Resampling.BICUBIC).save(tmp_path / name)
     PIL.Image.open(plate_path("mosaic")).resize((700, 700)).save(tmp_path / "style.jpg")
     PIL.Image.linear_gradient("L").rotate(180).save(tmp_path / "sky.png")
     PIL.Image.radial_gradient("L").save(tmp_path / "stars.png")

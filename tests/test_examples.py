@@ -52,7 +52,7 @@ def test_stylize_saves_a_picture_and_prints_the_command_that_repeats_it(run_exam
     lines = run_example("stylize.py photo.jpg style.jpg --size 48 --steps 2 --out small.png")
     assert PIL.Image.open(folder / "small.png").size == (48, 36)
     assert lines[0].startswith("small.png: 48 x 36, ")
-    assert "impasto stylize photo.jpg style.jpg --size 48 --steps 2" in lines[2]
+    assert "impasto photo.jpg style.jpg --size 48 --steps 2" in lines[2]
 
 
 def test_strengths_lays_the_photo_and_a_picture_for_each_strength_side_by_side(run_example, folder):
@@ -78,7 +78,7 @@ def test_own_network_adds_a_network_and_paints_with_it(run_example, folder):
         (line,) = run_example("own_network.py photo.jpg style.jpg --size 48 --steps 8 --out own.png")
         assert NETWORKS["filters"].canonical("middle") == "middle"
     record = read_metadata(folder / "own.png")
-    assert record["recipe"]["backbone"] == "filters"
+    assert record["recipe"]["network"]["backbone"] == "filters"
     assert record["weights"]["name"] == "filters as it is built"
     first, last = (float(number) for number in re.findall(r"([\d.e+-]+) at the", line))
     assert last < first
