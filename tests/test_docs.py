@@ -1,8 +1,8 @@
 """Every command and every Python block of the documents is run, and every link has a target.
 
-The blocks of a document run in their order in one folder that holds photo.jpg, harbor.jpg, style.jpg and two masks, word for word
-as they stand. To be quick, what they paint is made small and short below the command line (`small_and_short`), and a
-run that is kept in a folder is stopped after its first step, so that there is something to resume.
+The blocks of a document run in their order in one folder that holds photo.jpg, harbor.jpg, style.jpg and two masks,
+word for word as they are. To be quick, their pictures are made small and short below the command line
+(`small_and_short`), and a run that is kept in a folder is stopped after its first step, so that it can be resumed.
 """
 
 import io
@@ -47,7 +47,7 @@ def commands(block: str) -> Iterator[list[str]]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """The current folder: two photos (640 x 480), style.jpg (700 x 700), two masks, and a user's cache that is empty."""
+    """The current folder: two photos (640 x 480), style.jpg (700 x 700), two masks, and an empty user's cache."""
     generator = np.random.default_rng(5)
     coarse = PIL.Image.fromarray(quantize(generator.random((6, 8, 3), dtype=np.float32)))
     for name in ("photo.jpg", "harbor.jpg"):
