@@ -196,9 +196,14 @@ class Visit:
     def set(self, name: str, value: float) -> None:
         """Type a number into a slider or a number field."""
         box = self.page.locator(f"#{name} input[type=number]")
-        box.fill(str(value))
-        box.press("Tab")
-        assert float(box.input_value()) == value
+
+        def typed() -> bool:
+            # A field that is just being shown may take its old value back.
+            box.fill(str(value))
+            box.press("Tab")
+            return float(box.input_value() or "nan") == value
+
+        until(typed, f"{name} is {value}")
 
     def choose(self, name: str, option: str) -> None:
         """Choose an option of a drop-down list."""
