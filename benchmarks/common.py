@@ -1,7 +1,6 @@
 """What every benchmark needs: the machine it ran on, timings, a level to measure, and a place for the results."""
 
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -11,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# As impasto does, before torch is loaded: how long OpenMP's threads spin while they wait.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+import impasto  # noqa: F401  Sets, before torch is loaded, how long OpenMP's threads spin while they wait.
 
+# isort: split
 import torch
 
 from impasto.api import plan_job, read_inputs, region_settings

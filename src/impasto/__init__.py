@@ -32,10 +32,24 @@ if TYPE_CHECKING:
     from impasto.losses import StyleLoss, register_style_loss
     from impasto.recipe import PRESETS, Recipe
 
+
+def _spin_count() -> str:
+    """Return how often an OpenMP thread looks for work before it sleeps: seldom where other programs need the cores.
+
+    A thread that spins for long takes the core from whoever else computes, which makes two threads several times slower
+    than one; a short spin costs a free machine a quarter of its speed (benchmarks/busy.py).
+    """
+    try:
+        with open("/proc/loadavg") as file:
+            others = int(file.read().split()[3].partition("/")[0]) - 1
+        free = (os.cpu_count() or 1) - others
+        return "10000" if free >= len(os.sched_getaffinity(0)) else "1000"
+    except (OSError, AttributeError, LookupError, ValueError):  # not Linux
+        return "1000"
+
+
 if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
-    # OpenMP's threads wait for each other by spinning, for a long time unless told otherwise. Where other programs use
-    # the cores too, that makes two threads several times slower than one; a short spin costs a free machine nothing.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
 
 _MODULES: Final = {
     "impasto.api": (

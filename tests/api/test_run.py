@@ -166,19 +166,25 @@ def test_the_full_size_pixels_of_inputs_are_released_once_painting_has_begun():
     assert done.stdout.splitlines() == ["1 0 of 3", "2 0 of 3"], done.stderr
 
 
+LOAD = "import builtins, io; builtins.open = lambda *_: io.StringIO('0.1 0.1 0.1 {}/80 4711')"
+"""The fourth word of /proc/loadavg counts the threads that compute, this one included."""
+
+
 @pytest.mark.parametrize(
     ("environment", "before", "expected"),
     [
-        ({}, "", "1000"),
+        ({}, LOAD.format(1), "10000"),
+        ({}, LOAD.format(9), "1000"),
+        ({}, "import builtins; builtins.open = int", "1000"),
         ({"GOMP_SPINCOUNT": "7"}, "", "7"),
         ({"OMP_WAIT_POLICY": "active"}, "", "None"),
         ({}, "import sys; sys.modules['torch'] = sys", "None"),
     ],
-    ids=["unset", "own count", "own policy", "torch is loaded"],
+    ids=["free", "busy", "unknown", "own count", "own policy", "torch is loaded"],
 )
-def test_importing_impasto_shortens_the_spinning_of_threads(environment, before, expected):
+def test_importing_impasto_sets_how_long_threads_spin_by_how_busy_the_machine_is(environment, before, expected):
     inherited = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-    code = f"{before}\nimport impasto, os, sys\nprint(os.environ.get('GOMP_SPINCOUNT'), 'numpy' in sys.modules)"
+    code = f"import os, sys; {before}\nimport impasto\nprint(os.environ.get('GOMP_SPINCOUNT'), 'numpy' in sys.modules)"
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, env=inherited | environment, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [expected, "False"]
