@@ -24,6 +24,8 @@ from impasto.images import demo_photo
 
 BUSY = (0, 1, 2)
 
+_LOOP = "print(flush=True)\nwhile True: pass"
+
 
 @contextmanager
 def busy_cores(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
@@ -31,7 +33,8 @@ def busy_cores(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     loops: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):
-            loops.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            loops.append(subprocess.Popen([sys.executable, "-c", _LOOP], stdout=subprocess.PIPE))
+            loops[-1].stdout.readline()  # type: ignore[union-attr]
         yield loops
     finally:
         for loop in loops:

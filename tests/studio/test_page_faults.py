@@ -192,21 +192,14 @@ def test_two_tabs_of_one_browser_follow_their_own_pictures(visit, hills, server,
 
 @pytest.fixture
 def closed(monkeypatch):
-    """Pairs of jobs and what happened to their pages; the grace period is ended by `end_grace_period`."""
+    """The jobs whose pages were closed; the grace period is ended by `end_grace_period`."""
     monkeypatch.setattr("impasto.studio.job.GRACE_SECONDS", PATIENCE)
-    closed, page_closed, watching = [], JobHandle.page_closed, JobHandle.watching
+    closed, page_closed = [], JobHandle.page_closed
 
-    @contextlib.contextmanager
-    def watching_until_closed(job):
-        with watching(job):
-            yield
-        closed.append((job, "unwatched"))
+    def closing(job, page):
+        page_closed(job, page)
+        closed.append(job)
 
-    def closing(job):
-        page_closed(job)
-        closed.append((job, "closed"))
-
-    monkeypatch.setattr(JobHandle, "watching", watching_until_closed)
     monkeypatch.setattr(JobHandle, "page_closed", closing)
     return closed
 
@@ -232,10 +225,7 @@ def test_jobs_of_closed_pages_are_stopped_if_the_studio_is_configured_so(
             page.paint()
             page.wait_until(status)
     jobs = [server.studio.job(entry.name) for entry in server.studio.list_runs() if entry.name not in before]
-    # Only a job that may be stopped needs to know that nobody watches it any more.
-    events = ("closed", "unwatched") if on_close == "cancel" else ("closed",)
-    expected = {(job, event) for job in jobs for event in events}
-    until(lambda: expected <= set(closed), "the server has noticed that both pages are closed")
+    until(lambda: set(jobs) <= set(closed), "the server has noticed that both pages are closed")
     end_grace_period()
     assert jobs[0].state == ("stopped" if on_close == "cancel" else "waiting")
     hold.release()
@@ -254,7 +244,7 @@ def test_a_reloaded_page_keeps_its_job_if_jobs_of_closed_pages_are_stopped(
     page.wait_until("step 3 of")
     first = server.newest_job()
     page.page.reload()
-    until(lambda: (first, "closed") in closed, "the server has noticed that the page was closed")
+    until(lambda: first in closed, "the server has noticed that the page was closed")
     page.wait_until("step 3 of")
     end_grace_period()
     # Nor does a page close a job by submitting another one.

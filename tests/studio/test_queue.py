@@ -338,11 +338,12 @@ def timers(monkeypatch):
 def test_job_is_stopped_after_its_page_was_closed_unless_somebody_watches(studio, submit, paint_to, timers):
     paint_to(studio, 1)
     job = submit()
-    with job.watching():
-        job.page_closed()
-        timers[-1].expire()
-        assert job.state == "waiting"
-    job.page_closed()
+    for page in ("first", "second"):
+        job.watch(page)
+    job.page_closed("first")
+    timers[-1].expire()
+    assert job.state == "waiting"
+    job.page_closed("second")
     assert job.state == "waiting"
     timers[-1].expire()
     assert job.state == "stopped"
@@ -352,10 +353,11 @@ def test_job_is_kept_if_a_page_comes_back(studio, submit, paint_to, timers):
     paint_to(studio, 1)
     job = submit()
     # Two pages are closed, and one of them is opened again.
-    job.page_closed()
-    job.page_closed()
-    with job.watching():
-        pass
+    for page in ("first", "second"):
+        job.watch(page)
+        job.page_closed(page)
+    job.watch("first again")
+    job.unwatch("first again")  # it follows another job
     for timer in timers:
         timer.expire()
     assert job.state == "waiting"
@@ -366,7 +368,7 @@ def test_jobs_are_kept_when_the_studio_closes_with_its_pages(studio, submit, pai
     second = submit()
     closing = start_closing(studio)
     for job in (first, second):
-        job.page_closed()
+        job.page_closed("page")
     hold.release()
     closing.join()
     assert timers == []
@@ -375,7 +377,7 @@ def test_jobs_are_kept_when_the_studio_closes_with_its_pages(studio, submit, pai
 
 def test_a_job_continues_without_its_page_unless_the_studio_cancels(open_studio, paint_to, timers):
     job, hold = paint_to(open_studio(on_close="go_on"), 1)
-    job.page_closed()
+    job.page_closed("page")
     assert timers == []
     hold.release()
     assert job.wait(PATIENCE)

@@ -3,8 +3,8 @@
 import math
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -151,7 +151,7 @@ class JobHandle:
         self._set_aside = False  # by the studio
         self._changes: dict[str, Any] = {}  # to be applied when the run exists
         self._failure = ""
-        self._watchers = 0
+        self._watchers: set[Hashable] = set()
         self._grace_timer: threading.Timer | None = None
         self._picture_lock = threading.Lock()
         self._picture: tuple[int, UInt8[np.ndarray, "h w 3"]] | None = None
@@ -211,24 +211,24 @@ class JobHandle:
         path = self.path / RESULT
         return path if self.state in ("finished", "stopped") and path.is_file() else None
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Count the caller as a watcher inside a `with` block; see `page_closed`."""
+    def watch(self, watcher: Hashable) -> None:
+        """Count a page, or any other watcher, until `unwatch` or `page_closed`."""
         with self._condition:
-            self._watchers += 1
+            self._watchers.add(watcher)
             self._stop_grace_timer()
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._watchers -= 1
 
-    def page_closed(self) -> None:
+    def unwatch(self, watcher: Hashable) -> None:
+        """Report that a watcher watches something else now."""
+        with self._condition:
+            self._watchers.discard(watcher)
+
+    def page_closed(self, watcher: Hashable) -> None:
         """Report that a page that showed the job was closed.
 
         If nobody watches the job `GRACE_SECONDS` later, it is stopped, unless the studio continues jobs without pages.
         """
         with self._condition:
+            self._watchers.discard(watcher)
             self._stop_grace_timer()
             if self._ending is None and self._cancels_on_close():
                 self._grace_timer = threading.Timer(GRACE_SECONDS, self._stop_if_unwatched)

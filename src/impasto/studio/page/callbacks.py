@@ -62,21 +62,20 @@ def follow_jobs(current: Callable[[], JobHandle | None], language: str) -> Itera
 def _follow_one(job: JobHandle, language: str, still: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
     picture_version = update = -1
     state: str | None = None
-    with job.watching():
-        while still():
-            # Read before the picture, so that the picture is at least as new as its version.
-            ended, newest_version = job.has_ended, job.monitor.picture_version
-            buttons = (gr.skip(),) * 3 if job.state == state else button_updates(job.state)
-            state = job.state
-            is_seen = job.monitor.picture_version == picture_version and not ended
-            text = status_text(job, language)
-            canvas = gr.skip() if is_seen else markup.canvas(job.picture(), text)
-            yield canvas, _status(job, text, language), *buttons
-            picture_version = newest_version
-            if ended:
-                return
-            time.sleep(_MIN_INTERVAL)
-            update = job.monitor.wait(update, _MAX_WAIT)
+    while still():
+        # Read before the picture, so that the picture is at least as new as its version.
+        ended, newest_version = job.has_ended, job.monitor.picture_version
+        buttons = (gr.skip(),) * 3 if job.state == state else button_updates(job.state)
+        state = job.state
+        is_seen = job.monitor.picture_version == picture_version and not ended
+        text = status_text(job, language)
+        canvas = gr.skip() if is_seen else markup.canvas(job.picture(), text)
+        yield canvas, _status(job, text, language), *buttons
+        picture_version = newest_version
+        if ended:
+            return
+        time.sleep(_MIN_INTERVAL)
+        update = job.monitor.wait(update, _MAX_WAIT)
 
 
 def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:

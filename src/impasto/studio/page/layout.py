@@ -46,8 +46,8 @@ class PageBuilder:
 
     def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks) -> None:
         self._studio = studio
-        self._followed: dict[str | None, str] = {}
-        """The run that each open page follows (the one submitted or resumed last), by session."""
+        self._followed: dict[str | None, JobHandle] = {}
+        """The job that each open page follows (the one submitted or resumed last), by session."""
         self._current = gr.State(None)
         self._resumed = gr.State(None)
         gr.Markdown(text("title"), elem_id="title")
@@ -132,7 +132,7 @@ class PageBuilder:
         """Let the page follow the run that `start` begins, and return the updates that show it."""
         with errors_as_toasts(request):
             name = start()
-        self._followed[request.session_hash] = name
+        self._follow_job(self._studio.job(name), request)
         return {self._current: name, **self._results.hide()}
 
     def _show_paint_tab(self) -> gr.Tabs:
@@ -154,19 +154,23 @@ class PageBuilder:
             yield next((show_entry(entry, language_of(request)) for entry in entries), (gr.skip(),) * 5)
             return
         # A page has one such generator at a time; a run that is started meanwhile is followed by it.
-        self._followed[request.session_hash] = job.name
-        yield from follow_jobs(lambda: self._followed_job(request), language_of(request))
+        self._follow_job(job, request)
+        yield from follow_jobs(lambda: self._followed.get(request.session_hash), language_of(request))
 
-    def _followed_job(self, request: gr.Request) -> JobHandle | None:
-        name = self._followed.get(request.session_hash)
-        return self._studio.job(name) if name else None
+    def _follow_job(self, job: JobHandle | None, request: gr.Request) -> None:
+        """Let the page's generator follow this job instead of the one before."""
+        before = self._followed.pop(request.session_hash, None)
+        if before is not None:
+            before.unwatch(request.session_hash)
+        if job is not None:
+            self._followed[request.session_hash] = job
+            job.watch(request.session_hash)
 
     def _leave(self, request: gr.Request) -> None:
         """Report to the followed job that the page was closed; the page's generator ends by itself."""
-        job = self._followed_job(request)
-        self._followed.pop(request.session_hash, None)
+        job = self._followed.pop(request.session_hash, None)
         if job is not None:
-            job.page_closed()
+            job.page_closed(request.session_hash)
 
     def _show_results(self, name: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
         """Show the results of the last started run, if one was followed."""

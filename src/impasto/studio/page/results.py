@@ -155,8 +155,8 @@ def add_endpoint(studio: Studio) -> None:
 
 def _paint_and_wait(studio: Studio, photo: str, style: str, recipe: Recipe) -> Path:
     job = studio.submit(photo, style, recipe)
-    with job.watching():
-        job.wait()
+    job.watch(job)
+    job.wait()
     if job.result() is None:
         raise RunError(job.message or "it was stopped before anything was painted")
     return export_result(studio, job.path)[0]
