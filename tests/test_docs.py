@@ -1,34 +1,43 @@
 """Every command and every Python block of the documents is run, and every link has a target.
 
-The blocks of a document run in their order in one folder that holds photo.jpg, harbor.jpg, style.jpg and two masks,
-word for word as they are. To be quick, their pictures are made small and short below the command line
+Each document runs word for word and in its order in a folder that is empty at first; a page of docs/ runs after the
+README's first picture, whose files it uses. To be quick, pictures are made small and short below the command line
 (`small_and_short`), and a run that is kept in a folder is stopped after its first step, so that it can be resumed.
 """
 
+import contextlib
 import io
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
-import PIL.Image
+import jaxtyping
 import pytest
 
 import impasto.api
 from impasto.cli import main
-from impasto.images import plate_path, quantize
+from impasto.cli.app import COMMANDS
 from impasto.networks import NETWORKS
 from impasto.recipe import FIELDS, PRESET_PURPOSES, PRESETS, flag_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
+LEFT_BY_A_PAGE = {
+    "command-line.md": ("photo_night.png", "photo_night-2.png", "big.tif", "town-000010.png", "piped.png", "mine.toml"),
+    "controls.md": ("mixes.png", "around.png", "regions.png", "photo_night_colors.png", "photo_mask.png"),
+    "python.md": ("photo_in_night.png", "watched.png", "continued.png"),
+    "runs.md": ("again.png", "runs/town/result.png"),
+}
 SMALL = {"size": 64, "steps": 2}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -45,19 +54,20 @@ def commands(block: str) -> Iterator[list[str]]:
             yield words
 
 
+def section(text: str, heading: str) -> str:
+    """Return the text from a heading to the next one of its level."""
+    level = heading.partition(" ")[0]
+    return re.split(rf"^{level} ", text.partition(f"{heading}\n")[2], flags=re.MULTILINE)[0]
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """The current folder: two photos (640 x 480), style.jpg (700 x 700), two masks, and an empty user's cache."""
-    generator = np.random.default_rng(5)
-    coarse = PIL.Image.fromarray(quantize(generator.random((6, 8, 3), dtype=np.float32)))
-    for name in ("photo.jpg", "harbor.jpg"):
-        coarse.resize((640, 480), PIL.Image.Resampling.BICUBIC).save(tmp_path / name)
-    PIL.Image.open(plate_path("mosaic")).resize((700, 700)).save(tmp_path / "style.jpg")
-    PIL.Image.linear_gradient("L").rotate(180).save(tmp_path / "sky.png")
-    PIL.Image.radial_gradient("L").save(tmp_path / "stars.png")
-    monkeypatch.chdir(tmp_path)
+    """The current folder, which is empty; the user's cache is empty, too."""
+    working = tmp_path / "empty"
+    working.mkdir()
+    monkeypatch.chdir(working)
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
-    return tmp_path
+    return working
 
 
 @pytest.fixture
@@ -117,10 +127,7 @@ def check_studio(words: list[str], monkeypatch) -> None:
 
 
 def run_command(words: list[str], monkeypatch, capfdbinary) -> None:
-    """Run one line of a shell block; a line that is neither impasto's nor make's fails."""
-    if words[0] == "make":
-        assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE) for target in words[1:])
-        return
+    """Run one line of a shell block; a line that is not impasto's fails."""
     assert words[0] == "impasto", words
     rest, output = redirected(words[1:], monkeypatch)
     capfdbinary.readouterr()
@@ -138,46 +145,56 @@ def run_command(words: list[str], monkeypatch, capfdbinary) -> None:
         output.write_bytes(said.out)
 
 
+def run_python(block: str) -> None:
+    """Run a Python block twice, each time as if it were pasted anew; it must show something."""
+    for _ in range(2):
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            exec(compile(block, "block", "exec"), {})
+        assert shown.getvalue().strip(), block
+
+
 @pytest.fixture
-def run_document(folder, small_and_short, no_network, monkeypatch, capfdbinary):
-    """Return a function that runs every command and every Python block of a document, in their order.
+def run_text(folder, small_and_short, no_network, monkeypatch, capfdbinary):
+    """Return a function that runs every command and every Python block of a text, in their order.
 
-    `spared` are commands that are left out. A network that a block adds is gone afterwards.
+    Python runs without the type checks that only tests have. A network that a block adds is gone afterwards.
     """
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
-    def run(document: Path, spared: Sequence[list[str]] = ()) -> None:
-        for language, block in blocks(document.read_text(encoding="utf-8")):
+    def run(text: str) -> None:
+        for language, block in blocks(text):
             if language == "sh":
                 for words in commands(block):
-                    if words not in spared:
-                        run_command(words, monkeypatch, capfdbinary)
+                    run_command(words, monkeypatch, capfdbinary)
             elif language == "python":
-                exec(compile(block, str(document), "exec"), {})
+                run_python(block)
 
     with mock.patch.dict(NETWORKS):
         yield run
 
 
-def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_files_it_names(run_document, folder):
-    run_document(ROOT / "README.md")
+def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_files_it_names(run_text, folder):
+    run_text(README.replace(section(README, "## Install"), ""))
     made = {path.name for path in folder.iterdir()}
-    assert {"photo_style.png", "painted.png", "again.png", "big.tif", "piped.png", "mine.toml", "night.webp"} <= made
-    for run in ("runs/town", "runs/harbor"):
-        assert (folder / run / "result.png").exists()
-    # Colors alone are moved, and masks are made, at the photo's own size.
-    others = ("_colors", "_mask", "sky", "stars")
-    painted = [path for path in folder.glob("*.png") if not path.stem.endswith(others)]
-    assert {max(PIL.Image.open(path).size) for path in painted} == {SMALL["size"]}
-    for name in ("photo_style_colors.png", "photo_mask.png"):
-        assert PIL.Image.open(folder / name).size == PIL.Image.open(folder / "photo.jpg").size
+    named = {"impasto-demo.png", "photo.jpg", "mosaic.webp", "photo_mosaic.png", "painted.png"}
+    assert named <= made
+    assert made - named == {f"photo_night{number}.png" for number in ("", "-2", "-3", "-4", "-5")}
+
+
+@pytest.fixture(scope="module")
+def first_picture(tmp_path_factory) -> Path:
+    """The place of a folder with the files of the README's first picture, which the first test of a page makes."""
+    return tmp_path_factory.mktemp("first") / "picture"
 
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
-def test_every_command_and_every_python_block_of_a_page_in_docs_runs(run_document, document):
-    # A study takes long, no other command needs it, and those that the README has word for word run there.
-    known = [words for language, block in blocks(README) if language == "sh" for words in commands(block)]
-    studies = [words for words in known if words[:2] == ["impasto", "study"]]
-    run_document(document, spared=studies)
+def test_every_command_and_every_python_block_of_a_page_in_docs_runs(run_text, document, folder, first_picture):
+    if not first_picture.exists():
+        run_text(section(README, "## First picture"))
+        shutil.copytree(folder, first_picture)
+    shutil.copytree(first_picture, folder, dirs_exist_ok=True)
+    run_text(document.read_text(encoding="utf-8"))
+    assert [name for name in LEFT_BY_A_PAGE.get(document.name, ()) if not (folder / name).exists()] == []
 
 
 @pytest.mark.parametrize("document", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
@@ -186,27 +203,92 @@ def test_every_block_of_a_document_has_a_language_that_is_run(document):
 
 
 def test_the_table_of_presets_lists_each_with_its_purpose():
-    rows = re.findall(
-        r"^\| `([\w-]+)` \| (.+) \|$", README.split("### Presets")[1].split("\n### ")[0], flags=re.MULTILINE
-    )
+    rows = re.findall(r"^\| `([\w-]+)` \| (.+) \|$", section(COMMAND_LINE, "## Presets"), flags=re.MULTILINE)
     assert rows == [(name, PRESET_PURPOSES[name]) for name in PRESETS]
 
 
-def test_the_tour_names_every_command_and_no_option_that_is_not_there(capfd):
-    main(["--help"])
-    listed = re.findall(r"^│ ([a-z]+) ", capfd.readouterr().out, flags=re.MULTILINE)
-    assert listed
-    assert all(f"impasto {command}" in README or command == "demo" for command in listed)
-    for command in ("stylize", "score", "study iterations", "study seeds", "study custom", "studio"):
-        main([*command.split(), "--help-all"])
-    known = {"--help", *re.findall(r"--[a-z][a-z-]*", capfd.readouterr().out)}
-    assert set(map(flag_of, FIELDS)) <= known
-    assert set(re.findall(r"--[a-z][a-z-]*", README)) <= known
+@pytest.fixture(scope="module")
+def flags() -> set[str]:
+    """Every flag that some command has."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        for command in ("", *COMMANDS, "study iterations", "study seeds", "study custom"):
+            main([*command.split(), "--help-all"])
+    return {"--help", *re.findall(r"--[a-z][a-z-]*", said.getvalue())}
+
+
+def test_the_page_of_the_command_line_names_every_command():
+    assert [command for command in COMMANDS if f"`impasto {command}`" not in COMMAND_LINE] == []
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES], ids=lambda path: path.name)
+def test_every_flag_that_a_document_names_is_there(document, flags):
+    text = without_old_names(document.read_text(encoding="utf-8"))
+    assert set(map(flag_of, FIELDS)) <= flags
+    assert set(re.findall(r"`(--[a-z][a-z-]*)[^`]*`", text)) <= flags
+
+
+# -- the changelog -----------------------------------------------------------------------------------------------------
+
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+SOURCES = "".join(
+    path.read_text(encoding="utf-8")
+    for path in (
+        ROOT / "Makefile",
+        ROOT / "pyproject.toml",
+        *(file for part in ("src", "benchmarks", "tools") for file in ROOT.glob(f"{part}/**/*.py")),
+    )
+)
+
+
+def without_old_names(text: str) -> str:
+    """Return the text without the first column of tables of old and new names."""
+    table = re.compile(r"^ *\| Old \|.*\n(?: *\|.*\n)+", flags=re.MULTILINE)
+    return table.sub(lambda rows: re.sub(r"(?m)^ *\|[^|]*", "", rows[0]), text)
+
+
+def names_of_the_changelog() -> list[str]:
+    return sorted(set(re.findall(r"`([^`]+)`", without_old_names(CHANGELOG))))
+
+
+def test_every_python_name_of_the_changelog_can_be_used_after_import_impasto():
+    names = [
+        name for name in names_of_the_changelog() if re.fullmatch(r"(from impasto[\w.]* import |impasto\.)\w+", name)
+    ]
+    assert names
+    script = "import impasto\n" + "\n".join(names)
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_every_command_of_the_changelog_is_there():
+    named = {words[1] for words in map(str.split, names_of_the_changelog()) if words[0] == "impasto" and words[1:]}
+    assert named
+    assert {word for word in named if word.islower()} <= set(COMMANDS)
+
+
+def test_every_other_word_that_the_changelog_names_is_in_the_sources():
+    named = " ".join(names_of_the_changelog()).replace("-", "_")
+    words = {word.strip("_") for word in re.findall(r"[A-Za-z_]\w+", named)}
+    known = (
+        {word.strip("_") for word in re.findall(r"\w+", SOURCES.replace("-", "_"))}
+        | {path.stem for path in ROOT.glob("*/*")}
+        | {"README", "md", "zh"}
+    )
+    assert {word for word in words if word not in known} == set()
+
+
+# -- links -------------------------------------------------------------------------------------------------------------
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings of a document, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_to_a_file_leads_to_one(document):
+def test_every_link_leads_to_a_file_and_a_heading(document):
     links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
-    local = [link.partition("#")[0] for link in links if not re.match(r"https?:|mailto:|#", link)]
-    missing = [link for link in local if not (document.parent / link).exists()]
-    assert missing == []
+    local = [link.partition("#") for link in links if not re.match(r"https?:|mailto:", link)]
+    targets = [(document.parent / file if file else document, anchor) for file, _, anchor in local]
+    assert [target for target, _ in targets if not target.exists()] == []
+    assert [(target, anchor) for target, anchor in targets if anchor and anchor not in anchors(target)] == []

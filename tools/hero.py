@@ -41,18 +41,19 @@ def plates(*, columns: int, cell: int) -> Float[np.ndarray, "h w 3"]:
     return contact_sheet(pictures, captions=rows, cell=cell)
 
 
-def save(pixels: Float[np.ndarray, "h w 3"], path: Path) -> None:
-    """Write WebP of the best quality below MOST_BYTES."""
+def save(pixels: Float[np.ndarray, "h w 3"], path: Path, *, most_bytes: int | None = None) -> None:
+    """Write WebP of the best quality below `most_bytes` (MOST_BYTES)."""
+    most_bytes = most_bytes or MOST_BYTES
     image = Image.fromarray(quantize(pixels))
     for quality in range(92, 20, -2):
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=quality, method=6)
-        if buffer.tell() < MOST_BYTES:
+        if buffer.tell() < most_bytes:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(buffer.getvalue())
             print(f"{path}, {image.width} x {image.height}, quality {quality}, {buffer.tell() // 1000} kB")
             return
-    raise SystemExit(f"{path} does not fit into {MOST_BYTES // 1000} kB: choose a smaller --height or --cell")
+    raise SystemExit(f"{path} does not fit into {most_bytes // 1000} kB: choose a smaller --height or --cell")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -33,6 +33,20 @@ class RunError(ImpastoError, RuntimeError):
     """
 
 
+def check_type(value: object, types: type | tuple[type, ...], name: str, expected: str) -> None:
+    """Raise InputError unless a value has one of the types; the message names the argument and what is accepted.
+
+    Example:
+        >>> check_type([1], str, "the photo", "a path")
+        Traceback (most recent call last):
+        impasto.errors.InputError: the photo must be a path, not a list
+    """
+    if not isinstance(value, types):
+        kind = type(value).__name__
+        given = "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
+        raise InputError(f"{name} must be {expected}, not {given}")
+
+
 def reason_of(error: Exception) -> str:
     """Return why something failed, in a few words on one line: no error number, no path, no class name."""
     if isinstance(error, ValidationError):

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import torch
 
-from impasto.images import PLATES, demo_photo, plate_path, read_metadata, write_picture
+from impasto.images import PLATES, demo_photo, plate_path, read_metadata, read_picture, write_picture
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, Recipe, read_recipe, resolve
 
@@ -39,6 +39,16 @@ def test_the_demo_overwrites_its_own_picture_only(impasto, stylize, folder, shor
     assert [impasto(*arguments).out for _ in range(2)] == ["impasto-demo-3.png\n"] * 2
     assert (folder / "impasto-demo.png").read_bytes() == painted
     assert (folder / "impasto-demo-2.png").read_bytes() == b"something else"
+
+
+def test_the_demo_leaves_its_photo_beside_the_picture_unless_a_file_has_its_name(impasto, folder, short_demo):
+    outcome = impasto("demo", "--size", 32)
+    assert "impasto: the photo is photo.jpg, to try other commands with: impasto photo.jpg mosaic" in outcome.errors
+    left, photo = (read_picture(path).pixels for path in (folder / "photo.jpg", demo_photo()))
+    assert abs(left - photo).mean() < 0.01
+    (folder / "photo.jpg").write_bytes(b"mine")
+    assert impasto("demo", "--size", 32).code == 0
+    assert (folder / "photo.jpg").read_bytes() == b"mine"
 
 
 def test_info_shows_how_a_picture_was_painted_and_how_to_repeat_it(stylize, impasto, folder):

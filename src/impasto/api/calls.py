@@ -1,6 +1,7 @@
 """Calls that need no session: paint one picture, continue a run, recolor a photo, find its subject."""
 
 from pathlib import Path
+from types import NoneType
 from typing import Unpack, get_args
 
 import numpy as np
@@ -10,7 +11,7 @@ from impasto.api.pictures import Mask, Recolored, Result
 from impasto.api.run import Run
 from impasto.api.session import RunOptions, Session
 from impasto.color import recolor as transfer_colors
-from impasto.errors import InputError
+from impasto.errors import InputError, check_type
 from impasto.events import Listener
 from impasto.images import read_picture
 from impasto.recipe import ColorMap, Recipe, one_of
@@ -31,7 +32,7 @@ def stylize(
         content: The photo: path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
         styles: Style image or images, likewise, names of built-in ones, or `Style`s of which only a part is used.
             Several are mixed (`style_mix`). With regions there may be none (`[]`): what they leave keeps the photo.
-        recipe: A recipe or the name of a preset; None: `default`.
+        recipe: A recipe or the name of a preset; None: `default`. `preset="draft"` is another way to name a preset.
         session: Keeps network and style targets for the next call; None: nothing is kept.
         **options: Settings of the recipe by their flat names, and
 
@@ -54,7 +55,7 @@ def stylize(
         >>> impasto.stylize(photo, "night", size=64, steps=2, levels=1).image.size
         (64, 48)
     """
-    return (session or Session()).stylize(content, styles, recipe, **options)
+    return _usable(session).stylize(content, styles, recipe, **options)
 
 
 def start(
@@ -86,7 +87,7 @@ def start(
         >>> run.wait().steps
         2
     """
-    return (session or Session()).start(content, styles, recipe, **options)
+    return _usable(session).start(content, styles, recipe, **options)
 
 
 def resume(run: str | Path, *, on_event: Listener | None = None, session: Session | None = None) -> Run:
@@ -113,7 +114,13 @@ def resume(run: str | Path, *, on_event: Listener | None = None, session: Sessio
         >>> impasto.resume(folder).wait().steps
         30
     """
-    return (session or Session()).resume(run, on_event=on_event)
+    return _usable(session).resume(run, on_event=on_event)
+
+
+def _usable(session: Session | None) -> Session:
+    """Return the session that was given, or a new one."""
+    check_type(session, (Session, NoneType), "session", "an impasto.Session")
+    return Session() if session is None else session
 
 
 def recolor(
@@ -141,9 +148,11 @@ def recolor(
         (8, 8, 3)
     """
     color_map = one_of(color_map, get_args(ColorMap), "color map")  # type: ignore[assignment]
+    check_type(color_strength, (int, float), "color_strength", "a number from 0 to 100")
     if not 0 <= color_strength <= 100:
         raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
-    picture, style_image = read_picture(photo), read_picture(plate_or_file(style))
+    picture = read_picture(photo, role="the photo")
+    style_image = read_picture(plate_or_file(style), role="the style image")
     moved = transfer_colors(picture.pixels, style_image.pixels, color_map)
     pixels = np.asarray(picture.pixels + color_strength / 100 * (moved - picture.pixels), dtype=np.float32)
     return Recolored(pixels=pixels, alpha=picture.alpha, exif=picture.exif)
@@ -172,4 +181,5 @@ def subject_mask(photo: Source, *, background: bool = False) -> Mask:
         >>> mask[48, 48] > 0.5, mask[2, 2] < 0.5
         (np.True_, np.True_)
     """
-    return Mask(pixels=automatic_mask("background" if background else "foreground", read_picture(photo).pixels))
+    picture = read_picture(photo, role="the photo")
+    return Mask(pixels=automatic_mask("background" if background else "foreground", picture.pixels))

@@ -1,5 +1,6 @@
 """Reading the inputs of a run: the photo, style images, regions, and the picture that the canvas starts from."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ import numpy as np
 from PIL.Image import Image
 
 from impasto.api.pictures import Savable
-from impasto.errors import InputError
-from impasto.images import DecodedImage, is_plate, plate_path, read_picture
+from impasto.errors import InputError, check_type
+from impasto.images import PICTURE, DecodedImage, is_plate, plate_path, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
@@ -67,24 +68,27 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
     Raises InputError in one line for what cannot be used.
     """
     limit = recipe.picture.max_megapixels
-    several = [_style(style) for style in _as_list(styles)]
+    named = ((f"style image {number}", style) for number, style in enumerate(_as_list(styles), start=1))
+    several = {role: _style(style, role) for role, style in named}
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
     if not several and not parts:
         raise InputError("a style is needed: a picture, or the name of a built-in style")
-    photo = read_picture(content, max_megapixels=limit)
-    read = [_read_style(style, limit) for style in several]
+    photo = read_picture(content, max_megapixels=limit, role="the content image")
+    read = [_read_style(style, limit, role) for role, style in several.items()]
     return Inputs(
         content=photo,
         styles=tuple(picture for picture, _ in read),
         style_masks=tuple(mask for _, mask in read),
-        regions=tuple(_read_region(region, photo, limit) for region in parts),
+        regions=tuple(_read_region(region, photo, limit, f"region {n}") for n, region in enumerate(parts, start=1)),
         init=None if recipe.start.init in INITS else read_picture(recipe.start.init, max_megapixels=limit),
     )
 
 
 def region_list(regions: Regions) -> Sequence[RegionSource]:
-    """Return regions as a list; a single region need not be in a list."""
-    return [regions] if isinstance(regions, (str, Region, RegionSettings)) else regions
+    """Return regions as a list; a single region need not be in a list, and an empty text means none."""
+    parts = [regions] if isinstance(regions, (str, Region, RegionSettings)) else regions
+    check_type(parts, (list, tuple), "regions", "a list of regions")
+    return [part for part in parts if not isinstance(part, str) or part]
 
 
 def region_settings(regions: Regions) -> tuple[str | RegionSettings | dict[str, str | None], ...]:
@@ -94,7 +98,7 @@ def region_settings(regions: Regions) -> tuple[str | RegionSettings | dict[str, 
         def name(source: Source | Savable, otherwise: str) -> str:
             return str(source) if isinstance(source, (str, Path)) else f"{otherwise} {number}"
 
-        style = _style(region.style)
+        style = _style(region.style, f"the style image of region {number}")
         return {
             "mask": name(region.mask, "mask"),
             "style": name(style.picture, "style"),
@@ -112,7 +116,7 @@ def plate_or_file(style: Any) -> Any:
 
     Raises InputError for any other string that is not a file; objects of other types are returned unchanged.
     """
-    if not isinstance(style, str) or Path(style).exists():
+    if not isinstance(style, str) or os.path.exists(style):  # not Path.exists, which fails for a name that is too long
         return style
     if is_plate(style):
         return plate_path(style)
@@ -125,40 +129,41 @@ def _as_list(styles: Styles) -> Sequence[StyleSource]:
     return [styles]  # type: ignore[list-item]  # a text or an array is one style, although it is a sequence
 
 
-def _style(given: StyleSource) -> Style:
+def _style(given: StyleSource, role: str) -> Style:
     """Split `starry.jpg@stars.png`, unless a file has exactly this name."""
     if isinstance(given, Style):
         return given
-    if isinstance(given, str) and not Path(given).exists():
+    if isinstance(given, str) and not os.path.exists(given):
         return Style(*read_style(given))
-    if not isinstance(given, (str, Path, bytes, Image, np.ndarray)):
-        raise InputError("a style is a picture (path, bytes, PIL image, array), a built-in name, or an impasto.Style")
+    expected = f"{PICTURE}, the name of a built-in style or an impasto.Style"
+    check_type(given, (str, Path, bytes, Image, np.ndarray), role, expected)
     return Style(given)
 
 
 def _region(given: RegionSource) -> Region:
     if isinstance(given, Region):
         return given
-    if not isinstance(given, (str, RegionSettings)):
-        raise InputError("a region is a text such as sky.png=night, or an impasto.Region(mask, style)")
+    check_type(given, (str, RegionSettings), "a region", "a text such as sky.png=night or an impasto.Region")
     region = RegionSettings.model_validate(given)
     whole = f"{region.style}@{region.style_mask}"
-    if region.style_mask and Path(whole).exists():
+    if region.style_mask and os.path.exists(whole):
         # The name of the style's file has an `@`.
         return Region(region.mask, Style(whole))
     return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
-def _read_style(style: Style, limit: float) -> tuple[DecodedImage, DecodedImage | None]:
-    picture = read_picture(plate_or_file(style.picture), max_megapixels=limit)
-    return picture, None if style.mask is None else read_picture(style.mask, max_megapixels=limit)
+def _read_style(style: Style, limit: float, role: str) -> tuple[DecodedImage, DecodedImage | None]:
+    picture = read_picture(plate_or_file(style.picture), max_megapixels=limit, role=role)
+    mask = style.mask
+    return picture, None if mask is None else read_picture(mask, max_megapixels=limit, role=f"the mask of {role}")
 
 
-def _read_region(region: Region, photo: DecodedImage, limit: float) -> RegionInputs:
-    mask = read_picture(_mask(region.mask, photo), max_megapixels=limit)
+def _read_region(region: Region, photo: DecodedImage, limit: float, role: str) -> RegionInputs:
+    mask = read_picture(_mask(region.mask, photo), max_megapixels=limit, role=f"the mask of {role}")
     if isinstance(region.style, str) and region.style == KEEP:
         return RegionInputs(mask=mask)
-    style, style_mask = _read_style(_style(region.style), limit)
+    style_role = f"the style image of {role}"
+    style, style_mask = _read_style(_style(region.style, style_role), limit, style_role)
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 from jaxtyping import Float
 
+from impasto.errors import check_type
 from impasto.events import StopReason
 from impasto.images import encode_picture, quantize, write_picture
 from impasto.recipe import Recipe
@@ -40,6 +41,7 @@ class Savable:
         Raises:
             InputError: If the folder cannot be written or the extension is unknown.
         """
+        check_type(path, (str, Path), "path", "a path")
         path = Path(path)
         write_picture(path, self.as_array(), **self._extras(), bits=bits, quality=quality)
         return path
@@ -58,6 +60,7 @@ class Savable:
         Raises:
             InputError: If the extension is unknown.
         """
+        check_type(suffix, str, "suffix", "an extension such as .png")
         return encode_picture(self.as_array(), suffix, **self._extras(), bits=bits, quality=quality)
 
 

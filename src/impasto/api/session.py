@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final, Generic, Literal, TypeVar, Unpack
 
 import torch
@@ -13,7 +14,7 @@ from impasto.api.job import Job, plan_job
 from impasto.api.pictures import Result
 from impasto.api.run import Run
 from impasto.backbones import AnyWeights, FeatureExtractor, load_weights
-from impasto.errors import InputError
+from impasto.errors import InputError, check_type
 from impasto.events import Listener
 from impasto.losses import StyleTarget, make_extractor, style_losses
 from impasto.painting import Painter, StyleImage
@@ -27,8 +28,9 @@ Value = TypeVar("Value")
 
 
 class RunOptions(SettingOptions, total=False):
-    """Keyword arguments of a call: the recipe's settings by flat names, and how the run is kept and reported."""
+    """Keyword arguments of a call: preset, settings by flat names, and how the run is kept and reported."""
 
+    preset: str | None
     regions: Regions | None
     on_event: Listener | None
     run: str | Path | None
@@ -43,6 +45,7 @@ class Session:
     Args:
         styles: Style image or images of every picture, unless a call names others.
         recipe: Recipe or name of a preset of every picture, unless a call names another.
+        preset: Name of a preset, which may also be given as `recipe`.
         regions: Regions of every picture, unless a call names others.
         cache_megabytes: Memory limit for the kept statistics of style images.
         **settings: Settings of the recipe.
@@ -60,12 +63,14 @@ class Session:
         styles: Styles | None = None,
         recipe: Recipe | str | None = None,
         *,
+        preset: str | None = None,
         regions: Regions | None = None,
         cache_megabytes: float = 256.0,
         **settings: Unpack[SettingOptions],
     ) -> None:
         self._styles = styles
-        self._recipe = _recipe_of(recipe, settings, regions)
+        check_type(cache_megabytes, (int, float), "cache_megabytes", "a number")
+        self._recipe = _recipe_of(_one_recipe(recipe, preset), settings, regions)
         self._regions = regions
         self._loading = threading.Lock()
         self._weights: _Cache[AnyWeights] = _Cache(_NETWORKS)
@@ -108,6 +113,7 @@ class Session:
         styles: Styles | None = None,
         recipe: Recipe | str | None = None,
         *,
+        preset: str | None = None,
         regions: Regions | None = None,
         on_event: Listener | None = None,
         run: str | Path | None = None,
@@ -120,6 +126,7 @@ class Session:
             content: The photo, as for `impasto.stylize`.
             styles: Style image or images; None: those of the session.
             recipe: A recipe or the name of a preset; None: that of the session.
+            preset: Name of a preset, which may also be given as `recipe`.
             regions: Regions with their own styles; None: those of the recipe, or of the session.
             on_event: Called with every event, in the thread that paints.
             run: Folder to keep the run in.
@@ -132,6 +139,10 @@ class Session:
         Raises:
             InputError: If something given cannot be used, in one line.
         """
+        recipe = _one_recipe(recipe, preset)
+        _check_listener(on_event)
+        check_type(run, (str, Path, NoneType), "run", "the path of a folder")
+        check_type(output, (str, Path, NoneType), "output", "a path")
         if regions is None and not (isinstance(recipe, Recipe) and recipe.regions):
             regions = self._regions
         styles = self._styles if styles is None else styles
@@ -157,6 +168,8 @@ class Session:
         Raises:
             InputError: If the folder holds no run, another process paints into it, or the run is finished.
         """
+        _check_listener(on_event)
+        check_type(run, (str, Path), "run", "the path of a folder")
         folder = RunFolder.open(Path(run))
         if folder.status == "finished":
             raise InputError(f"the run in {run} is finished: its picture is {folder.result_path}")
@@ -227,6 +240,20 @@ class _Cache(Generic[Value]):
             while total > self._max_size:
                 total -= self._size(self._values.popitem(last=False)[1])
         return value
+
+
+def _one_recipe(recipe: Recipe | str | None, preset: str | None) -> Recipe | str | None:
+    """Return the recipe or the name of a preset, which is given by either argument."""
+    check_type(recipe, (Recipe, str, NoneType), "recipe", "an impasto.Recipe or the name of a preset")
+    check_type(preset, (str, NoneType), "preset", "the name of a preset")
+    if recipe is not None and preset is not None:
+        raise InputError("recipe and preset both name what the settings start from: give one of them")
+    return preset if recipe is None else recipe
+
+
+def _check_listener(on_event: Listener | None) -> None:
+    if not (on_event is None or callable(on_event)):
+        raise InputError(f"on_event must be a function that takes an event, not {on_event!r}")
 
 
 def _recipe_of(recipe: Recipe | str | None, settings: Any, regions: Regions | None) -> Recipe:

@@ -1,5 +1,6 @@
 """`impasto stylize` and `impasto demo`: paint a picture, or a series of mixes of two styles."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.console import DONE, check_stdin_used_once, is_stdio, read_source, write_json, write_line
+from impasto.cli.console import DONE, check_stdin_used_once, is_stdio, read_source, warn, write_json, write_line
 from impasto.cli.options import (
     OUTPUT,
     RECIPE_SOURCE,
@@ -126,7 +127,7 @@ def demo(
     saving: Saving = SAVING,
     reporting: Reporting = REPORTING,
 ) -> int:
-    """Paint a built-in photo in a built-in style; return the exit code.
+    """Paint a built-in photo in a built-in style, and leave the photo beside it; return the exit code.
 
     Args:
         plate: The built-in style (see plates).
@@ -137,10 +138,15 @@ def demo(
     from impasto.api import start
     from impasto.cli.destination import Destination
     from impasto.cli.follow import follow
-    from impasto.images import demo_photo, plate_path
+    from impasto.images import demo_photo, plate_path, read_picture, write_picture
 
     photo, style = demo_photo(), plate_path(plate)
     destination = Destination(saving, Path("impasto-demo.png"), may_replace=lambda path: _is_demo(path, photo.stem))
+    copy = destination.path.with_name("photo.jpg")
+    if not (destination.is_stdout or copy.exists()):
+        write_picture(copy, read_picture(photo).pixels)
+        if not reporting.quiet:
+            warn(f"the photo is {copy}, to try other commands with: impasto {shlex.quote(str(copy))} mosaic")
     return follow(partial(start, photo, style, recipe), destination, reporting)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageOps
 
-from impasto.errors import InputError
+from impasto.errors import InputError, check_type
 from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, to_vips
 from impasto.images.exif import clean_exif
 
@@ -27,11 +27,12 @@ _SAME_COLORS: Final = {
     "I": "I;16",
 }
 _STORED_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "CMYK"})
+PICTURE: Final = "a path, the bytes of a file, a PIL image or an array"
 _TOLERANCE: Final = 1e-3  # interpolation moves floats slightly out of range; 255 is a mistake
 
 
 def read_picture(
-    source: str | Path | bytes | Image.Image | np.ndarray, *, max_megapixels: float = 200.0
+    source: str | Path | bytes | Image.Image | np.ndarray, *, max_megapixels: float = 200.0, role: str = "the picture"
 ) -> DecodedImage:
     """Read the first picture of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file, a PIL image or an array.
 
@@ -41,16 +42,21 @@ def read_picture(
         source: Path or bytes of a file; a PIL image; or an array of shape (h, w) or (h, w, channels) with one (gray),
             two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in [0, 1].
         max_megapixels: Larger pictures are refused before they are decoded.
+        role: What messages call a picture that is not a file.
 
     Raises:
         InputError: There is no such file, or it is empty, damaged, too large or not a picture, or holds NaN.
     """
+    check_type(source, (str, Path, bytes, Image.Image, np.ndarray), role, PICTURE)
     if isinstance(source, str | Path):
         return decode(read_bytes(Path(source)), str(source), max_megapixels, name=Path(source).stem)
     if isinstance(source, bytes):
-        return decode(source, "the picture", max_megapixels, name="stdin")
-    encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
-    return decode(encoded, "the picture", max_megapixels)
+        return decode(source, role, max_megapixels, name="stdin")
+    try:
+        encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
+    except InputError as error:
+        raise InputError(f"{role}: {error}") from None
+    return decode(encoded, role, max_megapixels)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 from jaxtyping import Float, UInt8
 
-from impasto.errors import InputError
+from impasto.errors import InputError, check_type
 from impasto.images.decode import to_vips
 from impasto.images.exif import add_exif, add_png_chunk
 from impasto.images.metadata import pack_metadata, xmp_packet
@@ -79,8 +79,11 @@ def encode_picture(
         quality: Quality of JPEG and WebP, 1 to 100; WebP of quality 100 is lossless.
 
     Raises:
-        InputError: Unknown suffix, NaN, or a side or metadata too long for the format.
+        InputError: Unknown suffix, bits or quality, NaN, or a side or metadata too long for the format.
     """
+    check_type(quality, int, "quality", "a whole number from 1 to 100")
+    if bits not in (8, 16):
+        raise InputError(f"bits must be 8 or 16, not {bits!r}")
     kind = output_format(suffix)
     height, width = pixels.shape[:2]
     if max(height, width) > _LONGEST_SIDE.get(kind, max(height, width)):

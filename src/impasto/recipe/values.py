@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_serializer, model_validator
 
-from impasto.errors import InputError
+from impasto.errors import InputError, check_type
 
 Pooling = Literal["max", "average", "l2"]
 Padding = Literal["zeros", "reflect", "replicate"]
@@ -152,6 +152,7 @@ def read_losses(value: Any, known: Collection[str], kind: str) -> Any:
 
 def one_of(name: str, known: Collection[str], what: str) -> str:
     """Return the name in lower case with underscores; raises InputError, listing the known ones, if it is not known."""
+    check_type(name, str, f"the {what}", f"one of {', '.join(known)}")
     wanted = name.strip().lower().replace("-", "_")
     if wanted in RENAMED_LOSSES:
         raise InputError(f"the {what} {wanted!r} is called {RENAMED_LOSSES[wanted]!r} now")
