@@ -17,23 +17,33 @@ STYLE, SIZE = "night", 256
 CELL = 224
 MOST_BYTES = 30_000
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
-    "preset": {name: {"preset": name} for name in ("faithful", "default", "bold", "photoreal")},
-    "strength": {f"strength {strength}": {"strength": strength} for strength in (25, 50, 75)},
-    "size": {f"size {size}": {"size": size} for size in (128, 256, 512)},
-    "strokes": {f"style-scale {scale}": {"style_scale": scale} for scale in (0.5, 1, 2)},
-    "color": {f"color {mode}": {"color": mode} for mode in ("style", "photo", "match", "luminance")},
+    "preset": {
+        "faithful": {"preset": "faithful"},
+        "default": {},
+        "bold": {"preset": "bold"},
+        "photoreal": {"preset": "photoreal"},
+    },
+    "strength": {"strength 25": {"strength": 25}, "strength 50": {}, "strength 75": {"strength": 75}},
+    "size": {"size 128": {"size": 128}, "size 256": {}, "size 512": {"size": 512}},
+    "strokes": {"style-scale 0.5": {"style_scale": 0.5}, "style-scale 1": {}, "style-scale 2": {"style_scale": 2}},
+    "color": {
+        "color style": {},
+        "color photo": {"color": "photo"},
+        "color match": {"color": "match"},
+        "color luminance": {"color": "luminance"},
+    },
 }
 """Caption and settings of every picture of a row."""
 
 
 @cache
-def session() -> impasto.Session:
-    return impasto.Session(STYLE, size=SIZE)
+def paint(**settings: Any) -> np.ndarray:
+    return impasto.stylize(demo_photo(), STYLE, **{"size": SIZE, **settings}).pixels
 
 
 def row(name: str) -> np.ndarray:
     """Paint one row with captions; the sizes show the middle of the picture, all equally large."""
-    painted = [session().stylize(demo_photo(), **settings).pixels for settings in ROWS[name].values()]
+    painted = [paint(**settings) for settings in ROWS[name].values()]
     if name == "size":
         painted = [middle(picture) for picture in painted]
     return contact_sheet([painted], captions=[list(ROWS[name])], cell=CELL)
