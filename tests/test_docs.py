@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
 LEFT_BY_A_PAGE = {
-    "command-line.md": ("photo_night.png", "photo_night-2.png", "big.tif", "town-000010.png", "piped.png", "mine.toml"),
+    "command-line.md": ("photo_night.png", "photo_night-2.png", "big.tif", "town.png", "piped.png", "mine.toml"),
     "controls.md": ("mixes.png", "around.png", "regions.png", "photo_night_colors.png", "photo_mask.png"),
     "python.md": ("photo_in_night.png", "watched.png", "continued.png"),
     "runs.md": ("again.png", "runs/town/result.png"),
