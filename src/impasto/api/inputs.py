@@ -1,7 +1,8 @@
 """Reading the inputs of a run: the photo, style images, regions, and the picture that the canvas starts from."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +11,7 @@ from PIL.Image import Image
 
 from impasto.api.pictures import Savable
 from impasto.errors import InputError
-from impasto.images import DecodedImage, is_plate, plate_path, read_picture
+from impasto.images import DecodedImage, check_is_no_url, is_plate, plate_path, read_picture, similar_plate
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
@@ -69,6 +70,9 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
     limit = recipe.picture.max_megapixels
     several = [_style(style) for style in _as_list(styles)]
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
+    init = recipe.start.init
+    if init not in INITS and not os.path.exists(init):
+        raise InputError(f"init is {', '.join(INITS)} or a file, and there is no file {init}")
     if not several and not parts:
         raise InputError("a style is needed: a picture, or the name of a built-in style")
     photo = read_picture(content, max_megapixels=limit)
@@ -78,7 +82,7 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
         styles=tuple(picture for picture, _ in read),
         style_masks=tuple(mask for _, mask in read),
         regions=tuple(_read_region(region, photo, limit) for region in parts),
-        init=None if recipe.start.init in INITS else read_picture(recipe.start.init, max_megapixels=limit),
+        init=None if init in INITS else read_picture(init, max_megapixels=limit),
     )
 
 
@@ -116,7 +120,10 @@ def plate_or_file(style: Any) -> Any:
         return style
     if is_plate(style):
         return plate_path(style)
-    raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
+    check_is_no_url(style)
+    similar = similar_plate(style)
+    hint = f"did you mean {similar}? " if similar else ""
+    raise InputError(f"there is no file {style}, and no built-in style of that name: {hint}`impasto plates` lists them")
 
 
 def _as_list(styles: Styles) -> Sequence[StyleSource]:
@@ -150,7 +157,11 @@ def _region(given: RegionSource) -> Region:
 
 
 def _read_style(style: Style, limit: float) -> tuple[DecodedImage, DecodedImage | None]:
-    picture = read_picture(plate_or_file(style.picture), max_megapixels=limit)
+    source = plate_or_file(style.picture)
+    picture = read_picture(source, max_megapixels=limit)
+    if source is not style.picture:
+        # The name of a built-in style is not that of its file.
+        picture = replace(picture, suffix="")
     return picture, None if style.mask is None else read_picture(style.mask, max_megapixels=limit)
 
 
