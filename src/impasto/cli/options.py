@@ -46,7 +46,7 @@ class Saving:
 
     out: Annotated[str | None, Parameter(name=("--out", "-o"), metavar="FILE")] = None
     """File of the picture, overwritten; `-` is standard output."""
-    bits: Literal[8, 16] = 8
+    bits: Annotated[Literal[8, 16], Parameter(metavar="N")] = 8
     """Bits per channel; 16 for PNG and TIFF."""
     quality: Annotated[int, Parameter(metavar="N")] = 95
     """Quality of JPEG and WebP, 1 to 100."""

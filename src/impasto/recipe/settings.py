@@ -179,7 +179,7 @@ class ColorSettings(Settings):
     prefix = "color_"
 
     mode: Annotated[ColorMode, Flag("color", common=True, first=True)] = "style"
-    """Colors of the `style`; the `photo`'s put back; a style given the photo's (`match`); only `luminance` painted."""
+    """Whose colors: the `style`'s, the `photo`'s, the photo's given to the style (`match`), or lightness only."""
     strength: Percent = 100.0
     """How far `color` goes; at 0 `style` has the photo's colors, `photo` and `match` the style's, `luminance` none."""
     map: ColorMap = "transport"
