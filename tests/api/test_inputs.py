@@ -97,7 +97,7 @@ def test_regions_may_have_built_in_styles_with_masks(folder):
     inputs = plan([PLATES[0]], [f"left.png={PLATES[1]}@part.png"]).sources["inputs"]
     assert [picture["name"] for picture in inputs["styles"]] == [PLATES[0]]
     names = [{part: picture["name"] for part, picture in region.items()} for region in inputs["regions"]]
-    assert names == [{"mask": "left", "style": PLATES[1], "style_mask": "part"}]
+    assert names == [{"mask": "left.png", "style": PLATES[1], "style_mask": "part.png"}]
 
 
 @pytest.mark.parametrize("name", ["someone@home.png", "a=b@c.png"])
@@ -145,7 +145,7 @@ def test_the_embedded_recipe_repeats_a_picture_of_regions(folder):
         ("red.png", ["left.png=nowhere.png"], {}, "no file nowhere.png"),
         ("red.png", ["left.png=red.png@nowhere.png"], {}, "nowhere.png"),
         ("red.png@nowhere.png", (), {}, "nowhere.png"),
-        ("red.png", [Region("", "blue.png")], {}, "regions: .*at least 1 character"),
+        ("red.png", [Region("", "blue.png")], {}, "regions takes a list of MASK=STYLE or MASK=keep, not ''"),
         ("red.png", [Region("left.png", Style("keep", "part.png"))], {}, "no style to mask"),
         ("red.png", ["left.png=keep", "right.png=keep"], {}, "leave nothing to the main style"),
         ([], ["left.png=keep", "right.png=keep"], {}, "every region keeps the photo"),

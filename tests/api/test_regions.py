@@ -360,10 +360,10 @@ def test_the_metadata_of_a_picture_name_every_input_and_no_folder(order, tmp_pat
         {"mask": "right.png", "style": "keep"},
     ]
     styles, regions = metadata["inputs"]["styles"], metadata["inputs"]["regions"]
-    assert [style["name"] for style in styles] == ["first", "second"]
-    assert [style.get("mask", {}).get("name") for style in styles] == ["part", None]
+    assert [style["name"] for style in styles] == ["first.png", "second.png"]
+    assert [style.get("mask", {}).get("name") for style in styles] == ["part.png", None]
     names = [{part: picture["name"] for part, picture in region.items()} for region in regions]
-    assert names == [{"mask": "left", "style": "third", "style_mask": "part"}, {"mask": "right"}]
+    assert names == [{"mask": "left.png", "style": "third.png", "style_mask": "part.png"}, {"mask": "right.png"}]
 
 
 def test_only_scenes_with_masks_are_masked(exact, red):

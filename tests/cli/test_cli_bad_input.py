@@ -84,7 +84,7 @@ def test_a_size_that_is_too_small_for_the_chosen_layers(stylize_refused, stylize
 @pytest.mark.parametrize("flag", ["--content-weight", "--style-weight", "--tv-weight", "--strength"])
 @pytest.mark.parametrize("value", ["-1", "1e16", "nan", "inf", "much"])
 def test_a_weight_or_strength_out_of_range(stylize_refused, flag, value):
-    assert flag.removeprefix("--").replace("-", "_") in stylize_refused(flag, value)
+    assert f"{flag} takes a number from 0 to " in stylize_refused(flag, value)
 
 
 @pytest.mark.parametrize("weight", ["--content-weight", "--style-weight"])
@@ -108,7 +108,8 @@ def test_a_strength_and_a_weight(stylize_refused, weight):
         ("-o /proc/out.png", ("/proc/out.png",)),
         ("-o album", ("album",)),
         (f"--device {'cuda' if torch.backends.mps.is_available() else 'mps'}", ("auto",)),
-        ("--recipe unknown.toml", ("stile_weight", *FIELDS)),
+        ("--recipe unknown.toml", ("there is no setting stile_weight: did you mean style_weight?",)),
+        ("--recipe strange.toml", ("zzz", *FIELDS)),
         ("--recipe old.toml", ("rescue is called saliency_weight now",)),
         ("--recipe broken.toml", ("broken.toml",)),
         ("--recipe nowhere.toml", ("nowhere.toml",)),
@@ -118,6 +119,7 @@ def test_a_strength_and_a_weight(stylize_refused, weight):
 )
 def test_the_message_names_the_known_values_or_the_error(stylize_refused, folder, words, parts):
     (folder / "album").mkdir()
+    (folder / "strange.toml").write_text("zzz = 3\n")
     (folder / "unknown.toml").write_text("stile_weight = 3\n")
     (folder / "old.toml").write_text("rescue = 3\n")
     (folder / "broken.toml").write_text("size = [")

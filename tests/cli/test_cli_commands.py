@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shlex
 
 import numpy as np
 import PIL.Image
@@ -58,8 +59,8 @@ def test_info_shows_how_a_picture_was_painted_and_how_to_repeat_it(stylize, impa
     for name in ("photo.png", "style.jpg"):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() in outcome.out
     lines = [" ".join(line.split()) for line in outcome.out.splitlines()]
-    assert {"seed = 3", "[schedule]", "steps 2", "name photo"} <= set(lines)
-    command = "impasto photo style --size 48 --seed 3 --steps 2 --device cpu --precision fp32"
+    assert {"seed = 3", "[schedule]", "steps 2", "name photo.png"} <= set(lines)
+    command = "impasto photo.png style.jpg --size 48 --seed 3 --steps 2 --device cpu --precision fp32"
     assert lines[-2:] == ["repeat it with", command]
 
 
@@ -67,7 +68,24 @@ def test_info_gives_the_same_as_json(stylize, impasto, folder):
     stylize("-o", "out.png")
     facts = json.loads(impasto("info", "out.png", "--json").out)
     assert facts == read_metadata(folder / "out.png") | {"command": facts["command"]}
-    assert facts["command"].startswith("impasto photo style ")
+    assert facts["command"].startswith("impasto photo.png style.jpg ")
+
+
+def test_info_leaves_out_what_there_is_none_of(stylize, impasto, folder):
+    stylize("-o", "out.png")
+    facts = impasto("info", "out.png").out.partition("recipe\n")[0]
+    assert "styles" in facts
+    assert "init" not in facts
+
+
+def test_the_command_that_info_prints_paints_the_same_picture(impasto, folder, monkeypatch):
+    (folder / "it's a photo.png").write_bytes((folder / "photo.png").read_bytes())
+    small = ["--size", 48, "--steps", 2, "--device", "cpu", "--precision", "fp32"]
+    impasto("it's a photo.png", "night", *small, "-o", "out.png")
+    command = shlex.split(impasto("info", "out.png").out.splitlines()[-1])
+    assert command[:3] == ["impasto", "it's a photo.png", "night"]
+    assert impasto(*command[1:], "-o", "again.png").code == 0
+    assert (folder / "again.png").read_bytes() == (folder / "out.png").read_bytes()
 
 
 def test_info_shows_a_picture_whose_recipe_this_version_does_not_know(stylize, impasto, folder):
@@ -161,6 +179,23 @@ def test_a_folder_without_runs_explains_how_to_keep_one(impasto):
     assert (outcome.code, outcome.out) == (0, "")
     assert "--run" in outcome.err
     assert json.loads(impasto("runs", "--json").out) == {"runs": []}
+
+
+def test_a_folder_of_runs_that_does_not_exist_is_an_error(impasto):
+    outcome = impasto("runs", "nofolder")
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", "impasto: there is no folder nofolder\n")
+
+
+def test_a_finished_run_is_not_resumed_but_its_picture_is_named(stylize, impasto, folder):
+    stylize("-o", "out.png", "--run", "town")
+    for wanted in (str(folder / "out.png"), "town/result.png"):
+        outcome = impasto("resume", "town")
+        assert (outcome.code, outcome.out) == (0, f"{wanted}\n")
+        assert outcome.err == "impasto: the run in town is finished: there is nothing to continue\n"
+        # Another picture may have taken the place of the first.
+        (folder / "out.png").write_bytes((folder / "photo.png").read_bytes())
+    assert json.loads(impasto("resume", "town", "--json", "--quiet").out) == {"path": "town/result.png"}
+    assert impasto("resume", "town", "-o", "b.png").code == 2
 
 
 def test_a_damaged_run_is_listed_with_its_problem(impasto, folder):

@@ -115,7 +115,7 @@ WRONG = [
     ("--backbone torchvision:vgg11 --style-layers features.99 --weights mine.pth", "'features.99'"),
     ("--backbone resnet50 --style-layers conv5_3 --size 32 --weights mine.pth", "too small for conv5_3"),
     ("--backbone alexnet --content-layers conv5_1 --size 16", "too small"),
-    ("--smoothing soft", "'auto', 'softmax' or 'none'"),
+    ("--smoothing soft", "--smoothing takes auto, softmax or none, not soft"),
 ]
 
 

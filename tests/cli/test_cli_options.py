@@ -41,8 +41,8 @@ def test_without_a_flag_the_recipe_is_the_default_one(parse):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_command_that_a_recipe_writes_gives_that_recipe(parse, preset):
     recipe = PRESETS[preset].with_changes(snapshots=(10, 100), style_crop=(1, 2, 30, 40), upscale=True, style_size=99)
-    words = shlex.split(recipe.as_command("photo", "style"))
-    assert words[:3] == ["impasto", "photo", "style"]
+    words = shlex.split(recipe.as_command("photo.jpg", "style"))
+    assert words[:3] == ["impasto", "photo.jpg", "style"]
     assert parse(*words[3:]) == recipe
 
 
@@ -50,7 +50,7 @@ def test_the_command_that_a_recipe_writes_gives_that_recipe(parse, preset):
 @pytest.mark.parametrize("strength", [0, 20.5, 100])
 def test_the_command_of_a_preset_and_a_strength_gives_the_balanced_recipe(parse, preset, strength):
     recipe = PRESETS[preset].with_changes(strength=strength)
-    words = shlex.split(recipe.as_command("photo", "style"))
+    words = shlex.split(recipe.as_command("photo.jpg", "style"))
     assert parse(*words[3:]).balanced() == recipe.balanced()
 
 
@@ -74,8 +74,21 @@ def test_the_command_of_a_preset_and_a_strength_gives_the_balanced_recipe(parse,
 )
 def test_the_command_states_every_kind_of_value(parse, settings):
     recipe = Recipe(**settings)
-    words = shlex.split(recipe.as_command("photo", "style"))
+    words = shlex.split(recipe.as_command("photo.jpg", "style"))
     assert parse(*words[3:]) == recipe
+
+
+@pytest.mark.parametrize(
+    ("photo", "style", "words"),
+    [
+        ("my photo.jpg", "it's.png", ["impasto", "my photo.jpg", "it's.png"]),
+        # It would be an option, and the name of a command.
+        ("-a.jpg", "-b.jpg", ["impasto", "./-a.jpg", "./-b.jpg"]),
+        ("demo", "night", ["impasto", "stylize", "demo", "night"]),
+    ],
+)
+def test_a_written_command_can_be_pasted(photo, style, words):
+    assert shlex.split(Recipe().as_command(photo, style)) == words
 
 
 @pytest.mark.parametrize(

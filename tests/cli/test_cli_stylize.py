@@ -111,12 +111,14 @@ def test_a_picture_of_an_older_version_is_repeated_under_the_present_names(styli
 
 def test_a_built_in_style_is_named_unless_a_file_has_that_name(stylize, folder, painting):
     assert stylize(style="night").out == "photo_night.png\n"
-    night = read_metadata(folder / "photo_night.png")["inputs"]["styles"]
+    (night,) = read_metadata(folder / "photo_night.png")["inputs"]["styles"]
+    assert night["name"] == "night"
     stylize("-o", "path.png", style=str(plate_path("night")))
-    assert read_metadata(folder / "path.png")["inputs"]["styles"] == night
+    (by_path,) = read_metadata(folder / "path.png")["inputs"]["styles"]
+    assert (by_path["name"], by_path["sha256"]) == ("night.webp", night["sha256"])
     PIL.Image.fromarray(quantize(painting)).save(folder / "night", format="PNG")
     stylize("-o", "file.png", style="night")
-    assert read_metadata(folder / "file.png")["inputs"]["styles"] != night
+    assert read_metadata(folder / "file.png")["inputs"]["styles"][0]["sha256"] != night["sha256"]
 
 
 def test_snapshots_are_written_beside_the_output(stylize, folder):
@@ -157,8 +159,6 @@ def test_a_run_folder_keeps_the_run_and_its_snapshots(stylize, impasto, folder):
     assert listed.out.rstrip().endswith("photo + style")
     runs = json.loads(impasto("runs", "kept", "--json").out)["runs"]
     assert (runs[0]["status"], runs[0]["step"], runs[0]["path"]) == ("finished", 2, "kept")
-    again = impasto("resume", "kept")
-    assert (again.code, len(again.errors)) == (2, 1)
 
 
 @pytest.mark.parametrize("name", ["été.png", "two words.jpg", "-leading.png"])

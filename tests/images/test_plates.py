@@ -81,10 +81,16 @@ def test_a_description_is_one_short_line(name):
 
 @pytest.mark.parametrize("ask", [plate_path, plate_description])
 def test_an_unknown_plate_is_refused_with_the_list_of_known_ones(ask):
-    with pytest.raises(InputError, match="nightmare") as refused:
-        ask("nightmare")
+    with pytest.raises(InputError, match="seascape") as refused:
+        ask("seascape")
     assert all(name in str(refused.value) for name in PLATES)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ask", [plate_path, plate_description])
+def test_a_misspelled_plate_is_recognized(ask):
+    with pytest.raises(InputError, match=r"there is no built-in style 'Nigth'; did you mean night\?"):
+        ask("Nigth")
 
 
 @pytest.mark.parametrize("name", ["nightmare", "Night", "night.webp", "", "../night"])

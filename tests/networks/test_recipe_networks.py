@@ -63,7 +63,7 @@ def test_layers_stated_for_one_network_are_not_used_for_another():
         ([{"backbone": "alexnet", "style_layers": "conv3_2"}], "unknown layer 'conv3_2' of alexnet; known are conv1_1"),
         ([{"content_layers": "conv4_4"}, {"backbone": "vgg16"}], "unknown layer 'conv4_4' of vgg16; known are conv1_1"),
         ([{"backbone": 16}], "backbone"),
-        ([{"smoothing": "much"}], "'auto', 'softmax' or 'none'"),
+        ([{"smoothing": "much"}], "smoothing takes auto, softmax or none, not much"),
     ],
 )
 def test_settings_that_do_not_fit_the_network_are_refused_in_one_line(layers, message):

@@ -98,7 +98,7 @@ def test_every_accepted_recipe_can_be_balanced_and_written_as_a_command(weight, 
     except InputError:
         assume(False)
     assert recipe.balanced().style.strength == 50
-    assert recipe.as_command("a", "b").startswith("impasto a b")
+    assert recipe.as_command("a.jpg", "b").startswith("impasto a.jpg b")
 
 
 @pytest.mark.parametrize("weight", ["content_weight", "style_weight"])

@@ -164,15 +164,15 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"style": {"wieght": 1}}, "no field 'style.wieght'; known are strength, weight, .*directions$"),
+        ({"style": {"wieght": 1}}, "there is no setting style.wieght: did you mean style.weight\\?$"),
         ({"content": {"rescue": 1}}, "^content.rescue is called content.saliency_weight now$"),
         (
             {"style": {"losses": {"gram": {"wieght": 1}}}},
-            "'style.losses.gram.wieght'; known are weight, layers, samples$",
+            "no setting style.losses.gram.wieght: did you mean style.losses.gram.weight\\?$",
         ),
-        ({"foo": 1}, "no field 'foo'; known are size"),
-        ({"content_weight": float("nan")}, "content_weight: .*finite"),
-        ({"style_weight": -0.1}, "style_weight: .*greater than or equal to 0"),
+        ({"foo": 1}, "there is no setting foo; known are size"),
+        ({"content_weight": float("nan")}, "content_weight takes a number from 0 to 1e15, not nan"),
+        ({"style_weight": -0.1}, "style_weight takes a number from 0 to 1e15, not -0.1"),
         ({"content_layers": "conv6_1"}, "unknown layer 'conv6_1' of vgg19; known are conv1_1, .*pool5"),
         ({"style_layers": "conv1_1=x"}, "weight in 'conv1_1=x'"),
         ({"style_layers": "conv1_1=nan"}, "weight in 'conv1_1=nan'"),
@@ -220,15 +220,18 @@ def test_later_layers_go_before_earlier_ones_and_before_the_preset():
         ({"size": 8}, "size"),
         ({"size": "large"}, "size"),
         ({"steps": 0}, "steps"),
-        ({"pooling": "median"}, "'max', 'average' or 'l2'"),
+        ({"pooling": "median"}, "pooling takes max, average or l2, not median"),
         ({"snapshots": "0,5"}, "snapshots"),
         ({"style_losses": "nearest=1@conv9_9"}, "unknown layer 'conv9_9'"),
-        ({"style_losses": "nearest=1:5"}, "style_losses: .*greater than or equal to 16"),
-        ({"style_losses": {"gram": {"wait": 1}}}, "no field 'style.losses.gram.wait'"),
-        ({"style": {"mixture": 1}}, "no field 'style.mixture'"),
-        ({"style": None}, "style: .*valid dictionary"),
-        ({"content": 3}, "content: .*valid dictionary"),
-        ({"network": "vgg16"}, "network: .*valid dictionary"),
+        ({"style_losses": "nearest=1:5"}, "style_losses takes for samples a whole number from 16"),
+        (
+            {"style_losses": {"gram": {"foo": 1}}},
+            "no setting style.losses.gram.foo; known are weight, layers, samples$",
+        ),
+        ({"style": {"mixture": 1}}, "no setting style.mixture"),
+        ({"style": None}, "style takes a table of settings .strength, weight"),
+        ({"content": 3}, "content takes a table"),
+        ({"network": "vgg16"}, "network takes a table"),
         ({"style_losses": "grain=1"}, "called 'gradient_energy' now"),
     ],
 )
@@ -288,7 +291,7 @@ def test_every_setting_is_described_in_a_sentence(name):
 
 
 def test_the_help_shows_about_twenty_common_settings():
-    assert 18 <= sum(field.common for field in FIELDS.values()) <= 24
+    assert 14 <= sum(field.common for field in FIELDS.values()) <= 20
 
 
 @pytest.mark.parametrize("first", [{"canvas": "free", "color_strength": 5}, {}])

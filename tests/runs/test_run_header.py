@@ -43,8 +43,15 @@ def test_a_new_run_keeps_the_inputs_byte_for_byte_beside_run_json(
         "program": "impasto",
         "recipe": Recipe().to_dict(),
         "inputs": {
-            "content": {"file": "inputs/content.jpeg", "sha256": inputs.content.sha256, "name": "harbor"},
-            "styles": [{"file": "inputs/style-1.png", "sha256": inputs.styles[0].sha256, "name": "waves"}],
+            "content": {
+                "file": "inputs/content.jpeg",
+                "sha256": inputs.content.sha256,
+                "name": "harbor",
+                "suffix": ".jpg",
+            },
+            "styles": [
+                {"file": "inputs/style-1.png", "sha256": inputs.styles[0].sha256, "name": "waves", "suffix": ".png"}
+            ],
             "init": None,
             "style_masks": [],
             "regions": [],

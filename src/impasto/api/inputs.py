@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +11,15 @@ from PIL.Image import Image
 
 from impasto.api.pictures import Savable
 from impasto.errors import InputError, check_type
-from impasto.images import PICTURE, DecodedImage, is_plate, plate_path, read_picture
+from impasto.images import (
+    PICTURE,
+    DecodedImage,
+    check_is_no_url,
+    is_plate,
+    plate_path,
+    read_picture,
+    similar_plate,
+)
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
@@ -71,6 +79,9 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
     named = ((f"style image {number}", style) for number, style in enumerate(_as_list(styles), start=1))
     several = {role: _style(style, role) for role, style in named}
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
+    init = recipe.start.init
+    if init not in INITS and not os.path.exists(init):
+        raise InputError(f"init is {', '.join(INITS)} or a file, and there is no file {init}")
     if not several and not parts:
         raise InputError("a style is needed: a picture, or the name of a built-in style")
     photo = read_picture(content, max_megapixels=limit, role="the content image")
@@ -80,7 +91,7 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
         styles=tuple(picture for picture, _ in read),
         style_masks=tuple(mask for _, mask in read),
         regions=tuple(_read_region(region, photo, limit, f"region {n}") for n, region in enumerate(parts, start=1)),
-        init=None if recipe.start.init in INITS else read_picture(recipe.start.init, max_megapixels=limit),
+        init=None if init in INITS else read_picture(init, max_megapixels=limit, role="init"),
     )
 
 
@@ -120,7 +131,10 @@ def plate_or_file(style: Any) -> Any:
         return style
     if is_plate(style):
         return plate_path(style)
-    raise InputError(f"there is no file {style}, and no built-in style of that name: `impasto plates` lists them")
+    check_is_no_url(style)
+    similar = similar_plate(style)
+    hint = f"did you mean {similar}? " if similar else ""
+    raise InputError(f"there is no file {style}, and no built-in style of that name: {hint}`impasto plates` lists them")
 
 
 def _as_list(styles: Styles) -> Sequence[StyleSource]:
@@ -153,8 +167,11 @@ def _region(given: RegionSource) -> Region:
 
 
 def _read_style(style: Style, limit: float, role: str) -> tuple[DecodedImage, DecodedImage | None]:
-    picture = read_picture(plate_or_file(style.picture), max_megapixels=limit, role=role)
-    mask = style.mask
+    source, mask = plate_or_file(style.picture), style.mask
+    picture = read_picture(source, max_megapixels=limit, role=role)
+    if source is not style.picture:
+        # The name of a built-in style is not that of its file.
+        picture = replace(picture, suffix="")
     return picture, None if mask is None else read_picture(mask, max_megapixels=limit, role=f"the mask of {role}")
 
 

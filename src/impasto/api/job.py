@@ -76,7 +76,7 @@ def _describe_inputs(inputs: Inputs) -> dict[str, Any]:
     """Return names and hashes of the pictures, masks with their styles and regions as groups."""
 
     def entry(picture: DecodedImage) -> dict[str, Any]:
-        return {"name": picture.name, "sha256": picture.sha256}
+        return {"name": picture.name + picture.suffix, "sha256": picture.sha256}
 
     masks = inputs.style_masks or (None,) * len(inputs.styles)
     styles = zip(inputs.styles, masks, strict=True)

@@ -9,13 +9,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensError
-from cyclopts.help import DefaultFormatter, HelpPanel
+from cyclopts import App, CycloptsError
+from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 
 import impasto
+from impasto.cli.completion import CompletedApp
 from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, stop_signals, warn
 from impasto.errors import ImpastoError, InputError
 
@@ -37,6 +39,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 """Module and function of each command, and its help text."""
 
 _HELP_ALL: Final = "--help-all"
+_COMPLETES: Final = ("--install-completion", "__complete")
+"""The commands that make the script of a shell, and that the script calls."""
 _USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto stylize --help)
        impasto COMMAND [ARGUMENTS]"""
 
@@ -49,9 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # The parser would read a lone `-` as an option.
     words = [STDIO if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     try:
         with stop_signals():
-            app = _make_app(shows_all=_HELP_ALL in words)
+            _check_dashes(words)
+            app = _make_app(words)
             code = app(_with_command(words, set(app)), exit_on_error=False, print_error=False)
             sys.stdout.flush()
         return DONE if code is None else int(code)
@@ -65,12 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             os._exit(STOPPED)
         return STOPPED
     except Exception as error:
-        return _explain(error)
+        return _explain(error, words)
 
 
-def _make_app(*, shows_all: bool) -> App:
-    """Return the program; with `shows_all` the help lists every setting of a recipe, not only the common ones."""
-    app = App(
+def _make_app(words: Sequence[str]) -> App:
+    """Return the program, with the help that the words of the command line ask for."""
+    app = CompletedApp(
         name="impasto",
         usage=_USAGE,
         help="Paint a photograph in the style of any picture, by optimizing its pixels.",
@@ -78,26 +85,53 @@ def _make_app(*, shows_all: bool) -> App:
         help_flags=("--help", "-h", _HELP_ALL),
         # The texts contain `backticks` and [brackets], and the Markdown parser would double the time of --help.
         help_format="plaintext",
-        help_formatter=None if shows_all else _CommonSettings(),
+        help_formatter=_SettingsHelp(words),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
     for order, (name, (place, purpose)) in enumerate(COMMANDS.items()):
-        app.command(f"impasto.cli.{place}", name=name, help=purpose, sort_key=order)
-    app.register_install_completion_command(help="Let the shell complete commands and options.")
+        # The parser would call the styles [ARGS...].
+        usage = {"usage": "Usage: impasto stylize PHOTO STYLE... [OPTIONS]"} if name == "stylize" else {}
+        app.command(f"impasto.cli.{place}", name=name, help=purpose, sort_key=order, **usage)
+    app.register_install_completion_command(help="Let the shell complete commands, options, styles and files.")
+    if words[:1] and words[0] in _COMPLETES:
+        from impasto.cli.stylize import stylize
+
+        app.default(stylize)
     return app
 
 
-class _CommonSettings(DefaultFormatter):
-    """Leaves out the settings of a recipe that are not common."""
+class _SettingsHelp(DefaultFormatter):
+    """Shows the defaults of the preset that the command line names; without --help-all the common settings only."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__()
+        self._shows_all = _HELP_ALL in words
+        stated = [word.removeprefix("--preset=") for word in words if word.startswith("--preset=")]
+        self._preset = [*stated, *(after for word, after in pairwise(words) if word == "--preset"), None][0]
 
     def __call__(self, console: Any, options: Any, panel: HelpPanel) -> None:
-        from impasto.recipe import FIELDS, flag_of
-
-        rare = {flag_of(name) for name, field in FIELDS.items() if field.group == panel.title and not field.common}
-        entries = [entry for entry in panel.entries if not rare & set(entry.names)]
+        entries = [self._shown(entry) for entry in panel.entries if self._shows_all or not self._is_rare(entry, panel)]
         if entries:
             super().__call__(console, options, panel.copy(entries=entries))
+
+    def _is_rare(self, entry: HelpEntry, panel: HelpPanel) -> bool:
+        from impasto.recipe import FIELDS, flag_of
+
+        fields = (field for name, field in FIELDS.items() if flag_of(name) in entry.names)
+        return any(field.group == panel.title and not field.common for field in fields)
+
+    def _shown(self, entry: HelpEntry) -> HelpEntry:
+        """Return an entry with the default of the chosen preset."""
+        from impasto.recipe import FIELDS, as_text, flag_of, resolve
+
+        name = next((name for name in FIELDS if flag_of(name) in entry.names), None)
+        if name is None or entry.default is None:
+            return entry
+        value = resolve(self._preset).get(name)
+        if isinstance(value, bool):
+            return entry.copy(default="on" if value else "off")
+        return entry.copy(default=f"{value:g}" if isinstance(value, float) else as_text(value))
 
 
 def _with_command(words: list[str], commands: set[str]) -> list[str]:
@@ -105,20 +139,39 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
 
     A command's name always means the command: a photo of that name is written with its folder (`./demo`).
     """
-    if not words or (words[0] in commands and words[0] != _HELP_ALL):
+    if not words or (words[0] in commands and words[0] != _HELP_ALL) or words[0] in _COMPLETES:
         return words
     name = words[0]
     if re.fullmatch(r"[a-z][a-z-]*", name) and not Path(name).exists():
+        from impasto.images import is_plate
+
+        if is_plate(name):
+            raise InputError(f"{name} is a built-in style, and the photo comes first: `impasto photo.jpg {name}`")
         similar = get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {similar[0]}? " if similar else ""
         raise InputError(f"{name} is neither a command nor a file: {hint}`impasto --help` lists the commands")
     return ["stylize", *words]
 
 
-def _explain(error: Exception) -> int:
+def _check_dashes(words: Sequence[str]) -> None:
+    """Raise InputError for an option of several letters after a single dash, such as `-num_iterations`.
+
+    Only `-o` and `-h` have one dash, and what follows `-o` is a file with an extension, or `-`.
+    """
+    name = next((word.partition("=")[0] for word in words if re.match(r"-[A-Za-z]\w+(=|$)", word)), None)
+    if name is not None and words[0] not in _COMPLETES:
+        from impasto.cli.usage import describe_unknown
+        from impasto.recipe import FIELDS
+
+        raise InputError(describe_unknown(name, {*FIELDS, "out", "preset", "recipe", "quiet"}, ("stylize",)))
+
+
+def _explain(error: Exception, words: Sequence[str]) -> int:
     """Write what went wrong to standard error and return the exit code."""
     if isinstance(error, (InputError, CycloptsError)):
-        warn(_describe_usage(error))
+        from impasto.cli.usage import describe_usage
+
+        warn(describe_usage(error, words))
         return USAGE
     if isinstance(error, ImpastoError):
         warn(str(error))
@@ -133,19 +186,6 @@ def _explain(error: Exception) -> int:
     for note in getattr(error, "__notes__", ()):
         warn(note)
     return FAILED
-
-
-def _describe_usage(error: InputError | CycloptsError) -> str:
-    if isinstance(error, UnknownOptionError):
-        from impasto.recipe import RENAMED, flag_of
-
-        renamed = {flag_of(old): flag_of(new) for old, new in RENAMED.items()}
-        flag = (error.token.keyword or error.token.value).partition("=")[0]
-        if flag in renamed:
-            return f"{flag} is called {renamed[flag]} now"
-    if isinstance(error, UnusedCliTokensError):
-        return f"unexpected words: {' '.join(error.unused_tokens or ())}; --help shows what is expected"
-    return str(error)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from impasto.cli.completion import complete_plate
 from impasto.cli.console import warn, write_facts, write_line
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
@@ -23,7 +24,7 @@ def list_plates() -> None:
 
 
 @plates.command(name="export")
-def export_plates(folder: Path, /, *names: str) -> None:
+def export_plates(folder: Path, /, *names: Annotated[str, Parameter(completer=complete_plate)]) -> None:
     """Copy built-in styles into a folder; no other file is overwritten.
 
     Args:

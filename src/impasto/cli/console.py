@@ -53,9 +53,10 @@ def write_json(value: Any) -> None:
 
 
 def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
-    """Write named values to standard output, one per line; nested mappings are indented."""
-    width = max(map(len, facts), default=0)
-    for name, value in facts.items():
+    """Write named values to standard output, one per line; nested mappings are indented, empty values left out."""
+    stated = {name: value for name, value in facts.items() if value not in ("", [], {}, None)}
+    width = max(map(len, stated), default=0)
+    for name, value in stated.items():
         tables = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Mapping)]
         for table in tables:
             write_line(f"{indent}{name}")
@@ -77,7 +78,8 @@ def write_bytes(data: bytes) -> None:
 def warn(text: str) -> None:
     """Write a text as one line to standard error; a closed stream is ignored, so that no message ends a run."""
     text = text.replace(STDIO, "-").replace(ascii(STDIO).strip("'"), "-")
-    line = " ".join(text.split())
+    # Spaces inside a line may belong to a name.
+    line = " ".join(filter(None, map(str.strip, text.splitlines())))
     with suppress(OSError, ValueError):
         sys.stderr.write(f"impasto: {_printable(line, sys.stderr.encoding)}\n")
         sys.stderr.flush()

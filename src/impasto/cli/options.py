@@ -3,18 +3,22 @@
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from cyclopts import Group, Parameter
 from pydantic import BaseModel, SkipValidation, create_model
 
+from impasto.cli.completion import complete_picture, complete_plate, complete_recipe, complete_style
 from impasto.cli.console import is_stdio, read_source
 from impasto.errors import InputError
 from impasto.recipe import (
     FIELDS,
     PRESET_PURPOSES,
     PRESETS,
+    Recipe,
     SettingField,
+    accepted,
     as_text,
     check_balance,
     flag_of,
@@ -23,8 +27,13 @@ from impasto.recipe import (
     with_current_names,
 )
 
-RECIPE: Final = Group("Recipe", sort_key=-2, help="The flags below change single settings; --help-all lists all.")
-OUTPUT: Final = Group("Output", sort_key=-1)
+START: Final = Group("Start with these", sort_key=-3, help="Any of them may be left out; --help-all lists all options.")
+OUTPUT: Final = Group("Output", sort_key=-2)
+RECIPE: Final = Group("Recipe", sort_key=-1, help="The options below change single settings.")
+
+PhotoWord: TypeAlias = Annotated[str, Parameter(completer=complete_picture)]
+StyleWord: TypeAlias = Annotated[str, Parameter(completer=complete_style)]
+PlateWord: TypeAlias = Annotated[str, Parameter(completer=complete_plate)]
 
 Switch: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
 """A flag without a value that is off by default."""
@@ -35,11 +44,11 @@ Switch: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
 class Saving:
     """Where the picture is written, and in what quality."""
 
-    out: Annotated[str | None, Parameter(name=("--out", "-o"))] = None
+    out: Annotated[str | None, Parameter(name=("--out", "-o"), metavar="FILE")] = None
     """File of the picture, overwritten; `-` is standard output."""
-    bits: Literal[8, 16] = 8
+    bits: Annotated[Literal[8, 16], Parameter(metavar="N")] = 8
     """Bits per channel; 16 for PNG and TIFF."""
-    quality: int = 95
+    quality: Annotated[int, Parameter(metavar="N")] = 95
     """Quality of JPEG and WebP, 1 to 100."""
 
 
@@ -62,13 +71,20 @@ class RecipeSource:
     preset: Annotated[
         str | None,
         Parameter(
-            help=" ".join(["The preset to start from.", *(f"{name}: {PRESET_PURPOSES[name]}." for name in PRESETS)]),
-            choices=tuple(PRESETS),
+            help=" ".join(
+                [
+                    "The settings to start from, by default those of `default`.",
+                    *(f"{name}: {PRESET_PURPOSES[name]}." for name in PRESETS),
+                ]
+            ),
+            completer=lambda _: PRESET_PURPOSES,
+            metavar="PRESET",
+            group=START,
         ),
     ] = None
-    recipe: Path | None = None
+    recipe: Annotated[Path | None, Parameter(completer=complete_recipe, metavar="FILE")] = None
     """A recipe file (TOML or JSON); overrides the preset."""
-    from_: Annotated[str | None, Parameter(name="--from")] = None
+    from_: Annotated[str | None, Parameter(name="--from", completer=complete_picture, metavar="PICTURE")] = None
     """A painted picture whose recipe is used; overrides the preset."""
 
 
@@ -76,7 +92,7 @@ SAVING: Final = Saving()
 REPORTING: Final = Reporting()
 RECIPE_SOURCE: Final = RecipeSource()
 
-_METAVARS: Final = {"style_crop": "X,Y,W,H/...", "regions": "MASK=STYLE"}
+_METAVARS: Final = {"style_crop": "X,Y,W,H/...", "regions": "MASK=STYLE", "init": "NAME|FILE", "weights": "NAME|FILE"}
 _HEADINGS: Final = list(dict.fromkeys(field.group for field in FIELDS.values()))
 
 
@@ -84,31 +100,45 @@ def _flag(name: str, field: SettingField) -> tuple[Any, Any]:
     """Return type and field of a setting for the parser; the recipe itself converts and checks the words."""
     info = copy(field.info)
     kind = info.annotation
-    group = Group(field.group, sort_key=_HEADINGS.index(field.group))
-    options: dict[str, Any] = {"name": flag_of(name), "group": group}
-    if metavar := _METAVARS.get(name) or _list_metavar(kind):
-        kind = list[str]
+    group = START if field.first else Group(field.group, sort_key=_HEADINGS.index(field.group))
+    # The words of a closed choice, and the two forms of a switch, are shown anyway.
+    wanted = "" if get_origin(kind) is Literal or kind is bool else accepted(info)
+    options: dict[str, Any] = {
+        "name": flag_of(name),
+        "group": group,
+        "help": f"{info.description} [{wanted}]" if wanted else info.description,
+        "show_choices": not wanted,
+        "metavar": _METAVARS.get(name) or _metavar(kind),
+    }
+    if name == "regions" or get_origin(kind) in (dict, tuple):
         default = as_text(info.default)
         options |= {
             "n_tokens": 1,
             "negative": "",
-            "metavar": metavar,
             # A negative number is a value, not an option.
-            "allow_leading_hyphen": metavar == "FLOAT,...",
+            "allow_leading_hyphen": options["metavar"] == "N,...",
             "show_default": (lambda _: default) if default else False,
         }
+        kind = list[str]
     info.metadata = [SkipValidation(), Parameter(**options)]  # type: ignore[type-arg]
     return kind, info
 
 
-def _list_metavar(kind: Any) -> str:
-    """Return the metavar of a comma-separated list, such as `INT,...`; empty for any other type."""
-    if get_origin(kind) is dict:
-        return "NAME=WEIGHT,..."
-    if get_origin(kind) is tuple:
-        item = get_args(kind)[0]
-        return f"{(get_args(item)[0] if get_origin(item) is Annotated else item).__name__.upper()},..."
-    return ""
+def _metavar(kind: Any) -> str:
+    """Return what stands for the value of a setting in the help, such as `N` or `N|photo`."""
+    arguments = [part for part in get_args(kind) if part is not NoneType]
+    match get_origin(kind):
+        case origin if origin is dict:
+            return "NAME=WEIGHT,..."
+        case origin if origin is tuple:
+            return f"{_metavar(arguments[0])},..."
+        case origin if origin is Annotated:
+            return _metavar(arguments[0])
+        case origin if origin is Literal:
+            return "NAME" if len(arguments) > 1 else str(arguments[0])
+    if arguments:
+        return "|".join(map(_metavar, arguments))
+    return "N" if kind in (int, float) else "NAME"
 
 
 if TYPE_CHECKING:
@@ -131,6 +161,14 @@ def stated_settings(source: RecipeSource, flags: RecipeFlags | None) -> dict[str
     by_flag = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
     check_balance(by_flag)
     return merge_stated({}, settings, by_flag)
+
+
+def stated_options(source: RecipeSource, flags: RecipeFlags | None, recipe: Recipe) -> list[str]:
+    """Return the words of a command line that state a recipe as it was stated."""
+    files = {"--preset": source.preset, "--recipe": source.recipe, "--from": source.from_}
+    words = [word for flag, value in files.items() if value is not None for word in (flag, str(value))]
+    by_flag = [name for name in FIELDS if flags is not None and name in flags.model_fields_set]
+    return [*words, *recipe.flags(by_flag)]
 
 
 def read_record(picture: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from impasto.cli.console import check_stdin_used_once, is_stdio, read_source, write_json, write_line
-from impasto.cli.options import SAVING, Saving, Switch
+from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch
 from impasto.recipe import ColorMap
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ _COLUMNS: Final = ("result", "photo itself", "style itself")
 
 
 def recolor(
-    photo: str,
-    style: str,
+    photo: PhotoWord,
+    style: StyleWord,
     /,
     *,
     color_map: ColorMap = "transport",
@@ -39,7 +39,7 @@ def recolor(
     _save(destination, recolor(source, colors, color_map=color_map, color_strength=color_strength))
 
 
-def mask(photo: str, /, *, background: Switch = False, saving: Saving = SAVING) -> None:
+def mask(photo: PhotoWord, /, *, background: Switch = False, saving: Saving = SAVING) -> None:
     """Find the main subject of a photo and write a mask of it: white is the subject, black the background.
 
     Args:

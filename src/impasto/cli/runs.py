@@ -1,12 +1,14 @@
 """`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.console import warn, write_json, write_line
+from impasto.cli.console import DONE, warn, write_json, write_line
 from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
+from impasto.errors import InputError
 
 if TYPE_CHECKING:
     from impasto.runs import RunFolder, RunSummary
@@ -24,12 +26,31 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
     from impasto.runs import RunFolder
 
     run = RunFolder.open(folder)
+    if run.status == "finished":
+        return _show_finished(run, saving, reporting)
     destination = Destination(
         saving,
         run.output or folder / "result.png",
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
     )
     return follow(partial(continue_run, folder), destination, reporting, folder)
+
+
+def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> int:
+    """Print the path of a finished run's picture and return the exit code."""
+    picture = str(run.result_path)
+    with suppress(InputError):  # the file is gone, or another picture by now
+        if run.output is not None and _is_of_run(run.output, run):
+            picture = str(run.output)
+    if saving.out is not None:
+        raise InputError(f"the run in {run.path} is finished, its picture is {picture}: copy it")
+    if not reporting.quiet:
+        warn(f"the run in {run.path} is finished: there is nothing to continue")
+    if reporting.json:
+        write_json({"path": picture})
+    else:
+        write_line(picture)
+    return DONE
 
 
 def _is_of_run(path: Path, run: "RunFolder") -> bool:
@@ -51,6 +72,9 @@ def runs(*folders: Path, json: Switch = False) -> None:
     """
     from impasto.runs import list_runs
 
+    missing = [str(folder) for folder in folders if not folder.exists()]
+    if missing:
+        raise InputError(f"there is no folder {missing[0]}")
     found = list_runs(folders or [Path()])
     if json:
         write_json({"runs": [_as_json(run) for run in found]})

@@ -13,9 +13,11 @@ from impasto.cli.options import (
     OUTPUT,
     RECIPE_SOURCE,
     REPORTING,
+    PhotoWord,
     RecipeFlags,
     RecipeSource,
     Reporting,
+    StyleWord,
     Switch,
     stated_settings,
 )
@@ -64,8 +66,8 @@ def _command(name: str) -> Callable[..., int]:
     no_options = own_options()
 
     def command(
-        photo: str,
-        style: str,
+        photo: PhotoWord,
+        style: StyleWord,
         /,
         *,
         own: Any = no_options,

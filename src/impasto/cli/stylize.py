@@ -15,11 +15,15 @@ from impasto.cli.options import (
     RECIPE_SOURCE,
     REPORTING,
     SAVING,
+    PhotoWord,
+    PlateWord,
     RecipeFlags,
     RecipeSource,
     Reporting,
     Saving,
+    StyleWord,
     read_record,
+    stated_options,
     stated_settings,
 )
 from impasto.errors import InputError
@@ -30,11 +34,11 @@ if TYPE_CHECKING:
 
 
 def stylize(
-    photo: str,
+    photo: PhotoWord,
     /,
-    *styles: str,
-    run: Path | None = None,
-    style_mix_steps: int | None = None,
+    *styles: StyleWord,
+    run: Annotated[Path | None, Parameter(group=OUTPUT, metavar="FOLDER")] = None,
+    style_mix_steps: Annotated[int | None, Parameter(group=OUTPUT, metavar="N")] = None,
     source: RecipeSource = RECIPE_SOURCE,
     saving: Saving = SAVING,
     reporting: Reporting = REPORTING,
@@ -44,7 +48,8 @@ def stylize(
 
     Args:
         photo: The photo; `-` reads it from standard input.
-        styles: Files or built-in styles (see plates), which are mixed; `STYLE@MASK` uses only the mask's white part.
+        styles: A style image, or a built-in style (see plates); several are mixed, files with --style-mix.
+            `STYLE@MASK` uses only the mask's white part.
         run: A new folder in which the run is kept, so that it can be resumed.
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
@@ -53,7 +58,10 @@ def stylize(
     from impasto.api import start
     from impasto.cli.destination import Destination, input_files
     from impasto.cli.follow import follow
+    from impasto.cli.several import check_one_photo
 
+    mixes = style_mix_steps is not None or bool(recipe.style.mix)
+    check_one_photo(photo, styles, stated_options(source, flags, recipe), mixes=mixes)
     check_stdin_used_once(photo, *styles, source.from_)
     # Without a main style, the picture is named after the styles of its regions.
     named = styles or [region.style for region in recipe.regions if not region.keeps]
@@ -122,7 +130,7 @@ def _paint_mixes(
 
 def demo(
     *,
-    plate: Annotated[str, Parameter(group=OUTPUT)] = "night",
+    plate: Annotated[PlateWord, Parameter(group=OUTPUT)] = "night",
     size: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     saving: Saving = SAVING,
     reporting: Reporting = REPORTING,
@@ -153,4 +161,4 @@ def demo(
 def _is_demo(path: Path, photo: str) -> bool:
     """Return True if a file is a picture of an earlier demo."""
     contents = read_record(str(path)).get("inputs", {}).get("content") or [{}]
-    return bool(contents[0].get("name") == photo)
+    return Path(str(contents[0].get("name"))).stem == photo

@@ -17,6 +17,8 @@ from impasto.images.geometry import map_planes
 
 InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
 
+PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif")
+"""Usual extensions of the pictures that can be read."""
 HEAD_LENGTH: Final = 64  # bytes at the start of a file from which its format is recognized
 _READABLE: Final = "JPEG, PNG, WebP, TIFF, AVIF, GIF, HEIC"
 _SIGNATURES: Final[dict[InputFormat, tuple[bytes, ...]]] = {
@@ -43,6 +45,7 @@ class DecodedImage:
         alpha: In [0, 1]; None if the whole picture is opaque.
         exif: EXIF block that the result may carry: no `Exif\0\0`, GPS or thumbnail, orientation reset.
         name: Stem for the names of results.
+        suffix: Extension of the file, such as `.jpg`; empty if it has none, is no file, or is a built-in style.
         encoded: The bytes of the file (of a lossless PNG or TIFF for a PIL image or an array).
         sha256: Their hash in hexadecimal.
     """
@@ -51,6 +54,7 @@ class DecodedImage:
     alpha: Float[np.ndarray, "h w"] | None
     exif: bytes | None
     name: str
+    suffix: str = ""
     encoded: bytes
     sha256: str
 

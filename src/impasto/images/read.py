@@ -3,9 +3,11 @@
 import contextlib
 import io
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +51,8 @@ def read_picture(
     """
     check_type(source, (str, Path, bytes, Image.Image, np.ndarray), role, PICTURE)
     if isinstance(source, str | Path):
-        return decode(read_bytes(Path(source)), str(source), max_megapixels, name=Path(source).stem)
+        path = Path(source)
+        return replace(decode(read_bytes(path), str(source), max_megapixels, name=path.stem), suffix=path.suffix)
     if isinstance(source, bytes):
         return decode(source, role, max_megapixels, name="stdin")
     try:
@@ -79,9 +82,18 @@ def read_bytes(path: Path) -> bytes:
             raise InputError(f"{path} is a folder, not a picture") from None
 
 
+def check_is_no_url(name: str | Path) -> None:
+    """Raise InputError if a name is an address on the web."""
+    # A path has lost one of the slashes; a single letter is a drive of Windows.
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(name), re.IGNORECASE):
+        address = re.sub(":/+", "://", str(name), count=1)
+        raise InputError(f"{address} is not a file: impasto reads and writes files only, so download the picture first")
+
+
 @contextlib.contextmanager
 def one_line_errors(verb: str, path: Path) -> Iterator[None]:
     """Turn the system's errors into one line that names the file."""
+    check_is_no_url(path)
     try:
         yield
     except InputError:

@@ -3,16 +3,19 @@
 `Recipe()` is the preset `default`. Loading this package loads neither torch nor numpy, so that `--help` is instant.
 """
 
+from impasto.recipe.accepted import accepted, one_of_these
 from impasto.recipe.model import (
     FIELDS,
-    RENAMED,
     Recipe,
+    SettingError,
     checked,
     describe,
+    describe_unknown,
     flag_of,
     flat_fields,
     merge_stated,
 )
+from impasto.recipe.names import RENAMED, by_name, similar_name
 from impasto.recipe.options import RecipeOptions, SettingOptions
 from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
 from impasto.recipe.resolve import check_balance, read_recipe, resolve, with_current_names
@@ -83,21 +86,27 @@ __all__ = [
     "RecipeOptions",
     "RegionSettings",
     "ScheduleSettings",
+    "SettingError",
     "SettingField",
     "SettingOptions",
     "Smoothing",
     "StartSettings",
     "StyleSettings",
+    "accepted",
     "as_text",
+    "by_name",
     "check_balance",
     "checked",
     "describe",
+    "describe_unknown",
     "flag_of",
     "flat_fields",
     "merge_stated",
     "one_of",
+    "one_of_these",
     "read_recipe",
     "read_style",
     "resolve",
+    "similar_name",
     "with_current_names",
 ]

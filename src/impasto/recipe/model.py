@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from impasto.errors import InputError
 from impasto.networks import find_network
+from impasto.recipe.accepted import accepted
+from impasto.recipe.names import RENAMED, similar_name
 from impasto.recipe.options import RecipeOptions
 from impasto.recipe.settings import (
     SECTIONS,
@@ -40,14 +42,13 @@ _MIDDLE = 50.0
 _STRENGTH_EXPONENT = 1.5
 """The balance of style and content is (s / (100 - s)) ** _STRENGTH_EXPONENT for a strength of s."""
 
-RENAMED: Final = {
-    "rescue": "saliency_weight",
-    "adapt": "content_exponent",
-    "detail": "residual_detail",
-    "anchor_weight": "low_frequency_weight",
-    "gamut_weight": "luminance_range_weight",
-}
-"""Settings that had another name in older versions."""
+
+class SettingError(InputError):
+    """A value that a setting does not accept; the command line writes its flag in place of its name."""
+
+    def __init__(self, name: str, wrong: str) -> None:
+        super().__init__(f"{name}{wrong}")
+        self.name, self.wrong = name, wrong
 
 
 class Recipe(BaseModel):
@@ -231,7 +232,10 @@ class Recipe(BaseModel):
             'impasto photo.jpg night --size 256'
         """
         recipe, stated = self._stated()
-        return shlex.join(["impasto", content, *styles, *recipe.flags(stated)])
+        # A photo without an extension may have the name of a command.
+        words = ["impasto", *([] if "." in content else ["stylize"])]
+        files = [f"./{name}" if name.startswith("-") else name for name in (content, *styles)]
+        return shlex.join([*words, *files, *recipe.flags(stated)])
 
     def flags(self, names: Collection[str]) -> list[str]:
         """Return the words of a command line that state some settings.
@@ -276,7 +280,11 @@ class Recipe(BaseModel):
 
 FIELDS: Final[dict[str, SettingField]] = {
     name: field for section, settings in SECTIONS.items() for name, field in fields_of(section, settings).items()
-} | {"regions": SettingField("", "regions", Recipe.model_fields["regions"], "Style", common=True, kind=Recipe)}
+} | {
+    "regions": SettingField(
+        "", "regions", Recipe.model_fields["regions"], "Style", common=True, first=False, kind=Recipe
+    )
+}
 """All settings by their flat names, which are those of flags and keyword arguments."""
 
 _LAYERS: Final = ("content_layers", "style_layers")
@@ -390,37 +398,57 @@ def checked(values: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe(**values)
     except ValidationError as error:
-        raise InputError(describe(error)) from None
+        raise describe(error) from None
     except TypeError as error:
         raise InputError(f"not a recipe: {error}") from None
 
 
-def describe(error: ValidationError) -> str:
-    """Return what pydantic found wrong in one line, naming the setting as on the command line."""
+def describe(error: ValidationError) -> InputError:
+    """Return what pydantic found wrong as an error of one line that names the setting and what it accepts."""
     first = error.errors()[0]
     place = tuple(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return InputError(describe_unknown(".".join(place)))
     name = next((flat for flat, f in FIELDS.items() if place[:2] == (f.section, f.name)), ".".join(place[:2]))
     name = "regions" if place[:1] == ("regions",) else name
-    if first["type"] == "extra_forbidden":
-        return _describe_unknown(".".join(place))
-    message = first["msg"].removeprefix("Value error, ")
-    given = f", not {first['input']!r}" if name and first["type"] != "value_error" else ""
-    return f"{name}: {message[0].lower() + message[1:]}{given}" if name else message
+    if first["type"] == "value_error":
+        reason = first["msg"].removeprefix("Value error, ")
+        return SettingError(name, f": {reason}") if name else InputError(reason)
+    given = first["input"] if isinstance(first["input"], str) and first["input"].strip() else repr(first["input"])
+    wanted = _wanted(name, place)
+    if not wanted:
+        return SettingError(name, f": {first['msg'][0].lower()}{first['msg'][1:]}, not {given}")
+    return SettingError(name, f" takes {wanted}, not {given}")
 
 
-def _describe_unknown(name: str) -> str:
-    """Return what is wrong with the name of a setting, such as `stlye_weight` or `style.wieght`, and the known ones."""
+def _wanted(name: str, place: tuple[str, ...]) -> str:
+    """Return in words what belongs at a place of a recipe; empty if pydantic's own words must do."""
+    if place[0] in SECTIONS and len(place) == 1:
+        return f"a table of settings ({', '.join(SECTIONS[place[0]].model_fields)})"
+    if "losses" in place[:2] and len(place) > 3:
+        return f"for {place[3]} {accepted(LossSettings.model_fields[place[3]])}"
+    if name == "regions":
+        return "a list of MASK=STYLE or MASK=keep"
+    return accepted(FIELDS[name].info) or "a text" if name in FIELDS else ""
+
+
+def describe_unknown(name: str) -> str:
+    """Return what is wrong with the name of a setting, such as `stlye_weight` or `style.wieght`, and what is meant."""
     section, _, key = name.rpartition(".")
     if key in RENAMED:
         field = FIELDS[RENAMED[key]]
-        return f"{name} is called {field.section}.{field.name} now"
+        return f"{name} is called {f'{field.section}.{field.name}' if section else RENAMED[key]} now"
     if ".losses." in name:
-        known = ", ".join(LossSettings.model_fields)
+        known = list(LossSettings.model_fields)
     elif section in SECTIONS:
-        known = ", ".join(SECTIONS[section].model_fields)
+        known = list(SECTIONS[section].model_fields)
     else:
-        known = f"{', '.join(FIELDS)}, or by section {', '.join(SECTIONS)}"
-    return f"a recipe has no field {name!r}; known are {known}"
+        known = list(FIELDS)
+    meant = similar_name(key, known)
+    if meant:
+        return f"there is no setting {name}: did you mean {section}{'.' if section else ''}{meant}?"
+    sections = "" if section else f"; in files also by section ({', '.join(SECTIONS)})"
+    return f"there is no setting {name}; known are {', '.join(known)}{sections}"
 
 
 def flag_of(name: str) -> str:

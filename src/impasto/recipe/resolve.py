@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from impasto.errors import InputError
-from impasto.recipe.model import RENAMED, Recipe, checked, flat_fields, merge_stated, states_balance_twice
+from impasto.recipe.accepted import as_choice
+from impasto.recipe.model import Recipe, checked, flat_fields, merge_stated, states_balance_twice
+from impasto.recipe.names import RENAMED, similar_name
 from impasto.recipe.presets import PRESETS
 from impasto.recipe.values import RENAMED_LOSSES
 
@@ -67,7 +69,9 @@ def resolve(preset: str | None = None, *stated: Mapping[str, Any]) -> Recipe:
     Raises:
         InputError: In one line, for an unknown preset, an unknown setting or a value out of bounds.
     """
-    name = preset or "default"
+    name = as_choice(preset or "default", tuple(PRESETS))
     if name not in PRESETS:
-        raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+        meant = similar_name(str(name), PRESETS)
+        hint = f"did you mean {meant}?" if meant else f"known are {', '.join(PRESETS)}"
+        raise InputError(f"unknown preset {name!r}; {hint}")
     return checked(merge_stated(PRESETS[name].flat(), *stated))

@@ -1,13 +1,14 @@
 """The sections of a recipe: every setting with its unit, bounds and default, written here and nowhere else."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, find_network
+from impasto.recipe.accepted import as_choice, choices_of
 from impasto.recipe.values import (
     INITS,
     MAX_WEIGHT,
@@ -24,10 +25,12 @@ from impasto.recipe.values import (
     OptimizerName,
     Padding,
     Percent,
+    Pixels,
     Pooling,
     Precision,
     Scales,
     Share,
+    Shares,
     Smoothing,
     Steps,
     StyleLosses,
@@ -44,9 +47,12 @@ class Flag:
     """Its flat name; empty: prefix of the section and name of the setting."""
     common: bool = False
     """Whether `--help` shows it; `--help-all` shows every setting."""
+    first: bool = False
+    """Whether it is one of those to start with, which the help shows first."""
 
 
 COMMON: Final = Flag(common=True)
+FIRST: Final = Flag(common=True, first=True)
 
 
 class Settings(BaseModel):
@@ -55,13 +61,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
     prefix: ClassVar[str] = ""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: Any, info: Any) -> Any:
+        return as_choice(value, choices_of(cls.model_fields[info.field_name].annotation))
+
 
 class PictureSettings(Settings):
     """Size and smoothness of the result, and which pictures are kept on the way."""
 
-    size: Annotated[Annotated[int, Field(ge=16, le=65536)] | Literal["photo"], COMMON] = 512
+    size: Annotated[Pixels | Literal["photo"], FIRST] = 512
     """Long side of the result in pixels, or `photo` for the photo's own; never more than that without upscale."""
-    upscale: bool = False
+    upscale: Annotated[bool, COMMON] = False
     """Allow a result larger than the photo."""
     max_megapixels: Annotated[float, Field(gt=0, le=100_000)] = 200.0
     """Refuse input pictures with more million pixels than this, before decoding them."""
@@ -69,7 +80,7 @@ class PictureSettings(Settings):
     """Weight of smoothness: the mean squared difference of neighboring pixels in gray levels (total variation)."""
     snapshots: Annotated[Steps, COMMON] = ()
     """Steps after which the picture is kept as well."""
-    snapshot_every: Annotated[Annotated[int, Field(ge=1)] | None, COMMON] = None
+    snapshot_every: Annotated[int, Field(ge=1)] | None = None
     """Keep the picture after every so many steps."""
 
     @field_validator("snapshots")
@@ -81,7 +92,7 @@ class PictureSettings(Settings):
 class NetworkSettings(Settings):
     """The network that compares the pictures."""
 
-    backbone: Annotated[str, COMMON] = "vgg19"
+    backbone: str = "vgg19"
     """Network that compares pictures: vgg19, vgg16, alexnet, resnet50, googlenet, inception_v3 or torchvision:NAME."""
     weights: str = "embedded"
     """Its weights: `embedded` (its usual ones), `full` (downloaded by `impasto weights fetch`) or a file."""
@@ -110,24 +121,24 @@ class StyleSettings(Settings):
 
     prefix = "style_"
 
-    strength: Annotated[Percent, Flag("strength", common=True)] = 50.0
-    """Balance of content and style: 0 is the photo, 50 the weights as they are, 100 the style alone."""
+    strength: Annotated[Percent, Flag("strength", common=True, first=True)] = 50.0
+    """Balance of content and style: 0 is the photo, 50 what the preset does, 100 the style alone."""
     weight: Annotated[Weight, COMMON] = 30.0
     """How much the style counts (beta in the paper)."""
     layers: LayerWeights = read_weights(NETWORKS["vgg19"].style_layers)
     """Layers of the style losses; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     losses: StyleLosses = {"wasserstein": LossSettings(weight=1.0), "gradient_energy": LossSettings(weight=0.025)}
     """Losses gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, gradient_energy, as NAME=WEIGHT."""
-    mix: Annotated[Numbers, COMMON] = ()
-    """How much each of several styles counts, such as `70,30`; none: all alike."""
-    scale: Annotated[Scales, COMMON] = ()
-    """Size of the strokes, for each style or one for all: 2 shows the style image at twice its size; none: 1."""
+    mix: Annotated[Shares, COMMON] = ()
+    """How much each of several styles counts, such as `70,30`; by default all count alike."""
+    scale: Annotated[Scales, FIRST] = ()
+    """Size of the strokes: 2 paints strokes twice as large; for each style, or one for all; by default 1."""
     rotation: Numbers = ()
     """Degrees by which the style image is turned to the left, for each style or one for all."""
-    size: Annotated[Annotated[int, Field(ge=16, le=65536)] | None, COMMON] = None
-    """Long side of the style image as the network sees it, in pixels; None: that of the canvas."""
+    size: Pixels | None = None
+    """Long side of the style image as the network sees it, in pixels; by default that of the result."""
     crop: Annotated[Crops, COMMON] = ()
-    """Part of the style image that is used, LEFT,TOP,WIDTH,HEIGHT in its upright pixels; `/` separates several."""
+    """Part of the style image that is used, LEFT,TOP,WIDTH,HEIGHT in its pixels; `/` separates those of several."""
     margin: Annotated[float, Field(ge=0, le=0.4, allow_inf_nan=False)] = 0.03
     """Share of the style image left out on each side, where frames are; nothing is left out of a style_crop."""
     samples: Annotated[int, Field(ge=16, le=65536), Flag("samples")] = 1024
@@ -156,7 +167,7 @@ class ContentSettings(Settings):
     """Losses that compare with the photo: `features`, `self_similarity`, `laplacian`, as NAME=WEIGHT."""
     coarse_factor: Annotated[float, Field(gt=0, le=1000), Flag("coarse_content")] = 1.2
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
-    saliency_weight: Annotated[Percent, Flag("saliency_weight", common=True)] = 3.0
+    saliency_weight: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), Flag("saliency_weight")] = 3.0
     """How much more the `features` loss counts on edges and the main subject than elsewhere; 0: alike everywhere."""
     exponent: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
     """Exponent by which the content weight grows with the distance of photo and style; 0: the same for every pair."""
@@ -167,9 +178,9 @@ class ColorSettings(Settings):
 
     prefix = "color_"
 
-    mode: Annotated[ColorMode, Flag("color", common=True)] = "style"
-    """Colors of the `style`; the `photo`'s put back; a style given the photo's (`match`); only `luminance` painted."""
-    strength: Annotated[Percent, COMMON] = 100.0
+    mode: Annotated[ColorMode, Flag("color", common=True, first=True)] = "style"
+    """Whose colors: the `style`'s, the `photo`'s, the photo's given to the style (`match`), or lightness only."""
+    strength: Percent = 100.0
     """How far `color` goes; at 0 `style` has the photo's colors, `photo` and `match` the style's, `luminance` none."""
     map: ColorMap = "transport"
     """How `match` moves colors: by one of two linear maps, or by every channel's `histogram`."""
@@ -196,7 +207,7 @@ class StartSettings(Settings):
     def _named_init(cls, value: str) -> str:
         if not value.strip():
             raise InputError(f"init is one of {', '.join(INITS)} or the path of a picture")
-        return value
+        return str(as_choice(value, INITS))
 
 
 class OptimizerSettings(Settings):
@@ -220,7 +231,7 @@ class ScheduleSettings(Settings):
     """How many steps are done, and at which sizes."""
 
     steps: Annotated[int, Field(ge=1, le=10_000_000), COMMON] = 120
-    """Evaluations of loss and gradient, counted over all levels."""
+    """How often the picture is improved (evaluations of loss and gradient), over all sizes that are painted."""
     levels: Annotated[int, Field(ge=1, le=10)] | Literal["auto"] = "auto"
     """Sizes that are painted one after the other, coarse to fine; `auto` begins at about 64 px whatever the size."""
     level_ratio: Annotated[float, Field(ge=1.1, le=4, allow_inf_nan=False)] = 2.0
@@ -240,10 +251,10 @@ class HardwareSettings(Settings):
 
     device: Annotated[DeviceName, COMMON] = "auto"
     """Where to compute; `auto` takes a GPU if there is one."""
-    precision: Annotated[Precision, COMMON] = "auto"
+    precision: Precision = "auto"
     """Number format of the convolutions after the first; `auto` takes bf16 where the hardware has it."""
-    threads: Annotated[Annotated[int, Field(ge=1, le=1024)] | None, COMMON] = None
-    """Processor threads; None: as many as there are cores."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Processor threads; by default as many as there are cores."""
 
 
 SECTIONS: Final[dict[str, type[Settings]]] = {
@@ -269,6 +280,7 @@ class SettingField:
     info: FieldInfo
     group: str
     common: bool
+    first: bool
     kind: type[BaseModel]
     """The model that the setting belongs to."""
 
@@ -279,6 +291,6 @@ def fields_of(section: str, settings: type[Settings]) -> dict[str, SettingField]
     for name, info in settings.model_fields.items():
         flag = next((item for item in info.metadata if isinstance(item, Flag)), Flag())
         fields[flag.name or settings.prefix + name] = SettingField(
-            section, name, info, section.capitalize(), flag.common, settings
+            section, name, info, section.capitalize(), flag.common, flag.first, settings
         )
     return fields

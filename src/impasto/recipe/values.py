@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_serializer, model_validator
 
 from impasto.errors import InputError, check_type
+from impasto.recipe.accepted import PERCENT, PIXELS
 
 Pooling = Literal["max", "average", "l2"]
 Padding = Literal["zeros", "reflect", "replicate"]
@@ -41,7 +42,8 @@ MAX_WEIGHT: Final = 1e15
 Weight = Annotated[float, Field(ge=0, le=MAX_WEIGHT, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Percent = Annotated[float, PERCENT, Field(ge=0, le=100, allow_inf_nan=False)]
+Pixels = Annotated[int, PIXELS, Field(ge=16, le=65536)]
 
 
 def split_list(value: Any) -> Any:
@@ -55,6 +57,7 @@ def split_list(value: Any) -> Any:
 
 Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(split_list)]
 Numbers = Annotated[tuple[Finite, ...], BeforeValidator(split_list)]
+Shares = Annotated[tuple[Annotated[Finite, PERCENT], ...], BeforeValidator(split_list)]
 Scales = Annotated[tuple[Annotated[float, Field(ge=0.05, le=20)], ...], BeforeValidator(split_list)]
 
 

@@ -81,6 +81,7 @@ class KeptInput(BaseModel):
         file: Path relative to the run folder.
         sha256: Digest of the file's bytes.
         name: Name of the picture, from the user's file name.
+        suffix: Extension of the user's file name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,6 +89,7 @@ class KeptInput(BaseModel):
     file: Annotated[str, Field(pattern=rf"^{INPUTS_FOLDER}/[a-z0-9-]+\.[a-z]+$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     name: str
+    suffix: str = ""
 
 
 KeptInputs: TypeAlias = Inputs[KeptInput]
@@ -101,7 +103,7 @@ def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
         # The extension lets other programs open the copy.
         file = f"{INPUTS_FOLDER}/{stem}.{sniff(picture.encoded) or 'image'}"
         atomic_write(folder / file, picture.encoded)
-        return KeptInput(file=file, sha256=picture.sha256, name=picture.name)
+        return KeptInput(file=file, sha256=picture.sha256, name=picture.name, suffix=picture.suffix)
 
     return inputs.map(copy)
 
@@ -120,6 +122,7 @@ def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Inp
             ) from None
         if sha256 != item.sha256:
             raise InputError(f"{path} has changed since the run began: restore it or start a new run")
-        return dataclasses.replace(read_picture(path, max_megapixels=max_megapixels), name=item.name)
+        picture = read_picture(path, max_megapixels=max_megapixels)
+        return dataclasses.replace(picture, name=item.name, suffix=item.suffix)
 
     return kept.map(read)

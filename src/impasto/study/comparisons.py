@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, get_args
 from impasto.backbones import describe_weights
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
-from impasto.recipe import FIELDS, INITS, RENAMED, STYLE_LOSSES, Pooling, Recipe
+from impasto.recipe import FIELDS, INITS, STYLE_LOSSES, Pooling, Recipe, describe_unknown
 from impasto.study.findings import Experiment, Findings, lowest, ratio
 from impasto.study.plan import Cell, Row, Stated, check_count
 
@@ -90,10 +90,8 @@ def read_variation(text: str) -> tuple[str, tuple[str, ...]]:
     """
     name, equals, values = text.partition("=")
     field = name.strip().replace("-", "_")
-    if field in RENAMED:
-        raise InputError(f"--vary: {field} is called {RENAMED[field]} now")
     if field not in FIELDS:
-        raise InputError(f"--vary: unknown field {name.strip()!r}; known are {', '.join(FIELDS)}")
+        raise InputError(f"--vary: {describe_unknown(field)}")
     separator = "/" if isinstance(FIELDS[field].info.default, tuple | dict) else ","
     listed = tuple(dict.fromkeys(part.strip() for part in values.split(separator) if part.strip()))
     if not equals or not listed:

@@ -1,0 +1,94 @@
+"""What the shell completes: built-in styles, pictures and recipe files; and the scripts that it asks with."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from cyclopts.completion import CompletionContext
+
+_RECIPE_SUFFIXES: Final = (".toml", ".json")
+
+
+def complete_picture(context: "CompletionContext") -> list[str]:
+    """Return pictures, and folders in which there may be some."""
+    from impasto.images import PICTURE_SUFFIXES
+
+    return list(_files(context.incomplete, PICTURE_SUFFIXES))
+
+
+def complete_style(context: "CompletionContext") -> list[Any]:
+    """Return the built-in styles with their descriptions, pictures and folders."""
+    return [*complete_plate(context), *complete_picture(context)]
+
+
+def complete_plate(_: "CompletionContext") -> list[Any]:
+    """Return the built-in styles with their descriptions."""
+    from impasto.images import PLATES, plate_description
+
+    return [(name, plate_description(name)) for name in PLATES]
+
+
+def complete_recipe(context: "CompletionContext") -> list[str]:
+    """Return recipe files and folders."""
+    return list(_files(context.incomplete, _RECIPE_SUFFIXES))
+
+
+def _files(typed: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """Yield the files with these extensions, and the folders with a slash, that begin with what was typed."""
+    start = typed.rpartition("/")[2]
+    shown = typed.removesuffix(start)
+    try:
+        entries = sorted(Path(os.path.expanduser(shown) or ".").iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
+            if entry.is_dir():
+                yield f"{shown}{entry.name}/"
+            elif entry.suffix.lower() in suffixes:
+                yield shown + entry.name
+
+
+class CompletedApp(App):
+    """An app whose completion scripts let the shell itself complete names of files, as it does elsewhere."""
+
+    def generate_completion(
+        self, *, prog_name: str | None = None, shell: Literal["zsh", "bash", "fish", "powershell"] | None = None
+    ) -> str:
+        """Return the script for a shell."""
+        if shell is None:
+            from cyclopts.completion import detect_shell
+
+            shell = detect_shell()
+        script = super().generate_completion(prog_name=prog_name, shell=shell)
+        for old, new in _ADJUSTMENTS.get(shell, ()):
+            script = script.replace(old, new)
+        return script
+
+
+_ADJUSTMENTS: Final = {
+    "bash": (
+        # compgen breaks names at spaces; without own candidates, bash completes names by itself.
+        ('COMPREPLY=( $(compgen -f -- "${cur}") )', "COMPREPLY=()"),
+        ("complete -F ", "complete -o default -F "),
+        # No space after a folder, so that its content can be completed. Bash 3 has no compopt.
+        (
+            "}\n\ncomplete",
+            "  [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null\n}\n\ncomplete",
+        ),
+    ),
+    "zsh": (
+        # Words without the backslashes and quotes of the shell.
+        ("${(@)_cyc_words", "${(@Q)_cyc_words"),
+        (
+            "compadd -d _cyc_disp -a _cyc_vals",
+            "{ compadd -S '' -- ${(M)_cyc_vals:#*/}; "
+            "_cyc_vals=(${_cyc_vals:#*/}); _cyc_disp=(${_cyc_disp:#*/}); compadd -d _cyc_disp -a _cyc_vals; }",
+        ),
+    ),
+}
+"""Changes of the scripts, by shell: what is replaced, and by what."""

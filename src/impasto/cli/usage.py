@@ -1,0 +1,143 @@
+"""What is said about a command line that is not understood: one line, in plain words, with what is probably meant."""
+
+import inspect
+import shlex
+from collections.abc import Callable, Collection
+from typing import Any, Final, Literal, get_args, get_origin
+
+from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
+from cyclopts.exceptions import RepeatArgumentError
+
+from impasto.errors import InputError
+from impasto.recipe import FIELDS, RENAMED, SettingError, accepted, by_name, flag_of, one_of_these, similar_name
+
+_OPTIONS_ELSEWHERE: Final = by_name(
+    {
+        "out": "output output_image output_path output_dir output_file out_file outfile save save_path dest result",
+        "quiet": "silent no_verbose no_progress",
+        "recipe": "config settings config_file",
+        "preset": "quality_preset profile mode",
+        "run": "run_dir checkpoint_dir checkpoint_path log_dir",
+        "help": "usage h",
+        "help_all": "help_full full_help",
+    }
+)
+_PICTURES_ELSEWHERE: Final = by_name(
+    {
+        "photo": "content content_image content_img content_path photo image input input_image input_path source",
+        "style": "style style_image style_images style_img style_path styles reference reference_image",
+    }
+)
+"""Options of other programs for the pictures, which impasto takes without an option."""
+
+_EXAMPLES: Final = {
+    "photo": ("a photo", "photo.jpg"),
+    "style": ("a style", "night"),
+    "styles": ("a style", "night"),
+    "result": ("a finished picture", "photo_night.png"),
+    "content": ("the photo it was painted from", "photo.jpg"),
+    "folder": ("a folder", "my-folder"),
+}
+"""What the arguments of commands are, and an example of each."""
+
+
+def describe_usage(error: InputError | CycloptsError, words: Collection[str]) -> str:
+    """Return in one line what is wrong with the words of a command line."""
+    if isinstance(error, SettingError) and any(word.partition("=")[0] == flag_of(error.name) for word in words):
+        return f"{flag_of(error.name)}{error.wrong}"
+    if isinstance(error, InputError):
+        return str(error)
+    describe = _DESCRIPTIONS.get(type(error))
+    if describe is not None:
+        return describe(error, tuple(error.command_chain or ()))
+    error.verbose = False
+    return str(error)
+
+
+def describe_unknown(name: str, known: Collection[str], command: tuple[str, ...]) -> str:
+    """Return what is said about an option that a command does not have; `known` are those that it has."""
+    wanted = _setting(name).lower()
+    if wanted in RENAMED:
+        return f"{name} is called {flag_of(RENAMED[wanted])} now"
+    if wanted in _PICTURES_ELSEWHERE and wanted not in known:
+        return f"there is no option {name}: pictures are given without an option, as in `impasto photo.jpg style.jpg`"
+    meant = similar_name(name, {*known, "help", "help_all"}) or _OPTIONS_ELSEWHERE.get(wanted, "")
+    setting, _, value = meant.partition("=")
+    if setting in {*known, "help", "help_all"}:
+        return f"there is no option {name}: did you mean {' '.join(filter(None, (flag_of(setting), value)))}?"
+    if wanted in FIELDS:
+        return f"{' '.join(command)} has no option {name}; `impasto stylize` has it"
+    return f"there is no option {name}: `{_help(command)}` lists them"
+
+
+def _describe_option(error: UnknownOptionError, command: tuple[str, ...]) -> str:
+    known = {_setting(name) for argument in error.argument_collection for name in argument.names}
+    return describe_unknown((error.token.keyword or error.token.value).partition("=")[0], known, command)
+
+
+def _describe_missing(error: MissingArgumentError, command: tuple[str, ...]) -> str:
+    """Return what is said about an option without its value, or about a command without its arguments."""
+    argument = error.argument
+    if error.keyword is not None and argument is not None:
+        setting = FIELDS.get(_setting(error.keyword))
+        wanted = accepted(setting.info) if setting is not None else _wanted(argument.hint)
+        wanted = wanted or argument.parameter.metavar or "a text"
+        return f"{error.keyword} needs a value: {wanted}"
+    parameters = inspect.signature(error.target).parameters.values() if error.target else ()
+    needed = [p for p in parameters if p.default is p.empty and (p.kind != p.VAR_POSITIONAL or p.name == "styles")]
+    named = [_EXAMPLES.get(p.name, (f"a {p.name}", p.name.upper())) for p in needed]
+    options = [(flag_of(p.name),) if p.kind is p.KEYWORD_ONLY else () for p in needed]
+    example = [word for option, (_, word) in zip(options, named, strict=True) for word in (*option, word)]
+    things = " and ".join(filter(None, (", ".join(what for what, _ in named[:-1]), *(what for what, _ in named[-1:]))))
+    return f"{' '.join(command)} needs {things}, as in `{shlex.join(['impasto', *command, *example])}`"
+
+
+def _describe_value(error: CoercionError, _: tuple[str, ...]) -> str:
+    """Return what is said about a value that an option or argument does not accept."""
+    token, argument = error.token, error.argument
+    name = (token.keyword if token else None) or (argument.name.lstrip("-").upper() if argument else "a value")
+    given = token.value if token else ""
+    kind = error.target_type
+    choices = [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
+    if kind is bool:
+        return f"{name} takes no value"
+    similar = similar_name(given, [choice.replace("-", "_") for choice in choices]) if choices else ""
+    hint = f": did you mean {similar}?" if similar else ""
+    wanted = _wanted(kind)
+    return f"{name} takes {wanted}, not {given}{hint}" if wanted else f"{name} cannot be {given}"
+
+
+def _wanted(kind: Any) -> str:
+    """Return in words what a type of an option accepts; empty if that is any text."""
+    if get_origin(kind) is Literal:
+        return one_of_these([str(choice) for choice in get_args(kind)])
+    parts = [_wanted(part) for part in get_args(kind)]
+    return {int: "a whole number", float: "a number"}.get(kind, next(filter(None, parts), ""))
+
+
+def _describe_extra(error: UnusedCliTokensError, command: tuple[str, ...]) -> str:
+    return f"{shlex.join(error.unused_tokens or ())} is too much here: `{_help(command)}` shows what belongs there"
+
+
+def _describe_repeated(error: RepeatArgumentError, _: tuple[str, ...]) -> str:
+    return f"{error.token.keyword} is given twice: state it once"
+
+
+_DESCRIPTIONS: Final[dict[type[CycloptsError], Callable[[Any, tuple[str, ...]], str]]] = {
+    UnknownOptionError: _describe_option,
+    UnusedCliTokensError: _describe_extra,
+    MissingArgumentError: _describe_missing,
+    CoercionError: _describe_value,
+    RepeatArgumentError: _describe_repeated,
+}
+"""How each error of the parser is said, given the command."""
+
+
+def _setting(option: str) -> str:
+    """Return the name of a setting for its flag: `regions` for `--region`."""
+    name = option.lstrip("-").replace("-", "_")
+    return "regions" if name == "region" else name
+
+
+def _help(command: tuple[str, ...]) -> str:
+    return " ".join(["impasto", *command, "--help"])

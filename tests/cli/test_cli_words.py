@@ -1,0 +1,183 @@
+"""Words of the command line as people write them: understood, or answered with what is meant."""
+
+import os
+
+import pytest
+
+from impasto.recipe import FIELDS, PRESETS, flag_of
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("--iterations", "--steps"),
+        ("--num-steps", "--steps"),
+        ("-num_iterations", "--steps"),
+        ("-steps", "--steps"),
+        ("--epochs", "--steps"),
+        ("--gpu", "--device"),
+        ("--stroke-size", "--style-scale"),
+        ("--output", "--out"),
+        ("-output_image", "--out"),
+        ("--tv", "--tv-weight"),
+        ("--lr", "--learning-rate"),
+        ("--alpha", "--content-weight"),
+        ("--beta", "--style-weight"),
+        ("--preserve-color", "--color photo"),
+        ("--original_colors", "--color photo"),
+        ("--image-size", "--size"),
+        ("--mask", "--region"),
+        ("--stepz", "--steps"),
+        ("--Size", "--size"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{} 5", "{}=5"])
+def test_an_option_of_another_program_is_answered_with_ours(refused, option, meant, form):
+    message = refused("photo.png", "night", *form.format(option).split())
+    assert message == f"impasto: there is no option {option}: did you mean {meant}?\n"
+
+
+@pytest.mark.parametrize("option", ["--content", "--style", "--content-image", "-style_image"])
+def test_pictures_are_given_without_an_option(refused, option):
+    assert "as in `impasto photo.jpg style.jpg`" in refused(option, "photo.png")
+
+
+def test_an_option_of_another_command_names_that_command(refused):
+    assert "demo has no option --steps; `impasto stylize` has it" in refused("demo", "--steps", 5)
+
+
+def test_an_option_that_nobody_knows_names_the_help(refused):
+    assert "there is no option --zzz: `impasto stylize --help` lists them" in refused("photo.png", "night", "--zzz")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("stylize", "stylize needs a photo and a style, as in `impasto stylize photo.jpg night`"),
+        ("recolor photo.png", "recolor needs a photo and a style, as in `impasto recolor photo.jpg night`"),
+        ("mask", "mask needs a photo, as in `impasto mask photo.jpg`"),
+        ("resume", "resume needs a folder, as in `impasto resume my-folder`"),
+        ("study seeds", "study seeds needs a photo and a style, as in `impasto study seeds photo.jpg night`"),
+        ("photo.png night --steps", "--steps needs a value: a whole number from 1 to 10,000,000"),
+        ("photo.png night --steps --seed 3", "--steps needs a value: a whole number from 1 to 10,000,000"),
+        ("photo.png night --out", "--out needs a value: FILE"),
+        ("photo.png night --preset", "--preset needs a value: PRESET"),
+        (
+            "photo.png night --init nois",
+            "init is content, recolored, noise, style or a file, and there is no file nois",
+        ),
+        ("night photo.png", "night is a built-in style, and the photo comes first: `impasto photo.jpg night`"),
+        ("photo.png night --steps 5 --steps 6", "--steps is given twice: state it once"),
+        ("photo.png night --bits 12", "--bits takes 8 or 16, not 12"),
+        ("photo.png night --quality good", "--quality takes a whole number, not good"),
+        ("photo.png night --json=maybe", "--json takes no value"),
+        ("photo.png night --size huge", "--size takes a whole number of px from 16 to 65,536, or photo, not huge"),
+        ("photo.png night --strength=-5", "--strength takes a number from 0 to 100, not -5"),
+        ("photo.png night --color sepia", "--color takes style, photo, match or luminance, not sepia"),
+        ("photo.png night --preset drat", "unknown preset 'drat'; did you mean draft?"),
+        ("presets papr", "NAME takes default, draft, faithful, bold, photoreal, paper, notebook or classic, not papr"),
+        ("demo photo.png", "photo.png is too much here: `impasto demo --help` shows what belongs there"),
+        ("plates nihgt", "nihgt is too much here: `impasto plates --help` shows what belongs there"),
+        ("study seedz photo.png night", 'Unknown command "seedz". Did you mean "seeds"?'),
+        ("studio --port many", "--port takes a whole number, not many"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_plain_words(refused, words, message):
+    assert message in refused(*words.split())
+
+
+def test_a_value_from_a_file_is_named_as_in_the_file(refused, folder):
+    (folder / "mine.toml").write_text("steps = 0\n")
+    message = refused("photo.png", "night", "--recipe", "mine.toml")
+    assert message == "impasto: steps takes a whole number from 1 to 10,000,000, not 0\n"
+
+
+@pytest.mark.parametrize("name", sorted(set(FIELDS) - {"upscale", "keep_best"}))
+def test_no_option_is_answered_in_the_words_of_a_library(refused, name):
+    message = refused("photo.png", "night", f"{flag_of(name)}=,=;", "--size", 32)
+    assert not any(word in message for word in ("nput should", "ydantic", "Parameter", "Traceback"))
+
+
+@pytest.mark.parametrize(("written", "meant"), [("nigth", "night"), ("Night", "night"), ("mosaic.webp", "mosaic")])
+def test_a_built_in_style_that_is_misspelled_is_recognized(refused, written, meant):
+    assert f"did you mean {meant}?" in refused("photo.png", written)
+    assert f"did you mean {meant}?" in refused("demo", "--plate", written)
+
+
+@pytest.mark.parametrize(
+    "words", ["https://example.org/a.jpg night", "photo.png http://example.org/b", "photo.png night -o s3://x/y.png"]
+)
+def test_an_address_on_the_web_has_its_own_sentence(refused, words):
+    assert "impasto reads and writes files only" in refused(*words.split())
+
+
+def test_help_is_a_command_too(impasto):
+    assert impasto("help").out == impasto("--help").out
+    assert impasto("help", "recolor").out == impasto("recolor", "--help").out
+
+
+def test_numbers_may_have_their_unit(stylize, folder):
+    assert stylize("--size", "48px", "--strength", "50%", "--color", "Style", "-o", "a.png").code == 0
+    assert stylize("--size", "48", "-o", "b.png").code == 0
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+
+
+# -- several photos ----------------------------------------------------------------------------------------------------
+
+
+def test_several_files_without_shares_are_refused_with_both_ways(refused):
+    message = refused("a b.jpg", "photo.png", "style.jpg", "--steps", 5, "--preset", "draft")
+    assert "to mix 2 styles, state how much each counts, as in --style-mix 50,50;" in message
+    loop = """for photo in 'a b.jpg' photo.png; do impasto "$photo" style.jpg --preset draft --steps 5; done\n"""
+    assert message.endswith(f"to paint 2 photos: {loop}")
+
+
+def test_a_file_beside_a_built_in_style_may_be_a_photo(refused):
+    assert 'for photo in photo.png style.jpg; do impasto "$photo" night; done' in refused(
+        "photo.png", "style.jpg", "night"
+    )
+
+
+def test_many_photos_are_named_by_a_pattern_if_it_means_the_same(refused, folder):
+    (folder / "my trip").mkdir()
+    photos = [f"my trip/{number}.jpg" for number in range(9)]
+    for photo in photos:
+        (folder / photo).touch()
+    assert """for photo in 'my trip'/*.jpg; do impasto "$photo" night; done\n""" in refused(*photos, "night")
+    assert " 'my trip/3.jpg' " in refused(*photos[1:], "style.jpg", "night")
+
+
+def test_a_folder_is_refused_with_the_command_that_paints_it(refused, folder):
+    (folder / "trip").mkdir()
+    assert "trip is a folder without pictures" in refused("trip", "night")
+    for name in ("a.JPG", "b.png", "notes.txt"):
+        (folder / "trip" / name).touch()
+    loop = """for photo in trip/*.JPG trip/*.png; do impasto "$photo" mosaic --size 64; done\n"""
+    assert refused("trip", "mosaic", "--size", "64px").endswith(loop)
+
+
+def test_the_printed_loop_paints_every_photo(refused, start, folder):
+    (folder / "my trip").mkdir()
+    for name in ("it's.png", "b c.png"):
+        os.rename(folder / "photo.png", folder / "my trip" / name)
+        (folder / "photo.png").write_bytes((folder / "my trip" / name).read_bytes())
+    message = refused("my trip", "night", "--steps", 2)
+    loop = message[message.index("for photo") :].strip().replace("impasto ", "printf '<%s>' ")
+    assert os.popen(f"cd '{folder}' && {loop}").read() == (
+        "<my trip/b c.png><night><--steps><2><my trip/it's.png><night><--steps><2>"
+    )
+
+
+def test_built_in_styles_are_mixed_without_shares(impasto, folder):
+    words = ("photo.png", "night", "mosaic", "--size", 48, "--steps", 2, "--device", "cpu", "-o", "m.png")
+    assert impasto(*words).code == 0
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "default"])
+def test_the_help_shows_the_defaults_of_the_preset(impasto, monkeypatch, preset):
+    monkeypatch.setenv("COLUMNS", "300")
+    text = " ".join(impasto("stylize", "--preset", preset, "--help-all").out.split())
+    for name in ("steps", "style_weight", "init"):
+        shown = PRESETS[preset].get(name)
+        at = text.index(f"{flag_of(name)} ")
+        assert f"[default: {shown:g}]" if isinstance(shown, float) else f"[default: {shown}]" in text[at : at + 300]
