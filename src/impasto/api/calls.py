@@ -5,14 +5,15 @@ from typing import Unpack, get_args
 
 import numpy as np
 
-from impasto.api.inputs import Source, Styles, plate_or_file
+from impasto.api.inputs import Styles, plate_or_file
 from impasto.api.pictures import Mask, Recolored, Result
 from impasto.api.run import Run
 from impasto.api.session import RunOptions, Session
+from impasto.color import colors_of
 from impasto.color import recolor as transfer_colors
 from impasto.errors import InputError
 from impasto.events import Listener
-from impasto.images import read_picture
+from impasto.images import Source, read_picture
 from impasto.recipe import ColorMap, Recipe, one_of
 from impasto.saliency import automatic_mask
 
@@ -144,7 +145,9 @@ def recolor(
     if not 0 <= color_strength <= 100:
         raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
     picture, style_image = read_picture(photo), read_picture(plate_or_file(style))
-    moved = transfer_colors(picture.pixels, style_image.pixels, color_map)
+    if style_image.alpha is not None and not style_image.alpha.any():
+        raise InputError(f"the style {style_image.name} is transparent everywhere, so it has no colors to give")
+    moved = transfer_colors(picture.pixels, colors_of(style_image.pixels, style_image.alpha), color_map)
     pixels = np.asarray(picture.pixels + color_strength / 100 * (moved - picture.pixels), dtype=np.float32)
     return Recolored(pixels=pixels, alpha=picture.alpha, exif=picture.exif)
 

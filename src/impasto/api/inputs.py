@@ -1,5 +1,6 @@
 """Reading the inputs of a run: the photo, style images, regions, and the picture that the canvas starts from."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,10 @@ from PIL.Image import Image
 
 from impasto.api.pictures import Savable
 from impasto.errors import InputError
-from impasto.images import DecodedImage, is_plate, plate_path, read_picture
+from impasto.images import DecodedImage, Readable, Source, is_plate, plate_path, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
-
-Source: TypeAlias = str | Path | bytes | Image | np.ndarray
-"""A picture: a path, the bytes of a file, a PIL image, or an array h x w (x 3 or 4), uint8 or float in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +129,10 @@ def _style(given: StyleSource) -> Style:
         return given
     if isinstance(given, str) and not Path(given).exists():
         return Style(*read_style(given))
-    if not isinstance(given, (str, Path, bytes, Image, np.ndarray)):
-        raise InputError("a style is a picture (path, bytes, PIL image, array), a built-in name, or an impasto.Style")
+    if not isinstance(given, (str, os.PathLike, bytes, bytearray, memoryview, Readable, Image, np.ndarray)):
+        raise InputError(
+            "a style is a picture (path, bytes, file, PIL image, array), a built-in name, or an impasto.Style"
+        )
     return Style(given)
 
 

@@ -9,7 +9,7 @@ from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.masks import mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
-from impasto.images.read import read_bytes, read_picture
+from impasto.images.read import Readable, Source, read_bytes, read_picture
 from impasto.images.write import (
     atomic_write,
     check_destination,
@@ -24,6 +24,8 @@ from impasto.images.write import (
 __all__ = [
     "PLATES",
     "DecodedImage",
+    "Readable",
+    "Source",
     "atomic_write",
     "check_destination",
     "contact_sheet",

@@ -4,16 +4,16 @@ import contextlib
 import io
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from impasto.errors import InputError
-from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, to_vips
+from impasto.images.colorimetry import SRGB_PRIMARIES, gamma_profile
+from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, decoder_errors, to_vips
 from impasto.images.exif import clean_exif
 
 # Modes of PIL that PNG does not have, and the modes they are converted to without loss of color.
@@ -27,30 +27,47 @@ _SAME_COLORS: Final = {
     "I": "I;16",
 }
 _STORED_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "CMYK"})
+_GRAY: Final = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 _TOLERANCE: Final = 1e-3  # interpolation moves floats slightly out of range; 255 is a mistake
 
 
-def read_picture(
-    source: str | Path | bytes | Image.Image | np.ndarray, *, max_megapixels: float = 200.0
-) -> DecodedImage:
+@runtime_checkable
+class Readable(Protocol):
+    """A file that is open in binary mode."""
+
+    def read(self) -> bytes:
+        """Return the bytes that are left."""
+
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | Image.Image | np.ndarray
+"""A picture: a path, the bytes of a file or a file object, a PIL image, or an array."""
+
+
+def read_picture(source: Source, *, max_megapixels: float = 200.0) -> DecodedImage:
     """Read the first picture of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file, a PIL image or an array.
 
-    Embedded color profiles are converted to sRGB; float TIFF is taken as linear light.
+    docs/formats.md says what each kind of file becomes.
 
     Args:
-        source: Path or bytes of a file; a PIL image; or an array of shape (h, w) or (h, w, channels) with one (gray),
-            two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in [0, 1].
-        max_megapixels: Larger pictures are refused before they are decoded.
+        source: Path or bytes of a file, or a file object; a PIL image; or an array of shape (h, w) or (h, w, channels)
+            with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in
+            [0, 1].
+        max_megapixels: Pictures that need more memory than one of this size with 8 bits a channel are refused before
+            they are decoded.
 
     Raises:
         InputError: There is no such file, or it is empty, damaged, too large or not a picture, or holds NaN.
     """
-    if isinstance(source, str | Path):
+    if isinstance(source, str | os.PathLike):
         return decode(read_bytes(Path(source)), str(source), max_megapixels, name=Path(source).stem)
-    if isinstance(source, bytes):
-        return decode(source, "the picture", max_megapixels, name="stdin")
-    encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
-    return decode(encoded, "the picture", max_megapixels)
+    if isinstance(source, Image.Image):
+        return decode(_encode_image(source), "the picture", max_megapixels)
+    if isinstance(source, np.ndarray):
+        return decode(_encode_array(source), "the picture", max_megapixels)
+    data = source.read() if isinstance(source, Readable) else source
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InputError("a picture is a path, bytes, a file opened in binary mode, a PIL image or an array")
+    return decode(bytes(data), "the picture", max_megapixels, name="stdin")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -94,19 +111,20 @@ def _encode_image(image: Image.Image) -> bytes:
     """
     if not (image.width and image.height):
         raise InputError("the PIL image has no pixels")
-    try:
+    with decoder_errors("the PIL image"):
         image.load()
         # Read before rotating, which drops the EXIF of TIFF; as bytes if possible, to keep non-ASCII letters.
-        exif = clean_exif(image.info.get("exif") or image.getexif().tobytes())
-        picture = _in_stored_mode(ImageOps.exif_transpose(image))
-        options = {"icc_profile": image.info.get("icc_profile"), "exif": exif}
-        buffer = io.BytesIO()
-        given = {name: value for name, value in options.items() if value}
+        block = image.info.get("exif") or image.getexif().tobytes()
+        upright = ImageOps.exif_transpose(image)
+    picture, exif, profile = _in_stored_mode(upright), clean_exif(block), image.info.get("icc_profile")
+    if not profile and "srgb" not in image.info and image.info.keys() & {"gamma", "chromaticity"}:
+        # Pillow reads these chunks of PNG, but does not write them.
+        primaries = image.info.get("chromaticity", SRGB_PRIMARIES)
+        profile = gamma_profile(image.info.get("gamma", 0.0), primaries, gray=picture.mode in _GRAY)
+    buffer = io.BytesIO()
+    given = {name: value for name, value in (("icc_profile", profile), ("exif", exif)) if value}
+    with decoder_errors("the PIL image"):
         picture.save(buffer, "TIFF" if picture.mode == "CMYK" else "PNG", **given)
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise InputError(f"the PIL image cannot be read: {error}") from None
     return buffer.getvalue()
 
 
