@@ -1,16 +1,21 @@
 """Reading from files, bytes, PIL images and arrays, and refusing what is not a picture."""
 
 import hashlib
+import re
+import struct
 
 import numpy as np
+import pillow_heif
 import pytest
-from handmade import display_p3_profile, encoded, noise, opened, png_header_only, smooth, tiff
+from handmade import bare_tiff, display_p3_profile, encoded, noise, opened, png_header_only, smooth, tiff
 from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
 from impasto.errors import InputError
 from impasto.images import peek_size, read_picture, sniff
 from impasto.images.decode import HEAD_LENGTH
+
+pillow_heif.register_heif_opener()
 
 EVERY_KIND = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF")
 
@@ -176,6 +181,31 @@ def test_a_decompression_bomb_is_refused_from_its_header():
     message = refusal(png_header_only(30_000, 30_000))
     assert "30000 x 30000" in message
     assert "--max-megapixels" in message
+
+
+def claiming(kind: str, side: int) -> bytes:
+    """A small file whose header states a side of many pixels."""
+    data = encoded(Image.fromarray(noise()), "HEIF" if kind == "HEIC" else kind)
+    narrow, wide = struct.pack(">HH", side, side), struct.pack(">II", side, side)
+    if kind == "JPEG":
+        return re.sub(rb"(?s)(\xff\xc0...)....", lambda found: found[1] + narrow, data, count=1)
+    if kind == "GIF":
+        screen = data[:6] + struct.pack("<HH", side, side) + data[10:]
+        frame = b",\0\0\0\0" + struct.pack("<HH", 36, 24)
+        return screen.replace(frame, b",\0\0\0\0" + struct.pack("<HH", side, side))
+    if kind == "WEBP":
+        return re.sub(
+            rb"(?s)(\x9d\x01\x2a)....", lambda found: found[1] + struct.pack("<HH", side, side), data, count=1
+        )
+    if kind == "TIFF":
+        return bare_tiff(noise(), {256: (4, [side]), 257: (4, [side]), 278: (4, [side])})
+    return re.sub(rb"(?s)(ispe....)........", lambda found: found[1] + wide, data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "GIF", "WEBP", "TIFF", "AVIF", "HEIC"])
+def test_every_format_is_judged_by_its_header(kind):
+    data = claiming(kind, 13_900)
+    assert "13900 x 13900 pixels, 193 megapixels" in refusal(data, max_megapixels=100.0)
 
 
 def test_the_size_limit_can_be_changed_and_applies_to_every_source():

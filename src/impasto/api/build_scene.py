@@ -85,7 +85,7 @@ def _style_image(
         pixels = rotate(pixels, turn)
         used = None if used is None else rotate(used, turn)
     if used is not None and used.sum() < _MIN_PIXELS:
-        raise InputError(f"nothing is left of the style {picture.name}: its mask is black, or it is transparent there")
+        raise InputError(f"nothing is left of the style {picture.name}: its mask is black there, or it is transparent")
     return StyleImage(
         pixels=pixels,
         mask=used,
@@ -103,8 +103,8 @@ def _check_masks(levels: Sequence[Level], regions: Sequence[CanvasRegion]) -> No
             mask = style.mask_at(width, height)
             if mask is not None and not mask.any():
                 raise InputError(
-                    f"the mask or transparency of a style leaves nothing of it at {width} x {height} px without "
-                    "the margin: let more of it be white and opaque, or set --style-margin 0"
+                    f"the mask of a style leaves nothing of it at {width} x {height} px without the margin: "
+                    "let more of it be white (and opaque), or set --style-margin 0"
                 )
 
 

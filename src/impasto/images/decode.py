@@ -19,6 +19,9 @@ from impasto.images.exif import clean_exif
 from impasto.images.geometry import map_planes
 from impasto.images.tiff import check_tiff
 
+# Messages of libvips may quote bytes of a file, on which pyvips would fail, leaving them to join later messages.
+pyvips._to_string = pyvips.error._to_string = lambda text: pyvips.ffi.string(text).decode(errors="replace")
+
 InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
 
 HEAD_LENGTH: Final = 64  # bytes at the start of a file from which its format is recognized
@@ -185,11 +188,12 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
         ) from None
     with decoder_errors(name):
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
-    _check_size(picture.size[0], picture.size[1], 4 if picture.info["bit_depth"] <= 8 else 8, name, max_megapixels)
+        (width, height), depth = picture.size, picture.info["bit_depth"]
+    _check_size(width, height, 4 if depth <= 8 else 8, name, max_megapixels)
     with decoder_errors(name):
         pixels = np.asarray(picture)
     image = to_vips(pixels)
-    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", picture.info["bit_depth"])
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", depth)
     codes, profile = picture.info.get("nclx_profile"), picture.info.get("icc_profile")
     if codes and not profile:
         profile = coded_profile(codes["color_primaries"], codes["transfer_characteristics"], name)
@@ -346,10 +350,7 @@ def decoder_errors(name: str) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        detail = "" if isinstance(error, UnicodeDecodeError) else str(getattr(error, "detail", error))
-        if isinstance(error, UnicodeDecodeError):
-            # Otherwise the message, which may quote bytes of the file, stays in libvips' buffer and joins later ones.
-            pyvips.vips_lib.vips_error_clear()
+        detail = str(getattr(error, "detail", error))
         reason = next((" ".join(line.split()) for line in detail.splitlines() if line.strip()), "no reason given")
         what = "of a kind that impasto cannot read" if _UNREADABLE.search(detail) else "damaged or cut off"
         raise InputError(f"{name} is {what} ({reason})") from None
