@@ -185,13 +185,13 @@ def test_a_decompression_bomb_is_refused_from_its_header():
 
 def claiming(kind: str, side: int) -> bytes:
     """A small file whose header states a side of many pixels."""
-    data = encoded(Image.fromarray(noise()), "HEIF" if kind == "HEIC" else kind)
+    data = encoded(Image.fromarray(noise(64, 64)), "HEIF" if kind == "HEIC" else kind)
     narrow, wide = struct.pack(">HH", side, side), struct.pack(">II", side, side)
     if kind == "JPEG":
         return re.sub(rb"(?s)(\xff\xc0...)....", lambda found: found[1] + narrow, data, count=1)
     if kind == "GIF":
         screen = data[:6] + struct.pack("<HH", side, side) + data[10:]
-        frame = b",\0\0\0\0" + struct.pack("<HH", 36, 24)
+        frame = b",\0\0\0\0" + struct.pack("<HH", 64, 64)
         return screen.replace(frame, b",\0\0\0\0" + struct.pack("<HH", side, side))
     if kind == "WEBP":
         return re.sub(

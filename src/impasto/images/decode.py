@@ -188,12 +188,12 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
         ) from None
     with decoder_errors(name):
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
-        (width, height), depth = picture.size, picture.info["bit_depth"]
-    _check_size(width, height, 4 if depth <= 8 else 8, name, max_megapixels)
+        (width, height), is_deep = picture.size, "16" in picture.mode
+    _check_size(width, height, 8 if is_deep else 4, name, max_megapixels)
     with decoder_errors(name):
         pixels = np.asarray(picture)
     image = to_vips(pixels)
-    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", depth)
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", picture.info["bit_depth"])
     codes, profile = picture.info.get("nclx_profile"), picture.info.get("icc_profile")
     if codes and not profile:
         profile = coded_profile(codes["color_primaries"], codes["transfer_characteristics"], name)

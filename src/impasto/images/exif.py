@@ -109,7 +109,7 @@ def _parse(block: bytes, largest: int = _LIMIT) -> tuple[ByteOrder, list[Entry],
     pointer = next((entry for entry in main if entry.tag == _EXIF_POINTER), None)
     if pointer is None or pointer.kind not in (4, 13):
         return order, main, []
-    photo = read_directory(block, order, int(pointer.numbers(order)[0]), _LIMIT, big=big)
+    photo = read_directory(block, order, pointer.numbers(order)[0], _LIMIT, big=big)
     return order, [entry for entry in main if entry.tag != _EXIF_POINTER], photo
 
 

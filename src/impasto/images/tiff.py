@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from impasto.errors import InputError
 
 ByteOrder: TypeAlias = Literal["<", ">"]
-Tags: TypeAlias = dict[int, tuple[int | float, ...]]
+Tags: TypeAlias = dict[int, tuple[int, ...]]
 
 # By type of entry: how `struct` writes one value, in parts whose byte order matters.
 _TYPES: Final = dict(enumerate(["B", "B", "H", "I", "II", "b", "B", "h", "i", "ii", "f", "d", "I"], start=1))
@@ -32,16 +32,7 @@ _STORED: Final = {
     _YCBCR: (3, "u8"),
     _LAB: (3, "u16"),
 }
-_OTHERS: Final = {
-    4: "a transparency mask",
-    9: "ICC Lab",
-    10: "ITU Lab",
-    32803: "raw sensor data",
-    32844: "LogL",
-    32845: "LogLuv",
-    34892: "raw sensor data",
-    51177: "a depth map",
-}
+_OTHERS: Final = {4: "a mask", 9: "ICC Lab", 10: "ITU Lab", 32803: "raw", 34892: "raw", 32844: "LogL", 32845: "LogLuv"}
 _NUMBERS: Final = {1: "unsigned numbers", 2: "integers with sign", 3: "floats", 4: "unsigned numbers"}
 _ASSOCIATED, _STRAIGHT = 1, 2
 _JPEG: Final = 7
@@ -56,15 +47,9 @@ class Entry(NamedTuple):
     value: bytes
     at: int = 0
 
-    def numbers(self, order: ByteOrder) -> tuple[int | float, ...]:
-        """Return the numbers; fractions as their quotients."""
-        form = _TYPES[self.kind]
-        found = struct.unpack(order + form * self.length, self.value)
-        return (
-            found
-            if len(form) == 1
-            else tuple(a / b if b else 0.0 for a, b in zip(found[::2], found[1::2], strict=True))
-        )
+    def numbers(self, order: ByteOrder) -> tuple[int, ...]:
+        """Return the numbers of an entry of integers."""
+        return struct.unpack(order + _TYPES[self.kind] * self.length, self.value)
 
 
 def word_size(kind: int) -> int:
@@ -87,14 +72,13 @@ def read_directory(block: bytes, order: ByteOrder, start: int, largest: int, *, 
 
     Raises ValueError if there is no directory at `start`, struct.error if it is cut off.
     """
-    head, entry, pointer = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
+    head, entry, pointer, room = ("Q", "HHQ", "Q", 8) if big else ("H", "HHI", "I", 4)
     if start > len(block):
         raise ValueError("no directory there")
     (length,) = struct.unpack_from(order + head, block, start)
     if length > _MOST_ENTRIES:
         raise ValueError("not a directory of EXIF")
     start += struct.calcsize("=" + head)
-    room = struct.calcsize("=" + pointer)
     step = struct.calcsize("=" + entry) + room
     entries: dict[int, Entry] = {}
     for position in range(start, start + step * length, step):
@@ -122,23 +106,24 @@ def check_tiff(data: bytes, name: str) -> tuple[bytes, int | None]:
         entries = read_directory(data, order, start, _LARGEST_TAG, big=big)
     except (struct.error, ValueError):
         return data, None  # libvips reports the damage
-    tags = {entry.tag: entry.numbers(order) for entry in entries if _TYPES[entry.kind] not in "fd"}
+    tags = {entry.tag: entry.numbers(order) for entry in entries if _TYPES[entry.kind] in "BHIQbhiq"}
     for entry in entries:
-        if entry.kind == 3 and entry.tag in _LARGEST_VALID and not 1 <= tags[entry.tag][0] <= _LARGEST_VALID[entry.tag]:
+        largest = _LARGEST_VALID.get(entry.tag)
+        if entry.kind == 3 and largest and not 1 <= tags[entry.tag][0] <= largest:
             data = data[: entry.at] + struct.pack(order + "H", 1) + data[entry.at + 2 :]
     reason = _fault(tags)
     if reason:
         raise InputError(f"{name} {reason}, which impasto cannot show: save it as RGB with 8 or 16 bits a channel")
-    further = tags.get(_SAMPLES, (1,))[0] - _STORED[int(tags.get(_PHOTOMETRIC, (1,))[0])][0]
+    further = tags.get(_SAMPLES, (1,))[0] - _STORED[tags.get(_PHOTOMETRIC, (1,))[0]][0]
     extra = tags.get(_EXTRA_SAMPLES, (_STRAIGHT,) if further == 1 else ())  # as Pillow and libvips take it
     return data, next((number for number, kind in enumerate(extra) if kind in (_ASSOCIATED, _STRAIGHT)), None)
 
 
 def _fault(tags: Tags) -> str:
     """Return why the colors of a TIFF cannot be shown; empty if they can."""
-    photometric, extra = int(tags.get(_PHOTOMETRIC, (1,))[0]), tags.get(_EXTRA_SAMPLES, ())
+    photometric, extra = tags.get(_PHOTOMETRIC, (1,))[0], tags.get(_EXTRA_SAMPLES, ())
     if photometric not in _STORED:
-        return f"is {_OTHERS.get(photometric, f'of photometric interpretation {photometric}')}"
+        return f"is {_OTHERS.get(photometric, f'of an unknown kind ({photometric})')}"
     is_ycbcr = photometric == _YCBCR and tags.get(_COMPRESSION) != (_JPEG,) and tags.get(_SUBSAMPLING) == (1, 1)
     faults = {
         "begins with a small preview of another picture (a raw photo?)": tags.get(_SUBFILE, (0,))[0] % 2 == 1,
@@ -148,7 +133,7 @@ def _fault(tags: Tags) -> str:
         "is multiplied by an alpha in an unusual place": _ASSOCIATED in extra[photometric != _LAB :],
     }
     for bits, form in itertools.product(tags.get(_BITS, (1,)), tags.get(_FORMAT, (1,))):
-        numbers = _NUMBERS.get(int(form), "complex numbers")
-        is_known = f"{numbers[0]}{bits:g}" in _STORED[photometric][1].split()
-        faults[f"stores colors as {numbers} of {bits:g} bits"] = not is_known
+        numbers = _NUMBERS.get(form, "complex numbers")
+        is_known = f"{numbers[0]}{bits}" in _STORED[photometric][1].split()
+        faults[f"stores colors as {numbers} of {bits} bits"] = not is_known
     return next((fault for fault, is_there in faults.items() if is_there), "")
