@@ -40,15 +40,52 @@ def tiff(values: np.ndarray, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def bare_tiff(values: np.ndarray, tags: dict[int, tuple[int, list[int]]], raw: bytes | None = None) -> bytes:
+    """A TIFF of one strip whose tags, {number: (type, values)}, are those given, however strange they are.
+
+    Size, samples and their kind follow from `values` (h, w) or (h, w, channels), unless a tag says otherwise; `raw` are
+    the bytes of the strip if they are not those of `values`.
+    """
+    raw = np.ascontiguousarray(values).tobytes() if raw is None else raw
+    height, width, samples = (*values.shape, 1)[:3]
+    usual = {
+        256: (4, [width]), 257: (4, [height]), 258: (3, [8 * values.dtype.itemsize] * samples), 259: (3, [1]),
+        262: (3, [2 if samples > 2 else 1]), 277: (3, [samples]), 278: (4, [height]), 279: (4, [len(raw)]),
+        284: (3, [1]), 339: (3, [{"u": 1, "i": 2, "f": 3, "c": 6}[values.dtype.kind]] * samples),
+    }  # fmt: skip
+    letters = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I"}
+    entries = usual | {273: (4, [0])} | tags
+    behind = 8 + 2 + 12 * len(entries) + 4
+    sizes = [len(numbers) * struct.calcsize(letters[kind]) for kind, numbers in entries.values()]
+    entries[273] = (4, [behind + sum(size + size % 2 for size in sizes if size > 4)])
+    table, long = struct.pack("<H", len(entries)), b""
+    for tag, (kind, numbers) in sorted(entries.items()):
+        value = struct.pack(f"<{len(numbers)}{letters[kind]}", *numbers)
+        table += struct.pack("<HHI", tag, kind, len(numbers) // (2 if kind == 5 else 1))
+        table += value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", behind + len(long))
+        long += value + bytes(len(value) % 2) if len(value) > 4 else b""
+    return b"II*\0" + struct.pack("<I", 8) + table + bytes(4) + long + raw
+
+
+def png_with(values: np.ndarray, chunks: dict[bytes, bytes], **options: Any) -> bytes:
+    """A PNG with more chunks behind its header."""
+    data = encoded(Image.fromarray(values), "PNG", **options)
+    return data[:33] + b"".join(png_chunk(*chunk) for chunk in chunks.items()) + data[33:]
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
 def png_header_only(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds nearly nothing."""
 
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(b"\0" * 100))
+        + png_chunk(b"IEND", b"")
     )
 
 
@@ -57,11 +94,11 @@ def gray_profile(gamma: float) -> bytes:
     return _profile(b"GRAY", [(b"kTRC", _power_curve(gamma))])
 
 
-def display_p3_profile() -> bytes:
-    """An ICC version 2 profile with the primaries of Display P3 (adapted to D50) and a power curve of 2.2."""
+def display_p3_profile(gamma: float = 2.2) -> bytes:
+    """An ICC version 2 profile with the primaries of Display P3 (adapted to D50) and a power curve."""
     primaries = {b"r": (0.5151, 0.2412, -0.0011), b"g": (0.2920, 0.6922, 0.0419), b"b": (0.1571, 0.0666, 0.7841)}
     colors = [(name + b"XYZ", _xyz(*primary)) for name, primary in primaries.items()]
-    return _profile(b"RGB ", colors + [(name + b"TRC", _power_curve(2.2)) for name in primaries])
+    return _profile(b"RGB ", colors + [(name + b"TRC", _power_curve(gamma)) for name in primaries])
 
 
 def exif_block(order: str, main: dict[int, tuple[int, bytes]], photo: dict[int, tuple[int, bytes]]) -> bytes:

@@ -28,7 +28,7 @@ def test_every_mode_has_the_colors_that_pillow_shows(mode, kind):
 
 
 WORDS = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), dtype=np.uint16)
-FLOATS = np.random.default_rng(0).uniform(-0.2, 1.2, (9, 7, 3)).astype(np.float32)
+FLOATS = np.random.default_rng(0).uniform(-0.1, 1.1, (9, 7, 3)).astype(np.float32)
 LAB = np.array([[[65535 * 50 // 100, 0, 0], [65535, 0, 0], [0, 0, 0]]], np.uint16)
 
 

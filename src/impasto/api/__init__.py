@@ -5,7 +5,6 @@ from impasto.api.hardware import keep_memory, resolve_hardware, return_memory_if
 from impasto.api.inputs import (
     Region,
     RegionSource,
-    Source,
     Style,
     StyleSource,
     plate_or_file,
@@ -16,6 +15,7 @@ from impasto.api.job import Job, plan_job, portable_recipe, result_size
 from impasto.api.pictures import Mask, Recolored, Result, Savable
 from impasto.api.run import Controls, Run, run_job
 from impasto.api.session import Session
+from impasto.images import Source
 
 __all__ = [
     "Controls",

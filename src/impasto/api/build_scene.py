@@ -21,18 +21,28 @@ _MIN_PIXELS: Final = 16.0
 def build_scene(recipe: Recipe, size: tuple[int, int], levels: Sequence[Level], inputs: Inputs) -> Scene:
     """Return the scene of a result of a size (width, height); raises InputError in one line for what cannot be."""
     photo = resize(inputs.content.pixels, *size)
+    shown = None if inputs.content.alpha is None else resize(inputs.content.alpha, *size)
     styles = _style_images(recipe, inputs)
     regions = _regions(recipe, size, inputs, styles)
     _check_masks(levels, regions)
-    init = inputs.init.pixels if inputs.init else None
+    init = None if inputs.init is None else _visible(inputs.init, photo)
     if recipe.color.mode == "luminance" and init is not None:
         init = lightness_only(init)
     return Scene(
         content=photo_for_network(recipe.color, photo),
-        regions=tuple(_with_matched_colors(recipe, levels[-1], photo, region) for region in regions),
+        regions=tuple(_with_matched_colors(recipe, levels[-1], photo, shown, region) for region in regions),
         init=init,
         photo=photo,
     )
+
+
+def _visible(picture: DecodedImage, photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_h _w 3"]:
+    """Return a picture with the photo where it is transparent; at the photo's size if it is anywhere."""
+    if picture.alpha is None:
+        return picture.pixels
+    height, width = photo.shape[:2]
+    opacity = resize(picture.alpha, width, height)[..., None]
+    return np.asarray(resize(picture.pixels, width, height) * opacity + photo * (1 - opacity))
 
 
 # -- styles ------------------------------------------------------------------------------------------------------------
@@ -64,10 +74,10 @@ def _style_images(recipe: Recipe, inputs: Inputs) -> list[StyleImage]:
 def _style_image(
     recipe: Recipe, picture: DecodedImage, mask: DecodedImage | None, box: Crop | None, turn: float
 ) -> StyleImage:
-    pixels = picture.pixels
-    used = None
+    pixels, used = picture.pixels, picture.alpha  # what is transparent teaches nothing
     if mask is not None:
-        used = resize_mask(mask_from_image(mask, f"{mask.name} of a style"), picture.width, picture.height)
+        white = resize_mask(mask_from_image(mask, f"{mask.name} of a style"), picture.width, picture.height)
+        used = white if used is None else white * used
     if box:
         pixels = crop(pixels, box)
         used = None if used is None else crop(used, box)
@@ -75,7 +85,7 @@ def _style_image(
         pixels = rotate(pixels, turn)
         used = None if used is None else rotate(used, turn)
     if used is not None and used.sum() < _MIN_PIXELS:
-        raise InputError(f"nothing is left of the style {picture.name}: its mask is black there")
+        raise InputError(f"nothing is left of the style {picture.name}: its mask is black there, or it is transparent")
     return StyleImage(
         pixels=pixels,
         mask=used,
@@ -94,7 +104,7 @@ def _check_masks(levels: Sequence[Level], regions: Sequence[CanvasRegion]) -> No
             if mask is not None and not mask.any():
                 raise InputError(
                     f"the mask of a style leaves nothing of it at {width} x {height} px without the margin: "
-                    "let more of it be white, or set --style-margin 0"
+                    "let more of it be white (and opaque), or set --style-margin 0"
                 )
 
 
@@ -148,11 +158,17 @@ def _regions(recipe: Recipe, size: tuple[int, int], inputs: Inputs, styles: list
 
 
 def _with_matched_colors(
-    recipe: Recipe, finest: Level, photo: Float[np.ndarray, "h w 3"], region: CanvasRegion
+    recipe: Recipe,
+    finest: Level,
+    photo: Float[np.ndarray, "h w 3"],
+    shown: Float[np.ndarray, "h w"] | None,
+    region: CanvasRegion,
 ) -> CanvasRegion:
-    """Give the style images of a region the colors that the recipe asks for."""
+    """Give the style images of a region the colors that the recipe asks for; `shown` is the photo's alpha."""
     if recipe.color.mode not in ("match", "luminance"):
         return region
+    where = region.mask if shown is None else shown if region.mask is None else shown * region.mask
+    where = region.mask if where is not None and where.sum() < _MIN_PIXELS else where
     styles = []
     for style in region.styles:
         # Colors are counted at the size that is used: a large scan would take seconds and gigabytes.
@@ -162,7 +178,7 @@ def _with_matched_colors(
         small = resize(style.pixels, wide, tall)
         mask = None if style.mask is None else resize_mask(style.mask, wide, tall)
         margin = style.border(wide, tall)
-        pixels = style_for_network(recipe.color, small, photo, margin=margin, where=region.mask, mask=mask)
+        pixels = style_for_network(recipe.color, small, photo, margin=margin, where=where, mask=mask)
         # Pixels that depend on the photo are no longer those of the file.
         styles.append(replace(style, pixels=pixels, mask=mask, key=None))
     return replace(region, styles=tuple(styles))

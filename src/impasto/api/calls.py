@@ -6,14 +6,15 @@ from typing import Unpack, get_args
 
 import numpy as np
 
-from impasto.api.inputs import Source, Styles, plate_or_file
+from impasto.api.inputs import Styles, plate_or_file
 from impasto.api.pictures import Mask, Recolored, Result
 from impasto.api.run import Run
 from impasto.api.session import RunOptions, Session
+from impasto.color import colors_of
 from impasto.color import recolor as transfer_colors
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
-from impasto.images import read_picture
+from impasto.images import Source, read_picture
 from impasto.recipe import ColorMap, Recipe, one_of
 from impasto.saliency import automatic_mask
 
@@ -153,7 +154,9 @@ def recolor(
         raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
     picture = read_picture(photo, role="the photo")
     style_image = read_picture(plate_or_file(style), role="the style image")
-    moved = transfer_colors(picture.pixels, style_image.pixels, color_map)
+    if style_image.alpha is not None and not style_image.alpha.any():
+        raise InputError(f"the style {style_image.name} is transparent everywhere, so it has no colors to give")
+    moved = transfer_colors(picture.pixels, colors_of(style_image.pixels, style_image.alpha), color_map)
     pixels = np.asarray(picture.pixels + color_strength / 100 * (moved - picture.pixels), dtype=np.float32)
     return Recolored(pixels=pixels, alpha=picture.alpha, exif=picture.exif)
 

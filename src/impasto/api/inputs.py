@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from PIL.Image import Image
 
 from impasto.api.pictures import Savable
 from impasto.errors import InputError, check_type
 from impasto.images import (
     PICTURE,
+    PICTURE_TYPES,
     DecodedImage,
+    Source,
     check_is_no_url,
     is_plate,
     plate_path,
@@ -23,9 +24,6 @@ from impasto.images import (
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
-
-Source: TypeAlias = str | Path | bytes | Image | np.ndarray
-"""A picture: a path, the bytes of a file, a PIL image, or an array h x w (x 3 or 4), uint8 or float in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +147,7 @@ def _style(given: StyleSource, role: str) -> Style:
         return given
     if isinstance(given, str) and not os.path.exists(given):
         return Style(*read_style(given))
-    expected = f"{PICTURE}, the name of a built-in style or an impasto.Style"
-    check_type(given, (str, Path, bytes, Image, np.ndarray), role, expected)
+    check_type(given, PICTURE_TYPES, role, f"{PICTURE}, the name of a built-in style or an impasto.Style")
     return Style(given)
 
 

@@ -9,13 +9,14 @@ from typing import Any, Final, Generic, Literal, TypeVar, Unpack
 
 import torch
 
-from impasto.api.inputs import Regions, Source, Styles, read_inputs, region_settings
+from impasto.api.inputs import Regions, Styles, read_inputs, region_settings
 from impasto.api.job import Job, plan_job
 from impasto.api.pictures import Result
 from impasto.api.run import Run
 from impasto.backbones import AnyWeights, FeatureExtractor, load_weights
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
+from impasto.images import Source
 from impasto.losses import StyleTarget, make_extractor, style_losses
 from impasto.painting import Painter, StyleImage
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve

@@ -9,7 +9,7 @@ from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.masks import mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path, similar_plate
-from impasto.images.read import PICTURE, check_is_no_url, read_bytes, read_picture
+from impasto.images.read import PICTURE, PICTURE_TYPES, Source, check_is_no_url, read_bytes, read_picture
 from impasto.images.write import (
     atomic_write,
     check_destination,
@@ -24,8 +24,10 @@ from impasto.images.write import (
 __all__ = [
     "PICTURE",
     "PICTURE_SUFFIXES",
+    "PICTURE_TYPES",
     "PLATES",
     "DecodedImage",
+    "Source",
     "atomic_write",
     "check_destination",
     "check_is_no_url",

@@ -1,6 +1,8 @@
 """Decodes the bytes of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file to upright sRGB pixels with straight alpha."""
 
 import hashlib
+import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +14,13 @@ from jaxtyping import Float
 from PIL import Image
 
 from impasto.errors import InputError
+from impasto.images.colorimetry import coded_profile, png_profile
 from impasto.images.exif import clean_exif
 from impasto.images.geometry import map_planes
+from impasto.images.tiff import check_tiff
+
+# Messages of libvips may quote bytes of a file, on which pyvips would fail, leaving them to join later messages.
+pyvips._to_string = pyvips.error._to_string = lambda text: pyvips.ffi.string(text).decode(errors="replace")
 
 InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
 
@@ -29,11 +36,25 @@ _SIGNATURES: Final[dict[InputFormat, tuple[bytes, ...]]] = {
 }
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_COLOR_BANDS: Final = {"b-w": 1, "grey16": 1, "cmyk": 4}
+_COLOR_BANDS: Final = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4, "lab": 3, "labs": 3}
+_ALPHA: Final = "alpha-band"  # our field of an image: number of the alpha after the colors; -1: none
 _CIE_SPACES: Final = frozenset({"lab", "labs"})
+_PROFILE_CLASSES: Final = (b"scnr", b"mntr", b"prtr", b"spac")
 _FLOATS: Final = frozenset({"float", "double"})
-_MOST_BANDS: Final = 16  # a crafted TIFF may claim thousands, and each takes memory
-_LARGEST: Final = {"uchar": 255, "ushort": 65535, "uint": 2**32 - 1}
+_DARK: Final = 65536  # numbers of 32 bits below it are all black: they were made for 8 or 16 bits
+_BYTES: Final = {"uchar": 1, "ushort": 2, "short": 2}  # of a number; others have at most 8
+_FLOAT_PIXEL: Final = 12  # bytes of a decoded pixel
+_USUAL_PIXEL: Final = 16  # bytes of a pixel with 8 bits a channel while it is decoded, alpha included
+_MOST_OUTSIDE: Final = 1 / 3
+"""Share of floats below 0 or above 1 (zeros not counted) from which on they are no linear light with white at 1.
+
+Highlights of a photo are above 1; numbers up to 255, or from -1 to 1, would become a white or black picture.
+"""
+# What decoders say of files that are whole, but of a kind that they do not read.
+_UNREADABLE: Final = re.compile(
+    r"not (supported|configured|implemented|compiled)|unsupported (?!or )|no decod|precision|unhandled|plugin",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,9 +122,12 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
     """Return the picture with its metadata before any pixel is decoded; raise InputError if it is damaged."""
     kind = check_format(data, name)
     loader = "heifload" if kind in ("avif", "heic") else f"{kind}load"
-    with _one_line_errors(name):
+    checked, alpha = check_tiff(data, name) if kind == "tiff" else (data, 0)
+    with decoder_errors(name):
         # Less strict levels than `error` accept a truncated uncompressed TIFF.
-        return getattr(pyvips.Image, f"{loader}_buffer")(data, fail_on="error")
+        image = getattr(pyvips.Image, f"{loader}_buffer")(checked, fail_on="error").copy()
+    image.set_type(pyvips.GValue.gint_type, _ALPHA, -1 if alpha is None else alpha)
+    return image
 
 
 def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
@@ -121,23 +145,38 @@ def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
 def decode(data: bytes, shown: str, max_megapixels: float, *, name: str = "picture") -> DecodedImage:
     """Decode the first picture of a file; error messages call it `shown`.
 
-    The EXIF orientation is applied. An embedded color profile is converted to sRGB (relative colorimetric, black point
-    compensated), CMYK without one through the built-in profile of libvips. Floats are taken as linear light with the
-    primaries of sRGB (scRGB), as libvips does, and clipped. Raises InputError for a damaged file, a picture with more
-    than `max_megapixels` million pixels (before it is decoded), NaN or infinity, and pixels that hold no color.
+    docs/formats.md says what every kind of file becomes. Raises InputError for a damaged file, a picture that needs
+    more memory than one of `max_megapixels` million pixels with 8 bits a channel (before it is decoded), NaN or
+    infinity, and pixels that are no colors.
     """
     kind = check_format(data, shown)
-    image = _open_heic(data, shown, max_megapixels) if kind == "heic" else open_header(data, shown)
-    _check_size(image.width, image.height, shown, max_megapixels)
+    image = (_open_heic if kind == "heic" else _open)(data, shown, max_megapixels)
     exif = data if kind == "tiff" else image.get("exif-data") if image.get_typeof("exif-data") else b""
-    with _one_line_errors(shown):
+    with decoder_errors(shown):
         # HEIC stores the orientation outside EXIF, and its decoder has applied it.
         upright = image if kind == "heic" else image.autorot()
-        pixels, alpha = _read_pixels(_full_range(upright), shown)
+    pixels, alpha = _read_pixels(_full_range(upright), shown)
     if alpha is not None:
         pixels, alpha = (fill_transparent(pixels, alpha), alpha) if alpha.min() < 1 else (pixels, None)
     digest = hashlib.sha256(data).hexdigest()
     return DecodedImage(pixels=pixels, alpha=alpha, exif=clean_exif(exif), name=name, encoded=data, sha256=digest)
+
+
+def _open(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
+    """Return a picture of libvips; what a PNG or AVIF file says by numbers about its colors is its profile."""
+    image = open_header(data, name)
+    _check_size(image.width, image.height, image.bands * _BYTES.get(image.format, 8), name, max_megapixels)
+    profile = png_profile(data, name) if data.startswith(_SIGNATURES["png"]) else None
+    # The box of a color space in the header of AVIF (ISO 14496-12, 12.1.5).
+    at = data.find(b"colrnclx", 0, max(data.find(b"mdat"), 0)) if data[4:8] == b"ftyp" else -1
+    if at > 0 and not image.get_typeof("icc-profile-data"):
+        primaries, transfer = struct.unpack_from(">HH", data, at + 8)
+        profile = coded_profile(primaries, transfer, name)
+    if profile is not None:
+        image.remove("icc-profile-data")
+    if profile:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
 
 
 def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
@@ -151,19 +190,20 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
         raise InputError(
             f"{name} is HEIC, which needs one more package: pip install 'impasto[heic]' (or save it as JPEG)"
         ) from None
-    try:
+    with decoder_errors(name):
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
-        _check_size(picture.size[0], picture.size[1], name, max_megapixels)
+        (width, height), is_deep = picture.size, "16" in picture.mode
+    _check_size(width, height, 8 if is_deep else 4, name, max_megapixels)
+    with decoder_errors(name):
         pixels = np.asarray(picture)
-    except InputError:
-        raise
-    except Exception as error:  # damaged files cause nearly any exception, even IndexError
-        raise InputError(f"{name} is damaged or cut off ({' '.join(str(error).split())})") from None
     image = to_vips(pixels)
     image.set_type(pyvips.GValue.gint_type, "bits-per-sample", picture.info["bit_depth"])
-    for field, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif")):
-        if picture.info.get(key):
-            image.set_type(pyvips.GValue.blob_type, field, picture.info[key])
+    codes, profile = picture.info.get("nclx_profile"), picture.info.get("icc_profile")
+    if codes and not profile:
+        profile = coded_profile(codes["color_primaries"], codes["transfer_characteristics"], name)
+    for field, value in (("icc-profile-data", profile), ("exif-data", picture.info.get("exif"))):
+        if value:
+            image.set_type(pyvips.GValue.blob_type, field, value)
     return image.unpremultiply().cast(image.format) if picture.premultiplied_alpha else image
 
 
@@ -176,60 +216,87 @@ def to_vips(values: np.ndarray) -> pyvips.Image:
 
 
 def _read_pixels(image: pyvips.Image, name: str) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"] | None]:
-    bands = _COLOR_BANDS.get(image.interpretation, 3)
-    known = image.format in _LARGEST or image.format in _FLOATS or image.interpretation in _CIE_SPACES
-    if not known or not bands <= image.bands <= _MOST_BANDS:
+    bands = _COLOR_BANDS.get(image.interpretation, image.bands + 1)
+    if image.bands < bands or image.format not in (*_BYTES, *_FLOATS, "uint"):
         raise InputError(
             f"{name} holds {image.bands} x {image.format} a pixel, which impasto cannot interpret as colors"
         )
+    band = image.get(_ALPHA) if image.get_typeof(_ALPHA) else 0
+    has_alpha = band >= 0 and image.bands > bands + band
+    alpha = _fractions(image.extract_band(bands + band), name)[..., 0] if has_alpha else None
     colors = image.extract_band(0, n=bands)
-    if image.interpretation in _CIE_SPACES:
-        return _fractions(colors.colourspace("rgb16"), name), None
-    alpha = _fractions(image.extract_band(bands), name)[..., 0] if image.bands == bands + 1 else None
-    is_linear = image.format in _FLOATS
-    pixels = _encode_srgb(_fractions(colors, name)) if is_linear else _fractions(_to_srgb(colors), name)
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).copy(), alpha
+    if image.format in _FLOATS or image.format == "uint":
+        light = _fractions(colors, name)
+        if image.format in _FLOATS and not _has_profile(image):
+            return _as_rgb(_encode_srgb(light)), alpha
+        colors = to_vips(np.rint(light * 65535).astype(np.uint16))
+        if _has_profile(image):
+            colors.set_type(pyvips.GValue.blob_type, "icc-profile-data", bytes(image.get("icc-profile-data")))
+    with decoder_errors(name):
+        colors = colors.colourspace("rgb16") if image.interpretation in _CIE_SPACES else _to_srgb(colors)
+    return _as_rgb(_fractions(colors, name)), alpha
+
+
+def _encode_srgb(linear: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
+    """Encode linear light as sRGB (IEC 61966-2-1)."""
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def _full_range(image: pyvips.Image) -> pyvips.Image:
-    """Scale values of 10, 12 or 32 bits to the whole range of 16; return other images as they are."""
+    """Scale values of 10 or 12 bits to the whole range of 16; return other images as they are."""
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 0
-    if image.format == "uint":
-        factor = 65535 / _LARGEST["uint"]
-    elif image.format == "ushort" and 8 < bits < 16:
-        factor = 65535 / (65536 - 2 ** (16 - bits))  # the lowest bits are 0, so that white is below 65535
-    else:
+    if image.format != "ushort" or not 8 < bits < 16:
         return image
-    kind = "grey16" if image.bands < 3 else "rgb16"
-    return (image * factor).rint().cast("ushort").copy(interpretation=kind)
+    factor = 65535 / (65536 - 2 ** (16 - bits))  # the lowest bits are 0, so that white is below 65535
+    return (image * factor).rint().cast("ushort").copy(interpretation=image.interpretation)
 
 
 def _to_srgb(colors: pyvips.Image) -> pyvips.Image:
-    if colors.interpretation != "cmyk" and not colors.get_typeof("icc-profile-data"):
+    """Convert colors to sRGB by their profile; CMYK without one by the built-in profile of libvips."""
+    is_cmyk, embedded = colors.interpretation == "cmyk", _has_profile(colors)
+    if not is_cmyk and not embedded:
         return colors
     return colors.icc_transform(
         "srgb",
-        embedded=True,
-        input_profile="cmyk" if colors.interpretation == "cmyk" else "srgb",
+        embedded=embedded,
+        input_profile="cmyk" if is_cmyk else "srgb",
         intent="relative",
         black_point_compensation=True,
         depth=16 if colors.format == "ushort" else 8,
     )
 
 
+def _has_profile(image: pyvips.Image) -> bool:
+    """Return True if there is a color profile (ICC.1, 7.2), for colors of this kind; others are ignored."""
+    profile = bytes(image.get("icc-profile-data")) if image.get_typeof("icc-profile-data") else b""
+    space = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}[_COLOR_BANDS[image.interpretation]]
+    return profile[36:40] == b"acsp" and profile[16:20] == space and profile[12:16] in _PROFILE_CLASSES
+
+
+def _as_rgb(pixels: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 3"]:
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+
+
 def _fractions(image: pyvips.Image, name: str) -> Float[np.ndarray, "h w c"]:
     """Evaluate an image to float32 in [0, 1]."""
-    values: np.ndarray = image.numpy().reshape(image.height, image.width, image.bands)
-    if image.format in _LARGEST:
-        return values.astype(np.float32) / np.float32(_LARGEST[image.format])
+    with decoder_errors(name):
+        values: np.ndarray = image.numpy().reshape(image.height, image.width, image.bands)
+    if image.format == "short":  # alpha beside Lab: unsigned numbers, which libvips takes as signed
+        values = values.view(np.uint16)
+    if image.format == "uint" and values.max() < _DARK:
+        raise InputError(f"{name} holds numbers up to {values.max()}, but white is 2^32 - 1: scale them")
+    if image.format not in _FLOATS:
+        found = values.astype(np.float32)
+        found /= np.float32(np.iinfo(values.dtype).max)
+        return found
     if not np.isfinite(values).all():
         raise InputError(f"{name} holds NaN or infinite values: replace them and save it again")
+    if np.mean((values < 0) | (values > 1)) > _MOST_OUTSIDE * np.mean(values != 0):
+        raise InputError(
+            f"{name} holds numbers from {values.min():g} to {values.max():g}, but 0 is black and 1 is white in floats: "
+            "scale them, or save it with 8 or 16 bits a channel"
+        )
     return values.astype(np.float32).clip(0, 1)
-
-
-def _encode_srgb(linear: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
-    """Encode linear light as sRGB (IEC 61966-2-1)."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def fill_transparent(pixels: Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
@@ -264,23 +331,30 @@ def _enlarge(colors: Float[np.ndarray, "_h _w 3"], height: int, width: int) -> F
     return map_planes(colors, lambda plane: plane.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _check_size(width: int, height: int, name: str, most: float) -> None:
-    if width * height > most * 1e6:
+def _check_size(width: int, height: int, stored: int, name: str, most: float) -> None:
+    """Raise InputError if a picture, with so many bytes a pixel as it is stored, needs too much memory."""
+    count = width * height / 1e6
+    needed = count * max(1, (stored + _FLOAT_PIXEL) / _USUAL_PIXEL)
+    if needed > most:
+        as_much = f", which need as much memory as {needed:.3g}" if needed > count else ""
         raise InputError(
-            f"{name} has {width} x {height} pixels, {width * height / 1e6:.3g} megapixels, above the limit of "
+            f"{name} has {width} x {height} pixels, {count:.3g} megapixels{as_much}, above the limit of "
             f"{most:g}: make it smaller, or raise the limit with --max-megapixels"
         )
 
 
 @contextmanager
-def _one_line_errors(name: str) -> Iterator[None]:
-    """Turn the several lines of an error of libvips into one."""
+def decoder_errors(name: str) -> Iterator[None]:
+    """Turn what a decoder raises into one line; only calls of decoders belong into the block.
+
+    libvips has errors of several lines, and damaged files cause nearly any exception of Pillow and its plugins.
+    """
     try:
         yield
-    except pyvips.Error as error:
-        first = next((line.strip() for line in str(error.detail).splitlines() if line.strip()), "no reason given")
-        raise InputError(f"{name} is damaged or cut off ({first})") from None
-    except UnicodeDecodeError:
-        # Otherwise the message, which may quote bytes of the file, stays in libvips' buffer and joins later ones.
-        pyvips.vips_lib.vips_error_clear()
-        raise InputError(f"{name} is damaged or cut off") from None
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        detail = str(getattr(error, "detail", error))
+        reason = next((" ".join(line.split()) for line in detail.splitlines() if line.strip()), "no reason given")
+        what = "of a kind that impasto cannot read" if _UNREADABLE.search(detail) else "damaged or cut off"
+        raise InputError(f"{name} is {what} ({reason})") from None

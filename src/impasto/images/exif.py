@@ -7,13 +7,9 @@ letters of names by question marks, and libvips adds entries of its own and writ
 
 import struct
 import zlib
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal
 
-ByteOrder: TypeAlias = Literal["<", ">"]
-
-# By type of entry: bytes of one value, and bytes of the number in it that depends on the byte order.
-_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_WORDS: Final = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
+from impasto.images.tiff import ByteOrder, Entry, read_directory, read_header, word_size
 
 _EXIF_POINTER: Final = 0x8769
 _ORIENTATION: Final = 0x0112
@@ -27,18 +23,8 @@ _KEPT: Final = frozenset(
 )
 # GPS position (written here by some programs), the old pixel size, and the pointer to color interoperability.
 _DROPPED: Final = frozenset({0x8825, 0xA002, 0xA003, 0xA005})
-_MOST_ENTRIES: Final = 1000
 _LIMIT: Final = 65_000  # a JPEG segment has at most 65,535 bytes
 _WEBP_HAS_EXIF: Final = 0x08
-
-
-class Entry(NamedTuple):
-    """One entry of a directory; `value` is in the byte order of the block it was read from."""
-
-    tag: int
-    kind: int
-    length: int
-    value: bytes
 
 
 def clean_exif(block: bytes) -> bytes | None:
@@ -118,30 +104,13 @@ def _add_to_tiff(data: bytes, exif: bytes) -> bytes:
 
 def _parse(block: bytes, largest: int = _LIMIT) -> tuple[ByteOrder, list[Entry], list[Entry]]:
     """Return byte order, main directory (without the pointer) and EXIF directory of a block."""
-    if block[:4] not in (b"II*\0", b"MM\0*"):
-        raise ValueError("neither EXIF nor TIFF")
-    order: ByteOrder = "<" if block[:1] == b"I" else ">"
-    main = _read_directory(block, order, struct.unpack_from(order + "I", block, 4)[0], largest)
-    pointer = next((entry.value for entry in main if entry.tag == _EXIF_POINTER), None)
-    if pointer is None:
+    order, big, start = read_header(block)
+    main = read_directory(block, order, start, largest, big=big)
+    pointer = next((entry for entry in main if entry.tag == _EXIF_POINTER), None)
+    if pointer is None or pointer.kind not in (4, 13):
         return order, main, []
-    photo = _read_directory(block, order, int.from_bytes(pointer, "little" if order == "<" else "big"), _LIMIT)
+    photo = read_directory(block, order, pointer.numbers(order)[0], _LIMIT, big=big)
     return order, [entry for entry in main if entry.tag != _EXIF_POINTER], photo
-
-
-def _read_directory(block: bytes, order: ByteOrder, start: int, largest: int) -> list[Entry]:
-    """Read the entries that are complete, except values above `largest` bytes, which a crafted file may contain."""
-    (length,) = struct.unpack_from(order + "H", block, start)
-    if length > _MOST_ENTRIES:
-        raise ValueError("not a directory of EXIF")
-    entries: dict[int, Entry] = {}
-    for position in range(start + 2, start + 2 + 12 * length, 12):
-        tag, kind, count = struct.unpack_from(order + "HHI", block, position)
-        size = _SIZES.get(kind, 0) * count
-        at = position + 8 if size <= 4 else struct.unpack_from(order + "I", block, position + 8)[0]
-        if 0 < size <= min(len(block) - at, largest):
-            entries.setdefault(tag, Entry(tag, kind, count, block[at : at + size]))
-    return sorted(entries.values())
 
 
 def _pack_directories(main: list[Entry], photo: list[Entry], order: ByteOrder, start: int) -> bytes:
@@ -157,7 +126,7 @@ def _pack_directories(main: list[Entry], photo: list[Entry], order: ByteOrder, s
 def _pack_directory(entries: list[Entry], order: ByteOrder, start: int) -> bytes:
     table, values = struct.pack(order + "H", len(entries)), b""
     values_start = start + 2 + 12 * len(entries) + 4
-    for tag, kind, count, value in sorted(entries):
+    for tag, kind, count, value, _ in sorted(entries):
         table += struct.pack(order + "HHI", tag, kind, count)
         if len(value) <= 4:
             table += value.ljust(4, b"\0")
@@ -173,7 +142,7 @@ def _reset(entry: Entry, tag: int, value: bytes) -> Entry:
 
 def _swap(entry: Entry, source: ByteOrder, target: ByteOrder) -> Entry:
     """Convert the value of an entry to another byte order."""
-    word = _WORDS.get(entry.kind, 1)
+    word = word_size(entry.kind)
     if source == target or word == 1:
         return entry
     words = [entry.value[at : at + word][::-1] for at in range(0, len(entry.value), word)]

@@ -5,17 +5,17 @@ import io
 import os
 import re
 import stat
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from impasto.errors import InputError, check_type
-from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, to_vips
+from impasto.images.colorimetry import SRGB_PRIMARIES, gamma_profile
+from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, decoder_errors, to_vips
 from impasto.images.exif import clean_exif
 
 # Modes of PIL that PNG does not have, and the modes they are converted to without loss of color.
@@ -29,37 +29,53 @@ _SAME_COLORS: Final = {
     "I": "I;16",
 }
 _STORED_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "CMYK"})
-PICTURE: Final = "a path, the bytes of a file, a PIL image or an array"
+_GRAY: Final = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
 _TOLERANCE: Final = 1e-3  # interpolation moves floats slightly out of range; 255 is a mistake
 
 
-def read_picture(
-    source: str | Path | bytes | Image.Image | np.ndarray, *, max_megapixels: float = 200.0, role: str = "the picture"
-) -> DecodedImage:
+@runtime_checkable
+class _Readable(Protocol):
+    """A file that is open in binary mode."""
+
+    def read(self) -> bytes: ...
+
+
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | _Readable | Image.Image | np.ndarray
+"""A picture: a path, the bytes of a file or a file object, a PIL image, or an array."""
+
+PICTURE: Final = "a path, the bytes of a file, a file open in binary mode, a PIL image or an array"
+PICTURE_TYPES: Final = (str, os.PathLike, bytes, bytearray, memoryview, _Readable, Image.Image, np.ndarray)
+
+
+def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "the picture") -> DecodedImage:
     """Read the first picture of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file, a PIL image or an array.
 
-    Embedded color profiles are converted to sRGB; float TIFF is taken as linear light.
+    docs/formats.md says what each kind of file becomes.
 
     Args:
-        source: Path or bytes of a file; a PIL image; or an array of shape (h, w) or (h, w, channels) with one (gray),
-            two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in [0, 1].
-        max_megapixels: Larger pictures are refused before they are decoded.
+        source: Path or bytes of a file, or a file object; a PIL image; or an array of shape (h, w) or (h, w, channels)
+            with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in
+            [0, 1].
+        max_megapixels: Pictures that need more memory than one of this size with 8 bits a channel are refused before
+            they are decoded.
         role: What messages call a picture that is not a file.
 
     Raises:
         InputError: There is no such file, or it is empty, damaged, too large or not a picture, or holds NaN.
     """
-    check_type(source, (str, Path, bytes, Image.Image, np.ndarray), role, PICTURE)
-    if isinstance(source, str | Path):
+    check_type(source, PICTURE_TYPES, role, PICTURE)
+    if isinstance(source, str | os.PathLike):
         path = Path(source)
         return replace(decode(read_bytes(path), str(source), max_megapixels, name=path.stem), suffix=path.suffix)
-    if isinstance(source, bytes):
-        return decode(source, role, max_megapixels, name="stdin")
-    try:
-        encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
-    except InputError as error:
-        raise InputError(f"{role}: {error}") from None
-    return decode(encoded, role, max_megapixels)
+    if isinstance(source, Image.Image | np.ndarray):
+        try:
+            encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
+        except InputError as error:
+            raise InputError(f"{role}: {error}") from None
+        return decode(encoded, role, max_megapixels)
+    data = source.read() if isinstance(source, _Readable) else source
+    check_type(data, (bytes, bytearray, memoryview), f"what {role} reads", "bytes: open the file in binary mode")
+    return decode(bytes(data), role, max_megapixels, name="stdin")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -112,19 +128,20 @@ def _encode_image(image: Image.Image) -> bytes:
     """
     if not (image.width and image.height):
         raise InputError("the PIL image has no pixels")
-    try:
+    with decoder_errors("the PIL image"):
         image.load()
         # Read before rotating, which drops the EXIF of TIFF; as bytes if possible, to keep non-ASCII letters.
-        exif = clean_exif(image.info.get("exif") or image.getexif().tobytes())
-        picture = _in_stored_mode(ImageOps.exif_transpose(image))
-        options = {"icc_profile": image.info.get("icc_profile"), "exif": exif}
-        buffer = io.BytesIO()
-        given = {name: value for name, value in options.items() if value}
+        block = image.info.get("exif") or image.getexif().tobytes()
+        upright = ImageOps.exif_transpose(image)
+    picture, exif, profile = _in_stored_mode(upright), clean_exif(block), image.info.get("icc_profile")
+    if not profile and "srgb" not in image.info and image.info.keys() & {"gamma", "chromaticity"}:
+        # Pillow reads these chunks of PNG, but does not write them.
+        primaries = image.info.get("chromaticity", SRGB_PRIMARIES)
+        profile = gamma_profile(image.info.get("gamma", 0.0), primaries, gray=picture.mode in _GRAY)
+    buffer = io.BytesIO()
+    given = {name: value for name, value in (("icc_profile", profile), ("exif", exif)) if value}
+    with decoder_errors("the PIL image"):
         picture.save(buffer, "TIFF" if picture.mode == "CMYK" else "PNG", **given)
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise InputError(f"the PIL image cannot be read: {error}") from None
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from impasto.backbones import full_precision
 
@@ -26,12 +27,22 @@ def sample_positions(h: int, w: int, count: int, generator: torch.Generator) -> 
     return ((cells + jitter) / cells.new_tensor([across, down])).flatten(0, 1)
 
 
-def layer_scales(features: Mapping[str, Float[Tensor, "1 _c _h _w"]]) -> dict[str, float]:
+def layer_scales(
+    features: Mapping[str, Float[Tensor, "1 _c _h _w"]], mask: Float[Tensor, "1 1 _mh _mw"] | None = None
+) -> dict[str, float]:
     """Return for every layer 1 / sqrt(mean |f|^2), so that scaled columns have a mean squared length of 1.
 
-    Measured once, from the photo or the style, and passed to `hypercolumns`; 1 for a layer that is zero everywhere.
+    Measured once, from the photo or from what a mask shows of the style, and passed to `hypercolumns`; 1 for a layer
+    that is zero everywhere.
     """
-    lengths = {name: full_precision(maps).square().sum(dim=1).mean().sqrt().item() for name, maps in features.items()}
+
+    def mean(squares: Float[Tensor, "1 h w"]) -> Tensor:
+        weights = (
+            None if mask is None else functional.adaptive_avg_pool2d(mask, (squares.shape[1], squares.shape[2]))[0]
+        )
+        return squares.mean() if weights is None else (squares * weights).sum() / weights.sum()
+
+    lengths = {name: mean(full_precision(maps).square().sum(dim=1)).sqrt().item() for name, maps in features.items()}
     return {name: 1 / length if length > 0 else 1.0 for name, length in lengths.items()}
 
 

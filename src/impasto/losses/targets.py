@@ -118,7 +118,7 @@ def measure_style(image: EncodedImage, losses: Mapping[str, StyleLoss], seed: in
             if loss.inputs == "layer" and positions[layer]:
                 statistics[name, layer] = loss.summarize(loss.measure(maps, weights))
         if loss.inputs == "hypercolumns":
-            scales |= layer_scales({layer: image.features[layer] for layer in loss.layers})
+            scales |= layer_scales({layer: image.features[layer] for layer in loss.layers}, image.mask)
             places = image.places(loss.samples, torch.Generator().manual_seed(seed))
             columns = image.columns(list(loss.layers), places, scales)
             statistics[name, ""] = loss.summarize(loss.measure(columns))
