@@ -1,6 +1,10 @@
 """Errors whose text says in one line what is wrong and what to do."""
 
+import errno
+
 from pydantic import ValidationError
+
+_DISK_ERRORS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO")}
 
 
 class ImpastoError(Exception):
@@ -31,6 +35,25 @@ class RunError(ImpastoError, RuntimeError):
         >>> str(RunError("the loss has no finite value"))
         'the loss has no finite value'
     """
+
+
+class DiskError(InputError, RunError):
+    """A disk is full or broken: the same call may succeed later; the command line exits with 1.
+
+    Example:
+        >>> isinstance(file_error("cannot write a.png", OSError(errno.ENOSPC, "No space left on device")), DiskError)
+        True
+    """
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Return True if something could not be written because a disk is full or broken."""
+    return isinstance(error, DiskError) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS)
+
+
+def file_error(message: str, error: BaseException) -> InputError:
+    """Return the error of a file that cannot be used, for what the system reported."""
+    return (DiskError if is_disk_error(error) else InputError)(message)
 
 
 def reason_of(error: Exception) -> str:

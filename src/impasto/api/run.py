@@ -12,7 +12,7 @@ import torch
 
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, is_disk_error
 from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
@@ -234,8 +234,10 @@ class _Pump:
         with suppress(Exception):
             if painter is not None:
                 folder.save_latest(quantize(painter.picture()), picture_metadata(painter.recipe, self._sources))
+        # A run that only lacked space has not failed: it is interrupted, and can be continued.
         with suppress(ImpastoError, OSError):
-            folder.fail(str(error))
+            if not is_disk_error(error):
+                folder.fail(str(error))
 
 
 class Run(Controls):

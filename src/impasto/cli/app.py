@@ -16,8 +16,8 @@ from cyclopts import App, CycloptsError, UnknownOptionError, UnusedCliTokensErro
 from cyclopts.help import DefaultFormatter, HelpPanel
 
 import impasto
-from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, stop_signals, warn
-from impasto.errors import ImpastoError, InputError
+from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, printable, stop_signals, warn
+from impasto.errors import ImpastoError, InputError, RunError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
@@ -117,7 +117,7 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
 
 def _explain(error: Exception) -> int:
     """Write what went wrong to standard error and return the exit code."""
-    if isinstance(error, (InputError, CycloptsError)):
+    if isinstance(error, (InputError, CycloptsError)) and not isinstance(error, RunError):
         warn(_describe_usage(error))
         return USAGE
     if isinstance(error, ImpastoError):
@@ -125,10 +125,12 @@ def _explain(error: Exception) -> int:
     elif _is_out_of_memory(error):
         warn("there is not enough memory to paint this: choose a smaller --size (or --precision bf16)")
     elif isinstance(error, OSError):
+        discard_stdout()  # what could not be written there would be tried again at exit
         warn(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
         warn("this is a bug in impasto; please report it with what follows")
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            sys.stderr.write(f"{printable(line, sys.stderr.encoding)}\n")
         return FAILED
     for note in getattr(error, "__notes__", ()):
         warn(note)

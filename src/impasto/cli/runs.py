@@ -1,5 +1,6 @@
 """`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from impasto.cli.console import warn, write_json, write_line
 from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
+from impasto.errors import InputError
 
 if TYPE_CHECKING:
     from impasto.runs import RunFolder, RunSummary
@@ -24,9 +26,12 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
     from impasto.runs import RunFolder
 
     run = RunFolder.open(folder)
+    output = run.output or folder / "result.png"
+    if not (saving.out or run.was_made_here or Path(os.path.realpath(output)).is_relative_to(folder.resolve())):
+        raise InputError(f"{folder} was made elsewhere, for a picture at {output}: name the picture's file with -o")
     destination = Destination(
         saving,
-        run.output or folder / "result.png",
+        output,
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
     )
     return follow(partial(continue_run, folder), destination, reporting, folder)

@@ -15,7 +15,8 @@ from impasto.recipe.model import (
 )
 from impasto.recipe.options import RecipeOptions, SettingOptions
 from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
-from impasto.recipe.resolve import check_balance, read_recipe, resolve, with_current_names
+from impasto.recipe.record import checked_record, with_current_names
+from impasto.recipe.resolve import check_balance, read_recipe, resolve
 from impasto.recipe.settings import (
     SECTIONS,
     ColorSettings,
@@ -91,6 +92,7 @@ __all__ = [
     "as_text",
     "check_balance",
     "checked",
+    "checked_record",
     "describe",
     "flag_of",
     "flat_fields",
