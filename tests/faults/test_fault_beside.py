@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 import impasto
 
@@ -42,3 +43,22 @@ def test_calls_beside_each_other_give_the_pictures_that_they_give_alone(photo, p
     for thread in threads:
         thread.join()
     assert [np.array_equal(found[index], picture) for index, picture in enumerate(alone)] == [True] * len(CALLS)
+
+
+def test_a_run_takes_no_number_of_threads_from_a_run_beside_it_or_before_it(photo, painting):
+    own = torch.get_num_threads()
+    inside, counts = threading.Event(), []
+    done = threading.Event()
+
+    def wait(_: object) -> None:
+        inside.set()
+        done.wait()
+
+    other = impasto.start(photo, painting, threads=own + 1, on_event=wait, **BASE)
+    inside.wait()
+    paint(photo, painting, CALLS[0], on_event=lambda _: counts.append(torch.get_num_threads()))
+    done.set()
+    other.wait()
+    paint(photo, painting, CALLS[0], on_event=lambda _: counts.append(torch.get_num_threads()))
+    assert set(counts) == {own}
+    assert torch.get_num_threads() == own

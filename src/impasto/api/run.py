@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 import PIL.Image
-import torch
 
+from impasto.api.hardware import processor_threads
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
 from impasto.errors import ImpastoError, InputError, is_disk_error
@@ -123,11 +123,10 @@ def run_job(
     controls = controls or Controls(job.recipe)
     pump = _Pump(job, controls, on_event, folder)
     try:
-        if job.recipe.hardware.threads is not None:
-            torch.set_num_threads(job.recipe.hardware.threads)
-        painter = load(job)
-        del job
-        return pump.run(painter, checkpoint)
+        with processor_threads(job.recipe.hardware.threads):
+            painter = load(job)
+            del job
+            return pump.run(painter, checkpoint)
     except BaseException as error:
         pump.keep_latest(error)
         raise
