@@ -38,12 +38,7 @@ class RunError(ImpastoError, RuntimeError):
 
 
 class DiskError(InputError, RunError):
-    """A disk is full or broken: the same call may succeed later; the command line exits with 1.
-
-    Example:
-        >>> isinstance(file_error("cannot write a.png", OSError(errno.ENOSPC, "No space left on device")), DiskError)
-        True
-    """
+    """A disk is full or broken: the same call may succeed later; the command line exits with 1."""
 
 
 def is_disk_error(error: BaseException) -> bool:

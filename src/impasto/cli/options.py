@@ -153,7 +153,4 @@ def read_record(picture: str) -> dict[str, Any]:
     if record is None or not isinstance(record.get("recipe"), dict):
         name = "the picture" if is_stdio(picture) else picture
         raise InputError(f"{name} holds no recipe: impasto has not painted it, or another program has removed it")
-    try:
-        return checked_record(record)
-    except InputError as error:
-        raise InputError(f"{picture} cannot be used: {error}") from None
+    return checked_record(record)

@@ -40,7 +40,7 @@ def checked_record(found: Mapping[str, Any]) -> dict[str, Any]:
     try:
         record = _Record.model_validate(found).model_dump(exclude_unset=True)
     except ValidationError as error:
-        raise InputError(f"its recipe is damaged ({reason_of(error)})") from None
+        raise InputError(f"what the picture holds about its run is damaged ({reason_of(error)})") from None
     return record | {"recipe": with_current_names(record["recipe"])}
 
 
