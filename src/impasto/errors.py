@@ -1,6 +1,10 @@
 """Errors whose text says in one line what is wrong and what to do."""
 
+import errno
+
 from pydantic import ValidationError
+
+_DISK_ERRORS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO")}
 
 
 class ImpastoError(Exception):
@@ -45,6 +49,20 @@ def check_type(value: object, types: type | tuple[type, ...], name: str, expecte
         kind = type(value).__name__
         given = "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
         raise InputError(f"{name} must be {expected}, not {given}")
+
+
+class DiskError(InputError, RunError):
+    """A disk is full or broken: the same call may succeed later; the command line exits with 1."""
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Return True if something could not be written because a disk is full or broken."""
+    return isinstance(error, DiskError) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS)
+
+
+def file_error(message: str, error: BaseException) -> InputError:
+    """Return the error of a file that cannot be used, for what the system reported."""
+    return (DiskError if is_disk_error(error) else InputError)(message)
 
 
 def reason_of(error: Exception) -> str:

@@ -50,11 +50,11 @@ def photos() -> list[Tensor]:
 
 @pytest.fixture
 def tiny_state() -> dict[str, Tensor]:
-    """A state dict with torchvision's keys and shapes, zero all over: a few kB on disk."""
+    """A state dict with torchvision's keys and shapes, one value all over: a few kB on disk."""
     state = {}
     for number, name in zip((0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34), CONVOLUTIONS, strict=True):
         shape = kernel_shape(name)
-        state[f"features.{number}.weight"] = torch.zeros(1).expand(shape)
+        state[f"features.{number}.weight"] = torch.ones(1).expand(shape)
         state[f"features.{number}.bias"] = torch.zeros(1).expand(shape[0])
     return state
 

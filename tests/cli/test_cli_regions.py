@@ -59,7 +59,9 @@ def test_regions_are_painted_and_the_picture_repeats_itself(impasto, masks):
         {"mask": "dot.png", "style": "keep"},
     ]
     again = ["--from", "out.png", "-o", "again.png"]
-    assert impasto("stylize", "photo.png", "style.jpg@right.png", *again).code == 0
+    outcome = impasto("stylize", "photo.png", "style.jpg@right.png", *again)
+    assert (outcome.code, "left.png" in outcome.err) == (2, True), "files that the picture names are given again"
+    assert impasto("stylize", "photo.png", "style.jpg@right.png", *again, *regions[:4]).code == 0
     np.testing.assert_array_equal(pixels("again.png"), pixels("out.png"))
 
 

@@ -215,9 +215,9 @@ def test_a_logged_change_that_is_no_setting_is_an_error_of_one_line(run: RunFold
     [
         ("folder.write_picture", lambda run: run.record(Snapshot(step=1, image=IMAGE))),
         ("folder.write_picture", lambda run: run.save_latest(IMAGE, {})),
-        ("folder.atomic_write", lambda run: run.finish(png(), "steps")),
+        ("files.atomic_write", lambda run: run.finish(png(), "steps")),
         ("checkpoint.save_file", lambda run: run.save_checkpoint({}, {})),
-        ("log.FileIO", lambda run: run.record(Notice(step=1, text=""))),
+        ("files.FileIO", lambda run: run.record(Notice(step=1, text=""))),
     ],
 )
 def test_the_error_of_a_full_disk_explains_how_to_continue(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from impasto.events import LevelStarted, Step
-from impasto.runs import RunFolder, RunSummary, list_runs
+from impasto.runs import RunFolder, RunSummary, list_runs, log
 
 NewRun = Callable[..., RunFolder]
 
@@ -40,8 +40,8 @@ def test_a_run_is_summarized(new_run: NewRun) -> None:
 def test_listing_a_run_parses_its_log_once(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run()
     paint(run, 2)
-    real, files = Path.read_bytes, []
-    monkeypatch.setattr(Path, "read_bytes", lambda path: files.append(path.name) or real(path))
+    real, files = log.open_inside, []
+    monkeypatch.setattr(log, "open_inside", lambda folder, path: files.append(path.name) or real(folder, path))
     list_runs([run.path])
     assert files == ["events.jsonl"]
 

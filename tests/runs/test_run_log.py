@@ -27,7 +27,6 @@ from impasto.events import (
     StopReason,
 )
 from impasto.runs import LogEntry, Progress, RunLog
-from impasto.runs import log as module
 from impasto.runs.log import EventLog
 
 COUNTS = st.integers(0, 10**7)
@@ -209,7 +208,7 @@ class FullDisk(FileIO):
 def test_a_full_disk_loses_no_earlier_line_and_leaves_no_half_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = written(path, step(1))
     with monkeypatch.context() as patch:
-        patch.setattr(module, "FileIO", FullDisk)
+        patch.setattr("impasto.runs.files.FileIO", FullDisk)
         with pytest.raises(OSError, match="No space left on device"):
             log.append(step(2))
     assert path.read_bytes().endswith(b'}\n{"t')

@@ -149,7 +149,7 @@ def test_a_folder_of_another_study_is_not_changed(fresh, tmp_path, request, name
 
 @pytest.mark.parametrize(
     ("occupied", "message"),
-    [("file", "not an empty folder"), ("folder", "not an empty folder"), ("damaged", "damaged"), ("list", "another")],
+    [("file", "not an empty folder"), ("folder", "not an empty folder"), ("damaged", "another"), ("list", "another")],
 )
 def test_a_place_that_holds_something_else_is_refused(fresh, tmp_path, occupied, message):
     place = tmp_path / "study"

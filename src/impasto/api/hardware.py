@@ -3,7 +3,9 @@
 import ctypes
 import math
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +42,27 @@ def _computes_bf16(device: str) -> bool:
     # Only undocumented functions of torch know, and older versions lack some of them.
     asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, ask, bool)()) for ask in asks)
+
+
+_threads_lock = threading.Lock()
+_threads_before: list[int] = []  # the process's own number, once for each run that paints
+
+
+@contextmanager
+def processor_threads(wanted: int | None) -> Iterator[None]:
+    """Compute with so many threads in this thread; None: the process's own number, whatever other runs ask for."""
+    with _threads_lock:
+        # Torch keeps the number for threads that begin, too: runs would inherit it from each other.
+        own = _threads_before[0] if _threads_before else torch.get_num_threads()
+        _threads_before.append(own)
+    torch.set_num_threads(wanted or own)
+    try:
+        yield
+    finally:
+        with _threads_lock:
+            _threads_before.pop()
+            if not _threads_before:
+                torch.set_num_threads(own)
 
 
 _CGROUP: Final = Path("/sys/fs/cgroup")

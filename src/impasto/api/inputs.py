@@ -1,7 +1,7 @@
 """Reading the inputs of a run: the photo, style images, regions, and the picture that the canvas starts from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,7 +21,7 @@ from impasto.images import (
     read_picture,
     similar_plate,
 )
-from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style
+from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style, resolve
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
 
@@ -118,6 +118,36 @@ def region_settings(regions: Regions) -> tuple[str | RegionSettings | dict[str, 
         region if isinstance(region, (str, RegionSettings)) else named(_region(region), number)
         for number, region in enumerate(region_list(regions), start=1)
     )
+
+
+def only_given_files(settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Any]:
+    """Return `init`, `weights` and `regions` of a recipe that may come from a stranger, with the paths of given files.
+
+    Raises InputError if it names any other file: a recipe must not choose what is read on this machine.
+    """
+    words = {word for text in given for word in (text, *read_style(text)) if word}
+    paths = {Path(word).name: word for word in words} | {word: word for word in words}
+
+    def path_of(name: str, flag: str, *, is_no_file: bool = False) -> str:
+        if not is_no_file and name not in paths:
+            raise InputError(f"the recipe names {name}, a file that was not given: give it (or another) with {flag}")
+        return name if is_no_file else paths[name]
+
+    def region_of(region: RegionSettings) -> dict[str, str | None]:
+        return {
+            "mask": path_of(region.mask, "--region", is_no_file=region.mask in AUTOMATIC_MASKS),
+            "style": path_of(region.style, "--region", is_no_file=region.keeps or is_plate(region.style)),
+            "style_mask": region.style_mask and path_of(region.style_mask, "--region"),
+        }
+
+    recipe = resolve(None, settings)
+    init, weights = recipe.start.init, recipe.network.weights
+    resolved = {
+        "init": path_of(init, "--init", is_no_file=init in INITS),
+        "weights": path_of(weights, "--weights", is_no_file=weights in ("embedded", "full")),
+        "regions": [region_of(region) for region in recipe.regions],
+    }
+    return {name: resolved[name] for name in settings}
 
 
 def plate_or_file(style: Any) -> Any:

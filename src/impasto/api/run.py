@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 import PIL.Image
-import torch
 
+from impasto.api.hardware import processor_threads
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, is_disk_error
 from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
 from impasto.images import quantize, resize
 from impasto.losses import TERMS
@@ -123,11 +123,10 @@ def run_job(
     controls = controls or Controls(job.recipe)
     pump = _Pump(job, controls, on_event, folder)
     try:
-        if job.recipe.hardware.threads is not None:
-            torch.set_num_threads(job.recipe.hardware.threads)
-        painter = load(job)
-        del job
-        return pump.run(painter, checkpoint)
+        with processor_threads(job.recipe.hardware.threads):
+            painter = load(job)
+            del job
+            return pump.run(painter, checkpoint)
     except BaseException as error:
         pump.keep_latest(error)
         raise
@@ -234,8 +233,10 @@ class _Pump:
         with suppress(Exception):
             if painter is not None:
                 folder.save_latest(quantize(painter.picture()), picture_metadata(painter.recipe, self._sources))
+        # A run that only lacked space has not failed: it is interrupted, and can be continued.
         with suppress(ImpastoError, OSError):
-            folder.fail(str(error))
+            if not is_disk_error(error):
+                folder.fail(str(error))
 
 
 class Run(Controls):

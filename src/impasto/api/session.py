@@ -18,7 +18,7 @@ from impasto.errors import InputError, check_type
 from impasto.events import Listener
 from impasto.images import Source
 from impasto.losses import StyleTarget, make_extractor, style_losses
-from impasto.painting import Painter, StyleImage
+from impasto.painting import Painter, Position, StyleImage, check_change
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve
 from impasto.runs import RunFolder
 
@@ -178,7 +178,8 @@ class Session:
         try:
             checkpoint = folder.load_checkpoint()
             # The log is set back before the recipe is read: changes after the checkpoint are undone.
-            folder.rewind(checkpoint.scalars["step"] if checkpoint else 0)
+            folder.rewind(Position.of(checkpoint.scalars).step if checkpoint else 0)
+            check_change(folder.first_recipe, folder.recipe)
             job = plan_job(folder.recipe, folder.inputs())
         except BaseException:
             folder.close()

@@ -15,8 +15,9 @@ from typing import IO, Any, Final, NamedTuple, TypeAlias
 
 import platformdirs
 
-from impasto.errors import InputError
+from impasto.errors import InputError, file_error
 from impasto.networks import Network, find_network
+from impasto.untrusted import open_regular
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -86,7 +87,7 @@ def fetch_weights(
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
     except OSError as error:
-        raise InputError(f"cannot keep the full weights in {path.parent}: {error.strerror or error}") from error
+        raise file_error(f"cannot keep the full weights in {path.parent}: {error.strerror or error}", error) from error
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -118,11 +119,11 @@ def _download(url: str, file: IO[bytes], on_progress: Progress | None, alternati
                     on_progress(done, int(length) if length else None)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
-        raise InputError(f"cannot fetch {url} ({reason}); nothing is lost: {alternative}") from error
+        raise file_error(f"cannot fetch {url} ({reason}); nothing is lost: {alternative}", error) from error
     return digest.hexdigest()
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
+    with open(path, "rb", opener=open_regular) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,10 @@
 """Formats of weights: reading files of tensors, and recognizing which network and preprocessing they hold."""
 
 import math
+import os
 import pickle
+import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from torch import Tensor
 
 from impasto.errors import InputError
 from impasto.networks import Network, find_network
+from impasto.untrusted import open_regular
 
 _VGG19: Final = find_network("vgg19")
 
@@ -113,28 +117,52 @@ def read_tensors(path: Path, expected: str = VGG19_FILE) -> dict[str, Tensor]:
     No code in the file is executed. Raises InputError, naming what is `expected`, if it holds something else.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             head = file.read(9)
     except OSError as error:
         raise InputError(f"cannot read the weights {path} ({error.strerror}); expected {expected}") from error
     if head[8:] == b"{":
         content = _read(path, safetensors.torch.load_file, expected)
-    elif head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
-        content = _read(path, lambda path: torch.load(path, map_location="cpu", weights_only=True), expected)
+    elif head[:4] == b"PK\x03\x04":
+        content = _read(path, _load_archive, expected)
+    elif head[:1] == b"\x80":
+        content = _read(path, _load_pickle, expected)
     else:
         raise InputError(f"{path} is not a file of weights; expected {expected}")
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, Mapping) or not all(map(_is_dense, content.values())):
         raise InputError(f"{path} holds something else than named tensors (a state dict); expected {expected}")
     return {str(name): value for name, value in content.items()}
 
 
+def _load_archive(path: Path) -> Any:
+    """Read what `torch.save` writes since 2020: an archive that is not compressed, so that it cannot hold more."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > os.path.getsize(path):
+            raise ValueError("it would expand to more than its size")
+    return _load_pickle(path)
+
+
+def _load_pickle(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _is_dense(value: Any) -> bool:
+    """Return True for an ordinary tensor: not sparse, not quantized, and with values."""
+    is_tensor = isinstance(value, Tensor) and value.layout == torch.strided
+    return is_tensor and value.device.type == "cpu" and not value.is_quantized
+
+
 def _read(path: Path, load: Callable[[Path], Any], expected: str) -> Any:
     damaged = (SafetensorError, OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+    unusual = (AssertionError, ImportError, MemoryError, OverflowError, struct.error)
     try:
-        return load(path)
+        with warnings.catch_warnings():
+            # What torch finds odd about a file is for its maker.
+            warnings.simplefilter("ignore")
+            return load(path)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path} is damaged or holds more than plain tensors; expected {expected}") from error
-    except (*damaged, zipfile.BadZipFile) as error:
+    except (*damaged, *unusual, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged; expected {expected}") from error
 
 
@@ -200,9 +228,17 @@ def _checked(tensors: Mapping[str, Tensor], key: str, shape: tuple[int, ...], so
         found = f"{'x'.join(map(str, values.shape))} {str(values.dtype).removeprefix('torch.')}"
         raise InputError(f"{source}: {key} is {found}, expected {'x'.join(map(str, shape))} float32; is it a VGG-19?")
     values = values.detach().float()
-    if not math.isfinite(float(values.abs().sum())):
-        raise InputError(f"{source}: {key} holds values that are not finite; the file is damaged")
+    check_values(values, key, source)
     return values
+
+
+def check_values(values: Tensor, key: str, source: str | Path) -> None:
+    """Raise InputError if a tensor of trained weights has a value that is not finite, or a kernel only zeros."""
+    largest = float(values.detach().abs().max()) if values.is_floating_point() and values.numel() else 1.0
+    if not math.isfinite(largest):
+        raise InputError(f"{source}: {key} holds values that are not finite; the file is damaged")
+    if not largest and values.ndim > 1:
+        raise InputError(f"{source}: {key} holds only zeros; the file is damaged, or these weights were never trained")
 
 
 def _preprocessing(kernel: Tensor, *, caffe_keys: bool) -> Preprocessing:

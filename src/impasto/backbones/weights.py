@@ -24,6 +24,7 @@ from impasto.backbones.weight_formats import (
     Layers,
     ModuleWeights,
     VGG19Weights,
+    check_values,
     read_tensors,
     recognize_vgg19,
     reverse_colors,
@@ -239,6 +240,12 @@ def _read_antialiased(network: Network, file: _File) -> AntialiasedWeights:
     if layers.keys() != {layer for layer in network.layers if layer.startswith("conv")}:
         like = f"a file like {Path(known.file).name} of the Python package {known.package}"
         raise InputError(f"{file.path} is not {known.name}; expected {like}")
+    channels = 3
+    for layer, (kernel, bias) in layers.items():
+        if kernel.ndim != 4 or (kernel.shape[1], len(bias)) != (channels, len(kernel)) or not kernel.is_contiguous():
+            raise InputError(f"{file.path} is not {known.name}: its {layer} has another shape")
+        check_values(kernel, layer, file.path)
+        channels = len(bias)
     name = file.name or f"{known.name}, from {file.path.name}"
     return AntialiasedWeights(
         layers=layers, shift=shift, scale=scale, importance=importance, name=name, sha256=file.sha256, network=network
@@ -261,8 +268,7 @@ def _read_module(network: Network, file: _File) -> ModuleWeights:
         if found.shape != values.shape:
             shapes = ("x".join(map(str, each.shape)) for each in (found, values))
             raise InputError("{}: {} is {}, expected {}; is it a {}?".format(path, key, *shapes, network.name))
-        if not bool(torch.isfinite(found).all()):
-            raise InputError(f"{path}: {key} holds values that are not finite; the file is damaged")
+        check_values(found, key, path)
     name = file.name or f"{network.name} of {path.name}"
     return ModuleWeights(tensors=tensors, name=name, sha256=file.sha256, network=network)
 

@@ -18,8 +18,8 @@ from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 
 import impasto
 from impasto.cli.completion import CompletedApp
-from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, stop_signals, warn
-from impasto.errors import ImpastoError, InputError
+from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, printable, stop_signals, warn
+from impasto.errors import ImpastoError, InputError, RunError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
@@ -168,7 +168,7 @@ def _check_dashes(words: Sequence[str]) -> None:
 
 def _explain(error: Exception, words: Sequence[str]) -> int:
     """Write what went wrong to standard error and return the exit code."""
-    if isinstance(error, (InputError, CycloptsError)):
+    if isinstance(error, (InputError, CycloptsError)) and not isinstance(error, RunError):
         from impasto.cli.usage import describe_usage
 
         warn(describe_usage(error, words))
@@ -178,10 +178,12 @@ def _explain(error: Exception, words: Sequence[str]) -> int:
     elif _is_out_of_memory(error):
         warn("there is not enough memory to paint this: choose a smaller --size (or --precision bf16)")
     elif isinstance(error, OSError):
+        discard_stdout()  # what could not be written there would be tried again at exit
         warn(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
         warn("this is a bug in impasto; please report it with what follows")
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            sys.stderr.write(f"{printable(line, sys.stderr.encoding)}\n")
         return FAILED
     for note in getattr(error, "__notes__", ()):
         warn(note)

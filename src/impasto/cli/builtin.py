@@ -51,7 +51,8 @@ def presets(name: Annotated[str | None, Parameter(choices=tuple(PRESETS))] = Non
     if name is None:
         write_facts({preset: PRESET_PURPOSES[preset] for preset in PRESETS})
     else:
-        write_line(resolve(name).as_toml().rstrip())
+        for line in resolve(name).as_toml().splitlines():
+            write_line(line)
 
 
 @weights.default

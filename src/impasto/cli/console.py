@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 STDIO: Final = "\0-"
 """Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 
+_LONGEST_LINE: Final = 4000
 _STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -43,13 +45,14 @@ def read_source(word: str) -> str | bytes:
 
 def write_line(text: str) -> None:
     """Write a line to standard output."""
-    sys.stdout.write(f"{_printable(text, sys.stdout.encoding)}\n")
+    sys.stdout.write(f"{printable(text, sys.stdout.encoding)}\n")
     sys.stdout.flush()
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON object to standard output."""
-    write_line(json.dumps(value, ensure_ascii=False))
+    """Write one JSON object in ASCII to standard output."""
+    # JSON leaves one control character of ASCII as it is.
+    write_line(json.dumps(value).replace("\x7f", "\\u007f"))
 
 
 def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
@@ -62,9 +65,8 @@ def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
             write_line(f"{indent}{name}")
             write_facts(table, f"{indent}  ")
         if not tables:
-            text = (
-                ", ".join(value) if isinstance(value, list) else f"{value:.6g}" if isinstance(value, float) else value
-            )
+            items = value if isinstance(value, list) else [value]
+            text = ", ".join(f"{item:.6g}" if isinstance(item, float) else str(item) for item in items)
             write_line(f"{indent}{name:{width}}  {text}")
 
 
@@ -79,21 +81,29 @@ def warn(text: str) -> None:
     """Write a text as one line to standard error; a closed stream is ignored, so that no message ends a run."""
     text = text.replace(STDIO, "-").replace(ascii(STDIO).strip("'"), "-")
     # Spaces inside a line may belong to a name.
-    line = " ".join(filter(None, map(str.strip, text.splitlines())))
+    line = " ".join(filter(None, map(str.strip, text.splitlines())))[:_LONGEST_LINE]
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"impasto: {_printable(line, sys.stderr.encoding)}\n")
+        sys.stderr.write(f"impasto: {printable(line, sys.stderr.encoding)}\n")
         sys.stderr.flush()
 
 
 def discard_stdout() -> None:
-    """Redirect a closed standard output to the null device, because Python would report an error at exit."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Redirect a standard output that takes nothing more to the null device: Python would report an error at exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _printable(text: str, encoding: str | None) -> str:
-    """Escape what the stream cannot encode (file names may be any bytes)."""
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that command a terminal, or that turn the direction of text (Unicode's bidirectional controls)."""
+
+
+def printable(text: str, encoding: str | None = None) -> str:
+    """Escape control characters, which a stranger's file may hold, and what the stream cannot encode."""
     encoding = encoding or "utf-8"
+    text = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from impasto.api import Savable
-from impasto.cli.console import is_stdio, write_bytes
+from impasto.cli.console import discard_stdout, is_stdio, write_bytes
 from impasto.cli.options import Saving
-from impasto.errors import InputError, RunError
+from impasto.errors import InputError, RunError, reason_of
 from impasto.images import check_destination, encode_picture, output_format
 from impasto.recipe import INITS, Recipe, read_style
 
@@ -48,15 +48,23 @@ class Destination:
         """
         bits, quality = self._saving.bits, self._saving.quality
         if self.is_stdout:
-            write_bytes(result.encode(".png", bits=bits))
+            try:
+                write_bytes(result.encode(".png", bits=bits))
+            except OSError as error:
+                discard_stdout()
+                raise self._kept(f"cannot write to standard output: {reason_of(error)}", result) from None
             return None
         # Another program may have created the file meanwhile.
         path = self.path if self._is_named else self._free_path()
         try:
             return result.save(path, bits=bits, quality=quality)
         except InputError as error:
-            kept = self.save_elsewhere(result.save)
-            raise RunError(f"{error}; the picture is kept as {kept}" if kept else str(error)) from None
+            raise self._kept(str(error), result) from None
+
+    def _kept(self, trouble: str, result: Savable) -> RunError:
+        """Save the picture elsewhere, and return the error that says so."""
+        kept = self.save_elsewhere(result.save)
+        return RunError(f"{trouble}; the picture is kept as {kept}" if kept else trouble)
 
     def save_elsewhere(self, save: Callable[[Path], Any]) -> Path | None:
         """Save as `OUT-unfinished.png` or in the folder for temporary files; return None if neither can be written."""

@@ -39,7 +39,7 @@ def _of_picture(file: str) -> dict[str, Any]:
         for entry in (*inputs.get("content", []), *inputs.get("styles", []))
     ]
     try:
-        command = resolve(None, record["recipe"]).as_command(*names)
+        command = resolve(None, record["recipe"]).as_command(*(names or ["PHOTO"]))
     except InputError as error:
         command = f"(this version cannot repeat what impasto {record.get('version')} painted: {error})"
     return record | {"command": command}

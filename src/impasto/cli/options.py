@@ -1,5 +1,6 @@
 """Options that several commands share: output, messages, and one flag for every setting of a recipe."""
 
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,11 @@ from impasto.recipe import (
     accepted,
     as_text,
     check_balance,
+    checked_record,
     flag_of,
+    flat_fields,
     merge_stated,
     read_recipe,
-    with_current_names,
 )
 
 START: Final = Group("Start with these", sort_key=-3, help="Any of them may be left out; --help-all lists all options.")
@@ -92,6 +94,7 @@ SAVING: Final = Saving()
 REPORTING: Final = Reporting()
 RECIPE_SOURCE: Final = RecipeSource()
 
+_FILE_SETTINGS: Final = ("init", "weights", "regions")
 _METAVARS: Final = {"style_crop": "X,Y,W,H/...", "regions": "MASK=STYLE", "init": "NAME|FILE", "weights": "NAME|FILE"}
 _HEADINGS: Final = list(dict.fromkeys(field.group for field in FIELDS.values()))
 
@@ -149,17 +152,25 @@ else:
     )
 
 
-def stated_settings(source: RecipeSource, flags: RecipeFlags | None) -> dict[str, Any]:
-    """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags."""
+def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags.
+
+    The file may come from a stranger: of the files that it names, only those that are `given` as well are opened.
+    """
     if source.recipe is not None and source.from_ is not None:
         raise InputError("--recipe and --from both give a recipe: use one of them")
     settings: dict[str, Any] = {}
     if source.recipe is not None:
         settings = read_recipe(source.recipe)
     elif source.from_ is not None:
-        settings = read_record(source.from_)["recipe"]
+        settings = flat_fields(read_record(source.from_)["recipe"])
     by_flag = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
     check_balance(by_flag)
+    named = {name: value for name, value in settings.items() if name in _FILE_SETTINGS and name not in by_flag}
+    if named:
+        from impasto.api import only_given_files
+
+        settings = settings | only_given_files(named, given)
     return merge_stated({}, settings, by_flag)
 
 
@@ -180,4 +191,4 @@ def read_record(picture: str) -> dict[str, Any]:
     if record is None or not isinstance(record.get("recipe"), dict):
         name = "the picture" if is_stdio(picture) else picture
         raise InputError(f"{name} holds no recipe: impasto has not painted it, or another program has removed it")
-    return record | {"recipe": with_current_names(record["recipe"])}
+    return checked_record(record)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from impasto.cli.console import warn
+from impasto.cli.console import printable, warn
 from impasto.events import Event, LevelStarted, Notice, Step
 from impasto.painting import Eta, clock
 
@@ -74,7 +74,7 @@ class Progress:
         self._note_unless_live(text)
         with suppress(OSError):
             if self._live is not None:
-                self._live.console.print(Text(f"impasto: {text}"))
+                self._live.console.print(Text(f"impasto: {printable(text)}"))
 
     def _note_unless_live(self, text: str) -> None:
         if not self._quiet and self._live is None:

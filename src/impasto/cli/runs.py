@@ -1,5 +1,6 @@
 """`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -28,9 +29,12 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
     run = RunFolder.open(folder)
     if run.status == "finished":
         return _show_finished(run, saving, reporting)
+    output = run.output or folder / "result.png"
+    if not (saving.out or run.was_made_here or Path(os.path.realpath(output)).is_relative_to(folder.resolve())):
+        raise InputError(f"{folder} was made elsewhere, for a picture at {output}: name the picture's file with -o")
     destination = Destination(
         saving,
-        run.output or folder / "result.png",
+        output,
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
     )
     return follow(partial(continue_run, folder), destination, reporting, folder)
@@ -40,7 +44,7 @@ def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> in
     """Print the path of a finished run's picture and return the exit code."""
     picture = str(run.result_path)
     with suppress(InputError):  # the file is gone, or another picture by now
-        if run.output is not None and _is_of_run(run.output, run):
+        if run.output is not None and run.was_made_here and _is_of_run(run.output, run):
             picture = str(run.output)
     if saving.out is not None:
         raise InputError(f"the run in {run.path} is finished, its picture is {picture}: copy it")

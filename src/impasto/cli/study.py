@@ -87,7 +87,7 @@ def _command(name: str) -> Callable[..., int]:
         """
         options = {option: value for option, value in asdict(own).items() if value is not None}
         options |= {"yes": yes} if name in _MAY_HAVE_MANY_RUNS else {}
-        settings = stated_settings(source, flags)
+        settings = stated_settings(source, flags, (photo, style))
         # A file states every setting; the settings varied by the study override a file, but not a flag.
         by_study = {text.partition("=")[0].strip().replace("-", "_") for text in options.get("vary", ())}
         by_study |= {"steps"} if hasattr(own, "at") else set()

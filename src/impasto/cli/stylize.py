@@ -53,7 +53,7 @@ def stylize(
         run: A new folder in which the run is kept, so that it can be resumed.
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
-    recipe = resolve(source.preset, stated_settings(source, flags))
+    recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles)))
 
     from impasto.api import start
     from impasto.cli.destination import Destination, input_files

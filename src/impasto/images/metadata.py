@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from impasto.images.decode import open_header
 from impasto.images.read import read_bytes
+from impasto.untrusted import load_json
 
 _NAMESPACE: Final = "urn:impasto:record:1"
 _KEY: Final = f"{{{_NAMESPACE}}}record"
@@ -62,7 +63,7 @@ def unpack_metadata(packet: bytes) -> dict[str, Any] | None:
         # Other programs may have turned the element into an attribute.
         elements = ElementTree.fromstring(packet.rstrip(b"\0")).iter()
         texts = (element.text if element.tag == _KEY else element.get(_KEY) for element in elements)
-        record = json.loads(next((text for text in texts if text is not None), ""))
-    except (ElementTree.ParseError, LookupError, RecursionError, ValueError):
+        record = load_json(next((text for text in texts if text is not None), ""))
+    except (ElementTree.ParseError, LookupError, ValueError):
         return None
     return record if isinstance(record, dict) else None

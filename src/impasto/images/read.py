@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from PIL import Image, ImageOps
 
-from impasto.errors import InputError, check_type
+from impasto.errors import InputError, check_type, file_error
 from impasto.images.colorimetry import SRGB_PRIMARIES, gamma_profile
 from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, decoder_errors, to_vips
 from impasto.images.exif import clean_exif
@@ -115,7 +115,7 @@ def one_line_errors(verb: str, path: Path) -> Iterator[None]:
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"cannot {verb} {path}: {error.strerror or error}") from None
+        raise file_error(f"cannot {verb} {path}: {error.strerror or error}", error) from None
     except ValueError as error:  # a null character in the name
         raise InputError(f"cannot {verb} {str(path)!r}: {error}") from None
 

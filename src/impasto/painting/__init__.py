@@ -2,7 +2,7 @@
 
 from impasto.painting.eta import Eta, clock
 from impasto.painting.level import LevelOptimizer, TargetCache
-from impasto.painting.painter import CHANGEABLE, Painter, check_change
+from impasto.painting.painter import CHANGEABLE, Painter, Position, check_change
 from impasto.painting.pyramid import Level, plan_levels
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 
@@ -13,6 +13,7 @@ __all__ = [
     "Level",
     "LevelOptimizer",
     "Painter",
+    "Position",
     "Scene",
     "StyleImage",
     "TargetCache",

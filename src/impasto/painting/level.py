@@ -150,8 +150,9 @@ class LevelOptimizer:
         return {"best": self._best, "lowest": self._lowest, **of_optimizer}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Restore what `state` returned; raises InputError if it is that of a canvas of another size."""
-        if state["best"].shape != self._best.shape:
+        """Restore what `state` returned; raises InputError if it is that of another canvas or optimizer."""
+        shapes, own = ({name: (t.shape, t.dtype) for name, t in each.items()} for each in (state, self.state()))
+        if shapes != own or not bool(torch.isfinite(state["optimizer.accepted"]).all()):
             raise InputError(OTHER_LEVELS)
         device = self._best.device
         self._best, self._lowest = state["best"].to(device), state["lowest"].to(device)

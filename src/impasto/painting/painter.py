@@ -3,16 +3,17 @@
 import math
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from impasto.backbones import FeatureExtractor
-from impasto.errors import InputError, RunError
+from impasto.errors import InputError, RunError, reason_of
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import quantize
 from impasto.losses import TERMS
@@ -44,6 +45,31 @@ def check_change(before: Recipe, after: Recipe) -> None:
         fixed.add("color_strength")
     if fixed:
         raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
+
+
+class Position(BaseModel):
+    """How far a saved state is: the values beside its tensors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    step: Annotated[int, Field(ge=0)]
+    level: Annotated[int, Field(ge=0)]
+    level_step: Annotated[int, Field(ge=0)]
+    losses: Annotated[list[float], Field(max_length=_PLATEAU_STEPS + 1)]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Position":
+        """Read the values of a checkpoint; raises InputError if they are not those of a run."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise InputError(f"the checkpoint is damaged ({reason_of(error)}): start the run again") from None
+
+    def fits(self, levels: Sequence[Level], *, may_skip: bool) -> bool:
+        """Return True if a run of these levels can be there; `may_skip`: levels may end early."""
+        most = sum(level.steps for level in levels[: self.level]) + self.level_step
+        least = self.level_step if may_skip else most
+        return self.level < len(levels) and self.level_step <= levels[self.level].steps and least <= self.step <= most
 
 
 class Painter:
@@ -111,17 +137,19 @@ class Painter:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return tensors and plain values from which `load_state` continues to the same picture."""
-        values = {"step": self.step, "level": self._index, "level_step": self._level_step}
-        return self.current.state(), values | {"losses": list(self._losses)}
+        losses = list(self._losses)
+        position = Position(step=self.step, level=self._index, level_step=self._level_step, losses=losses)
+        return self.current.state(), position.model_dump()
 
     def load_state(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Continue from a state of the same recipe and scene; raises InputError if other levels were planned."""
-        if values["level"] >= len(self.levels):
+        at = Position.of(values)
+        if not at.fits(self.levels, may_skip=self.recipe.schedule.plateau > 0):
             raise InputError(OTHER_LEVELS)
-        if values["level"] != self._index:
-            self.current = self._begin_level(values["level"], start=self.current.picture())
-        self.step, self._index, self._level_step = values["step"], values["level"], values["level_step"]
-        self._losses.extend(values["losses"])
+        if at.level != self._index:
+            self.current = self._begin_level(at.level, start=self.current.picture())
+        self.step, self._index, self._level_step = at.step, at.level, at.level_step
+        self._losses.extend(at.losses)
         self.current.load_state(tensors)
 
     def paint(self) -> Iterator[Event]:

@@ -18,7 +18,8 @@ from impasto.recipe.model import (
 from impasto.recipe.names import RENAMED, by_name, similar_name
 from impasto.recipe.options import RecipeOptions, SettingOptions
 from impasto.recipe.presets import PRESET_PURPOSES, PRESETS
-from impasto.recipe.resolve import check_balance, read_recipe, resolve, with_current_names
+from impasto.recipe.record import checked_record, with_current_names
+from impasto.recipe.resolve import check_balance, read_recipe, resolve
 from impasto.recipe.settings import (
     SECTIONS,
     ColorSettings,
@@ -97,6 +98,7 @@ __all__ = [
     "by_name",
     "check_balance",
     "checked",
+    "checked_record",
     "describe",
     "describe_unknown",
     "flag_of",

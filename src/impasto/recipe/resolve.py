@@ -1,7 +1,5 @@
 """Resolving a recipe from a preset and the settings stated in files, flags and keyword arguments."""
 
-import json
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +7,9 @@ from typing import Any
 from impasto.errors import InputError
 from impasto.recipe.accepted import as_choice
 from impasto.recipe.model import Recipe, checked, flat_fields, merge_stated, states_balance_twice
-from impasto.recipe.names import RENAMED, similar_name
+from impasto.recipe.names import similar_name
 from impasto.recipe.presets import PRESETS
-from impasto.recipe.values import RENAMED_LOSSES
+from impasto.untrusted import MAX_BYTES, load_json, load_toml
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -20,34 +18,19 @@ def read_recipe(path: Path) -> dict[str, Any]:
     Raises InputError if the file is missing or is neither TOML nor JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"cannot read the recipe {path}: {reason}") from None
     try:
-        fields = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        fields = load_json(text) if path.suffix.lower() == ".json" else load_toml(text)
     except ValueError as error:
         language = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise InputError(f"the recipe {path} is not valid {language}: {error}") from None
     if not isinstance(fields, dict):
         raise InputError(f"the recipe {path} must hold fields and values")
     return flat_fields(fields)
-
-
-def with_current_names(embedded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe inside a picture with the present names of settings and losses.
-
-    A recipe file with old names is refused, because it can be edited; a picture that an older version painted cannot.
-
-    >>> with_current_names({"rescue": 2.0, "style_losses": ["gram=1.0", "grain=0.02"]})
-    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02']}
-    """
-    settings = {RENAMED.get(name, name): value for name, value in embedded.items()}
-    losses = settings.get("style_losses")
-    if isinstance(losses, list):
-        parts = (str(loss).partition("=") for loss in losses)
-        settings["style_losses"] = [f"{RENAMED_LOSSES.get(name, name)}{sign}{weight}" for name, sign, weight in parts]
-    return settings
 
 
 def check_balance(stated: Collection[str]) -> None:

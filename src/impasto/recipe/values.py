@@ -90,7 +90,7 @@ def read_weight(item: str, weight: Any) -> float:
     """Read the weight of an item such as `conv1_1=0.6`; raises InputError if it is not a number from 0 to 1e15."""
     try:
         number = float(weight)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= MAX_WEIGHT:
         raise InputError(f"the weight in {item!r} must be a number from 0 to 1e15")
@@ -213,7 +213,7 @@ def _read_crop(value: Any) -> Crop | None:
         return None
     try:
         crop = Crop(*map(int, split_list(value)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(CROP_FORM) from None
     if min(crop.left, crop.top) < 0 or min(crop.width, crop.height) < 1:
         raise InputError(CROP_FORM)

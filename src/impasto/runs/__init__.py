@@ -1,6 +1,7 @@
 """The run folder: recipe, inputs, event log, snapshots and checkpoint of a run."""
 
 from impasto.runs.checkpoint import Checkpoint
+from impasto.runs.files import check_inside, read_inside, write_inside
 from impasto.runs.folder import LOG_FILE, RunFolder, Status
 from impasto.runs.header import LOCK_FILE, RUN_FILE
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, KeptInputs, RegionInputs
@@ -26,6 +27,9 @@ __all__ = [
     "RunLog",
     "RunSummary",
     "Status",
+    "check_inside",
     "is_locked",
     "list_runs",
+    "read_inside",
+    "write_inside",
 ]

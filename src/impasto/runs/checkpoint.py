@@ -20,6 +20,8 @@ from torch import Tensor
 
 from impasto.errors import InputError, reason_of
 from impasto.images import flush_folder
+from impasto.runs.files import check_inside, open_inside
+from impasto.untrusted import load_json
 
 _NEWEST: Final = "checkpoint.safetensors"
 _PREVIOUS: Final = "checkpoint.previous.safetensors"
@@ -41,10 +43,11 @@ class Checkpoint:
 
 
 class CheckpointFiles:
-    """The two newest checkpoints of a folder; one process at a time may save."""
+    """The two newest checkpoints of a folder; one process at a time may save. `run` tells them from those of others."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, run: str = "") -> None:
         self.path = folder / _NEWEST
+        self._run = run
         self._previous = folder / _PREVIOUS
         self._newest_is_good = False
 
@@ -59,12 +62,13 @@ class CheckpointFiles:
         cannot be written (a full disk); the existing ones are then unchanged.
         """
         folder = self.path.with_name(_TEMPORARY)
+        check_inside(self.path.parent, folder)
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            _write(folder / _NEWEST, tensors, scalars)
+            _write(folder / _NEWEST, tensors, scalars, self._run)
             # A damaged newest file must not replace a good previous one.
-            if (self._newest_is_good and self.path.exists()) or _is_good(self.path):
+            if (self._newest_is_good and self.path.exists()) or _is_good(self.path, self._run):
                 os.replace(self.path, self._previous)
             os.replace(folder / _NEWEST, self.path)
             flush_folder(self.path.parent)
@@ -80,7 +84,7 @@ class CheckpointFiles:
         damage: InputError | None = None
         for path in (self.path, self._previous):
             try:
-                checkpoint = _read(path)
+                checkpoint = _read(path, self._run)
             except FileNotFoundError:
                 continue
             except InputError as error:
@@ -93,13 +97,13 @@ class CheckpointFiles:
         return None
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]) -> None:
+def _write(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any], run: str) -> None:
     packed, values = _pack(tensors), json.dumps(dict(scalars))
     try:
-        save_file(packed, path, metadata={"scalars": values, "sha256": _digest(packed, values)})
+        save_file(packed, path, metadata={"scalars": values, "sha256": _digest(packed, values), "run": run})
     except SafetensorError as error:
-        reason = re.search(r"I/O error: (.+?) \(os error", str(error))
-        raise OSError(reason[1] if reason else str(error)) from error
+        reason = re.search(r"I/O error: (.+?) \(os error (\d+)\)", str(error))
+        raise OSError(*((int(reason[2]), reason[1]) if reason else (str(error),))) from error
     # safetensors writes files that only their owner can read; use the permissions of any new file.
     ordinary = path.with_name("ordinary")
     ordinary.touch()
@@ -108,25 +112,31 @@ def _write(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]
         os.fsync(file.fileno())
 
 
-def _read(path: Path) -> Checkpoint:
-    """Read a checkpoint; raises FileNotFoundError, and InputError if it is damaged."""
+def _read(path: Path, run: str) -> Checkpoint:
+    """Read a checkpoint; raises FileNotFoundError, and InputError if it is damaged or belongs to another run."""
     try:
+        open_inside(path.parent, path).close()
         with safe_open(path, framework="pt", device="cpu") as file:
             names, metadata = list(file.keys()), file.metadata()
             # safe_open returns views of the mapped file, which the next save replaces.
             tensors = {name: file.get_tensor(name).clone() for name in names}
         if metadata["sha256"] != _digest(tensors, metadata["scalars"]):
             raise InputError("its bytes are not those that were written")
-        return Checkpoint(tensors, json.loads(metadata["scalars"]))
+        if metadata["run"] != run:
+            raise InputError("it was made with another recipe or other pictures")
+        scalars = load_json(metadata["scalars"])
+        if not isinstance(scalars, dict):
+            raise InputError("its values have no names")
+        return Checkpoint(tensors, scalars)
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
-        raise InputError(f"the checkpoint {path} is damaged ({reason_of(error)}): start the run again") from None
+        raise InputError(f"the checkpoint {path} cannot be used ({reason_of(error)}): start the run again") from None
 
 
-def _is_good(path: Path) -> bool:
+def _is_good(path: Path, run: str) -> bool:
     try:
-        _read(path)
+        _read(path, run)
     except (InputError, FileNotFoundError):
         return False
     return True

@@ -13,12 +13,13 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from impasto import events
-from impasto.errors import InputError, RunError, reason_of
+from impasto.errors import DiskError, InputError, RunError, is_disk_error, reason_of
 from impasto.events import Event, LevelStarted, LoggedEvent, Snapshot, StopReason
-from impasto.images import atomic_write, write_picture
+from impasto.images import write_picture
 from impasto.recipe import Recipe, checked
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
-from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_header
+from impasto.runs.files import check_inside, write_inside
+from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_header, seal_of
 from impasto.runs.inputs import Inputs, KeptInputs, read_inputs
 from impasto.runs.lock import FolderLock, is_locked
 from impasto.runs.log import EventLog, RunLog
@@ -39,8 +40,10 @@ class RunFolder:
     Attributes:
         path: The folder.
         recipe: The recipe with every change so far.
+        first_recipe: The recipe before the changes.
         created: When the run began, in UTC.
         output: Where the user wants the result, if known.
+        was_made_here: Whether the folder is one that was made at its place, and not a copy of one from elsewhere.
         kept_inputs: The copies of the inputs, known without reading them.
         result_path: Where the result is saved.
         latest_path: Where the last picture of a failed run is saved.
@@ -51,15 +54,17 @@ class RunFolder:
         self.path = path
         self.created: datetime = header.created
         self.output = Path(header.output) if header.output else None
+        self.was_made_here = header.seal == seal_of(path, header.output)
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"
         self.latest_path = path / "latest.png"
-        self._first_recipe = checked(header.recipe)
+        self.first_recipe = checked(header.recipe)
+        self._header = header
         self._lock = lock
         self._log = EventLog(path / LOG_FILE)
-        self._checkpoints = CheckpointFiles(path)
+        self._checkpoints = CheckpointFiles(path, header.digest())
         self._level = -1
-        self.recipe = self._first_recipe
+        self.recipe = self.first_recipe
         self._replay_log()
 
     @classmethod
@@ -106,6 +111,8 @@ class RunFolder:
     def lock(self) -> None:
         """Acquire the right to write; raises InputError if another process paints into the folder."""
         if not self._lock.held:
+            # A link is refused before anything is painted.
+            check_inside(self.path, *self.path.iterdir())
             self._lock.acquire()
             # Another process may have written since the folder was opened, so the log is read again.
             self._replay_log()
@@ -211,7 +218,7 @@ class RunFolder:
         Call it last: the run is then `finished`, or `interrupted` if the user stopped it.
         """
         with self._writing(self.result_path):
-            atomic_write(self.result_path, png)
+            write_inside(self.path, self.result_path, png)
         self._append(events.ResultSaved(file=self.result_path.name, reason=reason), durable=True)
         return self.result_path
 
@@ -226,12 +233,15 @@ class RunFolder:
     def _writing(self, file: Path) -> Iterator[None]:
         """Hold the lock, and turn errors of writing `file` into a RunError that says in one line how to continue."""
         self.lock()
+        if self._lock.is_lost:
+            raise RunError(f"{self.path} was removed or renamed while the run painted into it: it keeps nothing more")
         try:
             yield
         except (OSError, InputError) as error:
             trouble = str(error) if isinstance(error, InputError) else f"cannot save {file}: {reason_of(error)}"
             resume = f"`impasto resume {shlex.quote(str(self.path))}` continues from there"
-            raise RunError(f"{trouble}; what was saved before is kept, {resume}") from error
+            kind = DiskError if is_disk_error(error) else RunError
+            raise kind(f"{trouble}; what was saved before is kept, {resume}") from error
 
     def _append(self, event: LoggedEvent, *, durable: bool = False) -> None:
         with self._writing(self._log.path):
@@ -239,12 +249,15 @@ class RunFolder:
 
     def _save_picture(self, path: Path, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any] | None) -> None:
         with self._writing(path):
+            check_inside(self.path, path)
             path.parent.mkdir(exist_ok=True)
             write_picture(path, image, metadata=metadata or {})
 
     def _replay_log(self) -> None:
         log = self.read_log()
-        self.recipe = self._first_recipe.with_changes(**log.changes) if log.changes else self._first_recipe
+        self.recipe = self.first_recipe.with_changes(**log.changes) if log.changes else self.first_recipe
+        if not self._header.has_pictures_of(self.recipe):
+            raise InputError(f"{self.path} is damaged: its recipe needs other pictures than it holds")
         self._level = max((event.level for event in log.of(LevelStarted)), default=-1)
 
 

@@ -3,6 +3,7 @@
 Creating a run changes no existing file, and leaves nothing behind if it fails.
 """
 
+import hashlib
 import json
 import os
 import shlex
@@ -11,39 +12,59 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from impasto.errors import InputError, reason_of
-from impasto.images import atomic_write
-from impasto.recipe import Recipe
+from impasto.errors import InputError, file_error, reason_of
+from impasto.recipe import INITS, Recipe
+from impasto.runs.files import read_inside, write_inside
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, copy_inputs
 from impasto.runs.lock import FolderLock
+from impasto.untrusted import Value, load_json
 
 RUN_FILE: Final = "run.json"
 LOCK_FILE: Final = "run.lock"
 
 
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=UTC)
+
+
 class Header(BaseModel):
-    """The content of run.json. Fields that a later version may add are ignored."""
+    """The content of run.json. Fields that a later version may add are ignored.
+
+    `seal` shows that this folder was made here with this `output`: a copy has another inode.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     format: Literal[2] = 2
     program: Literal["impasto"] = "impasto"
-    version: str
-    created: AwareDatetime
-    recipe: dict[str, Any]
+    version: Annotated[str, Field(max_length=100)]
+    created: Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
+    recipe: dict[str, Value]
     inputs: Inputs[KeptInput]
-    output: str | None
+    output: Annotated[str, Field(max_length=10_000, pattern="^[^\0]+$")] | None
+    seal: str = ""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of recipe and inputs, which tells this run's checkpoints from others."""
+        fields = self.model_dump(mode="json", include={"recipe", "inputs"})
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+    def has_pictures_of(self, recipe: Recipe) -> bool:
+        """Return True if the run has the pictures that a recipe needs."""
+        found = self.inputs
+        needed = [recipe.start.init in INITS, *(region.keeps for region in recipe.regions)]
+        has_masks = len(found.style_masks) in (0, len(found.styles))
+        return has_masks and needed == [found.init is None, *(region.style is None for region in found.regions)]
 
 
 def read_header(folder: Path) -> Header:
     """Read run.json; raises InputError if the folder holds no run or this version cannot read it."""
     file = folder / RUN_FILE
     try:
-        fields = json.loads(file.read_text(encoding="utf-8"))
+        fields = load_json(read_inside(folder, file))
         if isinstance(fields, dict) and fields.get("program") == "impasto":
             _check_format(folder, fields.get("format"))
         return Header.model_validate(fields)
@@ -85,20 +106,29 @@ def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) 
             undo.pop_all()
         return lock
     except OSError as error:
-        raise InputError(f"cannot make the run folder {path}: {reason_of(error)}; choose another with --run") from None
+        trouble = f"cannot make the run folder {path}: {reason_of(error)}; choose another with --run"
+        raise file_error(trouble, error) from None
+
+
+def seal_of(folder: Path, output: str | None) -> str:
+    """Return what `Header.seal` holds if the folder was made at this place; raises OSError."""
+    place = f"{os.path.realpath(folder)}\0{folder.stat().st_ino}\0{output}"
+    return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> None:
     shutil.rmtree(path / INPUTS_FOLDER, ignore_errors=True)
+    wanted = os.path.abspath(output) if output else None
     header = Header(
         version=version("impasto"),
         created=datetime.now(UTC),
         recipe=recipe.to_dict(),
         inputs=copy_inputs(path, inputs),
-        output=os.path.abspath(output) if output else None,
+        output=wanted,
+        seal=seal_of(path, wanted),
     )
     # Written last and atomically: the folder holds a run as soon as run.json exists.
-    atomic_write(path / RUN_FILE, (header.model_dump_json(indent=2) + "\n").encode())
+    write_inside(path, path / RUN_FILE, (header.model_dump_json(indent=2) + "\n").encode())
 
 
 def _refuse_occupied(path: Path) -> None:

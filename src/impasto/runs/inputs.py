@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from impasto.errors import InputError, reason_of
-from impasto.images import DecodedImage, atomic_write, read_picture, sniff
+from impasto.images import DecodedImage, read_picture, sniff
+from impasto.runs.files import check_inside, open_inside, write_inside
 
 INPUTS_FOLDER: Final = "inputs"
+MAX_PICTURES: Final = 256
+"""Style images, and regions, that a run folder may hold."""
 
 P = DefaultTypeVar("P", default=DecodedImage)
 _Q = TypeVar("_Q")
@@ -47,10 +50,10 @@ class Inputs(Generic[P]):
     """
 
     content: P
-    styles: tuple[P, ...]
+    styles: Annotated[tuple[P, ...], Field(max_length=MAX_PICTURES)]
     init: P | None = None
-    style_masks: tuple[P | None, ...] = ()
-    regions: tuple[RegionInputs[P], ...] = ()
+    style_masks: Annotated[tuple[P | None, ...], Field(max_length=MAX_PICTURES)] = ()
+    regions: Annotated[tuple[RegionInputs[P], ...], Field(max_length=MAX_PICTURES)] = ()
 
     def map(self, function: Callable[[P, str], _Q]) -> "Inputs[_Q]":
         """Return the results of `function(picture, file stem)` in place of the pictures."""
@@ -88,8 +91,8 @@ class KeptInput(BaseModel):
 
     file: Annotated[str, Field(pattern=rf"^{INPUTS_FOLDER}/[a-z0-9-]+\.[a-z]+$")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    name: str
-    suffix: str = ""
+    name: Annotated[str, Field(max_length=1000)]
+    suffix: Annotated[str, Field(max_length=1000)] = ""
 
 
 KeptInputs: TypeAlias = Inputs[KeptInput]
@@ -97,12 +100,13 @@ KeptInputs: TypeAlias = Inputs[KeptInput]
 
 def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
     """Copy the files' bytes into the folder and return where they are; raises OSError or InputError."""
+    check_inside(folder, folder / INPUTS_FOLDER)
     (folder / INPUTS_FOLDER).mkdir(exist_ok=True)
 
     def copy(picture: DecodedImage, stem: str) -> KeptInput:
         # The extension lets other programs open the copy.
         file = f"{INPUTS_FOLDER}/{stem}.{sniff(picture.encoded) or 'image'}"
-        atomic_write(folder / file, picture.encoded)
+        write_inside(folder, folder / file, picture.encoded)
         return KeptInput(file=file, sha256=picture.sha256, name=picture.name, suffix=picture.suffix)
 
     return inputs.map(copy)
@@ -114,7 +118,7 @@ def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Inp
     def read(item: KeptInput, _: str) -> DecodedImage:
         path = folder / item.file
         try:
-            with path.open("rb") as file:
+            with open_inside(folder, path) as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise InputError(

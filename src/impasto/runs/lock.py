@@ -8,7 +8,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from impasto.errors import InputError, reason_of
+from impasto.errors import InputError, file_error, reason_of
+from impasto.runs.files import open_inside
 
 _TIMEOUT: Final = 0.5
 """Seconds to retry, because `is_locked` in another process holds the lock for a moment."""
@@ -63,9 +64,9 @@ class FolderLock:
         deadline = time.monotonic() + _TIMEOUT
         while self._file is None:
             try:
-                file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+                file = open_inside(self._path.parent, self._path, "r+")
             except OSError as error:
-                raise InputError(f"cannot write into {self._path.parent}: {reason_of(error)}") from None
+                raise file_error(f"cannot write into {self._path.parent}: {reason_of(error)}", error) from None
             if _try_lock(file, exclusive=True) and self._is_current(file):
                 _write_owner(file)
                 self._file = file
@@ -84,25 +85,30 @@ class FolderLock:
             self._file.close()
             self._file = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file is no longer at its path: the folder was removed or renamed."""
+        return self._file is not None and not self._is_current(self._file)
+
     def _is_current(self, file: FileIO) -> bool:
         """Return True if the locked file is still the one at the path: the folder may have been replaced."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
         return False
 
     def _owner(self) -> str:
-        try:
-            return self._path.read_text(encoding="ascii").strip() or "unknown"
-        except (OSError, UnicodeDecodeError):
-            return "unknown"
+        with suppress(OSError, InputError), open_inside(self._path.parent, self._path) as file:
+            found = (file.read(20) or b"").strip()
+            return found.decode() if found.isdigit() else "unknown"
+        return "unknown"
 
 
 def is_locked(path: Path) -> bool:
     """Return True if a living process holds the lock on this file; a missing or unreadable file is not locked."""
     try:
-        with FileIO(path, "r") as file:
+        with open_inside(path.parent, path) as file:
             return not _try_lock(file, exclusive=False)
-    except OSError:
+    except (OSError, InputError):
         return False
 
 

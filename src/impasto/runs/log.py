@@ -18,8 +18,11 @@ from pydantic import TypeAdapter
 
 from impasto.errors import InputError, reason_of
 from impasto.events import Changed, Failed, Finished, LevelStarted, LoggedEvent, ResultSaved, Resumed, Step
-from impasto.images import atomic_write
+from impasto.runs.files import open_inside, write_inside
+from impasto.untrusted import load_json
 
+_MAX_NUMBER: Final = 10**9
+"""Steps, levels and pixels a side of any run are fewer."""
 Ending: TypeAlias = Literal["finished", "stopped", "failed"]
 _E = TypeVar("_E")
 
@@ -146,7 +149,7 @@ class EventLog:
         """Keep the entries for which `keep` returns True and append others, atomically."""
         self.close()
         kept = [raw for raw, entry in self._scan()[0] if keep(entry.event)]
-        atomic_write(self.path, b"".join([*kept, *map(_encode, add)]))
+        write_inside(self.path.parent, self.path, b"".join([*kept, *map(_encode, add)]))
 
     def flush(self) -> None:
         """Wait until every line is on the disk."""
@@ -160,7 +163,7 @@ class EventLog:
 
     def _open(self) -> FileIO:
         end = self._scan()[1]
-        self._file = FileIO(self.path, "a")
+        self._file = open_inside(self.path.parent, self.path, "a")
         self._file.truncate(end)
         return self._file
 
@@ -175,7 +178,8 @@ class EventLog:
     def _scan(self) -> tuple[list[tuple[bytes, LogEntry]], int]:
         """Return the complete lines, raw and decoded, and the length of the file without an incomplete last line."""
         try:
-            data = self.path.read_bytes()
+            with open_inside(self.path.parent, self.path) as file:
+                data = file.readall()
         except FileNotFoundError:
             return [], 0
         except OSError as error:
@@ -186,7 +190,7 @@ class EventLog:
         for number, raw in enumerate(lines, start=1):
             try:
                 entries.append((raw, _decode(raw)))
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, OverflowError) as error:
                 raise InputError(
                     f"line {number} of {self.path} cannot be read ({reason_of(error)}): remove that line to continue"
                 ) from None
@@ -202,13 +206,16 @@ def _encode(event: LoggedEvent) -> bytes:
 
 
 def _decode(raw: bytes) -> LogEntry:
-    line = json.loads(raw)
+    line = load_json(raw)
     if not isinstance(line, dict):
         raise ValueError("not a JSON object")
     kind, time = line.pop("type"), datetime.fromisoformat(line.pop("time"))
     # Only these two types have numbers that may be NaN or infinite, and no optional ones.
     fields = _with_nan(line) if kind in ("Step", "Finished") else line
-    return LogEntry(time, _ADAPTERS[kind].validate_python(fields))
+    event = _ADAPTERS[kind].validate_python(fields)
+    if not all(0 <= value <= _MAX_NUMBER for value in vars(event).values() if isinstance(value, int)):
+        raise ValueError("a number is out of range")
+    return LogEntry(time.astimezone(UTC), event)
 
 
 def _with_nan(value: Any) -> Any:

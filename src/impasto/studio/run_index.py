@@ -107,7 +107,7 @@ def newest_picture(path: Path) -> Path | None:
     """Return the newest file among a run's result, its snapshots, and the last picture of a failed run."""
     snapshots = sorted((path / "snapshots").glob("[0-9]*.png"))
     files = [path / RESULT, path / "latest.png", *snapshots[-1:]]
-    return max((file for file in files if file.is_file()), key=_stamp, default=None)
+    return max((file for file in files if file.is_file() and not file.is_symlink()), key=_stamp, default=None)
 
 
 def read_pixels(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:

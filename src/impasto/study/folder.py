@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from impasto.api import Run, Session, plan_job, plate_or_file, read_inputs
-from impasto.errors import InputError, reason_of
+from impasto.errors import DiskError, InputError, file_error, reason_of
 from impasto.events import Event, Finished, LevelStarted, Listener, Step
-from impasto.images import atomic_write, is_leftover
+from impasto.images import is_leftover
 from impasto.painting import Level
-from impasto.runs import Inputs, RunFolder
+from impasto.runs import Inputs, RunFolder, check_inside, read_inside, write_inside
 from impasto.study.plan import Cell, Plan
 
 
@@ -79,7 +79,7 @@ class StudyFolder:
     def paint(self, on_event: Listener, on_note: Callable[[str], None]) -> None:
         """Paint the remaining runs one after the other until all have ended or `stop` is called.
 
-        A run that fails does not end the study.
+        A run that fails does not end the study. Raises DiskError if the disk is full: the next call goes on there.
 
         Args:
             on_event: Called in the painting thread with every event but `Finished`; levels and steps are counted over
@@ -103,11 +103,15 @@ class StudyFolder:
             if self.is_stopping:
                 return
             on_note(f"run {number} of {len(cells)}: {cell.caption}")
-            self._run = self._start(cell, forward)
-            if self.is_stopping:
-                self._run.stop()
             try:
+                self._run = self._start(cell, forward)
+                if self.is_stopping:
+                    self._run.stop()
                 self._run.wait()
+            except DiskError as error:
+                raise DiskError(
+                    f"{cell.caption}: {error}; the same study continues when there is space again"
+                ) from None
             except (RuntimeError, MemoryError) as error:
                 # RunError and the out-of-memory errors of torch are RuntimeErrors.
                 on_note(f"{cell.caption} failed: {str(error) or 'there is not enough memory'}")
@@ -120,7 +124,9 @@ class StudyFolder:
         return self._session.start(self._content, recipe=cell.recipe, run=folder, on_event=on_event)
 
     def _path_of(self, cell: Cell) -> Path:
-        return self.path / "runs" / cell.key
+        path = self.path / "runs" / cell.key
+        check_inside(self.path, path)
+        return path
 
     def _is_started(self, cell: Cell) -> bool:
         return RunFolder.exists(self._path_of(cell))
@@ -143,17 +149,16 @@ class StudyFolder:
     def _claim(self, header: dict[str, Any]) -> None:
         """Write the header into an empty folder, or check that the folder holds the same study."""
         file = self.path / "study.json"
+        data = (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
         try:
             if file.exists():
-                if json.loads(file.read_text(encoding="utf-8")) != header:
+                if read_inside(self.path, file, len(data)) != data:
                     raise InputError(f"{self.path} holds another study: choose another folder with --out")
                 return
             if self.path.exists() and not (self.path.is_dir() and all(map(is_leftover, self.path.iterdir()))):
                 raise InputError(f"{self.path} is not an empty folder: choose another with --out")
             self.path.mkdir(parents=True, exist_ok=True)
-            atomic_write(file, (json.dumps(header, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise InputError(f"{file} is damaged: choose another folder with --out") from None
+            write_inside(self.path, file, data)
         except OSError as error:
             reason = f"cannot write the study to {self.path}: {reason_of(error)}"
-            raise InputError(f"{reason}; choose another with --out") from None
+            raise file_error(f"{reason}; choose another with --out", error) from None

@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import UInt8
 from jinja2 import Environment, StrictUndefined
 
-from impasto.errors import InputError
-from impasto.images import atomic_write, contact_sheet, encode_picture, fit, quantize, resize, write_picture
+from impasto.errors import file_error
+from impasto.images import contact_sheet, encode_picture, fit, quantize, resize, write_picture
 from impasto.recipe import PRESETS
+from impasto.runs import check_inside, write_inside
 from impasto.study.charts import figure_charts, heat_map, loss_chart, tradeoff_chart
 from impasto.study.experiments import EXPERIMENTS
 from impasto.study.findings import COLUMNS, Findings, evaluate
@@ -45,16 +46,18 @@ def write_report(study: StudyFolder, content: str, style: str) -> Findings:
     """
     findings = evaluate(study.plan, {cell.key: study.run_folder(cell) for cell in study.plan.cells})
     path = study.path
+    pictures = [path / "pictures" / f"{picture.stem}.png" for picture in findings.pictures]
+    check_inside(path, *pictures, path / "sheet.png")
     try:
         (path / "pictures").mkdir(exist_ok=True)
-        for picture in findings.pictures:
-            write_picture(path / "pictures" / f"{picture.stem}.png", picture.pixels)
+        for file, picture in zip(pictures, findings.pictures, strict=True):
+            write_picture(file, picture.pixels)
         write_picture(path / "sheet.png", quantize(_contact_sheet(findings)))
-        atomic_write(path / "figures.csv", figures_csv(findings).encode())
-        atomic_write(path / "steps.csv", steps_csv(findings).encode())
-        atomic_write(path / "report.html", _render(findings, content, style).encode())
+        write_inside(path, path / "figures.csv", figures_csv(findings).encode())
+        write_inside(path, path / "steps.csv", steps_csv(findings).encode())
+        write_inside(path, path / "report.html", _render(findings, content, style).encode())
     except OSError as error:
-        raise InputError(f"cannot write the report to {path}: {error.strerror}") from None
+        raise file_error(f"cannot write the report to {path}: {error.strerror}", error) from None
     return findings
 
 
