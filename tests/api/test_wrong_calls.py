@@ -13,7 +13,7 @@ import impasto
 from impasto.images import quantize
 from impasto.recipe import PRESETS
 
-ACCEPTED = "must be a path, the bytes of a file, a PIL image or an array.*"
+ACCEPTED = "must be a path, the bytes of a file, a file open in binary mode, a PIL image or an array.*"
 NO_PICTURES = {
     "None": (lambda: None, f"{ACCEPTED}, not None"),
     "list": (lambda: ["photo.png"], f"{ACCEPTED}, not a list"),
@@ -21,6 +21,10 @@ NO_PICTURES = {
     "set": (lambda: {"photo.png"}, f"{ACCEPTED}, not a set"),
     "int": (lambda: 5, f"{ACCEPTED}, not an int"),
     "float": (lambda: 0.5, f"{ACCEPTED}, not a float"),
+    "text file": (
+        lambda: open("mask.png", encoding="latin-1"),
+        "must be bytes: open the file in binary mode, not a str",
+    ),  # noqa: SIM115
     "class": (lambda: Path, f"{ACCEPTED}, not a type"),
     "one axis": (lambda: np.zeros(4), r"an array must have the shape .*, not \(4,\)"),
     "four axes": (lambda: np.zeros((2, 48, 64, 3)), r"an array must have the shape .*, not \(2, 48, 64, 3\)"),
