@@ -74,7 +74,8 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
             raise InputError(f"{role}: {error}") from None
         return decode(encoded, role, max_megapixels)
     data = source.read() if isinstance(source, _Readable) else source
-    check_type(data, (bytes, bytearray, memoryview), f"what {role} reads", "bytes: open the file in binary mode")
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InputError(f"{role} is a file that gives text: open it in binary mode")
     return decode(bytes(data), role, max_megapixels, name="stdin")
 
 
