@@ -58,7 +58,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "setting up $(VENV): downloads DDT, takes SST on disk"
+	@echo "setting up $(VENV): downloads 0.6 GB, takes 2.2 GB on disk"
 	@$(TORCH)
 	$(PIP) -e '.[study,studio,dev]'
 	touch $@

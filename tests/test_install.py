@@ -54,26 +54,40 @@ def test_the_install_section_is_the_first_and_shows_uv_and_pip_in_three_lines_ea
     assert max(map(len, lines)) <= 3
 
 
-@pytest.mark.parametrize(
-    ("beside_pip", "index", "asked"),
-    [
-        ("yes", "yes", ["--no-index"]),
-        ("no", "yes", ["--no-index", f"--index-url {INDEX['url']}"]),
-        ("no", "no", ["--no-index", f"--index-url {INDEX['url']}"]),
-    ],
-)
-def test_make_asks_the_index_only_for_a_torch_that_is_nowhere_else(tmp_path, beside_pip, index, asked):
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").touch()
-    pip = tmp_path / "pip"
-    answers = f"case $* in *--no-index*) test {beside_pip} = yes;; *--index-url*) test {index} = yes;; esac"
-    pip.write_text(f'#!/bin/sh\necho "pip $*"\n{answers}\n')
-    pip.chmod(0o755)
-    words = ["make", "--no-print-directory", f"VENV={tmp_path}", f"PIP={pip}", f"{tmp_path}/demo.stamp"]
-    made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    size, *lines = made.stdout.splitlines()
-    assert re.search(r"downloads \d.* takes \d", size)
-    calls = [line.removeprefix("pip ") for line in lines if line.startswith("pip ")]
-    assert calls == [*(f"--no-deps {options} torch" for options in asked), "-e .[studio]"]
-    assert ("cannot be reached" in made.stderr) == (index == "no")
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that sets an environment up by make, with a pip that only fails as it is told."""
+
+    def run(stamp: str, *fails: str) -> tuple[str, list[str], str]:
+        """Return what make says first, the calls of pip, and standard error."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "python").touch()
+        pip = tmp_path / "pip"
+        answers = "\n".join(f"*{word}*) exit 1;;" for word in fails)
+        pip.write_text(f'#!/bin/sh\necho "pip $*"\ncase "$*" in\n{answers}\nesac\n')
+        pip.chmod(0o755)
+        words = ["make", "--no-print-directory", f"VENV={tmp_path}", f"PIP={pip}", f"{tmp_path}/{stamp}.stamp"]
+        made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+        first, *lines = made.stdout.splitlines()
+        return first, [line.removeprefix("pip ") for line in lines if line.startswith("pip ")], made.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("stamp", ["demo", "dev"])
+def test_make_says_how_much_it_downloads_before_it_does(make, stamp):
+    said, calls, _ = make(stamp)
+    sizes = re.findall(r"\d\.\d GB", said)
+    assert len(sizes) == 2
+    assert len(calls) == 2
+    if stamp == "demo":
+        assert all(size in install_section(readme) for size in sizes for readme in READMES)
+
+
+@pytest.mark.parametrize("fails", [(), ("--no-index",), ("--no-index", "--index-url")])
+def test_make_asks_the_index_only_for_a_torch_that_is_nowhere_else(make, fails):
+    _, calls, errors = make("demo", *fails)
+    ways = ["--no-index", f"--index-url {INDEX['url']}"][: len(fails) + 1]
+    assert calls == [*(f"--no-deps {way} torch" for way in ways), "-e .[studio]"]
+    assert ("cannot be reached" in errors) == (len(fails) == 2)
