@@ -1,6 +1,7 @@
 """The wheel holds the whole package and nothing else, and works without the repository."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -70,17 +71,43 @@ def test_the_installed_command_prints_version_and_plates(installed, wheel, tmp_p
     assert [line.split()[0] for line in plates.splitlines()] == list(PLATES)
 
 
+def pip_lines(wheel: Path, index: str) -> str:
+    """Return the lines of the README for pip, with the wheel instead of the repository's folder, and another index."""
+    (lines,) = re.findall(
+        r"^```sh\n(python3 -m venv.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert '".[studio]"' in lines
+    return lines.replace('".[', f'"{wheel}[').replace("https://download.pytorch.org/whl/cpu", index)
+
+
+def index_for_processors(folder: Path) -> str:
+    """Return PyTorch's index, or where it cannot be reached one with the wheel that lies beside pip.
+
+    What torch itself needs is in the former; beside the latter it comes from the usual index.
+    """
+    found = ("--quiet", "--no-deps", "--no-index", "-c", ROOT / "constraints.txt", "-d", folder / "torch", "torch")
+    if subprocess.run([sys.executable, "-m", "pip", "download", *map(str, found)], capture_output=True).returncode:
+        return "https://download.pytorch.org/whl/cpu"
+    (name,) = os.listdir(folder / "torch")
+    (folder / "torch" / "index.html").write_text(f'<a href="{name.replace("+", "%2B")}">{name}</a>')
+    return f"{folder.as_uri()} --no-deps"
+
+
 @pytest.mark.long
-def test_the_wheel_paints_in_an_empty_environment(wheel, tmp_path):
-    run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
-    programs = tmp_path / "venv" / "bin"
-    constraints = ROOT / "constraints.txt"
-    options = ("--quiet", "--disable-pip-version-check", "-c", constraints)
-    run(programs / "python", "-m", "pip", "install", *options, wheel, cwd=tmp_path)
-    run(programs / "impasto", "plates", "export", ".", "mosaic", cwd=tmp_path)
+def test_the_wheel_paints_in_another_folder_when_it_is_installed_by_the_lines_of_the_readme(wheel, tmp_path):
+    index = tmp_path / "index"
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (index, home, elsewhere):
+        folder.mkdir()
+    lines = pip_lines(wheel, index_for_processors(index))
+    plain = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_QUIET": "1", "HOME": str(home)}
+    run("sh", "-ec", lines, cwd=elsewhere, **plain)
+    programs = home / "impasto" / "bin"
+    torch = run(programs / "python", "-c", "import torch; print(torch.version.cuda)", cwd=elsewhere)
+    assert torch == "None\n"
+    run(programs / "impasto", "plates", "export", ".", "mosaic", cwd=elsewhere)
     small = ("--size", 64, "--steps", 2, "--quiet")
-    painted = run(programs / "impasto", "stylize", "mosaic.webp", "night", *small, cwd=tmp_path)
+    painted = run(programs / "impasto", "stylize", "mosaic.webp", "night", *small, cwd=elsewhere)
     assert painted == "mosaic_night.png\n"
-    assert (tmp_path / "mosaic_night.png").stat().st_size > 1000
-    shown = run(programs / "impasto", "info", "mosaic_night.png", cwd=tmp_path)
-    assert "steps = 2" in shown
+    assert (elsewhere / "mosaic_night.png").stat().st_size > 1000
+    assert "steps = 2" in run(programs / "impasto", "info", "mosaic_night.png", cwd=elsewhere)

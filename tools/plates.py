@@ -1,7 +1,7 @@
 """Draw the built-in plates: `python tools/plates.py [NAME ...] [--out FOLDER] [--png]`.
 
-Without names all of them are drawn, about a minute each. Needs numpy, scipy and Pillow, which the extras `demo` and
-`dev` install. The seeds are fixed, so that a plate looks the same every time, with any version of the libraries.
+Without names all of them are drawn, about a minute each. Needs numpy, scipy and Pillow, which the extra `dev`
+installs. The seeds are fixed, so that a plate looks the same every time, with any version of the libraries.
 """
 
 import argparse

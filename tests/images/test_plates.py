@@ -4,11 +4,11 @@ import functools
 import importlib
 import itertools
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from impasto.errors import InputError
@@ -98,24 +98,14 @@ def test_only_the_exact_name_is_a_plate(name):
     assert not is_plate(name)
 
 
-def test_the_package_contains_exactly_the_plates():
+def test_the_package_contains_exactly_the_plates_and_the_photo_of_the_demo():
     folder = plate_path(PLATES[0]).parent
-    assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.webp" for name in PLATES)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(f"{name}.webp" for name in (*PLATES, "coffee"))
 
 
-def test_the_demo_photo_is_large_enough_and_found_without_importing_scikit_image(monkeypatch):
-    for module in [name for name in sys.modules if name.partition(".")[0] == "skimage"]:
-        monkeypatch.delitem(sys.modules, module)
+def test_the_demo_photo_is_the_coffee_of_scikit_image_pixel_for_pixel():
     with Image.open(demo_photo()) as photo:
-        assert photo.mode == "RGB"
-        assert max(photo.size) >= 512
-    assert "skimage" not in sys.modules
-
-
-def test_without_scikit_image_the_package_to_install_is_named(monkeypatch):
-    monkeypatch.setattr("impasto.images.plates.find_spec", lambda name: None if name == "skimage" else find_spec(name))
-    with pytest.raises(InputError, match=r"pip install 'impasto\[demo\]'"):
-        demo_photo()
+        assert np.array_equal(np.asarray(photo), skimage.data.coffee())
 
 
 def test_the_tool_draws_the_plates_that_the_package_lists(tool):

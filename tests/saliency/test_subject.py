@@ -1,7 +1,5 @@
 """The automatic mask: drawn subjects whose outline is known, photos whose subject is known, and what has no subject."""
 
-import sys
-
 import numpy as np
 import pytest
 import skimage.data
@@ -138,12 +136,6 @@ def test_the_smallest_photos_have_a_mask(size):
     assert mask.shape == size
     assert mask[size[0] // 2, size[1] // 2] > 0.9
     assert max(mask[0, 0], mask[0, -1], mask[-1, 0], mask[-1, -1]) < 0.1
-
-
-def test_without_opencv_the_package_to_install_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(InputError, match=r"^[^\n]*pip install 'impasto\[masks\]'$"):
-        subject_mask(flower()[0])
 
 
 # The map of foreground

@@ -164,8 +164,6 @@ def recolor(
 def subject_mask(photo: Source, *, background: bool = False) -> Mask:
     """Find the main subject of a photo, at the photo's own upright size.
 
-    Needs the extra `masks` (OpenCV).
-
     Args:
         photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
         background: Return everything but the subject.
@@ -174,7 +172,7 @@ def subject_mask(photo: Source, *, background: bool = False) -> Mask:
         The mask.
 
     Raises:
-        InputError: If the photo cannot be used, OpenCV is not installed, or nothing stands out in the photo.
+        InputError: If the photo cannot be used, or nothing stands out in it.
 
     Example:
         >>> import numpy, impasto

@@ -49,7 +49,7 @@ class Region:
     """A part of the photo with its own style.
 
     Args:
-        mask: White where the region is; `foreground` and `background` are found automatically (extra `masks`).
+        mask: White where the region is; `foreground` and `background` are found automatically.
         style: The style there; `keep`: the photo stays as it is.
 
     Example:

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, NamedTuple, TypeAlias
 import platformdirs
 
 from impasto.errors import InputError, file_error
+from impasto.extras import missing_extra
 from impasto.networks import Network, find_network
 from impasto.untrusted import open_regular
 
@@ -55,9 +56,8 @@ def _torchvision_url(network: Network) -> str:
 
         first = next(iter(get_model_weights(name)))
     except ImportError as error:
-        install = "pip install 'impasto[backbones]'"
-        message = f"torchvision knows where the weights of {network.name} are, but is not installed: {install}"
-        raise InputError(message) from error
+        problem = f"torchvision knows where the weights of {network.name} are, but is not installed"
+        raise missing_extra(problem, "backbones") from error
     except (ValueError, StopIteration) as error:
         raise InputError(f"torchvision has no weights of {name!r}") from error
     return str(first.url)

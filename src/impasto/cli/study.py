@@ -22,6 +22,7 @@ from impasto.cli.options import (
     stated_settings,
 )
 from impasto.errors import InputError
+from impasto.extras import missing_extra
 from impasto.recipe import read_style
 
 STUDIES: Final[dict[str, str]] = {
@@ -112,7 +113,7 @@ def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[
     try:
         from impasto.study import EXPERIMENTS, StudyFolder, write_report
     except ModuleNotFoundError as error:
-        raise InputError(f"a study needs {error.name}: pip install 'impasto[study]'") from None
+        raise missing_extra(f"a study needs {error.name}", "study") from None
     from impasto.api import keep_memory
     from impasto.cli.progress import Progress
     from impasto.painting import Eta

@@ -184,12 +184,8 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
 
     The result is upright and has the color profile, EXIF and `bits-per-sample` that libvips sets for AVIF.
     """
-    try:
-        import pillow_heif
-    except ImportError:
-        raise InputError(
-            f"{name} is HEIC, which needs one more package: pip install 'impasto[heic]' (or save it as JPEG)"
-        ) from None
+    import pillow_heif
+
     with decoder_errors(name):
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
         (width, height), is_deep = picture.size, "16" in picture.mode

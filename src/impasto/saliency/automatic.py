@@ -21,14 +21,10 @@ def subject_mask(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
         1 in the subject, 0 in the background, and values between on a soft border.
 
     Raises:
-        InputError: OpenCV is not installed, or nothing stands out.
+        InputError: Nothing stands out.
     """
-    try:
-        import cv2  # noqa: F401  # an extra, and slow to import
+    from impasto.saliency.subject import find_subject  # imports OpenCV, which is slow
 
-        from impasto.saliency.subject import find_subject
-    except ImportError:
-        raise InputError("finding the subject needs one more package: pip install 'impasto[masks]'") from None
     return find_subject(photo)
 
 

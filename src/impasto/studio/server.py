@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from impasto.errors import InputError
+from impasto.extras import missing_extra
 
 if TYPE_CHECKING:
     from impasto.studio import Studio
@@ -49,7 +50,7 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
     try:
         from impasto.studio.page import build_page
     except ModuleNotFoundError as error:
-        raise InputError(f"the studio needs {error.name}: pip install 'impasto[studio]'") from None
+        raise missing_extra(f"the studio needs {error.name}", "studio") from None
 
     blocks, look = build_page(studio)
     blocks.queue(default_concurrency_limit=64, api_open=True)
