@@ -65,7 +65,7 @@ def test_events_come_in_order_and_count_over_all_levels(make_painter):
     assert [event.step for event in events if isinstance(event, Step)] == [1, 2, 3, 4, 5]
     started = [event for event in events if isinstance(event, LevelStarted)]
     assert [(e.level, e.levels, e.width, e.height, e.step) for e in started] == [(0, 2, 64, 48, 0), (1, 2, 128, 96, 3)]
-    assert [e.image.shape for e in events if isinstance(e, Snapshot)] == [(48, 64, 3), (96, 128, 3)]
+    assert [e.image.shape for e in events if isinstance(e, Snapshot)] == 2 * [(96, 128, 3)]
     assert events[-1] == Finished(
         step=5,
         loss=events[-3].loss if isinstance(events[-3], Step) else events[-2].loss,
@@ -73,6 +73,19 @@ def test_events_come_in_order_and_count_over_all_levels(make_painter):
         seconds=events[-1].seconds,
         reason="steps",
     )
+
+
+@pytest.mark.parametrize("detail", [0.0, 1.0])
+@pytest.mark.parametrize("color", ["style", "photo", "luminance"])
+def test_the_full_size_picture_of_a_coarse_level_is_what_the_next_level_starts_from(make_painter, detail, color):
+    painter = make_painter(size=(128, 96), levels=2, steps=4, residual_detail=detail, color=color, **SMALL)
+    for event in painter.paint():
+        if isinstance(event, LevelStarted) and event.level == 1:
+            break
+        assert painter.preview().shape == (48, 64, 3)
+        enlarged = painter.picture()
+    assert np.array_equal(painter.picture(), enlarged)
+    assert np.array_equal(painter.preview(), enlarged)
 
 
 def test_terms_sum_to_the_loss_and_the_loss_falls(make_painter):

@@ -22,7 +22,7 @@ from impasto.losses import (
     style_losses,
     total_of,
 )
-from impasto.painting.canvas import KeepingCanvas, make_canvas
+from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.optimizers import make_optimizer
 from impasto.painting.pyramid import Level, enlarge_canvas
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
@@ -61,8 +61,7 @@ class LevelOptimizer:
         if start is None:
             start = _first_canvas(recipe, scene)
         elif start.shape != scene.content.shape:
-            photo = _recolored(scene, recipe) if recipe.start.init == "recolored" else scene.content
-            start = enlarge_canvas(start, photo, detail=recipe.schedule.residual_detail)
+            start = _next_canvas(recipe, scene, start)
         device = extractor.device
         content = _tensor(scene.content, device)
         if recipe.network.smooths:
@@ -71,9 +70,7 @@ class LevelOptimizer:
             extractor, cache = SmoothedExtractor(extractor, [content, *styles]), None
         salience = recipe.content.saliency_weight
         self._keep_best = recipe.optimizer.keep_best and not level.above
-        self.canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
-        if scene.kept is not None:
-            self.canvas = KeepingCanvas(self.canvas, content, _mask_tensor(scene.kept, device))
+        self.canvas = _canvas_of(recipe, scene, device)
         self.objective = Objective(
             extractor,
             recipe,
@@ -118,13 +115,20 @@ class LevelOptimizer:
         chosen = self.optimizer.accepted
         if self._keep_best:
             chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
-        with torch.no_grad():
-            picture = self.canvas.picture(chosen).clamp(0, 1)
-        return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+        return _picture_on(self.canvas, chosen)
 
-    def finished(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture in the colors that the recipe asks for."""
-        return finish_colors(self._recipe.color, self.picture(), self._scene.original, kept=self._scene.kept)
+    def finished(self, scene: Scene | None = None) -> Float[np.ndarray, "h w 3"]:
+        """Return the picture in the colors that the recipe asks for.
+
+        It has the size of `scene`, by default the level's own; a larger one is what a level of that size starts from.
+        """
+        scene, picture = scene or self._scene, self.picture()
+        if scene is not self._scene:
+            cpu = torch.device("cpu")
+            canvas = _canvas_of(self._recipe, scene, cpu)
+            start = _next_canvas(self._recipe, scene, picture)
+            picture = _picture_on(canvas, canvas.coordinates(_tensor(start, cpu)))
+        return finish_colors(self._recipe.color, picture, scene.original, kept=scene.kept)
 
     @property
     def notices(self) -> list[str]:
@@ -176,6 +180,25 @@ def _target_of(
         shares=[style.share for style in region.styles],
         mask=None if region.mask is None else _mask_tensor(region.mask, device),
     )
+
+
+def _canvas_of(recipe: Recipe, scene: Scene, device: torch.device) -> Canvas:
+    canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
+    if scene.kept is None:
+        return canvas
+    return KeepingCanvas(canvas, _tensor(scene.content, device), _mask_tensor(scene.kept, device))
+
+
+def _picture_on(canvas: Canvas, coordinates: Float[Tensor, "1 _c h w"]) -> Float[np.ndarray, "h w 3"]:
+    with torch.no_grad():
+        picture = canvas.picture(coordinates).clamp(0, 1)
+    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+
+
+def _next_canvas(recipe: Recipe, scene: Scene, before: Float[np.ndarray, "_h _w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """Return what a finer level starts from: the picture of a coarser one with the photo's finer detail."""
+    photo = _recolored(scene, recipe) if recipe.start.init == "recolored" else scene.content
+    return enlarge_canvas(before, photo, detail=recipe.schedule.residual_detail)
 
 
 def _first_canvas(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
