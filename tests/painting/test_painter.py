@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from tests.conftest import waves
 
+from impasto.api import stylize
 from impasto.color import recolor
 from impasto.errors import InputError, RunError
 from impasto.events import Finished, LevelStarted, Snapshot, Step
 from impasto.losses import TERMS, Objective, needed_layers
 from impasto.painting import CanvasRegion, Painter, Scene, StyleImage, plan_levels
-from impasto.recipe import Recipe
+from impasto.recipe import PRESETS, Recipe
 
 SMALL = {"content_layers": ("conv3_1",), "style_layers": ("conv1_1", "conv2_1", "conv3_1")}
 
@@ -256,3 +257,26 @@ def test_the_low_frequency_target_is_the_recolored_photo(make_painter, photo, pa
     level = make_painter(style=red, style_size=64, **weights, **SMALL).current
     assert level.loss_of(recolor(photo, red)) < 1e-6
     assert level.loss_of(photo) > 1e-3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_another_seed_paints_another_picture_in_every_preset(photo, painting, preset):
+    fields = {"size": 64, "steps": 6, "precision": "fp32"}
+    first, repeated, other = (stylize(photo, painting, preset, seed=seed, **fields).pixels for seed in (1, 1, 2))
+    assert np.array_equal(first, repeated)
+    assert np.abs(first - other).mean() > 4 / 255
+
+
+@pytest.mark.parametrize("start", ["content", "recolored", "style"])
+def test_a_seed_varies_the_start_smoothly_and_without_moving_its_mean(make_painter, start):
+    plain, varied = (make_painter(size=(256, 192), start=start, canvas="free", seed=seed).picture() for seed in (0, 3))
+    noise = varied - plain
+    assert 0.03 < noise.std() < 0.07
+    assert abs(noise.mean()) < 0.02
+    # Neighbors differ by less than pixels further apart.
+    assert np.diff(noise, axis=1).std() < 0.7 * (noise[:, 8:] - noise[:, :-8]).std()
+
+
+def test_a_seed_varies_nothing_where_the_style_counts_nothing(make_painter):
+    pictures = [make_painter(strength=0.0, seed=seed, **SMALL).picture() for seed in (0, 1)]
+    assert np.array_equal(*pictures)
