@@ -68,7 +68,7 @@ class Snapshot:
 
     Attributes:
         step: Number of steps done.
-        image: 8-bit RGB at the size of the current level.
+        image: 8-bit RGB at the size of the result; that of a coarser level is enlarged with the photo's detail.
 
     Example:
         >>> Snapshot(step=100, image=np.zeros((96, 128, 3), np.uint8)).image.shape
@@ -103,7 +103,7 @@ class Finished:
     Attributes:
         step: Number of steps done.
         loss: Last loss of the optimizer.
-        saved_loss: The same objective, of the 8-bit picture that is saved.
+        saved_loss: The same objective, of the 8-bit picture that is saved, at the size of the last level begun.
         seconds: Time since the run (or its resumption) began.
         reason: Why the run ended.
 

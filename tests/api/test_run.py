@@ -12,7 +12,7 @@ from tests.api.conftest import QUICK, start_and
 
 import impasto
 from impasto.api import Session, plan_job, read_inputs, run_job
-from impasto.events import Changed, Failed
+from impasto.events import Changed, Failed, Notice
 from impasto.images import read_metadata
 from impasto.painting import Painter
 from impasto.recipe import Recipe
@@ -41,6 +41,51 @@ def test_a_run_pauses_resumes_and_stops(photo, painting):
     run.resume()
     result = run.wait()
     assert (result.reason, result.steps, run.running) == ("stopped", 5, False)
+
+
+def test_a_run_stopped_at_a_coarse_level_has_the_full_size_and_shows_a_small_picture_before(photo, painting, tmp_path):
+    shown = []
+
+    def act(run, step):
+        shown.append(run.image.size)
+        run.stop()
+
+    clear = np.dstack([photo, np.linspace(0, 1, photo.size // 3, dtype=np.float32).reshape(photo.shape[:2])])
+    fields = {**QUICK, "size": 128, "levels": 2, "upscale": True, "snapshots": 1}
+    run = start_and(act, clear, painting, run=tmp_path / "run", **fields)
+    result = run.wait()
+    assert (shown, result.steps, run.image.size) == ([(64, 48)], 1, (128, 96))
+    assert (result.pixels.shape, result.alpha.shape) == ((96, 128, 3), (96, 128))
+    folder = RunFolder.open(tmp_path / "run")
+    for path in (folder.result_path, folder.snapshot_path(1)):
+        assert PIL.Image.open(path).size == (128, 96)
+
+
+def test_the_last_picture_of_a_run_that_failed_at_a_coarse_level_has_the_full_size(photo, painting, tmp_path):
+    def act(run, step):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        start_and(
+            act, photo, painting, run=tmp_path / "run", **{**QUICK, "size": 128, "levels": 2, "upscale": True}
+        ).wait()
+    assert PIL.Image.open(RunFolder.open(tmp_path / "run").latest_path).size == (128, 96)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"size": 768}, ["the photo has only 64 x 48 px, so the result has, too: --upscale paints it at 768 px"]),
+        ({"size": 128, "upscale": True}, []),
+        ({"size": "photo"}, []),
+        ({"size": 64}, []),
+    ],
+)
+def test_a_run_says_first_when_the_photo_is_too_small_for_the_size(photo, painting, fields, told):
+    events = []
+    impasto.stylize(photo, painting, on_event=events.append, **{**QUICK, "steps": 1, **fields})
+    assert [event.text for event in events if isinstance(event, Notice)] == told
+    assert [type(event) for event in events[: len(told)]] == [Notice] * len(told)
 
 
 def test_a_run_can_be_stopped_before_its_first_step_and_not_be_held_by_a_pause(photo, painting):

@@ -117,9 +117,9 @@ def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(stylize, folder)
 def test_a_free_name_that_is_taken_meanwhile_is_not_overwritten(stylize, folder, monkeypatch):
     real = Destination.save
 
-    def save(self, result):
+    def save(self, result, **options):
         (folder / "photo_style.png").write_bytes(b"somebody else's")
-        return real(self, result)
+        return real(self, result, **options)
 
     monkeypatch.setattr(Destination, "save", save)
     assert stylize().out == "photo_style-2.png\n"

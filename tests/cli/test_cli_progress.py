@@ -31,14 +31,14 @@ def test_plain_lines_show_each_level_and_each_tenth_of_the_steps(capsys):
     assert out == ""
     assert err.splitlines() == [
         "impasto: level 1/2, 50 x 40",
-        # 26 steps of half a second, 10 of two.
-        "impasto: step 4/40, loss 25, 0:33 left",
-        "impasto: step 8/40, loss 12.5, 0:31 left",
-        "impasto: step 12/40, loss 8.333, 0:29 left",
-        "impasto: step 16/40, loss 6.25, 0:27 left",
-        "impasto: step 20/40, loss 5, 0:25 left",
-        "impasto: step 24/40, loss 4.167, 0:23 left",
-        "impasto: step 28/40, loss 3.571, 0:21 left",
+        "impasto: step 4/40, loss 25",
+        # A level that was not measured yet is a guess: 10 steps of 0.8 seconds, and its preparation.
+        "impasto: step 8/40, loss 12.5, 0:21 left",
+        "impasto: step 12/40, loss 8.333, 0:19 left",
+        "impasto: step 16/40, loss 6.25, 0:17 left",
+        "impasto: step 20/40, loss 5, 0:15 left",
+        "impasto: step 24/40, loss 4.167, 0:13 left",
+        "impasto: step 28/40, loss 3.571, 0:11 left",
         "impasto: level 2/2, 100 x 80",
         "impasto: step 32/40, loss 3.125, 0:16 left",
         "impasto: step 36/40, loss 2.778, 0:08 left",

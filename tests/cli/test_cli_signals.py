@@ -27,14 +27,14 @@ def wait_for(path, process: subprocess.Popen, seconds: float = 120.0) -> None:
 
 
 @pytest.fixture
-def interrupt_at_step_2(monkeypatch):
-    """Return a function that lets Ctrl-C be pressed in step 2, and again when the program has reacted."""
+def interrupt(monkeypatch):
+    """Return a function that lets Ctrl-C be pressed in a step, and again when the program has reacted."""
 
-    def arrange(*, again: bool = False) -> None:
+    def arrange(*, step: int = 2, again: bool = False) -> None:
         has_reacted = threading.Event()
 
         def show(self, event):
-            if isinstance(event, Step) and event.step == 2:
+            if isinstance(event, Step) and event.step == step:
                 os.kill(os.getpid(), signal.SIGINT)
                 has_reacted.wait()
 
@@ -57,7 +57,7 @@ def test_a_signal_saves_the_picture_so_far_and_exits_with_130(start, folder, num
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"out.png\n"), err
-    assert b"the picture so far was saved (48 x 36)" in err
+    assert b"the picture so far was saved as out.png\n" in err
     assert b"Traceback" not in err
     assert np.asarray(PIL.Image.open(folder / "out.png")).shape == (36, 48, 3)
 
@@ -85,12 +85,12 @@ def test_the_picture_is_saved_when_the_terminal_is_closed(start, folder):
     assert np.asarray(PIL.Image.open(folder / "out.png")).shape == (36, 48, 3)
 
 
-def test_a_stopped_run_is_resumed_to_the_same_picture(stylize, impasto, folder, monkeypatch, interrupt_at_step_2):
+def test_a_stopped_run_is_resumed_to_the_same_picture(stylize, impasto, folder, monkeypatch, interrupt):
     steps = ["--steps", 16, "--levels", 1]
     whole = stylize("-o", "whole.png", *steps)
     assert whole.code == 0
 
-    interrupt_at_step_2()
+    interrupt()
     stopped = stylize("-o", "parts.png", "--run", "it is kept", "--quiet", *steps)
     assert stopped.code == 130, stopped
     assert "`impasto resume 'it is kept'` continues it" in stopped.err
@@ -103,8 +103,42 @@ def test_a_stopped_run_is_resumed_to_the_same_picture(stylize, impasto, folder, 
     assert (folder / "parts.png").read_bytes() == (folder / "whole.png").read_bytes()
 
 
-def test_the_second_signal_ends_the_program_without_a_picture(stylize, folder, interrupt_at_step_2):
-    interrupt_at_step_2(again=True)
+def test_a_stopped_run_is_saved_beside_the_picture_of_another_run(stylize, folder, interrupt):
+    (folder / "out.jpg").write_bytes(b"painted yesterday")
+    for name in ("out-unfinished.png", "out-unfinished-2.png"):
+        interrupt()
+        stopped = stylize("-o", "out.jpg", "--steps", 16, "--quiet")
+        assert (stopped.code, stopped.out) == (130, f"{name}\n")
+        assert stopped.errors[-1].endswith(f"the picture so far was saved as {name}, and out.jpg is left as it was")
+        assert PIL.Image.open(folder / name).size == (48, 36)
+    assert (folder / "out.jpg").read_bytes() == b"painted yesterday"
+
+
+def test_a_run_that_is_stopped_again_replaces_its_own_unfinished_picture(stylize, impasto, folder, interrupt):
+    interrupt()
+    stylize("-o", "out.png", "--run", "kept", "--quiet", "--steps", 16)
+    halfway = (folder / "out.png").read_bytes()
+    interrupt(step=4)
+    again = impasto("resume", "kept", "--quiet")
+    assert (again.code, again.out) == (130, f"{folder / 'out.png'}\n")
+    assert (folder / "out.png").read_bytes() != halfway
+
+
+@pytest.mark.parametrize("other", ["finished", "no picture"])
+def test_a_run_that_is_stopped_again_replaces_nothing_else(stylize, impasto, folder, interrupt, other):
+    assert stylize("-o", "out.png", "--steps", 16).code == 0
+    if other == "no picture":
+        (folder / "out.png").write_bytes(b"a letter")
+    before = (folder / "out.png").read_bytes()
+    interrupt()
+    stylize("-o", "parts.png", "--run", "kept", "--quiet", "--steps", 16)
+    interrupt(step=4)
+    assert impasto("resume", "kept", "-o", "out.png", "--quiet").out == "out-unfinished.png\n"
+    assert (folder / "out.png").read_bytes() == before
+
+
+def test_the_second_signal_ends_the_program_without_a_picture(stylize, folder, interrupt):
+    interrupt(again=True)
     outcome = stylize("-o", "out.png", "--quiet", "--steps", 50)
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err == "impasto: stopped; nothing was saved\n"

@@ -165,3 +165,9 @@ def test_a_run_folder_keeps_the_run_and_its_snapshots(stylize, impasto, folder):
 def test_names_may_be_unusual(stylize, folder, name):
     assert stylize(f"--out={name}").out == f"{name}\n"
     assert (folder / name).exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--run", "kept")])
+def test_a_result_smaller_than_asked_is_told_once_with_the_flag_that_enlarges_it(stylize, words):
+    line = "impasto: the photo has only 64 x 48 px, so the result has, too: --upscale paints it at 768 px"
+    assert stylize("--size", 768, *words).errors.count(line) == 1

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from tests.conftest import waves
 
+from impasto.api import stylize
 from impasto.color import recolor
 from impasto.errors import InputError, RunError
 from impasto.events import Finished, LevelStarted, Snapshot, Step
 from impasto.losses import TERMS, Objective, needed_layers
 from impasto.painting import CanvasRegion, Painter, Scene, StyleImage, plan_levels
-from impasto.recipe import Recipe
+from impasto.recipe import PRESETS, Recipe
 
 SMALL = {"content_layers": ("conv3_1",), "style_layers": ("conv1_1", "conv2_1", "conv3_1")}
 
@@ -65,7 +66,7 @@ def test_events_come_in_order_and_count_over_all_levels(make_painter):
     assert [event.step for event in events if isinstance(event, Step)] == [1, 2, 3, 4, 5]
     started = [event for event in events if isinstance(event, LevelStarted)]
     assert [(e.level, e.levels, e.width, e.height, e.step) for e in started] == [(0, 2, 64, 48, 0), (1, 2, 128, 96, 3)]
-    assert [e.image.shape for e in events if isinstance(e, Snapshot)] == [(48, 64, 3), (96, 128, 3)]
+    assert [e.image.shape for e in events if isinstance(e, Snapshot)] == 2 * [(96, 128, 3)]
     assert events[-1] == Finished(
         step=5,
         loss=events[-3].loss if isinstance(events[-3], Step) else events[-2].loss,
@@ -73,6 +74,19 @@ def test_events_come_in_order_and_count_over_all_levels(make_painter):
         seconds=events[-1].seconds,
         reason="steps",
     )
+
+
+@pytest.mark.parametrize("detail", [0.0, 1.0])
+@pytest.mark.parametrize("color", ["style", "photo", "luminance"])
+def test_the_full_size_picture_of_a_coarse_level_is_what_the_next_level_starts_from(make_painter, detail, color):
+    painter = make_painter(size=(128, 96), levels=2, steps=4, residual_detail=detail, color=color, **SMALL)
+    for event in painter.paint():
+        if isinstance(event, LevelStarted) and event.level == 1:
+            break
+        assert painter.preview().shape == (48, 64, 3)
+        enlarged = painter.picture()
+    assert np.array_equal(painter.picture(), enlarged)
+    assert np.array_equal(painter.preview(), enlarged)
 
 
 def test_terms_sum_to_the_loss_and_the_loss_falls(make_painter):
@@ -243,3 +257,26 @@ def test_the_low_frequency_target_is_the_recolored_photo(make_painter, photo, pa
     level = make_painter(style=red, style_size=64, **weights, **SMALL).current
     assert level.loss_of(recolor(photo, red)) < 1e-6
     assert level.loss_of(photo) > 1e-3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_another_seed_paints_another_picture_in_every_preset(photo, painting, preset):
+    fields = {"size": 64, "steps": 6, "precision": "fp32"}
+    first, repeated, other = (stylize(photo, painting, preset, seed=seed, **fields).pixels for seed in (1, 1, 2))
+    assert np.array_equal(first, repeated)
+    assert np.abs(first - other).mean() > 4 / 255
+
+
+@pytest.mark.parametrize("start", ["content", "recolored", "style"])
+def test_a_seed_varies_the_start_smoothly_and_without_moving_its_mean(make_painter, start):
+    plain, varied = (make_painter(size=(256, 192), start=start, canvas="free", seed=seed).picture() for seed in (0, 3))
+    noise = varied - plain
+    assert 0.03 < noise.std() < 0.07
+    assert abs(noise.mean()) < 0.02
+    # Neighbors differ by less than pixels further apart.
+    assert np.diff(noise, axis=1).std() < 0.7 * (noise[:, 8:] - noise[:, :-8]).std()
+
+
+def test_a_seed_varies_nothing_where_the_style_counts_nothing(make_painter):
+    pictures = [make_painter(strength=0.0, seed=seed, **SMALL).picture() for seed in (0, 1)]
+    assert np.array_equal(*pictures)

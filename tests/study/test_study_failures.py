@@ -197,3 +197,28 @@ def test_a_long_run_evaluates_the_objective_for_every_step_it_reports(fresh, mon
     monkeypatch.setattr(Objective, "value_and_grad", lambda *given: count.append(1) or evaluate(*given))
     done = fresh("longrun", {}, at="7", recipes="paper,default")
     assert len(count) == len(done.lines("steps.csv")) == 14
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        ("size=512,768", "^size 512 and size 768 come out identical: the photo has only 64 x 48 px.*--upscale"),
+        ("size=photo,64", "^size photo and size 64 come out identical: leave one out"),
+        ("strength=50,50.0", "^strength 50 and strength 50.0 come out identical: leave one out"),
+    ],
+)
+def test_runs_that_would_come_out_identical_are_refused(tmp_path, write_pictures, vary, message):
+    write_pictures(tmp_path)
+    plan = EXPERIMENTS["custom"].plan({}, vary=[vary])
+    with pytest.raises(InputError, match=message):
+        StudyFolder(tmp_path / "study", plan, str(tmp_path / "photo.png"), str(tmp_path / "style.jpg"))
+    assert not os.path.exists(tmp_path / "study")
+
+
+def test_a_setting_without_effect_is_named_in_the_report(fresh):
+    done = fresh("custom", {"steps": 3, "optimizer": "lbfgs"}, vary=["learning-rate=1,2", "style-weight=1,100"])
+    same = [line for line in EXPERIMENTS["custom"].conclusions(done.findings) if "bit for bit" in line]
+    assert [line.partition(" gave")[0] for line in same] == [
+        f"learning_rate 1, style_weight {weight} and learning_rate 2, style_weight {weight}" for weight in (1, 100)
+    ]
+    assert "has no effect here" in (done.path / "report.html").read_text(encoding="utf-8")

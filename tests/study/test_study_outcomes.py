@@ -249,7 +249,7 @@ class TestReport:
     def test_a_report_contains_the_summary_and_a_command_for_every_run(self, studies, name):
         done, text = studies(name), report_text(studies(name))
         listed = [" ".join(sentence.split()) for sentence in re.findall(r"<li>(.*?)</li>", text, re.DOTALL)]
-        assert listed == [" ".join(said.split()) for said in EXPERIMENTS[name].summary(done.findings)]
+        assert listed == [" ".join(said.split()) for said in EXPERIMENTS[name].conclusions(done.findings)]
         photo = done.path.parent / "photo.png"
         assert text.count(f"<pre>impasto {photo}") == len(done.recipes())
         assert "nan" not in re.sub(r"data:[^\"]*", "", text).split("<main>")[1].split('id="repeat"')[0]

@@ -36,6 +36,15 @@ class Job:
     exif: bytes | None
     sources: dict[str, Any]
 
+    @property
+    def notices(self) -> list[str]:
+        """What the user should know before painting begins, in one line each."""
+        wanted = self.recipe.picture.size
+        if wanted == "photo" or max(self.size) >= wanted:
+            return []
+        size = "{} x {}".format(*self.photo_size)
+        return [f"the photo has only {size} px, so the result has, too: --upscale paints it at {wanted} px"]
+
 
 def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata embedded in a picture, from which it can be painted again; they name no folder."""

@@ -13,8 +13,8 @@ from impasto.api.hardware import processor_threads
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
 from impasto.errors import ImpastoError, InputError, is_disk_error
-from impasto.events import Event, Finished, LevelStarted, Listener, Snapshot, Step
-from impasto.images import quantize, resize
+from impasto.events import Event, Finished, LevelStarted, Listener, Notice, Snapshot, Step
+from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting import Painter, check_change
 from impasto.recipe import Recipe, check_balance
@@ -85,8 +85,14 @@ class Controls:
 
     @property
     def image(self) -> PIL.Image.Image | None:
-        """The current picture at the size of the current level; None before the first level has begun."""
-        return None if self._painter is None else PIL.Image.fromarray(quantize(self._painter.picture()))
+        """The picture as it is now; None before the first level has begun.
+
+        While it is painted it has the size of the current level, which costs little; at the end that of the result.
+        """
+        painter = self._painter
+        if painter is None:
+            return None
+        return PIL.Image.fromarray(quantize(painter.picture() if self._ended else painter.preview()))
 
     def _attach(self, painter: Painter) -> None:
         with self._lock:
@@ -144,16 +150,13 @@ class _Pump:
         self._listener = listener
         self._folder = folder
         self._sources, self._alpha, self._exif = job.sources, job.alpha, job.exif
+        self._notices = job.notices
         self._losses: dict[str, list[float]] = {name: [] for name in ("total", *TERMS)}
 
     def run(self, painter: Painter, checkpoint: Checkpoint | None) -> Result:
         """Paint until the painter has finished."""
         folder, controls = self._folder, self._controls
-        if folder is not None and checkpoint is not None:
-            painter.load_state(checkpoint.tensors, checkpoint.scalars)
-            for step in folder.read_log().steps:
-                self._note(step)
-        controls._attach(painter)
+        self._begin(painter, checkpoint)
         saved = time.monotonic()
         for event in painter.paint():
             if isinstance(event, Finished):
@@ -173,6 +176,15 @@ class _Pump:
         if folder is not None:
             folder.finish(result.encode(".png"), result.reason)
         return result
+
+    def _begin(self, painter: Painter, checkpoint: Checkpoint | None) -> None:
+        if self._folder is not None and checkpoint is not None:
+            painter.load_state(checkpoint.tensors, checkpoint.scalars)
+            for step in self._folder.read_log().steps:
+                self._note(step)
+        self._controls._attach(painter)
+        for text in self._notices:
+            self._forward(painter, Notice(step=painter.step, text=text))
 
     def _forward(self, painter: Painter, event: Event) -> None:
         if isinstance(event, Step):
@@ -207,12 +219,10 @@ class _Pump:
 
     def _result(self, painter: Painter, finished: Event) -> Result:
         assert isinstance(finished, Finished)
-        pixels = painter.picture()
-        height, width = pixels.shape[:2]
-        figures = {"steps": finished.step, "loss": finished.loss, "saved_loss": finished.saved_loss}
+        figures = {name: getattr(finished, name) for name in ("loss", "saved_loss", "reason")}
         return Result(
-            pixels=pixels,
-            alpha=None if self._alpha is None else resize(self._alpha, width, height),
+            pixels=painter.picture(),
+            alpha=self._alpha,
             recipe=painter.recipe,
             losses=self._losses,
             loss=finished.loss,
@@ -220,7 +230,7 @@ class _Pump:
             steps=finished.step,
             seconds=finished.seconds,
             reason=finished.reason,
-            metadata=picture_metadata(painter.recipe, self._sources) | {"figures": figures},
+            metadata=picture_metadata(painter.recipe, self._sources) | {"figures": {"steps": finished.step} | figures},
             exif=self._exif,
         )
 

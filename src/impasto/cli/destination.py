@@ -29,22 +29,26 @@ class Destination:
         *,
         inputs: Iterable[Path] = (),
         may_replace: Callable[[Path], bool] = lambda _: False,
+        is_own: Callable[[Path], bool] = lambda _: False,
     ) -> None:
         """Use the path of `-o`, or the first of `default`, `default-2`, ... that is free or may be replaced.
 
-        `inputs` are files that must not be overwritten. Raises InputError if the picture cannot be written there.
+        `inputs` are files that must not be overwritten; of an existing file, `is_own` tells whether it is an unfinished
+        picture of the run itself. Raises InputError if the picture cannot be written there.
         """
         self._saving = saving
+        self._is_own = is_own
         self._free_path = partial(free_path, default, may_replace)
         self.is_stdout = saving.out is not None and is_stdio(saving.out)
         self._is_named = saving.out is not None and not self.is_stdout
         self.path = Path(saving.out) if saving.out and self._is_named else self._free_path()
         self._check(inputs)
 
-    def save(self, result: Savable) -> Path | None:
+    def save(self, result: Savable, *, unfinished: bool = False) -> Path | None:
         """Write the picture and return its path, or None if it went to standard output.
 
-        Raises RunError if it cannot be written any more; the picture is saved elsewhere then.
+        An unfinished picture replaces no picture of another run: it is saved beside it. Raises RunError if the picture
+        cannot be written any more; it is saved elsewhere then.
         """
         bits, quality = self._saving.bits, self._saving.quality
         if self.is_stdout:
@@ -56,6 +60,8 @@ class Destination:
             return None
         # Another program may have created the file meanwhile.
         path = self.path if self._is_named else self._free_path()
+        if unfinished and not self._may_be_unfinished(path):
+            path = self._unfinished_path(path.parent)
         try:
             return result.save(path, bits=bits, quality=quality)
         except InputError as error:
@@ -69,7 +75,7 @@ class Destination:
     def save_elsewhere(self, save: Callable[[Path], Any]) -> Path | None:
         """Save as `OUT-unfinished.png` or in the folder for temporary files; return None if neither can be written."""
         for folder in (self.path.parent, Path(tempfile.gettempdir())):
-            path = free_path(folder / self.with_suffix("unfinished").name)
+            path = self._unfinished_path(folder)
             with suppress(InputError):
                 save(path)
                 return path
@@ -78,6 +84,14 @@ class Destination:
     def with_suffix(self, suffix: str) -> Path:
         """Return `OUT-SUFFIX.png`, the path of a picture that belongs to this one."""
         return self.path.with_name(f"{self.path.stem}-{suffix}.png")
+
+    def _may_be_unfinished(self, path: Path) -> bool:
+        with suppress(InputError):  # a file that cannot be read is not a picture of this run
+            return not path.exists() or self._is_own(path)
+        return False
+
+    def _unfinished_path(self, folder: Path) -> Path:
+        return free_path(folder / self.with_suffix("unfinished").name)
 
     def _check(self, inputs: Iterable[Path]) -> None:
         if self.is_stdout:

@@ -47,10 +47,10 @@ def follow(
         if not result.steps:
             warn("stopped before the first step; nothing was saved")
             return STOPPED
-        path = destination.save(result)
-    stopped = result.reason == "stopped"
+        stopped = result.reason == "stopped"
+        path = destination.save(result, unfinished=stopped)
     if stopped or not reporting.quiet:
-        warn(_describe_end(result, folder))
+        warn(_describe_stop(result, path, destination, folder) if stopped else _describe_end(result))
     try:
         if reports_result and reporting.json:
             write_json({"path": str(path)} | _facts(result))
@@ -95,8 +95,9 @@ class _Follower:
                         progress.note("stopping after this step; press Ctrl-C again to give the picture up")
                 return run.wait()
         except Exception as error:
-            if self._has_improved and run.image is not None:
-                pixels, record = np.asarray(run.image), run.metadata
+            image = run.image if self._has_improved else None
+            if image is not None:
+                pixels, record = np.asarray(image), run.metadata
                 kept = self._destination.save_elsewhere(lambda path: write_picture(path, pixels, metadata=record))
                 if kept is not None:
                     error.add_note(f"the last good picture was saved as {kept}")
@@ -121,14 +122,16 @@ class _Follower:
                 self._progress.note(f"a snapshot is missing: {error}")
 
 
-def _describe_end(result: Result, folder: Path | None) -> str:
-    """Return the last message."""
-    if result.reason != "stopped":
-        return f"painted in {result.seconds:.0f} s, loss {result.loss:.4g} ({result.saved_loss:.4g} as saved)"
-    height, width = result.pixels.shape[:2]
+def _describe_end(result: Result) -> str:
+    return f"painted in {result.seconds:.0f} s, loss {result.loss:.4g} ({result.saved_loss:.4g} as saved)"
+
+
+def _describe_stop(result: Result, path: Path | None, destination: Destination, folder: Path | None) -> str:
+    name = "to standard output" if path is None else f"as {path}"
+    beside = "" if path is None or path == destination.path else f", and {destination.path} is left as it was"
     done = f"stopped after {result.steps} of {result.recipe.schedule.steps} steps"
     hint = f"; `impasto resume {shlex.quote(str(folder))}` continues it" if folder else ""
-    return f"{done}: the picture so far was saved ({width} x {height}){hint}"
+    return f"{done}: the picture so far was saved {name}{beside}{hint}"
 
 
 def _facts(result: Result) -> dict[str, Any]:

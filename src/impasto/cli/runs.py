@@ -36,6 +36,7 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
         saving,
         output,
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
+        is_own=lambda path: path.parent == folder or (_is_of_run(path, run) and _is_unfinished(path)),
     )
     return follow(partial(continue_run, folder), destination, reporting, folder)
 
@@ -65,6 +66,10 @@ def _is_of_run(path: Path, run: "RunFolder") -> bool:
     photos = [picture.get("sha256") for picture in record.get("inputs", {}).get("content", [])]
     has_same_recipe: bool = record.get("recipe") == portable_recipe(run.recipe)
     return has_same_recipe and run.inputs().content.sha256 in photos
+
+
+def _is_unfinished(path: Path) -> bool:
+    return bool(read_record(str(path)).get("figures", {}).get("reason") == "stopped")
 
 
 def runs(*folders: Path, json: Switch = False) -> None:

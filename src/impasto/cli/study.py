@@ -135,7 +135,7 @@ def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[
         warn(f"stopped: the same command continues; what is there is in {path}")
         return STOPPED
     if not reporting.quiet:
-        for sentence in EXPERIMENTS[name].summary(findings):
+        for sentence in EXPERIMENTS[name].conclusions(findings):
             warn(sentence)
     report = str(path / "report.html")
     if reporting.json:

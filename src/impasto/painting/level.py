@@ -22,18 +22,15 @@ from impasto.losses import (
     style_losses,
     total_of,
 )
-from impasto.painting.canvas import KeepingCanvas, make_canvas
+from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.optimizers import make_optimizer
-from impasto.painting.pyramid import Level, enlarge_canvas
+from impasto.painting.pyramid import Level
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
+from impasto.painting.starts import first_canvas, next_canvas
 from impasto.recipe import Recipe
 from impasto.saliency import saliency_weights
 
 OTHER_LEVELS: Final = "the run was begun by another version of impasto, which planned other levels: start a new run"
-
-_MEAN_COLOR: Final = np.array([123.68, 116.779, 103.939])
-"""Mean color of ImageNet in gray levels: zero for the network."""
-
 
 TargetCache: TypeAlias = Callable[[StyleImage, Callable[[], StyleTarget]], StyleTarget]
 """Returns the target of a style image as a level uses it: a known one, or what the given function measures."""
@@ -59,10 +56,9 @@ class LevelOptimizer:
         self._recipe = recipe
         self._scene = scene
         if start is None:
-            start = _first_canvas(recipe, scene)
+            start = first_canvas(recipe, scene)
         elif start.shape != scene.content.shape:
-            photo = _recolored(scene, recipe) if recipe.start.init == "recolored" else scene.content
-            start = enlarge_canvas(start, photo, detail=recipe.schedule.residual_detail)
+            start = next_canvas(recipe, scene, start)
         device = extractor.device
         content = _tensor(scene.content, device)
         if recipe.network.smooths:
@@ -71,9 +67,7 @@ class LevelOptimizer:
             extractor, cache = SmoothedExtractor(extractor, [content, *styles]), None
         salience = recipe.content.saliency_weight
         self._keep_best = recipe.optimizer.keep_best and not level.above
-        self.canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
-        if scene.kept is not None:
-            self.canvas = KeepingCanvas(self.canvas, content, _mask_tensor(scene.kept, device))
+        self.canvas = _canvas_of(recipe, scene, device)
         self.objective = Objective(
             extractor,
             recipe,
@@ -118,13 +112,20 @@ class LevelOptimizer:
         chosen = self.optimizer.accepted
         if self._keep_best:
             chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
-        with torch.no_grad():
-            picture = self.canvas.picture(chosen).clamp(0, 1)
-        return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+        return _picture_on(self.canvas, chosen)
 
-    def finished(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture in the colors that the recipe asks for."""
-        return finish_colors(self._recipe.color, self.picture(), self._scene.original, kept=self._scene.kept)
+    def finished(self, scene: Scene | None = None) -> Float[np.ndarray, "h w 3"]:
+        """Return the picture in the colors that the recipe asks for.
+
+        It has the size of `scene`, by default the level's own; a larger one is what a level of that size starts from.
+        """
+        scene, picture = scene or self._scene, self.picture()
+        if scene is not self._scene:
+            cpu = torch.device("cpu")
+            canvas = _canvas_of(self._recipe, scene, cpu)
+            start = next_canvas(self._recipe, scene, picture)
+            picture = _picture_on(canvas, canvas.coordinates(_tensor(start, cpu)))
+        return finish_colors(self._recipe.color, picture, scene.original, kept=scene.kept)
 
     @property
     def notices(self) -> list[str]:
@@ -178,28 +179,17 @@ def _target_of(
     )
 
 
-def _first_canvas(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
-    """Return what the first level starts from; noise may leave [0, 1]."""
-    start = recipe.start
-    if start.init == "content":
-        return scene.content
-    if start.init == "recolored":
-        return _recolored(scene, recipe)
-    if start.init == "noise":
-        # Drawn on the CPU, so that one seed means one noise on every device.
-        generator = torch.Generator().manual_seed(start.seed)
-        noise = torch.randn(scene.content.shape, generator=generator).numpy() * start.noise_std
-        return np.asarray((_MEAN_COLOR + noise) / 255.0, dtype=np.float32)
-    if start.init == "style":
-        return scene.covered()
-    assert scene.init is not None, "the file that init names is read with the other inputs"
-    return scene.init
+def _canvas_of(recipe: Recipe, scene: Scene, device: torch.device) -> Canvas:
+    canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
+    if scene.kept is None:
+        return canvas
+    return KeepingCanvas(canvas, _tensor(scene.content, device), _mask_tensor(scene.kept, device))
 
 
-def _recolored(scene: Scene, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
-    """Return the photo with as much of the style's colors as the recipe says."""
-    moved = scene.recolored - scene.content
-    return np.asarray(scene.content + recipe.balanced().start.recolor * moved, dtype=np.float32)
+def _picture_on(canvas: Canvas, coordinates: Float[Tensor, "1 _c h w"]) -> Float[np.ndarray, "h w 3"]:
+    with torch.no_grad():
+        picture = canvas.picture(coordinates).clamp(0, 1)
+    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
 
 
 def _tensor(picture: Float[np.ndarray, "h w 3"], device: torch.device) -> Float[Tensor, "1 3 h w"]:

@@ -128,7 +128,14 @@ class Painter:
         return not self._owes_snapshot
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture as it is now at the size of the current level, in the recipe's colors; from any thread."""
+        """Return the picture as it is now at the size of the result, in the recipe's colors; from any thread.
+
+        Before the finest level it is what that level would start from.
+        """
+        return self.current.finished(self._scenes[-1])
+
+    def preview(self) -> Float[np.ndarray, "_h _w 3"]:
+        """Return the picture at the size of the current level, which costs less; from any thread."""
         return self.current.finished()
 
     def pending(self) -> list[Step]:

@@ -200,7 +200,7 @@ class StartSettings(Settings):
     noise_std: Annotated[float, Field(ge=0, le=128)] = 64.0
     """Standard deviation of the noise of `init = noise`, in gray levels."""
     seed: Annotated[int, Field(ge=0, lt=2**63), COMMON] = 0
-    """Seed of all random numbers; the same seed repeats a run on the same machine."""
+    """Seed of all random numbers: another one lets strokes fall elsewhere, the same one repeats the picture."""
 
     @field_validator("init")
     @classmethod

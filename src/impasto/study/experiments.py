@@ -108,8 +108,6 @@ class _Seeds(Experiment):
             if math.isfinite(mean) and mean:
                 deviation = percent(statistics.stdev(values) / abs(mean))
                 sentences.append(f"The standard deviation of the {name} is {deviation} of its mean, {mean:.4g}.")
-        if max(distances) == 0:
-            sentences.append("Nothing in this recipe depends on the seed: no start from noise, no random samples.")
         return sentences
 
     def strips(self, findings: Findings) -> list[ImageStrip]:

@@ -141,6 +141,17 @@ class Experiment(ABC):
     def arrange(self, base: Recipe, stated: Stated, *args: Any, **options: Any) -> list[Row]:
         """Return the rows of a study for a base recipe and the experiment's options."""
 
+    def conclusions(self, findings: Findings) -> list[str]:
+        """Return the summary, and which runs gave the same picture although they differ."""
+        sentences, first = self.summary(findings), dict[bytes, Cell]()
+        for picture in findings.pictures:
+            cell = picture.cell
+            same = cell if picture.problem else first.setdefault(picture.pixels.tobytes(), cell)
+            if same.varied != cell.varied:
+                both = f"{same.caption} and {cell.caption} gave the same picture, bit for bit"
+                sentences.append(f"{both}: what differs between them has no effect here.")
+        return sentences
+
     def summary(self, findings: Findings) -> list[str]:
         """Return sentences about the findings; by default they name the pictures with the best scores."""
         pictures = findings.pictures
@@ -184,8 +195,7 @@ def evaluate(plan: Plan, folders: Mapping[str, RunFolder]) -> Findings:
         log = folder.read_log()
         pixels, step = _picture_of(folder, planned.step)
         floats = pixels.astype(np.float32) / 255
-        # All pictures of a run are judged at the size of its last level.
-        network = judge(*(log.progress.size or floats.shape[1::-1]))
+        network = judge(*floats.shape[1::-1])
         scores = network.score(floats) if network else None
         figures = _losses_at(log.steps, step) | measures.color_figures(floats, threshold)
         figures |= {name: getattr(scores, name, math.nan) for name in ("content", "style")}

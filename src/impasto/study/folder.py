@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from impasto.api import Run, Session, plan_job, plate_or_file, read_inputs
+from impasto.api import Job, Run, Session, plan_job, plate_or_file, read_inputs
 from impasto.errors import DiskError, InputError, file_error, reason_of
 from impasto.events import Event, Finished, LevelStarted, Listener, Step
 from impasto.images import is_leftover
@@ -135,15 +135,23 @@ class StudyFolder:
         """Return the inputs of the first run and the levels of every run; pictures that runs share are read once."""
         read: dict[Any, Inputs] = {}
         levels = {}
+        known: dict[Any, Cell] = {}
         for cell in self.plan.cells:
             recipe = cell.recipe
             files = recipe.start.init, recipe.regions, recipe.picture.max_megapixels
             try:
                 if files not in read:
                     read[files] = read_inputs(self._content, self._style, recipe)
-                levels[cell.key] = plan_job(recipe, read[files]).levels
+                job = plan_job(recipe, read[files])
             except InputError as error:
                 raise InputError(f"{cell.caption}: {error}" if len(self.plan.cells) > 1 else str(error)) from None
+            levels[cell.key] = job.levels
+            same = known.setdefault(_outcome(job), cell)
+            # A run that is repeated on purpose varies nothing.
+            if same.varied != cell.varied:
+                reasons = job.notices if same.recipe.picture.size != recipe.picture.size else []
+                advice = "; ".join(reasons) or "leave one out"
+                raise InputError(f"{same.caption} and {cell.caption} come out identical: {advice}")
         return next(iter(read.values())), levels
 
     def _claim(self, header: dict[str, Any]) -> None:
@@ -162,3 +170,11 @@ class StudyFolder:
         except OSError as error:
             reason = f"cannot write the study to {self.path}: {reason_of(error)}"
             raise file_error(f"{reason}; choose another with --out", error) from None
+
+
+def _outcome(job: Job) -> tuple[Any, ...]:
+    """Return everything on which the picture of a job depends; two jobs of a study with the same paint the same."""
+    sections = job.recipe.balanced().to_dict()
+    for name in ("size", "upscale", "max_megapixels", "snapshots", "snapshot_every"):
+        sections["picture"].pop(name, None)
+    return job.size, json.dumps(sections, sort_keys=True)

@@ -121,7 +121,7 @@ def _render(findings: Findings, content: str, style: str) -> str:
         plan=plan,
         findings=findings,
         columns=COLUMNS,
-        summary=experiment.summary(findings),
+        summary=experiment.conclusions(findings),
         strips=experiment.strips(findings),
         charts=_charts(findings, plots_steps=experiment.plots_steps),
         content=content,
