@@ -73,7 +73,7 @@ def test_a_file_object_is_read_from_where_it_is(tmp_path):
 
 @pytest.mark.parametrize("source", [io.StringIO("text"), io.BytesIO(), bytearray()])
 def test_a_file_object_without_a_picture_is_refused(source):
-    with pytest.raises(InputError, match=r"opened in binary mode|is empty"):
+    with pytest.raises(InputError, match=r"open it in binary mode|is empty"):
         read_picture(source)
 
 
