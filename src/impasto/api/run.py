@@ -219,7 +219,8 @@ class _Pump:
 
     def _result(self, painter: Painter, finished: Event) -> Result:
         assert isinstance(finished, Finished)
-        figures = {name: getattr(finished, name) for name in ("loss", "saved_loss", "reason")}
+        figures = {"steps": finished.step, "loss": finished.loss, "saved_loss": finished.saved_loss}
+        record = picture_metadata(painter.recipe, self._sources) | {"figures": figures, "reason": finished.reason}
         return Result(
             pixels=painter.picture(),
             alpha=self._alpha,
@@ -230,7 +231,7 @@ class _Pump:
             steps=finished.step,
             seconds=finished.seconds,
             reason=finished.reason,
-            metadata=picture_metadata(painter.recipe, self._sources) | {"figures": {"steps": finished.step} | figures},
+            metadata=record,
             exif=self._exif,
         )
 

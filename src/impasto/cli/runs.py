@@ -69,7 +69,7 @@ def _is_of_run(path: Path, run: "RunFolder") -> bool:
 
 
 def _is_unfinished(path: Path) -> bool:
-    return bool(read_record(str(path)).get("figures", {}).get("reason") == "stopped")
+    return bool(read_record(str(path)).get("reason") == "stopped")
 
 
 def runs(*folders: Path, json: Switch = False) -> None:

@@ -33,6 +33,7 @@ class _Record(BaseModel):
     weights: dict[str, Value] = {}
     inputs: _Sources = _Sources()
     figures: dict[str, float] = {}
+    reason: _Text = ""
 
 
 def checked_record(found: Mapping[str, Any]) -> dict[str, Any]:
