@@ -9,13 +9,13 @@ from pathlib import Path
 from common import seconds, spread, store
 from impasto.images import demo_photo
 
+PAINT = ["-m", "impasto", str(demo_photo()), "night", "--size", "64", "-o", "OUT", "--quiet"]
 COMMANDS = {
     "impasto --help": ["-m", "impasto", "--help"],
     "import impasto": ["-c", "import impasto"],
-    "load the weights": ["-c", "from impasto.backbones import load_weights; load_weights()"],
-    "one step at 64 px, whole process": [
-        *["-m", "impasto", str(demo_photo()), "night", "--size", "64", "--steps", "1", "-o", "OUT", "--quiet"]
-    ],
+    "load the weights": ["-c", "from impasto.backbones import load_weights; dict(load_weights().layers)"],
+    "one step at 64 px, whole process": [*PAINT, "--steps", "1"],
+    "a picture at 64 px, whole process": PAINT,
 }
 SESSION = """
 import json, time, impasto

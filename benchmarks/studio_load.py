@@ -75,7 +75,7 @@ class Server:
 
 @contextlib.contextmanager
 def served(workspace: Path, port: int) -> Iterator[Server]:
-    words = ["studio", "--workspace", str(workspace), "--port", str(port)]
+    words = ["studio", "--workspace", str(workspace), "--port", str(port), "--no-open"]
     with subprocess.Popen([sys.executable, "-m", "impasto", *words], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         server = Server(process, process.stdout.readline().strip(), workspace / "runs")

@@ -1,5 +1,6 @@
 """Shared fixtures: the real weights, small pictures; the order of the tests, and the rule against skipped tests."""
 
+import dataclasses
 import os
 
 # One thread a process, set before torch is loaded: the tests run in parallel, and threads that wait for each other
@@ -67,8 +68,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def weights() -> VGG19Weights:
-    """The real VGG-19."""
-    return load_weights("embedded")
+    """The real VGG-19, decoded."""
+    loaded = load_weights("embedded")
+    return dataclasses.replace(loaded, layers=dict(loaded.layers))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,7 +82,7 @@ def decoded_once(weights):
 
     before = writes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights_module, "decode_embedded", lambda path: dict(weights.layers))
+        patch.setattr(weights_module, "EmbeddedLayers", lambda path: weights.layers)
         yield
     assert writes() == before, "a test has written into the weights that all tests share"
 

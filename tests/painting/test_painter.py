@@ -1,5 +1,7 @@
 """The loop with the real network at small sizes: events and state."""
 
+import sys
+
 import numpy as np
 import pytest
 from tests.conftest import waves
@@ -55,6 +57,12 @@ def make_painter(make_extractor, photo, painting):
 
 def losses(events):
     return [event.loss for event in events if isinstance(event, Step)]
+
+
+def test_painting_loads_nothing_for_symbolic_shapes(make_painter, monkeypatch):
+    # Torch would load it, and with it SymPy, to check a gradient that it is given.
+    monkeypatch.setitem(sys.modules, "torch.fx.experimental.symbolic_shapes", None)
+    assert len(losses(make_painter(steps=2, **SMALL).paint())) == 2
 
 
 def test_events_come_in_order_and_count_over_all_levels(make_painter):

@@ -1,4 +1,4 @@
-"""Captions of runs that are shown side by side."""
+"""Captions of runs that are shown side by side, and names of settings in messages."""
 
 import re
 from dataclasses import replace
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from impasto.recipe import FIELDS, PRESETS, Recipe
+from impasto.recipe import FIELDS, PRESETS, Recipe, flag_of
 from impasto.studio import RunEntry
 from impasto.studio.captions import MACHINE_FIELDS, difference_captions, run_title
-from impasto.studio.texts import TEXTS, field_label
+from impasto.studio.fields import HIDDEN
+from impasto.studio.texts import TEXTS, field_label, name_widgets
 
 MOMENT = datetime(2026, 11, 26, 10, 15, 3, tzinfo=UTC)
 
@@ -29,6 +30,12 @@ def changed(entry, **settings):
 
 def captions(*entries, language="en"):
     return difference_captions(entries, language)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_messages_name_the_settings_that_the_page_shows_and_keep_the_flags_of_others(language):
+    named = {name: name_widgets(language, f"set {flag_of(name)} 3") for name in FIELDS}
+    assert {name for name, text in named.items() if text == f"set {flag_of(name)} 3"} == set(HIDDEN)
 
 
 def test_a_caption_names_only_the_differences(entry):

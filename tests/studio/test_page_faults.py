@@ -14,7 +14,7 @@ from page_tools import DESKTOP, FEW, MANY, Server, Visit, free_port, until
 from patience import PATIENCE
 
 from impasto.api import run
-from impasto.events import Resumed
+from impasto.events import Notice, Resumed
 from impasto.images import read_metadata
 from impasto.painting.level import LevelOptimizer
 from impasto.runs import RunFolder
@@ -81,7 +81,7 @@ def test_after_a_failed_step_the_next_job_is_painted_and_the_failed_one_can_be_r
 
 @contextlib.contextmanager
 def served_by_a_process(folder, port, last_step):
-    words = ["studio", "--workspace", str(folder), "--port", str(port)]
+    words = ["studio", "--workspace", str(folder), "--port", str(port), "--no-open"]
     command = [sys.executable, "-c", SERVE, str(last_step), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -112,6 +112,30 @@ def test_after_the_server_is_killed_its_pages_return_and_follow_their_pictures_t
             until(lambda: first.page.locator("#history .grid-container button").count() == 2, "both are listed")
     assert [entry.status for entry in workspace.list_runs()] == ["finished", "finished"]
     assert [resumed_at(entry) for entry in workspace.list_runs()] == [[], [5]]
+
+
+# -- messages in the words of the page ---------------------------------------------------------------------------------
+
+
+def test_a_notice_is_shown_below_the_status_in_the_words_of_the_page(visit, hills, server, hold_after):
+    page, hold = visit(), hold_after(3)
+    page.prepare(hills)
+    page.paint()
+    hold.wait()
+    server.newest_job().monitor.record(Notice(step=3, text="--upscale paints it at 768 px"))
+    hold.release()
+    page.finish()
+    assert page.page.locator("#status .notice").inner_text() == "'Upscale' paints it at 768 px"
+
+
+def test_a_number_out_of_bounds_is_refused_with_the_name_of_its_setting(visit, hills, server):
+    page, before = visit(), len(server.studio.list_runs())
+    page.prepare(hills)
+    page.unfold("more", "schedule")
+    page.set("field-steps", 0)
+    page.paint()
+    assert "steps" in page.toast().lower()
+    assert len(server.studio.list_runs()) == before
 
 
 # -- pictures that are refused -----------------------------------------------------------------------------------------
@@ -158,7 +182,7 @@ def test_a_truncated_photo_and_one_above_the_upload_limit_are_refused_in_one_lin
     page.clear_photo()
     monkeypatch.setattr(server.blocks, "max_file_size", 1000)
     page.page.locator("#photo input[type=file]").set_input_files(hills)
-    assert "File size exceeded maximum allowed size of 1000 bytes" in page.toast()
+    assert page.toast().endswith("This file has more than 100 MB, which this studio does not take: make it smaller")
     page.problems.clear()  # the browser reports the refused request
 
 

@@ -10,7 +10,7 @@ import pytest
 from patience import PATIENCE
 
 import impasto
-from impasto.errors import InputError
+from impasto.errors import InputError, RunError
 from impasto.events import Changed, Step
 from impasto.images import DecodedImage, quantize
 from impasto.runs import RunFolder
@@ -392,7 +392,7 @@ def test_a_job_continues_without_its_page_unless_the_studio_cancels(open_studio,
     [
         (MemoryError(), "not enough memory"),
         (OSError(28, "No space left on device"), "No space left on device"),
-        (ValueError("first\nsecond"), "first second"),
+        (RunError("the loss\nhas no finite value"), "the loss has no finite value"),
     ],
 )
 def test_a_failed_job_reports_the_reason_and_the_next_one_is_painted(studio, submit, monkeypatch, error, message):
@@ -413,6 +413,17 @@ def test_a_failed_job_reports_the_reason_and_the_next_one_is_painted(studio, sub
     assert "\n" not in bad.message
     assert bad.result() is None
     assert states(studio) == ["finished", "failed"]
+
+
+def test_the_text_of_an_unexpected_error_goes_to_the_terminal_and_not_to_the_visitor(submit, monkeypatch, caplog):
+    def fail(*given):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)")
+
+    monkeypatch.setattr(RunFolder, "finish", fail)
+    job = submit()
+    assert job.wait(PATIENCE)
+    assert job.message == "a bug in impasto (RuntimeError); the terminal of the studio shows more"
+    assert "shapes cannot be multiplied" in caplog.text
 
 
 def test_job_whose_copy_of_the_photo_was_damaged_fails_and_is_not_tried_again(studio, submit, paint_to):

@@ -60,7 +60,7 @@ def check_the_rest_is_painted(studio, pictures, recipe):
 def test_everything_is_painted_after_a_kill(workspace, open_studio, pictures, small):
     with serve(workspace, pictures, small, "sleep") as process:
         assert process.stdout.readline() == "painted\n"
-        with pytest.raises(InputError, match="another impasto"):
+        with pytest.raises(InputError, match="a studio is open with"):
             Studio(workspace)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -3,9 +3,12 @@
 import contextlib
 import http.client
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,8 +20,10 @@ from page_tools import served, until
 from patience import PATIENCE
 
 from impasto.cli import main
+from impasto.errors import InputError
 from impasto.images import read_metadata, read_picture
 from impasto.recipe import Recipe
+from impasto.studio.server import free_port, open_browser, page_address
 
 
 @pytest.fixture
@@ -128,6 +133,95 @@ def test_the_password_is_required(tmp_path):
             assert client.get("/config").status_code == 200
 
 
+# -- the address -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listening():
+    """Return a function that listens at a host on a free port, or on one, and returns the port."""
+    opened = []
+
+    def listen(host, port=0):
+        opened.append(socket.create_server((host, port)))
+        return opened[-1].getsockname()[1]
+
+    yield listen
+    for one in opened:
+        one.close()
+
+
+def test_a_named_port_that_is_taken_is_refused_in_plain_words(listening):
+    port = listening("127.0.0.1")
+    with pytest.raises(InputError, match=f"uses port {port}: leave --port out, or choose another one"):
+        free_port("127.0.0.1", port)
+
+
+def test_the_next_port_is_taken_if_none_is_named(listening):
+    first = free_port("127.0.0.1", None)
+    listening("127.0.0.1", first)
+    assert free_port("127.0.0.1", None) not in (first, None)
+    assert free_port("0.0.0.0", None) != first
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
+def test_an_address_of_another_computer_is_refused_with_what_could_be_meant(host):
+    with pytest.raises(InputError, match=r"cannot serve at .*: 127\.0\.0\.1 is for this computer alone"):
+        free_port(host, None)
+
+
+def test_the_address_of_every_network_is_one_that_can_be_opened(listening):
+    port = listening("0.0.0.0")
+    address = page_address("0.0.0.0", port)
+    assert "0.0.0.0" not in address
+    host = address.removeprefix("http://").removesuffix(f":{port}")
+    socket.create_connection((host, port), PATIENCE).close()
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "opens"),
+    [
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("linux", {}, False),
+        ("linux", {"DISPLAY": ":0", "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, False),
+        ("darwin", {}, True),
+        ("darwin", {"SSH_TTY": "/dev/ttys000"}, False),
+    ],
+)
+def test_the_browser_is_opened_where_the_user_sees_it(monkeypatch, platform, environment, opens):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("sys.platform", platform)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    open_browser("http://127.0.0.1:7860")
+    assert opened == ["http://127.0.0.1:7860"] * opens
+
+
+def test_the_command_prints_and_opens_an_address_that_answers_though_there_is_a_proxy(tmp_path):
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opening; mv {tmp_path}/opening {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
+    environment |= {"DISPLAY": ":0", "BROWSER": f"{browser} %s"}
+    environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9")  # nothing listens there
+    command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(tmp_path / "kept"), "--host", "0.0.0.0"]
+    with subprocess.Popen(
+        [*command, "--insecure"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            address = process.stdout.readline().strip()
+            assert httpx.get(f"{address}/config", trust_env=False, timeout=PATIENCE).status_code == 200
+            until((tmp_path / "opened").exists, "the browser is opened")
+        finally:
+            process.terminate()
+        errors = process.communicate(timeout=PATIENCE)[1]
+    assert (tmp_path / "opened").read_text() == address
+    assert all(line.startswith("impasto: ") for line in errors.splitlines()), errors
+
+
 # -- the endpoint for programs -----------------------------------------------------------------------------------------
 
 
@@ -155,7 +249,9 @@ def test_endpoint_needs_no_library_and_reads_only_uploaded_files(server, hills):
             return client.get(f"/gradio_api/call/paint/{event}").text
 
         assert "event: error" in call("/etc/hostname", 50)
-        assert "event: error" in call(sent, 500)
+        refused = call(sent, 500)
+        assert "event: error" in refused
+        assert "strength" in refused
         answer = call(sent, 50)
         (file,) = json.loads(re.findall(r"^data: (.*)$", answer, flags=re.MULTILINE)[-1])
         assert client.get(file["url"]).content.startswith(b"\x89PNG")

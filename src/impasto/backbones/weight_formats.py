@@ -34,7 +34,7 @@ class VGG19Weights:
     The input of the network is (rgb - `mean`) * `scale` with rgb in [0, 1].
     """
 
-    layers: Layers
+    layers: Mapping[str, tuple[Tensor, Tensor]]
     mean: Colors
     scale: Colors
     name: str
@@ -192,14 +192,9 @@ def recognize_vgg19(tensors: Mapping[str, Tensor], source: str) -> tuple[Layers,
     }
     preprocessing = _preprocessing(layers["conv1_1"][0], caffe_keys=names == CONVOLUTIONS)
     if preprocessing.bgr:
-        reverse_colors(layers)
+        kernel, bias = layers["conv1_1"]
+        layers["conv1_1"] = kernel.flip(1), bias
     return layers, preprocessing
-
-
-def reverse_colors(layers: Layers) -> None:
-    """Reorder the first convolution's input channels from BGR to RGB."""
-    kernel, bias = layers["conv1_1"]
-    layers["conv1_1"] = kernel.flip(1), bias
 
 
 def kernel_shape(layer: str) -> tuple[int, int, int, int]:

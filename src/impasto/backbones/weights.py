@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,6 @@ from impasto.backbones.weight_formats import (
     check_values,
     read_tensors,
     recognize_vgg19,
-    reverse_colors,
 )
 from impasto.errors import InputError
 from impasto.extras import install_command, missing_extra
@@ -198,8 +197,9 @@ def _expected(network: Network) -> str:
 
 
 def _read_vgg19(network: Network, file: _File) -> VGG19Weights:
+    layers: Mapping[str, tuple[Tensor, Tensor]]
     if file.name == _PACKAGED["vgg19"].name:
-        layers, preprocessing, name = decode_embedded(file.path), CAFFE_BGR, file.name
+        layers, preprocessing, name = EmbeddedLayers(file.path), CAFFE_BGR, file.name
     else:
         layers, preprocessing = recognize_vgg19(read_tensors(file.path), str(file.path))
         name = preprocessing.name
@@ -207,17 +207,29 @@ def _read_vgg19(network: Network, file: _File) -> VGG19Weights:
     return VGG19Weights(layers=layers, mean=mean, scale=scale, name=name, sha256=file.sha256)
 
 
-def decode_embedded(path: Path) -> Layers:
-    """Read the embedded VGG-19: for each layer 8-bit codes and a table of 256 values, in BGR order."""
-    stored = read_tensors(path)
-    layers: Layers = {}
-    for name in CONVOLUTIONS:
+class EmbeddedLayers(Mapping[str, tuple[Tensor, Tensor]]):
+    """The embedded VGG-19: for each layer 8-bit codes and a table of 256 values, in BGR order, decoded when asked for.
+
+    Most recipes need no layer beyond the fourth block, which leaves out half of the weights.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; raises InputError if it is damaged."""
+        self._stored = read_tensors(path)
+
+    def __getitem__(self, name: str) -> tuple[Tensor, Tensor]:
+        if name not in CONVOLUTIONS:
+            raise KeyError(name)
         key = name.replace("conv", "block").replace("_", "_conv")
         # NumPy takes 8-bit codes as indices; torch would first convert them to 32 or 64 bits.
-        kernel = stored[f"{key}_W_table"].numpy()[stored[f"{key}_W_q"].numpy()]
-        layers[name] = torch.from_numpy(kernel), stored[f"{key}_b"]
-    reverse_colors(layers)
-    return layers
+        kernel = torch.from_numpy(self._stored[f"{key}_W_table"].numpy()[self._stored[f"{key}_W_q"].numpy()])
+        return (kernel.flip(1) if name == "conv1_1" else kernel), self._stored[f"{key}_b"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CONVOLUTIONS)
+
+    def __len__(self) -> int:
+        return len(CONVOLUTIONS)
 
 
 def _read_antialiased(network: Network, file: _File) -> AntialiasedWeights:

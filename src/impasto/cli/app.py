@@ -3,6 +3,7 @@
 A command's module is imported when the command is called, so that `--help` loads neither torch nor numpy.
 """
 
+import atexit
 import os
 import re
 import sys
@@ -18,7 +19,18 @@ from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 
 import impasto
 from impasto.cli.completion import CompletedApp
-from impasto.cli.console import DONE, FAILED, STDIO, STOPPED, USAGE, discard_stdout, printable, stop_signals, warn
+from impasto.cli.console import (
+    DONE,
+    FAILED,
+    STDIO,
+    STOPPED,
+    USAGE,
+    discard_stdout,
+    end_process,
+    printable,
+    stop_signals,
+    warn,
+)
 from impasto.errors import ImpastoError, InputError, RunError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -49,12 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 failed, 2 usage or input error, 130 stopped.
 
     Args:
-        argv: The words after the program's name; None takes those of this process.
+        argv: The words after the program's name; None takes those of this process, which then ends with this code.
     """
+    code: int | None = None
+    if argv is None:
+        # Of the functions that are called at exit, the first that is registered is the last that is called.
+        atexit.register(lambda: None if code is None else end_process(code))
     # The parser would read a lone `-` as an option.
     words = [STDIO if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
+    code = _run(words, is_process=argv is None)
+    return code
+
+
+def _run(words: list[str], *, is_process: bool) -> int:
+    """Run a command and return the exit code."""
     try:
         with stop_signals():
             _check_dashes(words)
@@ -67,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         warn("stopped; nothing was saved")
-        if argv is None:
+        if is_process:
             # A thread may still be painting: torch can crash if the interpreter ends normally under it.
             os._exit(STOPPED)
         return STOPPED

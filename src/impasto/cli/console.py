@@ -1,5 +1,6 @@
 """Output streams (results on standard output, everything else on standard error), signals and exit codes."""
 
+import gc
 import json
 import os
 import re
@@ -94,6 +95,28 @@ def discard_stdout() -> None:
     except (OSError, ValueError):
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end_process(code: int) -> None:
+    """End the process with an exit code, without the third of a second in which Python would dismantle torch."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+@contextmanager
+def loading_modules() -> Iterator[None]:
+    """Do not look for garbage among the objects of modules that are loaded, now or later: there is none.
+
+    It takes a tenth of the time of importing torch.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

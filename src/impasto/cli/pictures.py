@@ -1,7 +1,9 @@
 """`impasto recolor`, `mask` and `score`: commands that do not paint."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from cyclopts import Parameter
 
 from impasto.cli.console import check_stdin_used_once, is_stdio, read_source, write_json, write_line
 from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch
@@ -68,14 +70,23 @@ def _save(destination: "Destination", picture: "Savable") -> None:
         write_line(str(path))
 
 
-def score(result: str, /, *, content: str, style: str, json: Switch = False) -> None:
+def score(
+    result: PhotoWord,
+    /,
+    *,
+    content: PhotoWord,
+    style: StyleWord,
+    every: Annotated[Switch, Parameter(name="--all")] = False,
+    json: Switch = False,
+) -> None:
     """Measure a finished picture by networks that took no part in the optimization.
 
     Args:
         result: The finished picture; `-` reads it from standard input.
         content: The photo that it was painted from.
         style: The style image, or the name of a built-in style (see plates).
-        json: Print one JSON object.
+        every: Print every measure, not only the three that stand for all.
+        json: Print one JSON object with every measure.
     """
     check_stdin_used_once(result, content, style)
 
@@ -92,12 +103,12 @@ def score(result: str, /, *, content: str, style: str, json: Switch = False) -> 
         name = "-" if is_stdio(result) else result
         write_json({"result": name, "scores": scores, "photo": of_photo, "style": of_style})
         return
-    for line in _score_table(*columns):
+    for line in _score_table(*columns, every=every):
         write_line(line)
 
 
-def _score_table(*columns: "Scores") -> list[str]:
-    """Return the lines of the table: the three summary scores, then all measures in groups."""
+def _score_table(*columns: "Scores", every: bool) -> list[str]:
+    """Return the lines of the table: the three summary scores and what they say, or all measures in groups."""
     from impasto.score import HEADLINES, HIGHER_IS_BETTER, MEASURES
 
     values = [column.as_dict() for column in columns]
@@ -107,6 +118,8 @@ def _score_table(*columns: "Scores") -> list[str]:
         return "  ".join([f"{name:16}", *cells, "higher" if name in HIGHER_IS_BETTER else "lower"])
 
     lines = ["  ".join([16 * " ", *_COLUMNS, "better"]), *map(row, HEADLINES)]
+    if not every:
+        return [*lines, "", *(f"{name}: {meaning}" for name, meaning in HEADLINES.items())]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         lines += ["", group, *(row(name) for name, measure in MEASURES.items() if measure.group == group)]
     return lines

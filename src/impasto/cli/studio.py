@@ -16,9 +16,10 @@ def studio(
     *,
     workspace: Path | None = None,
     host: Annotated[str, SERVER] = "127.0.0.1",
-    port: Annotated[int, SERVER] = 7860,
+    port: Annotated[int | None, SERVER] = None,
     auth: Annotated[str | None, SERVER] = None,
     insecure: Annotated[Switch, SERVER] = False,
+    no_open: Annotated[Switch, SERVER] = False,
     on_close: Annotated[Literal["go_on", "cancel"], LIMITS] = "go_on",
     max_upload: Annotated[int, LIMITS] = 100,
     max_megapixels: Annotated[float, LIMITS] = 50.0,
@@ -27,15 +28,16 @@ def studio(
 
     Args:
         workspace: The folder that keeps everything painted; by default one for your user.
-        host: The address to listen on.
-        port: The port to listen on.
+        host: The address to listen on; `0.0.0.0` lets a phone in the same network in.
+        port: The port to listen on; by default 7860, or the next free one.
         auth: USER:PASSWORD that visitors must enter.
         insecure: Let other computers connect without a password.
+        no_open: Do not open the page in a browser.
         on_close: What happens to a run when its page is closed.
         max_upload: Largest file that is accepted, in megabytes.
         max_megapixels: Largest picture that is accepted or painted, in megapixels.
     """
-    from impasto.studio.server import ServerOptions, serve
+    from impasto.studio.server import ServerOptions, open_browser, page_address, serve
 
     options = ServerOptions(host=host, port=port, auth=auth, insecure=insecure, max_upload=max_upload)
 
@@ -44,9 +46,12 @@ def studio(
     folder = Workspace(workspace or _default_folder())
     limits = {"max_pixels": int(max_megapixels * 1e6), "max_bytes": max_upload * 1_000_000}
     with Studio(folder, on_close=on_close, **limits) as opened:
-        serve(opened, options, block=False)
-        write_line(f"http://{host}:{port}")
+        page = serve(opened, options, block=False)
+        address = page_address(host, page.server_port)
+        write_line(address)
         warn(f"everything painted is kept in {folder.path}; Ctrl-C ends the studio, and unfinished runs continue later")
+        if not no_open:
+            open_browser(address)
         _wait()
 
 

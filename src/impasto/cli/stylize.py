@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from impasto.cli.console import DONE, check_stdin_used_once, is_stdio, read_source, warn, write_json, write_line
+from impasto.cli.console import (
+    DONE,
+    check_stdin_used_once,
+    is_stdio,
+    loading_modules,
+    read_source,
+    warn,
+    write_json,
+    write_line,
+)
 from impasto.cli.options import (
     OUTPUT,
     RECIPE_SOURCE,
@@ -55,10 +64,11 @@ def stylize(
     """
     recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles)))
 
-    from impasto.api import start
-    from impasto.cli.destination import Destination, input_files
-    from impasto.cli.follow import follow
-    from impasto.cli.several import check_one_photo
+    with loading_modules():
+        from impasto.api import start
+        from impasto.cli.destination import Destination, input_files
+        from impasto.cli.follow import follow
+        from impasto.cli.several import check_one_photo
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
     check_one_photo(photo, styles, stated_options(source, flags, recipe), mixes=mixes)
@@ -143,10 +153,11 @@ def demo(
     """
     recipe = resolve(None, {} if size is None else {"size": size})
 
-    from impasto.api import start
-    from impasto.cli.destination import Destination
-    from impasto.cli.follow import follow
-    from impasto.images import demo_photo, plate_path, read_picture, write_picture
+    with loading_modules():
+        from impasto.api import start
+        from impasto.cli.destination import Destination
+        from impasto.cli.follow import follow
+        from impasto.images import demo_photo, plate_path, read_picture, write_picture
 
     photo, style = demo_photo(), plate_path(plate)
     destination = Destination(saving, Path("impasto-demo.png"), may_replace=lambda path: _is_demo(path, photo.stem))

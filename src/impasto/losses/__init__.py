@@ -1,5 +1,6 @@
 """Statistics of features, losses that compare them, and the objective, their weighted sum."""
 
+from impasto.losses.autograd import with_gradient
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.gram import GramLoss, gram, mean_gram
 from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
@@ -33,4 +34,5 @@ __all__ = [
     "register_style_loss",
     "style_losses",
     "total_of",
+    "with_gradient",
 ]

@@ -21,6 +21,7 @@ from impasto.losses import (
     measure_style,
     style_losses,
     total_of,
+    with_gradient,
 )
 from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.optimizers import make_optimizer
@@ -89,8 +90,9 @@ class LevelOptimizer:
         coordinates = self.optimizer.ask().detach().requires_grad_()
         picture = self.canvas.picture(coordinates)
         terms, slope = self.objective.value_and_grad(picture)
-        (gradient,) = torch.autograd.grad(picture, coordinates, slope)
         loss = total_of(terms)
+        # Torch would load SymPy, which takes a third of a second, to check the shape of a gradient that it is given.
+        (gradient,) = torch.autograd.grad(with_gradient(loss, picture, slope), coordinates)
         accepted = self.optimizer.tell(loss, gradient.contiguous())
         if self._keep_best:
             better = accepted & (loss < self._lowest)

@@ -20,8 +20,12 @@ class Measure:
     higher_is_better: bool = False
 
 
-HEADLINES: Final = ("style", "content", "faults")
-"""The three figures that stand for a group; lower is better for each."""
+HEADLINES: Final = {
+    "style": "how far textures and colors are from the style's; 0 is the style itself",
+    "content": "how far each place is from that of the photo; 0 is the photo itself",
+    "faults": "the largest of noise, grid, border, clipped, gray; visible above 0.01",
+}
+"""The three figures that stand for a group, and what they say; lower is better for each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from impasto.api import RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
-from impasto.runs import FolderLock
+from impasto.runs import FolderLock, is_locked
 from impasto.studio.job import JobHandle
 from impasto.studio.load_run import originals_of
 from impasto.studio.run_index import RunEntry, Workspace
@@ -59,7 +59,13 @@ class Studio:
         self.workspace = workspace
         self.on_close: OnClose = on_close
         self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
-        self._lock = FolderLock(workspace.path / "studio.lock")
+        lock = workspace.path / "studio.lock"
+        if is_locked(lock):
+            raise InputError(
+                f"a studio is open with {workspace.path} already: use its page (http://127.0.0.1:7860 by default), end "
+                "it with Ctrl-C, or give --workspace another folder"
+            )
+        self._lock = FolderLock(lock)
         self._lock.acquire()
         self._submit_lock = threading.Lock()
         self._condition = threading.Condition()

@@ -1,18 +1,30 @@
 """Serves the page: address, access, and limits of uploads and downloads."""
 
+import errno
 import os
 import re
+import socket
+import sys
+import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from impasto.errors import InputError
+from impasto.errors import InputError, reason_of
 from impasto.extras import missing_extra
 
 if TYPE_CHECKING:
     from impasto.studio import Studio
 
+PORTS: Final = range(7860, 7960)
+"""Ports that are tried in this order unless one is named."""
+
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_EVERY_NETWORK: Final = {"0.0.0.0": ("192.0.2.1", socket.AF_INET), "::": ("2001:db8::1", socket.AF_INET6)}
+"""Hosts that stand for all addresses of this computer; an address of documentation (RFC 5737, RFC 3849) for each."""
+
+_SSH: Final = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +35,13 @@ class ServerOptions:
     """
 
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: int | None = None  # None: the first free one of PORTS
     auth: str | None = None  # USER:PASSWORD
     insecure: bool = False
     max_upload: int = 100  # megabytes
 
     def __post_init__(self) -> None:
-        if not 1 <= self.port <= 65535:
+        if self.port is not None and not 1 <= self.port <= 65535:
             raise InputError(f"--port is a number from 1 to 65535, not {self.port}")
         if self.auth is not None and not re.fullmatch(r"[^:\s]+:\S+", self.auth):
             raise InputError("--auth is USER:PASSWORD, without spaces")
@@ -44,23 +56,25 @@ class ServerOptions:
 def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> Any:
     """Serve the page until the process is stopped; with `block=False` return the page of the running server.
 
-    Raises InputError if the port is taken, or Gradio is not installed.
+    Raises InputError if there is no such address, its port is taken, or Gradio is not installed.
     """
-    prepare_gradio(studio.workspace.path)
+    prepare_gradio(studio.workspace.path, options.host)
     try:
-        from impasto.studio.page import build_page
+        from impasto.studio.page import build_page, upload_limit
     except ModuleNotFoundError as error:
         raise missing_extra(f"the studio needs {error.name}", "studio") from None
 
     blocks, look = build_page(studio)
     blocks.queue(default_concurrency_limit=64, api_open=True)
     user, _, password = (options.auth or "").partition(":")
+    port = free_port(options.host, options.port)
     try:
         blocks.launch(
-            server_name=options.host,
-            server_port=options.port,
+            server_name=_in_url(options.host),
+            server_port=port,
             auth=(user, password) if user else None,
             max_file_size=options.max_upload * 1_000_000,
+            app_kwargs={"middleware": [upload_limit(options.max_upload)]},
             allowed_paths=[str(studio.workspace.exports)],
             blocked_paths=[str(studio.workspace.runs)],
             max_threads=128,
@@ -74,18 +88,83 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
             footer_links=["api"],
             **look,
         )
-    except OSError as error:
-        raise InputError(f"cannot serve at {options.host}:{options.port}: {error}; choose another --port") from None
+    except OSError:
+        # Another program has taken the port since it was found free.
+        raise InputError(_port_is_taken(port)) from None
     return blocks
 
 
-def prepare_gradio(workspace: Path) -> None:
+def prepare_gradio(workspace: Path, host: str = "127.0.0.1") -> None:
     """Set environment variables before Gradio is imported: its files are kept here, and it contacts no server."""
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
+    # Gradio opens its own page once, which must not go through a proxy.
+    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
     os.environ.update(
         GRADIO_ANALYTICS_ENABLED="False",
         HF_HUB_DISABLE_TELEMETRY="1",
         HF_HUB_OFFLINE="1",
         GRADIO_TEMP_DIR=str(folder),
+        no_proxy=",".join(filter(None, [no_proxy, *sorted(_LOCAL | {host})])),
     )
+
+
+# -- the address -------------------------------------------------------------------------------------------------------
+
+
+def free_port(host: str, port: int | None) -> int:
+    """Return the port if it is free, or the first free one of `PORTS`; raises InputError if the page cannot be there.
+
+    Gradio, too, looks for a port, but does not say why it cannot have one.
+    """
+    for candidate in PORTS if port is None else [port]:
+        try:
+            for address in {host, "127.0.0.1"}:  # Gradio wants the port here, too
+                socket.create_server((address, candidate), family=_family(address)).close()
+            return candidate
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            if error.errno in (errno.EACCES, errno.EPERM):
+                raise InputError(f"port {candidate} is kept for the system: choose --port 1024 or above") from None
+            raise InputError(
+                f"cannot serve at {host} ({reason_of(error)}): 127.0.0.1 is for this computer alone, 0.0.0.0 for "
+                "every network that it is in"
+            ) from None
+    raise InputError(_port_is_taken(port))
+
+
+def page_address(host: str, port: int) -> str:
+    """Return the address of the page; for a host that stands for every network, one that other devices there can open.
+
+    >>> page_address("127.0.0.1", 7860), page_address("::1", 8000)
+    ('http://127.0.0.1:7860', 'http://[::1]:8000')
+    """
+    if host in _EVERY_NETWORK:
+        remote, family = _EVERY_NETWORK[host]
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            # Nothing is sent: the system chooses the address from which it would send.
+            probe.connect((remote, 9))
+            host = probe.getsockname()[0]
+    return f"http://{_in_url('localhost' if host in _EVERY_NETWORK else host)}:{port}"
+
+
+def open_browser(address: str) -> None:
+    """Open the page in the user's browser; not without a display, nor over SSH, where it would be another's display."""
+    has_display = sys.platform in ("win32", "darwin") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    if has_display and not any(map(os.environ.get, _SSH)):
+        webbrowser.open(address)
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _port_is_taken(port: int | None) -> str:
+    if port is None:
+        return f"all ports from {PORTS[0]} to {PORTS[-1]} are taken: choose another --port"
+    return f"another program, perhaps another studio, uses port {port}: leave --port out, or choose another one"

@@ -1,6 +1,7 @@
 """A submission: a visitor's pictures and recipe, checked and written into a run folder."""
 
 import dataclasses
+import logging
 import re
 import secrets
 import shutil
@@ -29,6 +30,8 @@ from impasto.recipe import INITS, Recipe, resolve
 from impasto.runs import Inputs, RunFolder
 from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.run_index import Workspace, newest_picture
+
+_LOG = logging.getLogger(__name__)
 
 
 class Submission(NamedTuple):
@@ -108,9 +111,15 @@ def hide_folders(text: str, *given: Any) -> str:
 
 
 def error_line(error: Exception, path: Path) -> str:
-    """Return the message of an error in one line without folders of this machine."""
+    """Return the message of an error in one line without folders of this machine.
+
+    The text of an error that nobody raised for the user is logged, which shows it in the terminal of the studio.
+    """
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error):
         return "there was not enough memory: choose a smaller size"
+    if not isinstance(error, ImpastoError | OSError):
+        _LOG.error("%s failed because of a bug in impasto; please report it:", path.name, exc_info=error)
+        return f"a bug in impasto ({type(error).__name__}); the terminal of the studio shows more"
     return reason_of(error).replace(str(path), path.name)[:500] or type(error).__name__
 
 

@@ -1,8 +1,12 @@
 """The texts of the page in English and Chinese, read from `texts.toml`."""
 
+import re
 import tomllib
 from importlib.resources import files
 from typing import Final
+
+from impasto.recipe import FIELDS, flag_of
+from impasto.studio.fields import HIDDEN
 
 _TABLES: Final = tomllib.loads((files("impasto.studio") / "texts.toml").read_text(encoding="utf-8"))
 
@@ -34,6 +38,21 @@ def field_label(language: str, name: str) -> str:
     if name not in _SETTINGS_IN_CHINESE:
         return translate(language, _TEXT_KEYS.get(name, name)).lower()
     return _SETTINGS_IN_CHINESE[name][0] if _is_chinese(language) else setting_title(name).lower()
+
+
+def name_widgets(language: str, text: str) -> str:
+    """Return a message in which the flags of settings are replaced by what the page calls them.
+
+    >>> name_widgets("en", "--upscale paints it at 512 px"), name_widgets("zh-CN", "set --size, or see --help")
+    ("'Upscale' paints it at 512 px", "set '尺寸', or see --help")
+    """
+
+    def named(flag: re.Match[str]) -> str:
+        name = names.get(flag[0])
+        return flag[0] if name is None else f"'{field_label(language, name).capitalize()}'"
+
+    names = {flag_of(name): name for name in FIELDS if name not in HIDDEN}
+    return re.sub(r"--[a-z]+(-[a-z]+)*", named, text)
 
 
 def translations(descriptions: dict[str, str]) -> dict[str, dict[str, str]]:

@@ -15,7 +15,7 @@ from impasto.studio import JobHandle, RunEntry
 from impasto.studio.page import markup
 from impasto.studio.run_index import read_pixels
 from impasto.studio.submission import hide_folders
-from impasto.studio.texts import translate
+from impasto.studio.texts import name_widgets, translate
 
 Number: TypeAlias = int | float
 """The value of a slider: an int if it is whole."""
@@ -44,8 +44,7 @@ def errors_as_toasts(request: gr.Request | None, *given: Path) -> Iterator[None]
     try:
         yield
     except ImpastoError as error:
-        message = hide_folders(str(error), *given)
-        raise toast(translate(language_of(request), "failed", message=message)) from None
+        raise toast(_failure(hide_folders(str(error), *given), language_of(request))) from None
 
 
 def follow_jobs(current: Callable[[], JobHandle | None], language: str) -> Iterator[tuple[Any, ...]]:
@@ -99,7 +98,7 @@ def status_text(job: JobHandle, language: str) -> str:
     """Return the state of a job in one line."""
     progress, state = job.monitor.progress(), job.state
     if state == "failed":
-        return translate(language, "failed", message=job.message)
+        return _failure(job.message, language)
     if state == "waiting":
         ahead = job.position - 1
         return translate(language, "waiting", place=ahead) if ahead > 0 else translate(language, "next")
@@ -114,7 +113,13 @@ def status_text(job: JobHandle, language: str) -> str:
 
 def _status(job: JobHandle, text: str, language: str) -> str:
     progress, losses = job.monitor.progress(), job.monitor.losses()
-    return markup.status(job.name, text, _share(progress.step, progress.steps), losses, translate(language, "loss"))
+    notice = name_widgets(language, job.monitor.notice)
+    share, label = _share(progress.step, progress.steps), translate(language, "loss")
+    return markup.status(job.name, text, share, losses, label, notice=notice)
+
+
+def _failure(message: str, language: str) -> str:
+    return translate(language, "failed", message=name_widgets(language, message))
 
 
 def _share(step: int, steps: int | None) -> float:

@@ -16,6 +16,7 @@ from impasto.studio.fields import FieldWidget, check_choices, field_widgets, fro
 from impasto.studio.load_run import load_run
 from impasto.studio.page import inputs
 from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
+from impasto.studio.page.widgets import file_input
 from impasto.studio.texts import translate
 
 _AUTOMATIC_SIZE = 1024
@@ -43,13 +44,16 @@ class Settings:
         }
 
     def recipe(self, values: Mapping[Any, Any], **stated: Any) -> Recipe:
-        """Return the recipe of the widgets' values and of the settings `stated` by other widgets; raises InputError."""
+        """Return the recipe of the widgets' values and of the settings `stated` by other widgets; raises InputError.
+
+        An empty field for a number leaves the setting to the preset.
+        """
         preset = values[self.preset]
         base = resolve(preset)
         changed = {
             widget.field: from_widget(widget, values[component])
             for widget, component in self._fields
-            if not _is_same(to_widget(widget, base.get(widget.field)), values[component])
+            if not _is_same(widget, to_widget(widget, base.get(widget.field)), values[component])
         }
         recipe = resolve(preset, changed | stated)
         check_choices(recipe)
@@ -66,16 +70,21 @@ class Form:
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
-        self.photo = inputs.photo_input(
-            label=text("photo"), sources=["upload", "clipboard", "webcam"], elem_id="photo", height=210
-        )
+        self.photo = file_input(
+            gr.Image(
+                type="filepath", image_mode=None, label=text("photo"), sources=["upload", "clipboard", "webcam"],
+                elem_id="photo", height=210,
+            )
+        )  # fmt: skip
         self.styles = gr.CheckboxGroup(
             list(PLATES), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
         )
         with gr.Accordion(text("own_style"), open=False) as self._own_fold:
-            self.own = gr.Gallery(
-                label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3, height=180,
-                elem_id="own",
+            self.own = file_input(
+                gr.Gallery(
+                    label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3,
+                    height=180, elem_id="own",
+                )
             )  # fmt: skip
             self.crops = inputs.StyleCrops(self.own, studio.limits, text)
         self.mix = _percentage("mix", 50, text, visible=False)
@@ -87,7 +96,7 @@ class Form:
             self.settings = Settings(text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
             self.regions = inputs.Regions(self.photo, studio.limits, text)
-        self._dropped = gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140)
+        self._dropped = file_input(gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140))
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
         self._next_editor = gr.State(None)
@@ -113,7 +122,7 @@ class Form:
 
     def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
         """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing."""
-        built_in, own = list(values[self.styles] or ()), [str(path) for path in inputs.gallery_paths(values[self.own])]
+        built_in, own = list(values[self.styles] or ()), list(values[self.own] or ())
         regions, styles = self.regions.read(values), [*built_in, *own]
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "none_chosen"))
@@ -238,12 +247,14 @@ def _field_component(widget: FieldWidget, text: Callable[[str], Any]) -> gr.comp
         "switch": gr.Checkbox,
         "choice": partial(gr.Dropdown, list(widget.choices)),
         "slider": partial(gr.Slider, widget.low or 0.0, widget.high or 1.0, step=widget.step),
-        "number": partial(gr.Number, minimum=widget.low, maximum=widget.high),
+        "number": gr.Number,  # without bounds: the recipe's message names the setting, Gradio's does not
         "text": gr.Textbox,
     }
     return build[widget.kind](**options)
 
 
-def _is_same(shown: Any, value: Any) -> bool:
-    """Return True if a widget still shows a value; Gradio returns an empty text as None."""
-    return shown == value or (shown in ("", None) and value in ("", None))
+def _is_same(widget: FieldWidget, shown: Any, value: Any) -> bool:
+    """Return True if a widget still shows a value, or an empty field for a number; an empty text may be None, too."""
+    if value in ("", None):
+        return widget.kind == "number" or shown in ("", None)
+    return bool(shown == value)

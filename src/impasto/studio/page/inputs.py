@@ -1,13 +1,12 @@
 """Inputs of the page: the photo, crops of the visitor's own styles, and regions painted on the photo."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 import numpy as np
-from gradio.data_classes import ImageData
 from jaxtyping import Float, UInt8
 from PIL import Image
 
@@ -30,26 +29,6 @@ _CROP_PICTURE_SIZE: Final = 640
 _EDITOR_SIZE: Final = 1024
 _MIN_ALPHA: Final = 40
 """Alpha (of 255) below which the soft edge of a stroke is ignored."""
-
-
-def photo_input(**options: Any) -> gr.Image:
-    """Return an image widget whose value is the path of the uploaded file.
-
-    Gradio's own preprocessing opens the file with Pillow, which knows fewer formats than impasto and names folders in
-    its errors. The method is replaced because Gradio writes a type stub beside the module of every subclass.
-    """
-    image = gr.Image(type="filepath", image_mode=None, **options)
-    image.preprocess = _path_of_upload  # type: ignore[method-assign]
-    return image
-
-
-def _path_of_upload(payload: ImageData | None) -> str | None:
-    return None if payload is None else payload.path
-
-
-def gallery_paths(items: Iterable[Any] | None) -> list[Path]:
-    """Return the files of a gallery's value, whose items may be pairs of path and caption."""
-    return [Path(item[0] if isinstance(item, list | tuple) else item) for item in items or ()]
 
 
 # -- crops of style pictures -------------------------------------------------------------------------------------------
@@ -77,12 +56,12 @@ class StyleCrops:
         hint = translate(language, "crop_hint")
         return {self.pictures: markup.render("crop_pictures", panes, hint), self.shown: [one.sha256 for one in own]}
 
-    def own_changed(self, own: Sequence[Any] | None, shown: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
+    def own_changed(self, own: Sequence[str] | None, shown: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
         """Show the new pictures, and empty the field if it described other ones.
 
         If no picture was shown before, the field was filled from a dropped PNG and applies to the new pictures.
         """
-        paths = gallery_paths(own)
+        paths = [Path(path) for path in own or ()]
         digests = []
         for path in paths:
             with errors_as_toasts(request, path):

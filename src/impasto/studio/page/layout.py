@@ -190,12 +190,10 @@ class PageBuilder:
         with errors_as_toasts(request):
             return self._studio.resume(name).name
 
-    def _change(self, name: str | None, field: str, value: Number) -> None:
+    def _change(self, name: str | None, field: str, value: Number, request: gr.Request) -> None:
         """Change a setting of the running job, if there is one."""
         job = self._studio.job(name) if name else None
         if job is None or job.has_ended:
             return
-        try:
+        with errors_as_toasts(request):
             job.change(**{field: value})
-        except InputError as error:
-            gr.Warning(str(error))

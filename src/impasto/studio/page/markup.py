@@ -60,12 +60,14 @@ def canvas(pixels: UInt8[np.ndarray, "h w 3"] | None, text: str) -> str:
     return render("canvas", None if pixels is None else data_uri(pixels), text)
 
 
-def status(run: str, text: str, done: float, losses: Sequence[float] = (), loss_label: str = "") -> str:
-    """Return the status line of a run: text, a bar filled by the share `done`, and a plot of the losses."""
+def status(
+    run: str, text: str, done: float, losses: Sequence[float] = (), loss_label: str = "", *, notice: str = ""
+) -> str:
+    """Return the status line of a run: text, a bar filled by the share `done`, a plot of the losses, and a notice."""
     percent = round(100 * min(1.0, max(0.0, done)))
     finite = [loss for loss in losses if loss > 0 and math.isfinite(loss)]
     loss_text = f"{loss_label}: {finite[-1]:.4g}" if finite else ""
-    return render("status", run, text, percent, _polyline(finite), loss_text)
+    return render("status", run, text, percent, _polyline(finite), loss_text, notice)
 
 
 def linked(panes: Sequence[Pane], hint: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any, Final
 import gradio as gr
 
 from impasto.errors import ImpastoError, RunError
-from impasto.images import PLATES, read_picture, resize, write_picture
+from impasto.images import PLATES, plate_path, read_picture, resize, write_picture
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.studio import Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
+from impasto.studio.page.widgets import file_input
 from impasto.studio.run_index import RESULT_16_BIT
 from impasto.studio.texts import translate
 
@@ -123,20 +124,20 @@ def add_endpoint(studio: Studio) -> None:
     ) -> str:  # fmt: skip
         if photo is None:
             raise toast("photo is missing")
-        stated = {"strength": strength, "color_strength": colors, "size": int(size), "seed": int(seed)}
+        stated = {"strength": strength, "color_strength": colors, "size": size, "seed": seed}
         with errors_as_toasts(request):
             recipe = resolve(preset, {name: value for name, value in stated.items() if value is not None})
-            return str(_paint_and_wait(studio, photo, style_picture or style, recipe))
+            return str(_paint_and_wait(studio, photo, style_picture or plate_path(style), recipe))
 
     with gr.Row(visible=False):
         inputs: list[Any] = [
-            gr.File(label="photo"),
-            gr.Dropdown(list(PLATES), value=PLATES[0], label="style"),
-            gr.File(label="style_picture"),
-            gr.Number(None, label="strength", minimum=0, maximum=100),
-            gr.Number(None, label="colors", minimum=0, maximum=100),
-            gr.Number(512, label="size", minimum=1),
-            gr.Dropdown(list(PRESETS), value="default", label="preset"),
+            file_input(gr.File(label="photo")),
+            gr.Dropdown(list(PLATES), value=PLATES[0], label="style", allow_custom_value=True),
+            file_input(gr.File(label="style_picture")),
+            gr.Number(None, label="strength"),
+            gr.Number(None, label="colors"),
+            gr.Number(512, label="size"),
+            gr.Dropdown(list(PRESETS), value="default", label="preset", allow_custom_value=True),
             gr.Number(0, label="seed"),
         ]
         output = gr.File(label="painting")
@@ -153,7 +154,7 @@ def add_endpoint(studio: Studio) -> None:
     )
 
 
-def _paint_and_wait(studio: Studio, photo: str, style: str, recipe: Recipe) -> Path:
+def _paint_and_wait(studio: Studio, photo: str, style: str | Path, recipe: Recipe) -> Path:
     job = studio.submit(photo, style, recipe)
     job.watch(job)
     job.wait()
