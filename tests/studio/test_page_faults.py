@@ -14,7 +14,7 @@ from page_tools import DESKTOP, FEW, MANY, Server, Visit, free_port, until
 from patience import PATIENCE
 
 from impasto.api import run
-from impasto.events import Notice, Resumed
+from impasto.events import Resumed
 from impasto.images import read_metadata
 from impasto.painting.level import LevelOptimizer
 from impasto.runs import RunFolder
@@ -117,15 +117,14 @@ def test_after_the_server_is_killed_its_pages_return_and_follow_their_pictures_t
 # -- messages in the words of the page ---------------------------------------------------------------------------------
 
 
-def test_a_notice_is_shown_below_the_status_in_the_words_of_the_page(visit, hills, server, hold_after):
-    page, hold = visit(), hold_after(3)
-    page.prepare(hills)
+def test_a_result_smaller_than_asked_for_is_explained_in_the_words_of_the_page(visit, hills):
+    page = visit()
+    page.prepare(hills, size=256)
     page.paint()
-    hold.wait()
-    server.newest_job().monitor.record(Notice(step=3, text="--upscale paints it at 768 px"))
-    hold.release()
     page.finish()
-    assert page.page.locator("#status .notice").inner_text() == "'Upscale' paints it at 768 px"
+    notice = page.page.locator("#status .notice").inner_text()
+    assert "96 x 72" in notice
+    assert "'Upscale' paints it at 256" in notice
 
 
 def test_a_number_out_of_bounds_is_refused_with_the_name_of_its_setting(visit, hills, server):
