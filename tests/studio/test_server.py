@@ -87,8 +87,9 @@ def test_an_uploaded_file_stays_in_the_folder_of_uploads_with_any_name(server, n
     answer = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, b"evil")}, timeout=PATIENCE)
     if answer.status_code == 200:
         (sent,) = answer.json()
-        assert Path(sent).resolve().is_relative_to(uploads.resolve())
-        until(Path(sent).is_file, "the file has been moved to its place")
+        place = uploads / sent.removeprefix("/studio/uploads/")
+        assert place.resolve().is_relative_to(uploads.resolve())
+        until(place.is_file, "the file has been moved to its place")
     assert [path for path in everything() - before if not path.resolve().is_relative_to(uploads.resolve())] == []
     assert not Path("/etc/evil.png").exists()
 
@@ -200,13 +201,17 @@ def test_the_browser_is_opened_where_the_user_sees_it(monkeypatch, platform, env
     assert opened == ["http://127.0.0.1:7860"] * opens
 
 
+PROXIES = {"http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "not an address", "all_proxy": "socks5://127.0.0.1:9"}
+"""Nothing listens at port 9, and httpx cannot use the other two."""
+
+
 def test_the_command_prints_and_opens_an_address_that_answers_though_there_is_a_proxy(tmp_path):
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opening; mv {tmp_path}/opening {tmp_path}/opened\n')
     browser.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
     environment |= {"DISPLAY": ":0", "BROWSER": f"{browser} %s"}
-    environment |= dict.fromkeys(("http_proxy", "HTTP_PROXY"), "http://127.0.0.1:9")  # nothing listens there
+    environment |= PROXIES | {"SSL_CERT_FILE": str(tmp_path / "missing")}
     command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(tmp_path / "kept"), "--host", "0.0.0.0"]
     with subprocess.Popen(
         [*command, "--insecure"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -6,7 +6,8 @@ import re
 import socket
 import sys
 import webbrowser
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -58,32 +59,54 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
 
     Raises InputError if there is no such address, its port is taken, or Gradio is not installed.
     """
-    prepare_gradio(studio.workspace.path, options.host)
+    prepare_gradio(studio.workspace.path)
+    with _without_proxies():
+        blocks = _launch(studio, options)
+    if block:
+        blocks.block_thread()
+    return blocks
+
+
+def _launch(studio: "Studio", options: ServerOptions) -> Any:
     try:
+        from starlette.middleware import Middleware
+
+        from impasto.studio.access import HiddenFolders, KnownHosts, check_login, refuse_downloads
         from impasto.studio.page import build_page, upload_limit
     except ModuleNotFoundError as error:
         raise missing_extra(f"the studio needs {error.name}", "studio") from None
 
     blocks, look = build_page(studio)
     blocks.queue(default_concurrency_limit=64, api_open=True)
-    user, _, password = (options.auth or "").partition(":")
+    refuse_downloads()
     port = free_port(options.host, options.port)
+    public = os.environ.get("GRADIO_ROOT_PATH", "").partition("://")[2].partition("/")[0].lower()
+
+    @asynccontextmanager
+    async def guarded(app: Any) -> AsyncIterator[None]:
+        # Outside Gradio's own middleware, which would answer requests of foreign pages.
+        app.middleware_stack = KnownHosts(app.middleware_stack, known_names(options.host), public)
+        yield
+
+    folders = Middleware(HiddenFolders, studio.workspace.path)
     try:
         blocks.launch(
             server_name=_in_url(options.host),
             server_port=port,
-            auth=(user, password) if user else None,
+            auth=check_login(options.auth) if options.auth else None,
             max_file_size=options.max_upload * 1_000_000,
-            app_kwargs={"middleware": [upload_limit(options.max_upload)]},
+            app_kwargs={"middleware": [upload_limit(options.max_upload), folders], "lifespan": guarded},
             allowed_paths=[str(studio.workspace.exports)],
             blocked_paths=[str(studio.workspace.runs)],
             max_threads=128,
-            prevent_thread_lock=not block,
+            prevent_thread_lock=True,
             quiet=True,
             share=False,
             ssr_mode=False,
+            ssl_verify=False,
             pwa=False,
             enable_monitoring=False,
+            run_history=False,
             show_error=False,
             footer_links=["api"],
             **look,
@@ -94,19 +117,32 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
     return blocks
 
 
-def prepare_gradio(workspace: Path, host: str = "127.0.0.1") -> None:
+def prepare_gradio(workspace: Path) -> None:
     """Set environment variables before Gradio is imported: its files are kept here, and it contacts no server."""
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
-    # Gradio opens its own page once, which must not go through a proxy.
-    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
     os.environ.update(
         GRADIO_ANALYTICS_ENABLED="False",
         HF_HUB_DISABLE_TELEMETRY="1",
         HF_HUB_OFFLINE="1",
         GRADIO_TEMP_DIR=str(folder),
-        no_proxy=",".join(filter(None, [no_proxy, *sorted(_LOCAL | {host})])),
     )
+
+
+@contextmanager
+def _without_proxies() -> Iterator[None]:
+    """Let nothing use a proxy: Gradio opens its own page when it starts.
+
+    httpx, which it uses, fails as soon as it is imported for some proxies, and for a missing file of certificates.
+    """
+    names = [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT_")]
+    before = {name: os.environ.pop(name) for name in names}
+    os.environ["no_proxy"] = "*"
+    try:
+        yield
+    finally:
+        del os.environ["no_proxy"]
+        os.environ.update(before)
 
 
 # -- the address -------------------------------------------------------------------------------------------------------
@@ -132,6 +168,12 @@ def free_port(host: str, port: int | None) -> int:
                 "every network that it is in"
             ) from None
     raise InputError(_port_is_taken(port))
+
+
+def known_names(host: str) -> frozenset[str]:
+    """Return the names by which a browser may ask for the page, besides the address of its connection."""
+    computer = socket.gethostname().lower()
+    return _LOCAL | {host.lower()} | ({computer, f"{computer}.local"} if host in _EVERY_NETWORK else set())
 
 
 def page_address(host: str, port: int) -> str:

@@ -1,0 +1,143 @@
+"""Which requests the studio answers, and what its answers tell about this computer."""
+
+import asyncio
+import hmac
+import html
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import safehttpx
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_REFUSAL: Final = "The studio does not answer to this host or origin: open the page at the address that it printed."
+_LOGIN_PAUSE: Final = 1.0
+"""Seconds that pass after a wrong password before the next one is looked at."""
+_TEXTS: Final = ("application/json", "text/html", "text/plain", "text/event-stream")
+
+
+class KnownHosts:
+    """Answers requests that name a known host and come from no foreign page; all others get 403.
+
+    A page elsewhere whose name leads to this computer (DNS rebinding) sends that name as Host. `public` is the
+    address at which a proxy shows the page, without its scheme. Starlette's TrustedHostMiddleware knows neither the
+    address of the connection nor origins.
+    """
+
+    def __init__(self, app: ASGIApp, names: frozenset[str], public: str) -> None:
+        self._app = app
+        self._names = (names | {_name_of(public)}) - {""}
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        is_answered = scope["type"] == "lifespan" or self._is_known(scope)
+        await (self._app if is_answered else PlainTextResponse(_REFUSAL, 403))(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        hosts = [host.lower() for host in headers.getlist("host")]
+        asked = [
+            *hosts,
+            *(one.strip().lower() for one in ",".join(headers.getlist("x-forwarded-host")).split(",") if one),
+        ]
+        pages = {f"{scheme}://{host}" for scheme in ("http", "https") for host in (*asked, self._public)}
+        names = self._names | {scope["server"][0].removeprefix("::ffff:")}
+        return (
+            len(hosts) == 1
+            and all(_name_of(host) in names for host in asked)
+            and all(origin.lower() in pages for origin in headers.getlist("origin"))
+        )
+
+
+def _name_of(host: str) -> str:
+    """Return the name in `NAME:PORT` or `[IPv6]:PORT`; empty if it is neither."""
+    found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^\s:/@\[\]]+))(?::\d+)?", host)
+    return (found[1] or found[2]) if found else ""
+
+
+class HiddenFolders:
+    """Shows a workspace as `/studio` in answers, and takes that for its folders in requests: Gradio shows its path."""
+
+    def __init__(self, app: ASGIApp, workspace: Path) -> None:
+        self._app = app
+        shown = {f"/studio/{name}": workspace / name for name in ("exports", "runs")}
+        shown["/studio/uploads"] = (workspace / "uploads").resolve()  # as Gradio does
+        self._in_path = {name: str(path) for name, path in shown.items()}
+        self._in_body = {f'"{name}/'.encode(): f'"{_in_json(str(path))}/'.encode() for name, path in shown.items()}
+        self._in_answer = {
+            spelled.encode(): name.encode()
+            for name, folder in shown.items()
+            for path in (str(folder), str(folder.resolve()))
+            for text in (path, html.escape(path), quote(path))
+            for spelled in (text, _in_json(text), _in_json(text, is_ascii=False))
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request and its answer on, with the other names."""
+        is_text = False
+
+        async def read() -> Message:
+            message, body = await receive(), b""
+            while message.get("more_body"):
+                body += message["body"]
+                message = await receive()
+            return {**message, "body": _replace(body + message.get("body", b""), self._in_body)}
+
+        async def answer(message: Message) -> None:
+            nonlocal is_text
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                is_text = headers.get("content-type", "").startswith(_TEXTS)
+                if is_text:
+                    del headers["content-length"]
+            elif is_text:
+                message = {**message, "body": _replace(message.get("body", b""), self._in_answer)}
+            await send(message)
+
+        if scope["type"] == "http":
+            is_json = Headers(scope=scope).get("content-type", "").startswith("application/json")
+            for name, path in self._in_path.items():
+                scope["path"] = scope["path"].replace(f"file={name}/", f"file={path}/")
+            await self._app(scope, read if is_json else receive, answer)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _in_json(text: str, *, is_ascii: bool = True) -> str:
+    return json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+
+
+def _replace(text: bytes, new: Mapping[bytes, bytes]) -> bytes:
+    for old, value in new.items():
+        text = text.replace(old, value)
+    return text
+
+
+def check_login(auth: str) -> Any:
+    """Return a coroutine function that looks at one password at a time, and takes its time after a wrong one."""
+    turn = asyncio.Lock()
+
+    async def check(user: str, password: str) -> bool:
+        async with turn:
+            is_right = hmac.compare_digest(f"{user}:{password}".encode(), auth.encode())
+            if not is_right:
+                await asyncio.sleep(_LOGIN_PAUSE)
+            return is_right
+
+    return check
+
+
+def refuse_downloads() -> None:
+    """Let Gradio fetch nothing from an address that a visitor gives instead of a file."""
+
+    async def refuse(url: str, *_: object, **__: object) -> str:
+        raise ValueError(f"the studio fetches nothing from other servers: {url}")
+
+    # The only library that Gradio uses for it; it looks up the host's name, too.
+    safehttpx.get = safehttpx.async_validate_url = refuse

@@ -1,0 +1,192 @@
+"""Who is answered by the studio, as raw requests, and what answers tell about the computer that it runs on."""
+
+import asyncio
+import http.client
+import json
+import socket
+from contextlib import closing
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from page_tools import served
+from patience import PATIENCE
+
+from impasto.studio.access import check_login
+
+ROUTES = [
+    ("GET", "/"),
+    ("HEAD", "/"),
+    ("GET", "/config"),
+    ("OPTIONS", "/gradio_api/queue/join"),
+    ("POST", "/gradio_api/queue/join"),
+    ("GET", "/gradio_api/queue/data?session_hash=s"),
+    ("GET", "/gradio_api/heartbeat/s"),
+    ("POST", "/gradio_api/upload"),
+    ("POST", "/gradio_api/call/paint"),
+    ("POST", "/gradio_api/cancel"),
+    ("POST", "/login"),
+    ("GET", "/gradio_api/file=/studio/exports/a.png"),
+    ("DELETE", "/nothing"),
+]
+
+FEW_CASES = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+names = st.lists(labels, min_size=1, max_size=3).map(".".join) | st.ip_addresses(v=4).map(str)
+foreign = names.filter(lambda name: name not in ("localhost", "127.0.0.1"))
+ports = st.sampled_from(["", ":80", ":7860"])
+
+
+def ask(url, method, target, **headers):
+    """Send a request with exactly these headers, and return its status and the headers of the answer."""
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)) as connection:
+        connection.putrequest(method, target, skip_host=True)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        if method == "POST":
+            connection.putheader("Content-Length", "2")
+        connection.endheaders(b"{}" if method == "POST" else None)
+        answer = connection.getresponse()
+        return answer.status, answer.headers
+
+
+def own(server):
+    return urlsplit(server.url).netloc
+
+
+# -- hosts and origins -------------------------------------------------------------------------------------------------
+
+
+@FEW_CASES
+@given(route=st.sampled_from(ROUTES), host=foreign, port=ports)
+@example(route=("GET", "/"), host="127.0.0.1.rebound.example", port="")
+@example(route=("GET", "/"), host="localhost@rebound.example", port="")
+@example(route=("GET", "/"), host="rebound.example:1@127.0.0.1", port="")
+def test_a_foreign_host_is_refused_by_every_route(server, route, host, port):
+    assert ask(server.url, *route, Host=host + port)[0] == 403
+    assert ask(server.url, *route, Host=host + port, Origin=f"http://{host}{port}")[0] == 403
+    assert ask(server.url, *route, Host=own(server), X_Forwarded_Host=host + port)[0] == 403
+
+
+@FEW_CASES
+@given(
+    route=st.sampled_from(ROUTES),
+    origin=st.builds("{}://{}{}".format, st.sampled_from(["http", "https"]), names, ports),
+)
+@example(route=("POST", "/gradio_api/upload"), origin="null")
+@example(route=("POST", "/gradio_api/upload"), origin="http://localhost:1")
+@example(route=("OPTIONS", "/gradio_api/queue/join"), origin="https://foreign.example")
+def test_a_page_elsewhere_is_refused_by_every_route(server, route, origin):
+    preflight = {"Access_Control_Request_Method": "POST"} if route[0] == "OPTIONS" else {}
+    status, headers = ask(server.url, *route, Host=own(server), Origin=origin, **preflight)
+    assert status == 403
+    assert "Access-Control-Allow-Origin" not in headers
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:9000", "[::1]:9000"])
+def test_the_names_of_this_computer_are_answered_at_any_port(server, host):
+    assert ask(server.url, "GET", "/config", Host=host)[0] == 200
+    assert ask(server.url, "POST", "/gradio_api/cancel", Host=host, Origin=f"http://{host}")[0] == 422
+
+
+def test_a_request_without_a_host_is_refused(server):
+    assert ask(server.url, "GET", "/config")[0] in (400, 403)
+    assert ask(server.url, "GET", "/config", Host="")[0] == 403
+
+
+def test_a_studio_of_every_network_knows_its_own_name_and_addresses_only(tmp_path):
+    with served(tmp_path, host="0.0.0.0", insecure=True) as everywhere:
+        for host, status in [(socket.gethostname(), 200), ("127.0.0.1", 200), ("192.0.2.7", 403), ("a.example", 403)]:
+            assert ask(everywhere.url, "GET", "/config", Host=host)[0] == status, host
+
+
+def test_a_proxy_shows_the_page_at_the_address_that_gradio_was_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "https://studio.example/paint")
+    with served(tmp_path) as proxied:
+        for hosts in (
+            {"Host": "studio.example"},
+            {"Host": own(proxied)},
+            {"Host": own(proxied), "X_Forwarded_Host": "studio.example"},
+        ):
+            asked = {**hosts, "Origin": "https://studio.example"}
+            assert ask(proxied.url, "POST", "/gradio_api/cancel", **asked)[0] == 422
+            asked = {**hosts, "Origin": "https://studio.example.org"}
+            assert ask(proxied.url, "POST", "/gradio_api/cancel", **asked)[0] == 403
+
+
+# -- what answers tell -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def oddly_kept(tmp_path_factory):
+    """A studio whose folder has a name that is written differently in JSON, HTML and addresses."""
+    pytest.importorskip("gradio")
+    with served(tmp_path_factory.mktemp("kept") / "Ada's & Zoë's \"studio\"") as running:
+        yield running
+
+
+def paint_with(client, path, strength=50):
+    """Call the endpoint for programs with a file, and return the text of the answer."""
+    photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    words = [photo, "night", None, strength, None, 64, "draft", 0]
+    event = client.post("/gradio_api/call/paint", json={"data": words}).json()["event_id"]
+    return client.get(f"/gradio_api/call/paint/{event}").text
+
+
+def test_no_answer_names_a_folder_of_the_server(oddly_kept, hills):
+    with httpx.Client(base_url=oddly_kept.url, timeout=PATIENCE) as client:
+        uploaded = client.post("/gradio_api/upload", files={"files": hills.open("rb")})
+        (sent,) = uploaded.json()
+        answers = [uploaded.text, paint_with(client, sent), paint_with(client, sent, 500)]
+        answers += [paint_with(client, f"{sent}.gone"), paint_with(client, "/studio/runs/none/result.png")]
+        answers += [client.get(address).text for address in ("/", "/config", "/openapi.json", "/gradio_api/file=none")]
+        (shown,) = json.loads(answers[1].partition("event: complete\ndata: ")[2])
+        assert client.get(f"/gradio_api/file={shown['path']}").content.startswith(b"\x89PNG")
+    assert shown["path"].startswith("/studio/uploads/")
+    private = oddly_kept.workspace.parent
+    for answer in answers:
+        assert str(private) not in answer
+        assert "Traceback" not in answer
+
+
+@pytest.mark.parametrize("address", ["http://a.example/x.png", "https://huggingface.co/x.png", "//a.example/x.png"])
+def test_no_request_makes_the_server_fetch_an_address(server, monkeypatch, address):
+    asked, look_up = [], socket.getaddrinfo
+
+    def watched(host, *details, **options):
+        asked.append(host)
+        return look_up(host, *details, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", watched)
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        assert client.get(f"/gradio_api/file={address}").status_code == 403
+        assert client.get(f"/gradio_api/proxy={address}").status_code == 400
+        assert "event: error" in paint_with(client, address)
+    assert {host for host in asked if host not in ("127.0.0.1", b"127.0.0.1")} == set()
+
+
+# -- passwords ---------------------------------------------------------------------------------------------------------
+
+
+def test_passwords_are_looked_at_one_after_the_other_with_a_pause_after_a_wrong_one(monkeypatch):
+    answered, pauses = [], []
+
+    async def sleep(seconds):
+        pauses.append((seconds, len(answered)))
+
+    async def guess(check, password):
+        answered.append((password, await check("me", password)))
+
+    async def guess_all(*passwords):
+        check = check_login("me:secret")
+        await asyncio.gather(*(guess(check, password) for password in passwords))
+
+    monkeypatch.setattr("impasto.studio.access.asyncio", SimpleNamespace(sleep=sleep, Lock=asyncio.Lock))
+    asyncio.run(guess_all("wrong", "", "secret", "secret "))
+    assert answered == [("wrong", False), ("", False), ("secret", True), ("secret ", False)]
+    assert [number for _, number in pauses] == [0, 1, 3]
+    assert min(seconds for seconds, _ in pauses) >= 1
