@@ -66,16 +66,14 @@ class HiddenFolders:
 
     def __init__(self, app: ASGIApp, workspace: Path) -> None:
         self._app = app
-        shown = {f"/studio/{name}": workspace / name for name in ("exports", "runs")}
-        shown["/studio/uploads"] = (workspace / "uploads").resolve()  # as Gradio does
-        self._in_path = {name: str(path) for name, path in shown.items()}
-        self._in_body = {f'"{name}/'.encode(): f'"{_in_json(str(path))}/'.encode() for name, path in shown.items()}
+        uploads = (workspace / "uploads").resolve()  # as Gradio does
+        self._shown = {"/studio/uploads": str(uploads), "/studio/exports": str(workspace / "exports")}
+        self._in_body = {_quoted(f"{name}/")[:-1]: _quoted(f"{path}/")[:-1] for name, path in self._shown.items()}
         self._in_answer = {
-            spelled.encode(): name.encode()
-            for name, folder in shown.items()
-            for path in (str(folder), str(folder.resolve()))
+            spelled: name.encode()
+            for name, path in self._shown.items()
             for text in (path, html.escape(path), quote(path))
-            for spelled in (text, _in_json(text), _in_json(text, is_ascii=False))
+            for spelled in (text.encode(), _quoted(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1].encode())
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,16 +99,16 @@ class HiddenFolders:
             await send(message)
 
         if scope["type"] == "http":
-            is_json = Headers(scope=scope).get("content-type", "").startswith("application/json")
-            for name, path in self._in_path.items():
+            for name, path in self._shown.items():
                 scope["path"] = scope["path"].replace(f"file={name}/", f"file={path}/")
+            is_json = Headers(scope=scope).get("content-type", "").startswith("application/json")
             await self._app(scope, read if is_json else receive, answer)
         else:
             await self._app(scope, receive, send)
 
 
-def _in_json(text: str, *, is_ascii: bool = True) -> str:
-    return json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+def _quoted(text: str) -> bytes:
+    return json.dumps(text).encode()
 
 
 def _replace(text: bytes, new: Mapping[bytes, bytes]) -> bytes:

@@ -103,7 +103,6 @@ def _launch(studio: "Studio", options: ServerOptions) -> Any:
             quiet=True,
             share=False,
             ssr_mode=False,
-            ssl_verify=False,
             pwa=False,
             enable_monitoring=False,
             run_history=False,
@@ -131,10 +130,7 @@ def prepare_gradio(workspace: Path) -> None:
 
 @contextmanager
 def _without_proxies() -> Iterator[None]:
-    """Let nothing use a proxy: Gradio opens its own page when it starts.
-
-    httpx, which it uses, fails as soon as it is imported for some proxies, and for a missing file of certificates.
-    """
+    """Let httpx, with which Gradio opens its own page, find no proxy or certificates: it fails if they are wrong."""
     names = [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT_")]
     before = {name: os.environ.pop(name) for name in names}
     os.environ["no_proxy"] = "*"
