@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import jaxtyping
@@ -119,7 +120,13 @@ def redirected(words: list[str], monkeypatch) -> tuple[list[str], Path | None]:
 def check_studio(words: list[str], monkeypatch) -> None:
     """Check that the studio takes these words, up to the point where it would serve for ever."""
     served = []
-    monkeypatch.setattr("impasto.studio.server.serve", lambda studio, options, block: served.append(options))
+
+    def serve(studio, options, block):
+        served.append(options)
+        return SimpleNamespace(server_port=options.port or 7860)
+
+    monkeypatch.setattr("impasto.studio.server.serve", serve)
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
     monkeypatch.setattr("impasto.cli.studio._wait", lambda: None)
     monkeypatch.setattr("impasto.cli.studio._default_folder", lambda: Path("own"))
     assert main(words) == 0
