@@ -231,7 +231,7 @@ def test_the_page_of_the_command_line_names_every_command():
 def test_every_flag_that_a_document_names_is_there(document, flags):
     text = without_old_names(document.read_text(encoding="utf-8"))
     assert set(map(flag_of, FIELDS)) <= flags
-    assert set(re.findall(r"`(--[a-z][a-z-]*)[^`]*`", text)) <= flags
+    assert set(re.findall(r"`(--[a-z][a-z-]*)[^`]*`", text)) <= flags | {"--install-completion"}
 
 
 # -- the changelog -----------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_every_python_name_of_the_changelog_can_be_used_after_import_impasto():
 def test_every_command_of_the_changelog_is_there():
     named = {words[1] for words in map(str.split, names_of_the_changelog()) if words[0] == "impasto" and words[1:]}
     assert named
-    assert {word for word in named if word.islower()} <= set(COMMANDS)
+    assert {word for word in named if word.islower()} <= {*COMMANDS, "help"}
 
 
 def test_every_other_word_that_the_changelog_names_is_in_the_sources():
