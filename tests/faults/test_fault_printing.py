@@ -1,5 +1,6 @@
 """What comes from a file is printed so that it can neither command a terminal nor turn the direction of the text."""
 
+import io
 import json
 import unicodedata
 from pathlib import Path
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from impasto.cli import main
 from impasto.cli.console import printable
+from impasto.errors import InputError
 from impasto.images import read_picture, write_picture
 from impasto.recipe import Recipe
 from impasto.runs import Inputs, RunFolder
@@ -85,3 +88,13 @@ def test_no_command_prints_control_characters_of_a_file(stranger, capfd, words):
 def walk(value) -> list[str]:
     items = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [value] if isinstance(value, str) else [text for item in items for text in walk(item)]
+
+
+def test_libraries_below_a_decoder_write_nothing_of_a_damaged_header(capfd):
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 24)).save(buffer, "AVIF")
+    size = buffer.getvalue().find(b"ispe") + 8
+    data = buffer.getvalue()
+    with pytest.raises(InputError, match="damaged"):
+        read_picture(data[:size] + (0x13000020).to_bytes(4, "big") + data[size + 4 :])
+    assert capfd.readouterr() == ("", "")

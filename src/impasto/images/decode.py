@@ -22,6 +22,10 @@ from impasto.images.tiff import check_tiff
 # Messages of libvips may quote bytes of a file, on which pyvips would fail, leaving them to join later messages.
 pyvips._to_string = pyvips.error._to_string = lambda text: pyvips.ffi.string(text).decode(errors="replace")
 
+# What GLib says of impossible values in a header goes to pyvips's logger, as what libvips says, not to standard error.
+for _domain in (b"GLib", b"GLib-GObject"):
+    pyvips.glib_lib.g_log_set_handler(_domain, 0xFC, pyvips._log_handler_cb, pyvips.ffi.NULL)  # all levels
+
 InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif")
