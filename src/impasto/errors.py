@@ -1,9 +1,16 @@
 """Errors whose text says in one line what is wrong and what to do."""
 
 import errno
+import re
 
 from pydantic import ValidationError
 
+_OUT_OF_MEMORY = re.compile(
+    r"DefaultCPUAllocator|bad_alloc|could not (create|execute) a|(out of|not enough|insufficient) memory|"
+    r"cannot allocate|unable to (mmap|allocate)|failed to map|can't start new thread",
+    re.IGNORECASE,
+)
+"""What allocators and oneDNN say; they raise RuntimeError, OSError or ImportError."""
 _DISK_ERRORS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO")}
 
 
@@ -58,6 +65,19 @@ class DiskError(InputError, RunError):
 def is_disk_error(error: BaseException) -> bool:
     """Return True if something could not be written because a disk is full or broken."""
     return isinstance(error, DiskError) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True if Python, NumPy, torch or libvips got no memory, or the system no thread.
+
+    Example:
+        >>> is_out_of_memory(RuntimeError("could not create a primitive")), is_out_of_memory(RuntimeError("a bug"))
+        (True, False)
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    cause = error.__cause__ or error.__context__
+    return bool(_OUT_OF_MEMORY.search(str(error))) or (cause is not None and is_out_of_memory(cause))
 
 
 def file_error(message: str, error: BaseException) -> InputError:

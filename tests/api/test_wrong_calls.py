@@ -8,13 +8,14 @@ import jaxtyping
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from tests.api.conftest import QUICK
 
 import impasto
-from impasto.images import quantize
+from impasto.images import quantize, read_picture
 from impasto.recipe import PRESETS
 
-ACCEPTED = "must be a path, the bytes of a file, a file open in binary mode, a PIL image or an array.*"
+ACCEPTED = "must be a path, the bytes of a file, a file open in binary mode, a PIL image, an array or a tensor.*"
 NO_PICTURES = {
     "None": (lambda: None, f"{ACCEPTED}, not None"),
     "list": (lambda: ["photo.png"], f"{ACCEPTED}, not a list"),
@@ -163,7 +164,7 @@ def test_other_calls_refuse_arguments_of_a_wrong_type(call, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda picture: picture.save(None), "path must be a path, not None"),
+        (lambda picture: picture.save(None), "path must be a path or a file open in binary mode, not None"),
         (lambda picture: picture.save("a.xyz"), "unknown extension '.xyz'"),
         (lambda picture: picture.save("a.png", bits=12), "bits must be 8 or 16, not 12"),
         (lambda picture: picture.save("a.png", bits="16"), "bits must be 8 or 16, not '16'"),
@@ -193,3 +194,61 @@ def test_a_session_has_a_preset_which_that_of_a_call_replaces():
     session = impasto.Session("night", preset="bold", size=48, steps=2, levels=1)
     assert session.stylize("photo.png").recipe.style == PRESETS["bold"].style
     assert session.stylize("photo.png", preset="draft", steps=2).recipe.style == PRESETS["draft"].style
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_tensor_with_its_channels_first_or_last_is_the_array(photo, kind):
+    last = torch.from_numpy(photo).to(kind).requires_grad_()
+    expected = read_picture(last.detach().float().numpy()).pixels
+    for tensor in (last, last.permute(2, 0, 1)):
+        np.testing.assert_array_equal(read_picture(tensor).pixels, expected)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (torch.zeros(3, 8, 3), "may have its channels first or last"),
+        (torch.zeros(1, 3, 8, 8), "must have the shape"),
+        (torch.full((3, 8, 8), 255.0), "must be from 0 to 1"),
+        (torch.zeros(3, 8, 8, device="meta"), "cannot be read as an array"),
+    ],
+)
+def test_a_tensor_without_one_clear_meaning_is_refused(tensor, message):
+    assert message in refusal(lambda: impasto.recolor(tensor, "night"))
+
+
+def test_a_picture_is_saved_to_an_open_file():
+    picture = impasto.Recolored(pixels=np.full((4, 4, 3), 0.5, np.float32))
+    file = io.BytesIO()
+    assert picture.save(file) is None
+    assert file.getvalue() == picture.encode(".png")
+
+
+def test_a_file_that_takes_no_bytes_is_refused():
+    picture = impasto.Recolored(pixels=np.zeros((4, 4, 3), np.float32))
+    closed = io.BytesIO()
+    closed.close()
+    assert "open it in binary mode" in refusal(lambda: picture.save(io.StringIO()))
+    assert "closed file" in refusal(lambda: picture.save(closed))
+
+
+@pytest.fixture
+def left_by_others():
+    """Global states that other code may leave behind."""
+    before = np.seterr(all="raise")
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    with torch.inference_mode():
+        yield
+    torch.set_default_device(None)
+    torch.set_default_dtype(torch.float32)
+    np.seterr(**before)
+
+
+def test_global_states_of_other_code_change_no_picture(expected_pixels, left_by_others):
+    np.testing.assert_array_equal(impasto.stylize("photo.png", "night", **QUICK).pixels, expected_pixels)
+
+
+@pytest.fixture
+def expected_pixels(called_as_by_a_user) -> np.ndarray:
+    return impasto.stylize("photo.png", "night", **QUICK).pixels

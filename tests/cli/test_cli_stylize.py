@@ -109,7 +109,7 @@ def test_a_picture_of_an_older_version_is_repeated_under_the_present_names(styli
     assert recipe["color"]["mode"] == "photo"
 
 
-def test_a_built_in_style_is_named_unless_a_file_has_that_name(stylize, folder, painting):
+def test_a_built_in_style_is_named_and_a_file_of_that_name_by_its_folder(stylize, folder, painting):
     assert stylize(style="night").out == "photo_night.png\n"
     (night,) = read_metadata(folder / "photo_night.png")["inputs"]["styles"]
     assert night["name"] == "night"
@@ -117,7 +117,7 @@ def test_a_built_in_style_is_named_unless_a_file_has_that_name(stylize, folder, 
     (by_path,) = read_metadata(folder / "path.png")["inputs"]["styles"]
     assert (by_path["name"], by_path["sha256"]) == ("night.webp", night["sha256"])
     PIL.Image.fromarray(quantize(painting)).save(folder / "night", format="PNG")
-    stylize("-o", "file.png", style="night")
+    stylize("-o", "file.png", style="./night")
     assert read_metadata(folder / "file.png")["inputs"]["styles"][0]["sha256"] != night["sha256"]
 
 

@@ -1,7 +1,7 @@
 """The Python interface: sessions, runs and results."""
 
 from impasto.api.calls import recolor, resume, start, stylize, subject_mask
-from impasto.api.hardware import keep_memory, resolve_hardware, return_memory_if_scarce
+from impasto.api.hardware import keep_memory, pixels_that_fit, resolve_hardware, return_memory_if_scarce
 from impasto.api.inputs import (
     Region,
     RegionSource,
@@ -34,6 +34,7 @@ __all__ = [
     "StyleSource",
     "keep_memory",
     "only_given_files",
+    "pixels_that_fit",
     "plan_job",
     "plate_or_file",
     "portable_recipe",

@@ -92,10 +92,15 @@ def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16") -> bo
 
     A rule of thumb: losses that compare positions, a long history and a large style take more.
     """
-    scarce = pixels * _BYTES_PER_PIXEL * (1 if precision == "bf16" else 2) > _free_memory()
+    scarce = pixels > pixels_that_fit(precision)
     if scarce:
         _set_malloc({_MMAP_MAX: 65_536, _MMAP_THRESHOLD: 16 * 2**20, _TRIM_THRESHOLD: 16 * 2**20})
     return scarce
+
+
+def pixels_that_fit(precision: Precision = "bf16") -> float:
+    """Return how many pixels, about, can be painted in the memory that is free now."""
+    return _free_memory() / _BYTES_PER_PIXEL / (1 if precision == "bf16" else 2)
 
 
 def _set_malloc(options: dict[int, int]) -> None:
@@ -108,7 +113,7 @@ def _set_malloc(options: dict[int, int]) -> None:
 
 
 def _free_memory() -> float:
-    """Return the bytes that are free without swapping and within a container's limit; infinity if unknown."""
+    """Return the bytes that are free without swapping, within all limits; infinity if unknown."""
     free = math.inf
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -116,4 +121,10 @@ def _free_memory() -> float:
     with suppress(OSError, ValueError):
         limit, used = (int((_CGROUP / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
         free = min(free, limit - used)
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        free = min(free, limit - used if limit != resource.RLIM_INFINITY else math.inf)
     return free

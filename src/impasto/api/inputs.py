@@ -151,14 +151,16 @@ def only_given_files(settings: Mapping[str, Any], given: Iterable[str]) -> dict[
 
 
 def plate_or_file(style: Any) -> Any:
-    """Return the file of a built-in style image for its name, unless there is a file of that name.
+    """Return the file of a built-in style image for its name; a file of that name is written `./night`.
 
     Raises InputError for any other string that is not a file; objects of other types are returned unchanged.
     """
-    if not isinstance(style, str) or os.path.exists(style):  # not Path.exists, which fails for a name that is too long
+    if not isinstance(style, str):
         return style
     if is_plate(style):
         return plate_path(style)
+    if os.path.exists(style):  # not Path.exists, which fails for a name that is too long
+        return style
     check_is_no_url(style)
     similar = similar_plate(style)
     hint = f"did you mean {similar}? " if similar else ""
@@ -212,8 +214,8 @@ def _read_region(region: Region, photo: DecodedImage, limit: float, role: str) -
 
 
 def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
-    """Return a mask as a picture; `foreground` and `background` are computed, unless a file has that name."""
-    if isinstance(given, str) and given in AUTOMATIC_MASKS and not Path(given).is_file():
+    """Return a mask as a picture; `foreground` and `background` are computed; a file is written `./foreground`."""
+    if isinstance(given, str) and given in AUTOMATIC_MASKS:
         return automatic_mask(given, photo.pixels)
     if isinstance(given, np.ndarray) and given.dtype == bool:
         return given.astype(np.float32)

@@ -1,5 +1,6 @@
 """A job: recipe, inputs and levels of a picture, resolved and checked before a network is loaded."""
 
+import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from impasto.errors import InputError
 from impasto.images import DecodedImage, fit, resize
 from impasto.losses import needed_layers
 from impasto.painting import Level, Scene, plan_levels
-from impasto.recipe import INITS, Recipe
+from impasto.recipe import INITS, LONGEST_SIDE, Recipe
 from impasto.runs import Inputs
 
 
@@ -64,7 +65,7 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
     min_input_size(network.backbone, needed_layers(recipe), network.padding)
     levels = plan_levels(recipe, *size)
     scene = build_scene(recipe, size, levels, inputs)
-    _check_sizes(recipe, size, levels, scene)
+    _check_sizes(recipe, size, (content.width, content.height), levels, scene)
     weights = describe_weights(network.weights, network.backbone)
     return Job(
         recipe=recipe,
@@ -101,28 +102,42 @@ def _describe_inputs(inputs: Inputs) -> dict[str, Any]:
     return described
 
 
-def _check_sizes(recipe: Recipe, size: tuple[int, int], levels: tuple[Level, ...], scene: Scene) -> None:
+def _check_sizes(
+    recipe: Recipe, size: tuple[int, int], photo_size: tuple[int, int], levels: tuple[Level, ...], scene: Scene
+) -> None:
     """Raise InputError in one line if something is too large or too small to be painted."""
     coarsest, finest = levels[0], levels[-1]
     styles = [style for region in scene.regions for style in region.styles]
     for what, (width, height) in (("result", size), *(("style image", style.size(finest)) for style in styles)):
         if width * height > recipe.picture.max_megapixels * 1e6:
             raise InputError(f"a {what} of {width} x {height} px is above the limit: --max-megapixels raises it")
-    _check_size(recipe, "picture", coarsest.width, coarsest.height)
+    side = min_input_size(recipe.network.backbone, needed_layers(recipe), recipe.network.padding)
+    _check_size(recipe, "picture", coarsest.width, coarsest.height, _larger_size(side, *photo_size))
     for style in styles:
         width, height = style.size(coarsest)
         # A tiny style image could be enlarged, but it has no texture to transfer.
         width, height = min(width, style.pixels.shape[1]), min(height, style.pixels.shape[0])
         across, down = style.border(width, height)
-        _check_size(recipe, "style image", width - 2 * across, height - 2 * down)
+        is_tiny = min(style.pixels.shape[:2]) < side
+        advice = "choose a larger one" if is_tiny else "choose a larger --size or --style-scale, or shallower layers"
+        _check_size(recipe, "style image", width - 2 * across, height - 2 * down, advice)
 
 
-def _check_size(recipe: Recipe, what: str, width: int, height: int) -> None:
+def _check_size(recipe: Recipe, what: str, width: int, height: int, advice: str) -> None:
     network = recipe.network
     try:
         check_input_size(width, height, needed_layers(recipe), backbone=network.backbone, padding=network.padding)
     except InputError as error:
-        raise InputError(f"the {what} is too small at {width} x {height} px: {error}") from None
+        raise InputError(f"the {what} is too small: {error}; {advice}") from None
+
+
+def _larger_size(side: int, width: int, height: int) -> str:
+    """Return the options with which a photo's short side is painted with as many pixels as the network needs."""
+    long_side = math.ceil(side * max(width, height) / min(width, height))
+    if long_side > LONGEST_SIDE:
+        return "crop the photo to a shape that is less narrow"
+    upscale = " --upscale" if long_side > max(width, height) else ""
+    return f"--size {long_side}{upscale}, or more, paints it"
 
 
 def result_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:

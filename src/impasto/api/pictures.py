@@ -1,18 +1,27 @@
 """Pictures that impasto returns: results of runs, recolored photos, masks. Each can be saved to a file."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import PIL.Image
 from jaxtyping import Float
 
-from impasto.errors import check_type
+from impasto.errors import InputError, check_type, file_error, reason_of
 from impasto.events import StopReason
 from impasto.images import encode_picture, quantize, write_picture
 from impasto.recipe import Recipe
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """A file that is open in binary mode."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Write bytes."""
 
 
 class Savable:
@@ -27,24 +36,41 @@ class Savable:
     def _extras(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("alpha", "exif", "metadata") if hasattr(self, name)}
 
-    def save(self, path: str | Path, *, bits: Literal[8, 16] = 8, quality: int = 95) -> Path:
+    def save(
+        self, path: str | os.PathLike[str] | Writable, *, bits: Literal[8, 16] = 8, quality: int = 95
+    ) -> Path | None:
         """Write the picture with its metadata to a file, completely or not at all.
 
         Args:
-            path: PNG, JPEG, WebP or TIFF by its extension; an existing file is replaced.
+            path: PNG, JPEG, WebP or TIFF by its extension; an existing file is replaced. A file that is open in binary
+                mode gets a PNG; `encode` has the other formats.
             bits: Bits per channel; 16 for PNG and TIFF.
             quality: Quality of JPEG and WebP, 1 to 100.
 
         Returns:
-            The path.
+            The path; None for an open file.
 
         Raises:
             InputError: If the folder cannot be written or the extension is unknown.
         """
-        check_type(path, (str, Path), "path", "a path")
+        check_type(path, (str, os.PathLike, Writable), "path", "a path or a file open in binary mode")
+        if isinstance(path, Writable):
+            self._write_to(path, self.encode(".png", bits=bits, quality=quality))
+            return None
         path = Path(path)
         write_picture(path, self.as_array(), **self._extras(), bits=bits, quality=quality)
         return path
+
+    @staticmethod
+    def _write_to(file: Writable, data: bytes) -> None:
+        try:
+            file.write(data)
+            # A buffer that is full later would fail where nobody expects it.
+            getattr(file, "flush", bool)()
+        except TypeError:
+            raise InputError("path is a file that takes text: open it in binary mode") from None
+        except (OSError, ValueError) as error:
+            raise file_error(f"cannot write to the file that path is: {reason_of(error)}", error) from None
 
     def encode(self, suffix: str, *, bits: Literal[8, 16] = 8, quality: int = 95) -> bytes:
         """Return the picture as the bytes of a file.

@@ -41,7 +41,7 @@ class InputSize(NamedTuple):
         if min(width, height) < self.smallest:
             raise InputError(
                 f"{width} x {height} px is too small for {self.layer}, which needs both sides to be at least "
-                f"{self.smallest} px: choose a larger size, fewer levels or shallower layers"
+                f"{self.smallest} px"
             )
 
 

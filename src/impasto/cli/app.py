@@ -25,13 +25,13 @@ from impasto.cli.console import (
     STDIO,
     STOPPED,
     USAGE,
-    discard_stdout,
     end_process,
-    printable,
+    open_closed_streams,
     stop_signals,
     warn,
+    write_error,
 )
-from impasto.errors import ImpastoError, InputError, RunError
+from impasto.errors import ImpastoError, InputError, RunError, is_out_of_memory
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
@@ -51,6 +51,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 """Module and function of each command, and its help text."""
 
 _HELP_ALL: Final = "--help-all"
+_LONG_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_NARROWEST: Final = 40
+"""Columns of the help in a terminal that is narrower, or of which nothing is known."""
 _COMPLETES: Final = ("--install-completion", "__complete")
 """The commands that make the script of a shell, and that the script calls."""
 _USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto stylize --help)
@@ -67,8 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         # Of the functions that are called at exit, the first that is registered is the last that is called.
         atexit.register(lambda: None if code is None else end_process(code))
+    open_closed_streams()
     # The parser would read a lone `-` as an option.
-    words = [STDIO if word == "-" else word for word in (sys.argv[1:] if argv is None else argv)]
+    words = [STDIO if word == "-" else _expanded(word) for word in (sys.argv[1:] if argv is None else argv)]
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     code = _run(words, is_process=argv is None)
@@ -79,13 +83,13 @@ def _run(words: list[str], *, is_process: bool) -> int:
     """Run a command and return the exit code."""
     try:
         with stop_signals():
+            _check_words(words)
             _check_dashes(words)
             app = _make_app(words)
             code = app(_with_command(words, set(app)), exit_on_error=False, print_error=False)
             sys.stdout.flush()
         return DONE if code is None else int(code)
     except BrokenPipeError:
-        discard_stdout()
         return FAILED
     except KeyboardInterrupt:
         warn("stopped; nothing was saved")
@@ -109,6 +113,7 @@ def _make_app(words: Sequence[str]) -> App:
         help_format="plaintext",
         help_formatter=_SettingsHelp(words),
         result_action="return_value",
+        console=_help_console(),
         suppress_keyboard_interrupt=False,
     )
     for order, (name, (place, purpose)) in enumerate(COMMANDS.items()):
@@ -121,6 +126,15 @@ def _make_app(words: Sequence[str]) -> App:
 
         app.default(stylize)
     return app
+
+
+def _help_console() -> Any:
+    """Return a console of rich that is wide enough for the help, which cyclopts could not set in 0 or 1 columns."""
+    from rich.console import Console
+
+    console = Console()
+    console.width = max(console.width, _NARROWEST)
+    return console
 
 
 class _SettingsHelp(DefaultFormatter):
@@ -175,6 +189,21 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
     return ["stylize", *words]
 
 
+def _expanded(word: str) -> str:
+    """Return a word with the home folder for `~` after `=` or `@`, where shells leave it: `sky.png=~/night.jpg`."""
+    return re.sub(r"(?<=[=@])~[^/=@]*(?=/)", lambda found: os.path.expanduser(found[0]), word)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Raise InputError for an empty word, and for a dash of word processors in front of an option."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            option = word.rstrip("=") or (before if before.startswith("-") else "an argument")
+            raise InputError(f"{option} is empty: give it a value, or leave it out")
+        if word[0] in _LONG_DASHES and not os.path.lexists(word):
+            raise InputError(f"{word} begins with a long dash: write --{word.lstrip(_LONG_DASHES + '-')}")
+
+
 def _check_dashes(words: Sequence[str]) -> None:
     """Raise InputError for an option of several letters after a single dash, such as `-num_iterations`.
 
@@ -197,22 +226,15 @@ def _explain(error: Exception, words: Sequence[str]) -> int:
         return USAGE
     if isinstance(error, ImpastoError):
         warn(str(error))
-    elif _is_out_of_memory(error):
-        warn("there is not enough memory to paint this: choose a smaller --size (or --precision bf16)")
+    elif is_out_of_memory(error):
+        warn("there is not enough memory for this: choose a smaller --size, or close other programs")
     elif isinstance(error, OSError):
-        discard_stdout()  # what could not be written there would be tried again at exit
         warn(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     else:
         warn("this is a bug in impasto; please report it with what follows")
         for line in "".join(traceback.format_exception(error)).splitlines():
-            sys.stderr.write(f"{printable(line, sys.stderr.encoding)}\n")
+            write_error(line)
         return FAILED
     for note in getattr(error, "__notes__", ()):
         warn(note)
     return FAILED
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Return True if Python, NumPy or torch ran out of memory."""
-    is_torch_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_torch_cpu

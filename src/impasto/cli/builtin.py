@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from impasto.cli.completion import complete_plate
-from impasto.cli.console import warn, write_facts, write_line
+from impasto.cli.console import warn, write_facts, write_line, write_path
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, resolve
@@ -39,7 +39,7 @@ def export_plates(folder: Path, /, *names: Annotated[str, Parameter(completer=co
             raise InputError(f"{path} exists and is another picture: choose another folder")
     for path, data in copies.items():
         atomic_write(path, data)
-        write_line(str(path))
+        write_path(path)
 
 
 def presets(name: Annotated[str | None, Parameter(choices=tuple(PRESETS))] = None, /) -> None:
@@ -87,4 +87,4 @@ def download_weights(*, backbone: str = "vgg19") -> None:
             tenths_shown = 10 * done // total
             warn(f"{done / 2**20:.0f} of {total / 2**20:.0f} MiB")
 
-    write_line(str(fetch_weights(backbone, on_progress=show)))
+    write_path(fetch_weights(backbone, on_progress=show))

@@ -7,11 +7,12 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
-from impasto.errors import InputError
+from impasto.errors import InputError, reason_of
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
@@ -34,11 +35,23 @@ def check_stdin_used_once(*words: str | None) -> None:
         raise InputError("only one picture can come from standard input")
 
 
+def warn_of_files_like(styles: Iterable[str]) -> None:
+    """Say that a word means a built-in style although there is a file or folder of that name."""
+    from impasto.images import is_plate
+
+    for style in styles:
+        if is_plate(style) and os.path.lexists(style):
+            warn(f"{style} is the built-in style; a file of that name is written ./{style}")
+
+
 def read_source(word: str) -> str | bytes:
     """Return a path unchanged; for `-` return the bytes from standard input."""
     if not is_stdio(word):
         return word
-    data = sys.stdin.buffer.read()
+    try:
+        data = sys.stdin.buffer.read()
+    except OSError as error:
+        raise InputError(f"cannot read standard input: {reason_of(error)}") from None
     if not data:
         raise InputError("standard input is empty: a picture is expected there for `-`")
     return data
@@ -48,6 +61,14 @@ def write_line(text: str) -> None:
     """Write a line to standard output."""
     sys.stdout.write(f"{printable(text, sys.stdout.encoding)}\n")
     sys.stdout.flush()
+
+
+def write_path(path: Path) -> None:
+    """Write a path to standard output: for programs the bytes of the name, for people what a terminal can show."""
+    if sys.stdout.isatty():
+        write_line(str(path))
+    else:
+        write_bytes(os.fsencode(path) + b"\n")
 
 
 def write_json(value: Any) -> None:
@@ -83,18 +104,29 @@ def warn(text: str) -> None:
     text = text.replace(STDIO, "-").replace(ascii(STDIO).strip("'"), "-")
     # Spaces inside a line may belong to a name.
     line = " ".join(filter(None, map(str.strip, text.splitlines())))[:_LONGEST_LINE]
+    write_error(f"impasto: {line}")
+
+
+def write_error(line: str) -> None:
+    """Write a line to standard error, if anybody listens."""
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"impasto: {printable(line, sys.stderr.encoding)}\n")
+        sys.stderr.write(f"{printable(line, sys.stderr.encoding)}\n")
         sys.stderr.flush()
 
 
-def discard_stdout() -> None:
-    """Redirect a standard output that takes nothing more to the null device: Python would report an error at exit."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def open_closed_streams() -> None:
+    """Put something that refuses every byte where the parent process has closed a standard stream (`2>&-`).
+
+    Otherwise the first file that the program opens would take the number, and receive what libraries write there.
+    """
+    for name, mode, refusing in (
+        ("stdin", "r", os.O_WRONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_RDONLY),
+    ):
+        if getattr(sys, name) is None:
+            # The system gives the lowest number that is free.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, refusing), mode, encoding="utf-8"))
 
 
 def end_process(code: int) -> None:

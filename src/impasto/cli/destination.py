@@ -1,22 +1,25 @@
 """The output path: a named file, a numbered file in the current folder, or standard output."""
 
 import itertools
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from impasto.api import Savable
-from impasto.cli.console import discard_stdout, is_stdio, write_bytes
+from impasto.cli.console import is_stdio, write_bytes
 from impasto.cli.options import Saving
 from impasto.errors import InputError, RunError, reason_of
 from impasto.images import check_destination, encode_picture, output_format
 from impasto.recipe import INITS, Recipe, read_style
+
+_LONGEST_NAME: Final = 200  # of the 255 bytes that most file systems hold
 
 
 class Destination:
@@ -55,7 +58,6 @@ class Destination:
             try:
                 write_bytes(result.encode(".png", bits=bits))
             except OSError as error:
-                discard_stdout()
                 raise self._kept(f"cannot write to standard output: {reason_of(error)}", result) from None
             return None
         # Another program may have created the file meanwhile.
@@ -106,6 +108,18 @@ class Destination:
         suffix = ".png" if self.is_stdout else self.path.suffix
         # Encoding one pixel finds every other error of encoding.
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
+
+
+def default_name(*stems: str) -> str:
+    """Return `A_B` for the names of the inputs, cut to what file systems hold with a number and an extension."""
+    most = _LONGEST_NAME // len(stems)
+
+    def cut(stem: str) -> str:
+        while len(os.fsencode(stem)) > most:
+            stem = stem[:-1]
+        return stem
+
+    return "_".join(map(cut, stems))
 
 
 def input_files(recipe: Recipe, content: str, styles: Sequence[str]) -> list[Path]:

@@ -10,17 +10,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from impasto.api import Result, Run, keep_memory, return_memory_if_scarce
-from impasto.cli.console import DONE, STOPPED, discard_stdout, stop_signals, warn, write_json, write_line
+from impasto.api import Result, Run, keep_memory, pixels_that_fit, return_memory_if_scarce
+from impasto.cli.console import DONE, STOPPED, stop_signals, warn, write_json, write_path
 from impasto.cli.destination import Destination
 from impasto.cli.options import Reporting
 from impasto.cli.progress import Progress
-from impasto.errors import InputError
+from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Snapshot, Step
 from impasto.images import write_picture
 from impasto.painting import Eta
 
 _POLL_SECONDS: Final = 0.1
+_SMALLEST: Final = 16  # --size
 
 
 def follow(
@@ -41,7 +42,9 @@ def follow(
     keep_memory()
     follower = _Follower(destination, saves_snapshots=folder is None)
     run = begin(on_event=follower.receive)
-    return_memory_if_scarce(math.prod(run.size), precision=run.recipe.hardware.precision)
+    precision = run.recipe.hardware.precision
+    follower.fitting = pixels_that_fit(precision)
+    return_memory_if_scarce(math.prod(run.size), precision=precision)
     with stop_signals(follower.stop):
         result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
         if not result.steps:
@@ -55,11 +58,10 @@ def follow(
         if reports_result and reporting.json:
             write_json({"path": str(path)} | _facts(result))
         elif reports_result and path is not None:
-            write_line(str(path))
-    except OSError:
-        if not stopped:
-            raise
-        discard_stdout()  # the terminal was closed
+            write_path(path)
+    except OSError as error:
+        if not stopped:  # otherwise the terminal was closed
+            raise RunError(f"cannot write to standard output: {reason_of(error)}; the picture is {path}") from None
     return STOPPED if stopped else DONE
 
 
@@ -68,6 +70,7 @@ class _Follower:
 
     _run: Run
     _progress: Progress
+    fitting = math.inf  # pixels that the memory holds
 
     def __init__(self, destination: Destination, *, saves_snapshots: bool) -> None:
         self._destination = destination
@@ -95,13 +98,22 @@ class _Follower:
                         progress.note("stopping after this step; press Ctrl-C again to give the picture up")
                 return run.wait()
         except Exception as error:
+            failed = self._out_of_memory(run) if is_out_of_memory(error) else error
             image = run.image if self._has_improved else None
             if image is not None:
                 pixels, record = np.asarray(image), run.metadata
                 kept = self._destination.save_elsewhere(lambda path: write_picture(path, pixels, metadata=record))
                 if kept is not None:
-                    error.add_note(f"the last good picture was saved as {kept}")
+                    failed.add_note(f"the last good picture was saved as {kept}")
+            if failed is not error:
+                raise failed from error
             raise
+
+    def _out_of_memory(self, run: Run) -> RunError:
+        # The estimate is too high if it is above what has failed.
+        side = math.floor(max(run.size) * math.sqrt(min(self.fitting / math.prod(run.size), 0.5)))
+        advice = f"choose a smaller --size, such as {side}" if side >= _SMALLEST else "close other programs"
+        return RunError(f"there is not enough memory to paint {run.size[0]} x {run.size[1]} pixels: {advice}")
 
     def receive(self, event: Event) -> None:
         """Show an event; save the picture of a snapshot."""

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from impasto.cli.console import check_stdin_used_once, is_stdio, read_source, write_json, write_line
+from impasto.cli.console import (
+    check_stdin_used_once,
+    is_stdio,
+    read_source,
+    warn_of_files_like,
+    write_json,
+    write_line,
+    write_path,
+)
 from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch
 from impasto.recipe import ColorMap
 
@@ -37,6 +45,7 @@ def recolor(
     from impasto.api import recolor
 
     destination = _destination(saving, "colors", photo, style)
+    warn_of_files_like([style])
     source, colors = read_source(photo), read_source(style)
     _save(destination, recolor(source, colors, color_map=color_map, color_strength=color_strength))
 
@@ -56,18 +65,18 @@ def mask(photo: PhotoWord, /, *, background: Switch = False, saving: Saving = SA
 
 def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":
     """Return the destination: `A_B_SUFFIX.png` in the current folder unless `-o` is given."""
-    from impasto.cli.destination import Destination
+    from impasto.cli.destination import Destination, default_name
 
     check_stdin_used_once(*words)
     stems = ["stdin" if is_stdio(word) else Path(word).stem for word in words]
     inputs = [Path(word) for word in words if not is_stdio(word)]
-    return Destination(saving, Path("_".join([*stems, suffix]) + ".png"), inputs=inputs)
+    return Destination(saving, Path(default_name(*stems, suffix) + ".png"), inputs=inputs)
 
 
 def _save(destination: "Destination", picture: "Savable") -> None:
     path = destination.save(picture)
     if path is not None:
-        write_line(str(path))
+        write_path(path)
 
 
 def score(
@@ -94,6 +103,7 @@ def score(
     from impasto.images import read_picture
     from impasto.score import Judge
 
+    warn_of_files_like([style])
     picture = read_picture(read_source(result))
     photo, style_image = read_picture(read_source(content)), read_picture(plate_or_file(read_source(style)))
     judge = Judge(photo.pixels, style_image.pixels, size=(picture.width, picture.height))

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from impasto.cli.console import DONE, warn, write_json, write_line
+from impasto.cli.console import DONE, warn, write_json, write_line, write_path
 from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
 from impasto.errors import InputError
 
@@ -43,18 +43,18 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
 
 def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> int:
     """Print the path of a finished run's picture and return the exit code."""
-    picture = str(run.result_path)
+    picture = run.result_path
     with suppress(InputError):  # the file is gone, or another picture by now
         if run.output is not None and run.was_made_here and _is_of_run(run.output, run):
-            picture = str(run.output)
+            picture = run.output
     if saving.out is not None:
         raise InputError(f"the run in {run.path} is finished, its picture is {picture}: copy it")
     if not reporting.quiet:
         warn(f"the run in {run.path} is finished: there is nothing to continue")
     if reporting.json:
-        write_json({"path": picture})
+        write_json({"path": str(picture)})
     else:
-        write_line(picture)
+        write_path(picture)
     return DONE
 
 

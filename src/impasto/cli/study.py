@@ -8,7 +8,17 @@ from typing import Annotated, Any, Final
 
 from cyclopts import App, Group, Parameter
 
-from impasto.cli.console import DONE, FAILED, STOPPED, is_stdio, stop_signals, warn, write_json, write_line
+from impasto.cli.console import (
+    DONE,
+    FAILED,
+    STOPPED,
+    is_stdio,
+    stop_signals,
+    warn,
+    warn_of_files_like,
+    write_json,
+    write_path,
+)
 from impasto.cli.options import (
     OUTPUT,
     RECIPE_SOURCE,
@@ -115,11 +125,13 @@ def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[
     except ModuleNotFoundError as error:
         raise missing_extra(f"a study needs {error.name}", "study") from None
     from impasto.api import keep_memory
+    from impasto.cli.destination import default_name
     from impasto.cli.progress import Progress
     from impasto.painting import Eta
 
     plan = EXPERIMENTS[name].plan(**options)
-    path = out or Path(f"{Path(photo).stem}_{Path(read_style(style)[0]).stem}_{name}")
+    warn_of_files_like([style])
+    path = out or Path(default_name(Path(photo).stem, Path(read_style(style)[0]).stem, name))
     folder = StudyFolder(path, plan, photo, style)
     keep_memory()
     findings = None
@@ -137,12 +149,12 @@ def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[
     if not reporting.quiet:
         for sentence in EXPERIMENTS[name].conclusions(findings):
             warn(sentence)
-    report = str(path / "report.html")
+    report = path / "report.html"
     if reporting.json:
         pictures = [{"run": p.cell.key, "step": p.step} | _known(p.figures) for p in findings.pictures]
-        write_json({"path": report, "pictures": pictures})
+        write_json({"path": str(report), "pictures": pictures})
     else:
-        write_line(report)
+        write_path(report)
     return FAILED if folder.has_failed else DONE
 
 

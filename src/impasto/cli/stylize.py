@@ -16,8 +16,9 @@ from impasto.cli.console import (
     loading_modules,
     read_source,
     warn,
+    warn_of_files_like,
     write_json,
-    write_line,
+    write_path,
 )
 from impasto.cli.options import (
     OUTPUT,
@@ -66,16 +67,17 @@ def stylize(
 
     with loading_modules():
         from impasto.api import start
-        from impasto.cli.destination import Destination, input_files
+        from impasto.cli.destination import Destination, default_name, input_files
         from impasto.cli.follow import follow
         from impasto.cli.several import check_one_photo
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
     check_one_photo(photo, styles, stated_options(source, flags, recipe), mixes=mixes)
     check_stdin_used_once(photo, *styles, source.from_)
+    warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
     # Without a main style, the picture is named after the styles of its regions.
     named = styles or [region.style for region in recipe.regions if not region.keeps]
-    default = Path("_".join(map(_stem, (photo, *named))) + ".png")
+    default = Path(default_name(*map(_stem, (photo, *named))) + ".png")
     destination = Destination(saving, default, inputs=input_files(recipe, photo, styles))
     if style_mix_steps is not None:
         if run is not None or len(styles) != 2 or any(map(is_stdio, (photo, *styles))):
@@ -134,7 +136,7 @@ def _paint_mixes(
     if reporting.json:
         write_json({"path": str(sheet.path), "pictures": list(map(str, paths))})
     else:
-        write_line(str(sheet.path))
+        write_path(sheet.path)
     return DONE
 
 

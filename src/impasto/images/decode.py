@@ -1,6 +1,7 @@
 """Decodes the bytes of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file to upright sRGB pixels with straight alpha."""
 
 import hashlib
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pyvips
 from jaxtyping import Float
 from PIL import Image
 
-from impasto.errors import InputError
+from impasto.errors import InputError, is_out_of_memory
 from impasto.images.colorimetry import coded_profile, png_profile
 from impasto.images.exif import clean_exif
 from impasto.images.geometry import map_planes
@@ -94,6 +95,20 @@ class DecodedImage:
         return int(self.pixels.shape[0])
 
 
+_processes: Final[set[int]] = set()
+"""This process and those that it was forked from, if they have used libvips."""
+
+
+def check_process() -> None:
+    """Raise InputError in a process that was forked from one that has used libvips, whose threads are not there."""
+    _processes.add(os.getpid())
+    if len(_processes) > 1:
+        raise InputError(
+            "this process was forked after impasto had begun to work, and would wait for ever: start processes with "
+            'multiprocessing.get_context("spawn")'
+        )
+
+
 def sniff(head: bytes) -> InputFormat | None:
     """Return the format that the first `HEAD_LENGTH` bytes of a file show; None if impasto does not read it.
 
@@ -127,6 +142,7 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
     kind = check_format(data, name)
     loader = "heifload" if kind in ("avif", "heic") else f"{kind}load"
     checked, alpha = check_tiff(data, name) if kind == "tiff" else (data, 0)
+    check_process()
     with decoder_errors(name):
         # Less strict levels than `error` accept a truncated uncompressed TIFF.
         image = getattr(pyvips.Image, f"{loader}_buffer")(checked, fail_on="error").copy()
@@ -210,6 +226,7 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
 def to_vips(values: np.ndarray) -> pyvips.Image:
     """Return an array of uint8 or uint16, (h, w) or (h, w, channels), as a gray or RGB image of libvips."""
     bands, deep = 1 if values.ndim == 2 else values.shape[2], values.dtype == np.uint16
+    check_process()
     flat = np.ascontiguousarray(values)
     image = pyvips.Image.new_from_memory(flat, flat.shape[1], flat.shape[0], bands, "ushort" if deep else "uchar")
     return image.copy(interpretation=(("b-w", "srgb"), ("grey16", "rgb16"))[deep][bands > 2])
@@ -355,6 +372,8 @@ def decoder_errors(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         detail = str(getattr(error, "detail", error))
+        if is_out_of_memory(error):
+            raise MemoryError(detail) from None
         reason = next((" ".join(line.split()) for line in detail.splitlines() if line.strip()), "no reason given")
         what = "of a kind that impasto cannot read" if _UNREADABLE.search(detail) else "damaged or cut off"
         raise InputError(f"{name} is {what} ({reason})") from None

@@ -8,12 +8,12 @@ import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from impasto.errors import InputError, check_type, file_error
+from impasto.errors import InputError, check_type, file_error, reason_of
 from impasto.images.colorimetry import SRGB_PRIMARIES, gamma_profile
 from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, decoder_errors, to_vips
 from impasto.images.exif import clean_exif
@@ -30,6 +30,7 @@ _SAME_COLORS: Final = {
 }
 _STORED_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I;16L", "CMYK"})
 _GRAY: Final = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L"})
+_MOST_CHANNELS: Final = 4
 _TOLERANCE: Final = 1e-3  # interpolation moves floats slightly out of range; 255 is a mistake
 
 
@@ -40,11 +41,20 @@ class _Readable(Protocol):
     def read(self) -> bytes: ...
 
 
-Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | _Readable | Image.Image | np.ndarray
-"""A picture: a path, the bytes of a file or a file object, a PIL image, or an array."""
+@runtime_checkable
+class _Tensor(Protocol):
+    """A tensor of torch, which this package does not import."""
 
-PICTURE: Final = "a path, the bytes of a file, a file open in binary mode, a PIL image or an array"
-PICTURE_TYPES: Final = (str, os.PathLike, bytes, bytearray, memoryview, _Readable, Image.Image, np.ndarray)
+    def detach(self) -> Any: ...
+    def is_floating_point(self) -> bool: ...
+
+
+_File: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | _Readable
+Source: TypeAlias = _File | Image.Image | np.ndarray | _Tensor
+"""A picture: a path, the bytes of a file or a file object, a PIL image, an array, or a tensor of torch."""
+
+PICTURE: Final = "a path, the bytes of a file, a file open in binary mode, a PIL image, an array or a tensor"
+PICTURE_TYPES: Final = (str, os.PathLike, bytes, bytearray, memoryview, _Readable, Image.Image, np.ndarray, _Tensor)
 
 
 def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "the picture") -> DecodedImage:
@@ -55,7 +65,7 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
     Args:
         source: Path or bytes of a file, or a file object; a PIL image; or an array of shape (h, w) or (h, w, channels)
             with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in
-            [0, 1].
+            [0, 1]; or a tensor of this shape or with the channels first.
         max_megapixels: Pictures that need more memory than one of this size with 8 bits a channel are refused before
             they are decoded.
         role: What messages call a picture that is not a file.
@@ -66,9 +76,11 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
     check_type(source, PICTURE_TYPES, role, PICTURE)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        return replace(decode(read_bytes(path), str(source), max_megapixels, name=path.stem), suffix=path.suffix)
-    if isinstance(source, Image.Image | np.ndarray):
+        shown, suffix = (os.fsencode(part).decode("utf-8", "replace") for part in (path.stem, path.suffix))
+        return replace(decode(read_bytes(path), str(source), max_megapixels, name=shown), suffix=suffix)
+    if isinstance(source, Image.Image | np.ndarray | _Tensor):
         try:
+            source = _as_array(source) if isinstance(source, _Tensor) else source
             encoded = _encode_image(source) if isinstance(source, Image.Image) else _encode_array(source)
         except InputError as error:
             raise InputError(f"{role}: {error}") from None
@@ -158,9 +170,23 @@ def _in_stored_mode(image: Image.Image) -> Image.Image:
     return picture
 
 
+def _as_array(tensor: _Tensor) -> np.ndarray:
+    """Return a tensor, (h, w), (h, w, channels) or (channels, h, w), as an array with the channels last."""
+    try:
+        values = tensor.detach().cpu()
+        # NumPy has no bfloat16.
+        array: np.ndarray = (values.float() if values.is_floating_point() else values).numpy()
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"the tensor cannot be read as an array: {reason_of(error)}") from None
+    first, last = (array.ndim == 3 and array.shape[axis] <= _MOST_CHANNELS for axis in (0, -1))
+    if first and last:
+        raise InputError(f"a tensor of the shape {array.shape} may have its channels first or last: pass an array")
+    return np.moveaxis(array, 0, -1) if first else array
+
+
 def _encode_array(array: np.ndarray) -> bytes:
     """Return an array as PNG: uint8 with 8 bits, uint16 and floats in [0, 1] with 16 bits."""
-    if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > 4):
+    if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > _MOST_CHANNELS):
         raise InputError(f"an array must have the shape (height, width, 3), not {array.shape}")
     if array.dtype not in (np.uint8, np.uint16):
         array = _to_uint16(array)

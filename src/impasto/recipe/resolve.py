@@ -1,5 +1,6 @@
 """Resolving a recipe from a preset and the settings stated in files, flags and keyword arguments."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8")
+            data = file.read(MAX_BYTES + 1)
+        # PowerShell and some editors write UTF-16, or a mark before UTF-8.
+        text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"cannot read the recipe {path}: {reason}") from None

@@ -43,7 +43,8 @@ Weight = Annotated[float, Field(ge=0, le=MAX_WEIGHT, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Percent = Annotated[float, PERCENT, Field(ge=0, le=100, allow_inf_nan=False)]
-Pixels = Annotated[int, PIXELS, Field(ge=16, le=65536)]
+LONGEST_SIDE: Final = 65_536
+Pixels = Annotated[int, PIXELS, Field(ge=16, le=LONGEST_SIDE)]
 
 
 def split_list(value: Any) -> Any:

@@ -53,7 +53,7 @@ class RunFolder:
         """Use `create` or `open`."""
         self.path = path
         self.created: datetime = header.created
-        self.output = Path(header.output) if header.output else None
+        self.output = header.output_path
         self.was_made_here = header.seal == seal_of(path, header.output)
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"

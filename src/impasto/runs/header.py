@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -46,6 +47,13 @@ class Header(BaseModel):
     inputs: Inputs[KeptInput]
     output: Annotated[str, Field(max_length=10_000, pattern="^[^\0]+$")] | None
     seal: str = ""
+
+    @property
+    def output_path(self) -> Path | None:
+        """Where the user wants the result, if known; a name that is not UTF-8 is kept as a URI."""
+        if self.output is not None and self.output.startswith("file:"):
+            return Path(os.fsdecode(unquote_to_bytes(urlsplit(self.output).path)))
+        return Path(self.output) if self.output else None
 
     def digest(self) -> str:
         """Return the SHA-256 of recipe and inputs, which tells this run's checkpoints from others."""
@@ -119,6 +127,8 @@ def seal_of(folder: Path, output: str | None) -> str:
 def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> None:
     shutil.rmtree(path / INPUTS_FOLDER, ignore_errors=True)
     wanted = os.path.abspath(output) if output else None
+    if wanted and not wanted.isprintable():
+        wanted = Path(wanted).as_uri()
     header = Header(
         version=version("impasto"),
         created=datetime.now(UTC),

@@ -55,7 +55,7 @@ def write_report(study: StudyFolder, content: str, style: str) -> Findings:
         write_picture(path / "sheet.png", quantize(_contact_sheet(findings)))
         write_inside(path, path / "figures.csv", figures_csv(findings).encode())
         write_inside(path, path / "steps.csv", steps_csv(findings).encode())
-        write_inside(path, path / "report.html", _render(findings, content, style).encode())
+        write_inside(path, path / "report.html", _render(findings, content, style).encode("utf-8", "replace"))
     except OSError as error:
         raise file_error(f"cannot write the report to {path}: {error.strerror}", error) from None
     return findings
