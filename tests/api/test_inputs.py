@@ -183,11 +183,11 @@ def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, style):
 
 
 @pytest.mark.parametrize("name", ["foreground", "background"])
-def test_automatic_masks_are_used_by_name_unless_there_is_a_file_of_that_name(folder, name):
+def test_the_name_of_an_automatic_mask_wins_over_a_file_which_is_named_with_its_folder(folder, name):
     y, x = np.mgrid[0:48, 0:64]
     ball = np.where((np.hypot(x - 28, y - 24) < 12)[:, :, None], [230, 120, 20], [50, 70, 150]).astype(np.uint8)
     PIL.Image.fromarray(ball).save("photo.png")
     found = impasto.subject_mask("photo.png", background=name == "background")
-    np.testing.assert_allclose(read("red.png", [f"{name}=keep"])[2][..., 0], found.pixels, atol=1 / 255)
     (folder / "left.png").rename(name)
-    np.testing.assert_array_equal(read("red.png", [f"{name}=keep"])[2][..., 0] > 0.5, half(48, 64)[..., 0] > 128)
+    np.testing.assert_allclose(read("red.png", [f"{name}=keep"])[2][..., 0], found.pixels, atol=1 / 255)
+    np.testing.assert_array_equal(read("red.png", [f"./{name}=keep"])[2][..., 0] > 0.5, half(48, 64)[..., 0] > 128)

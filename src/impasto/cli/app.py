@@ -83,8 +83,9 @@ def _run(words: list[str], *, is_process: bool) -> int:
     """Run a command and return the exit code."""
     try:
         with stop_signals():
-            _check_words(words)
-            _check_dashes(words)
+            if not words or words[0] not in _COMPLETES:
+                _check_words(words)
+                _check_dashes(words)
             app = _make_app(words)
             code = app(_with_command(words, set(app)), exit_on_error=False, print_error=False)
             sys.stdout.flush()
@@ -210,7 +211,7 @@ def _check_dashes(words: Sequence[str]) -> None:
     Only `-o` and `-h` have one dash, and what follows `-o` is a file with an extension, or `-`.
     """
     name = next((word.partition("=")[0] for word in words if re.match(r"-[A-Za-z]\w+(=|$)", word)), None)
-    if name is not None and words[0] not in _COMPLETES:
+    if name is not None:
         from impasto.cli.usage import describe_unknown
         from impasto.recipe import FIELDS
 
