@@ -77,12 +77,15 @@ def _describe_option(error: UnknownOptionError, command: tuple[str, ...]) -> str
 
 def _describe_missing(error: MissingArgumentError, command: tuple[str, ...]) -> str:
     """Return what is said about an option without its value, or about a command without its arguments."""
-    argument = error.argument
-    if error.keyword is not None and argument is not None:
+    if error.keyword is not None and error.argument is not None:
         setting = FIELDS.get(_setting(error.keyword))
-        wanted = accepted(setting.info) if setting is not None else _wanted(argument.hint)
-        wanted = wanted or argument.parameter.metavar or "a text"
-        return f"{error.keyword} needs a value: {wanted}"
+        wanted = accepted(setting.info) if setting is not None else _wanted(error.argument.hint)
+        return f"{error.keyword} needs a value: {wanted or error.argument.parameter.metavar or 'a text'}"
+    return _describe_missing_arguments(error, command)
+
+
+def _describe_missing_arguments(error: MissingArgumentError, command: tuple[str, ...]) -> str:
+    """Return what a command needs, with an example."""
     parameters = inspect.signature(error.target).parameters.values() if error.target else ()
     needed = [p for p in parameters if p.default is p.empty and (p.kind != p.VAR_POSITIONAL or p.name == "styles")]
     named = [_EXAMPLES.get(p.name, (f"a {p.name}", p.name.upper())) for p in needed]

@@ -98,15 +98,18 @@ def _in_words(kind: Any, metadata: Sequence[Any] = (), *, several: bool = False)
 
 
 def _number(kind: type, metadata: Sequence[Any], *, several: bool) -> str:
-    noun = (
-        ("numbers" if several else "a number") if kind is float else ("whole numbers" if several else "a whole number")
-    )
+    noun = "number" if kind is float else "whole number"
     unit = next((item.name for item in metadata if isinstance(item, Unit)), "")
     low = next((item for item in metadata if isinstance(item, (Ge, Gt))), None)
     high = next((item for item in metadata if isinstance(item, (Le, Lt))), None)
     if isinstance(high, Lt) and float(str(high.lt)) >= _ENDLESS:
         high = None
-    words = [noun, f"of {unit}" if unit else ""]
+    words = [f"{noun}s" if several else f"a {noun}", f"of {unit}" if unit else "", *_bounds(low, high)]
+    return " ".join(filter(None, words))
+
+
+def _bounds(low: Ge | Gt | None, high: Le | Lt | None) -> list[str]:
+    words = []
     if isinstance(low, Ge):
         words += ["from" if high else "of at least", _written(low.ge)]
     elif isinstance(low, Gt):
@@ -115,7 +118,7 @@ def _number(kind: type, metadata: Sequence[Any], *, several: bool) -> str:
         words += ["to" if isinstance(low, Ge) else "and at most", _written(high.le)]
     elif isinstance(high, Lt):
         words += ["to below" if isinstance(low, Ge) else "and below", _written(high.lt)]
-    return " ".join(filter(None, words))
+    return words
 
 
 def _written(bound: Any) -> str:
