@@ -90,7 +90,6 @@ def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -
         job.recipe,
         precision="bf16" if hardware.precision == "bf16" else "fp32",
         device=torch.device(hardware.device),
-        masked=job.scene.masked,
     )
     level = LevelOptimizer(job.recipe, job.scene.at(job.levels[-1]), extractor, job.levels[-1])
     return FinestLevel(level, level.objective, level.canvas, level.optimizer, extractor)

@@ -195,20 +195,20 @@ class Session:
         Returns:
             A painter that shares network and style targets with the session's other jobs.
         """
-        recipe, masked = job.recipe, job.scene.masked
+        recipe = job.recipe
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
         # Everything on which the statistics of a style image depend, but for the image.
         losses = tuple(map(type, style_losses(recipe).values()))  # a name may have been registered anew
         style = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
-        content = recipe.content.model_dump_json(include={"losses", "layers"})
-        key = (weights_key, network, hardware.device, hardware.precision, masked, losses, style, content)
+        content = recipe.content.model_dump_json(include={"losses", "layers", "restyle"})
+        key = (weights_key, network, hardware.device, hardware.precision, losses, style, content)
 
         def load() -> FeatureExtractor:
             weights = self._weights.get(weights_key, lambda: load_weights(network.weights, network.backbone))
             precision: Literal["fp32", "bf16"] = "bf16" if hardware.precision == "bf16" else "fp32"
             device = torch.device(hardware.device)
-            return make_extractor(weights, recipe, precision=precision, device=device, masked=masked)
+            return make_extractor(weights, recipe, precision=precision, device=device)
 
         with self._loading:
             extractor = self._extractors.get(key, load)

@@ -133,7 +133,7 @@ class AntialiasedExtractor:
         placed = kernel.detach().to(self.device, dtype).contiguous(memory_format=torch.channels_last)
         return placed, bias.detach().to(self.device, dtype)
 
-    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0, whole: bool = False) -> Features:
         """Return the features of an image, each layer computed when it is first read; see `FeatureExtractor`."""
         self._input_size.check(image.shape[3], image.shape[2])
         pooling, padding = self._options.pooling, self._options.padding

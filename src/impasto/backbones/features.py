@@ -110,12 +110,13 @@ class FeatureExtractor(Protocol):
     """The layers that a call returns, from the shallowest to the deepest."""
     device: torch.device
 
-    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0, whole: bool = False) -> Features:
         """Return the features of an image; they have a gradient with respect to it.
 
         Args:
             image: RGB, sRGB-encoded, nominally in [0, 1]; values outside are allowed.
             border: Number of outermost positions that moments leave out, without gradient; maps are always whole.
+            whole: Keep the map of every layer, also where moments would be enough.
 
         Returns:
             Features in the working precision; they must not be changed in place.
@@ -146,9 +147,9 @@ class SmoothedExtractor:
             peaks = {name: max(float(features[name].amax()) for features in found) for name in self.layers}
         self._scales = {name: peak if peak > 0 else 1.0 for name, peak in peaks.items()}
 
-    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0, whole: bool = False) -> Features:
         """Return the smoothed features of every layer; see `FeatureExtractor`."""
-        features = self._extractor(image, border=border)
+        features = self._extractor(image, border=border, whole=whole)
         return Features(self.layers, ((name, smoothed(features[name], self._scales[name])) for name in self.layers))
 
 

@@ -262,7 +262,7 @@ class ModuleExtractor:
         self._mean = torch.tensor(network.mean, dtype=exact, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(network.std, dtype=exact, device=self.device).view(1, 3, 1, 1)
 
-    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0, whole: bool = False) -> Features:
         """Return the features of an image, all computed when the first is read; see `FeatureExtractor`."""
         self._probe.input_size.check(image.shape[3], image.shape[2])
         return Features(self.layers, self._layer_values(image))

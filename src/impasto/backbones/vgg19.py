@@ -71,11 +71,11 @@ class VGG19Extractor:
         first, second = (self._parameters[name] for name in ("conv1_1", "conv1_2"))
         return FirstBlock(first, second, self._options.padding, self._options.pooling, self._dtype, wanted)
 
-    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0) -> Features:
+    def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0, whole: bool = False) -> Features:
         """Return the features of an image, each layer computed when it is first read; see `FeatureExtractor`."""
         height, width = image.shape[2:]
         self._input_size.check(width, height)
-        block = self._block if width * height > chunked.MIN_PIXELS else None
+        block = self._block if width * height > chunked.MIN_PIXELS and not whole else None
         values = self._layer_values(image, block, border)
         return Features(self.layers, values, of_moments=block.of_moments if block else ())
 

@@ -4,7 +4,7 @@ from impasto.losses.autograd import with_gradient
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.gram import GramLoss, gram, mean_gram
 from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
-from impasto.losses.regions import PositionWeights
+from impasto.losses.regions import PositionWeights, threshold
 from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
 from impasto.losses.sliced import random_directions
 from impasto.losses.statistics import Mean, Positions, Statistic
@@ -33,6 +33,7 @@ __all__ = [
     "random_directions",
     "register_style_loss",
     "style_losses",
+    "threshold",
     "total_of",
     "with_gradient",
 ]

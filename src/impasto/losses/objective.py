@@ -8,16 +8,24 @@ from typing import Any, Final, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
-from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
+from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor, full_precision, moments_of
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
-from impasto.losses.regions import PositionWeights, draw_owners
-from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
+from impasto.losses.regions import PositionWeights, draw_owners, regional_moments
+from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, restyled_layers, style_losses
 from impasto.losses.sampling import layer_scales
-from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values, regions_at_layers
-from impasto.losses.wasserstein import parallel_map
+from impasto.losses.targets import (
+    RESTYLED,
+    EncodedImage,
+    LayerRegions,
+    RegionTarget,
+    mask_values,
+    regions_at_layers,
+)
+from impasto.losses.wasserstein import gaussian_target, parallel_map, transport
 from impasto.recipe import Recipe
 
 TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv")
@@ -35,14 +43,13 @@ def make_extractor(
     *,
     precision: Literal["fp32", "bf16"],
     device: torch.device,
-    masked: bool = False,
 ) -> FeatureExtractor:
-    """Return the network as a recipe's losses need it; `masked`: positions are weighted, so every map is needed."""
+    """Return the network as a recipe's losses need it."""
     return build_extractor(
         weights,
         layers=needed_layers(recipe),
         # Moments that are measured in chunks are those of features that are not smoothed.
-        of_moments=() if masked or recipe.network.smooths else layers_of_moments(recipe),
+        of_moments=() if recipe.network.smooths else layers_of_moments(recipe),
         pooling=recipe.network.pooling,
         padding=recipe.network.padding,
         precision=precision,
@@ -89,6 +96,8 @@ class _Binder:
     regions: Sequence[RegionTarget]
     at_layers: Mapping[str, LayerRegions]
     generator: torch.Generator
+    restyle: float
+    """How far the photo's features get the moments of the styles."""
 
     def style(self, name: str, loss: StyleLoss) -> dict[str, _Comparison]:
         """Return the comparisons of a style loss by layer, in the order of the random numbers that they draw."""
@@ -168,7 +177,7 @@ class _Binder:
             columns = loss.prepare(photo.columns(layers, places, scales), saliency)
             return lambda canvas: loss.loss(canvas.columns(layers, places, scales), columns)
         targets = [
-            (layer, weight, loss.prepare(photo.features[layer], saliency)) for layer, weight in loss.layers.items()
+            (layer, weight, loss.prepare(self._restyled(layer), saliency)) for layer, weight in loss.layers.items()
         ]
 
         def compare(canvas: EncodedImage) -> Float[Tensor, ""]:
@@ -176,6 +185,27 @@ class _Binder:
             return sum(values, start=canvas.picture.new_zeros(()))
 
         return compare
+
+    def _restyled(self, layer: str) -> Float[Tensor, "1 c h w"]:
+        """Return the photo's features, moved toward the moments of each region's styles.
+
+        What keeps the photo's own moments pulls against the style losses: shading, skin and fur stay photographs.
+        """
+        maps = self.photo.features[layer]
+        if not self.restyle:
+            return maps
+        numbers, weights = self.at_layers[layer]
+        everywhere = [None] * len(numbers) if weights is None else weights
+        exact = full_precision(maps)
+        change = torch.zeros_like(exact)
+        for number, where in zip(numbers, everywhere, strict=True):
+            target = gaussian_target(self.regions[number].statistic(RESTYLED, layer))
+            own = moments_of(maps) if where is None else regional_moments(maps, [where])[0]
+            moved = transport(maps, own, target) - exact
+            change += moved if where is None else moved * where.mask.reshape(maps.shape[2:])
+        # What follows a ReLU is not negative.
+        moved = functional.relu(exact + self.restyle * change)
+        return moved.to(maps.dtype).contiguous(memory_format=torch.channels_last)
 
 
 class Objective:
@@ -210,12 +240,16 @@ class Objective:
         self._content_factor = content_factor
         self._covered = sum(region.weight for region in regions)
         self._style_losses = style_losses(recipe)
-        layers = list(dict.fromkeys(layer for loss in self._style_losses.values() for layer in loss.layers))
+        self._whole = any(region.mask is not None for region in regions)
+        layers = dict.fromkeys(layer for loss in self._style_losses.values() for layer in loss.layers)
         with torch.no_grad():
-            photo = EncodedImage.of(extractor, content)
-            at_layers = regions_at_layers(regions, photo.features, layers, recipe.start.seed)
+            photo = self._encoded(content)
+            at_layers = regions_at_layers(
+                regions, photo.features, [*layers, *restyled_layers(recipe)], recipe.start.seed
+            )
             # One seed for every level and every resumption: random choices belong to the objective.
-            binder = _Binder(photo, regions, at_layers, torch.Generator().manual_seed(recipe.start.seed))
+            generator = torch.Generator().manual_seed(recipe.start.seed)
+            binder = _Binder(photo, regions, at_layers, generator, recipe.balanced().content.restyle)
             self._range = regional_range([(region.range, region.mask) for region in regions])
             self._content = {name: binder.content(loss, saliency) for name, loss in content_losses(recipe).items()}
             self._style = {name: binder.style(name, loss) for name, loss in self._style_losses.items()}
@@ -226,6 +260,10 @@ class Objective:
         self.too_small = [(number, lacking) for number, lacking in missing if lacking]
         """The regions, by their numbers, that are too small for some layers, and these layers."""
         self.change(recipe)
+
+    def _encoded(self, picture: Float[Tensor, "1 3 h w"]) -> EncodedImage:
+        """Return a picture and its features; where regions weight positions, moments of whole maps are not enough."""
+        return EncodedImage.of(self._extractor, picture, whole=self._whole)
 
     def change(self, recipe: Recipe) -> None:
         """Take other weights; losses, layers and network must be those the objective was made for."""
@@ -247,7 +285,7 @@ class Objective:
     def terms(self, picture: Float[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
         """Return the weighted terms of a picture by name, differentiable."""
         recipe = self._recipe
-        canvas = EncodedImage.of(self._extractor, picture)
+        canvas = self._encoded(picture)
         terms = {name: picture.new_zeros(()) for name in TERMS}
         # Style first: its layers are the shallower ones in most recipes, and maps are best used as they are computed.
         if weight := recipe.style.weight:
@@ -270,7 +308,7 @@ class Objective:
         more content would be lost if the weight were the same for all pairs.
         """
         with torch.no_grad():
-            loss = float(self._style_loss(EncodedImage.of(self._extractor, picture)))
+            loss = float(self._style_loss(self._encoded(picture)))
         distance = loss / self._covered
         factor = (distance / _USUAL_DISTANCE) ** self._recipe.content.exponent
         self._content_factor *= min(4.0, max(0.25, factor))

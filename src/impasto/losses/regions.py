@@ -63,6 +63,11 @@ class PositionWeights:
         return float(self.mask.sum())
 
     @cached_property
+    def effective_count(self) -> float:
+        """Number of positions that, all counting alike, would say as much: (sum w)^2 / sum w^2 (Kish 1965)."""
+        return self.count**2 / max(float(self.mask.square().sum()), 1e-12)
+
+    @cached_property
     def members(self) -> Int[Tensor, "m"]:
         """Positions of the region for losses that know no half positions."""
         if self._members is not None:

@@ -3,19 +3,30 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import FeatureExtractor, Features, Moments
-from impasto.losses.base import StyleLoss
+from impasto.backbones import FeatureExtractor, Features, Moments, moments_of
 from impasto.losses.picture import LuminanceRange, luminance_range
-from impasto.losses.regions import MIN_POSITIONS, PositionWeights, draw_owners, resize_to_layer, threshold
+from impasto.losses.regions import (
+    MIN_POSITIONS,
+    PositionWeights,
+    draw_owners,
+    regional_moments,
+    resize_to_layer,
+    threshold,
+)
+from impasto.losses.registry import restyled_layers, style_losses
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.losses.statistics import Positions, mixed
+from impasto.recipe import Recipe
+
+RESTYLED: Final = "content"
+"""Stands for a style loss in front of the moments that the photo's features get."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +50,11 @@ class EncodedImage:
         picture: Float[Tensor, "1 3 h w"],
         mask: Float[Tensor, "1 1 h w"] | None = None,
         border: int = 0,
+        *,
+        whole: bool = False,
     ) -> "EncodedImage":
-        """Return a picture with the features that a network extracts."""
-        return cls(picture, extractor(picture, border=border), mask, border)
+        """Return a picture with the features that a network extracts; `whole`: every map, not moments alone."""
+        return cls(picture, extractor(picture, border=border, whole=whole or mask is not None), mask, border)
 
     def layer(self, name: str) -> tuple[Any, PositionWeights | None]:
         """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
@@ -102,26 +115,31 @@ class StyleTarget:
 
 
 @torch.no_grad()
-def measure_style(image: EncodedImage, losses: Mapping[str, StyleLoss], seed: int) -> StyleTarget:
-    """Return the statistics of a style image that some losses compare with."""
+def measure_style(image: EncodedImage, recipe: Recipe) -> StyleTarget:
+    """Return the statistics of a style image that the losses of a recipe need."""
     statistics: dict[tuple[str, str], Any] = {}
     positions: dict[str, float] = {}
     scales: dict[str, float] = {}
-    for name, loss in losses.items():
+    for name, loss in style_losses(recipe).items():
         if loss.inputs == "pixels":
             weights = None if image.mask is None else PositionWeights(image.mask.flatten())
             statistics[name, ""] = loss.summarize(loss.measure(image.picture, weights))
             continue
         for layer in loss.layers:
             maps, weights = image.layer(layer)
-            positions[layer] = math.inf if weights is None else weights.count
+            positions[layer] = math.inf if weights is None else weights.effective_count
             if loss.inputs == "layer" and positions[layer]:
                 statistics[name, layer] = loss.summarize(loss.measure(maps, weights))
         if loss.inputs == "hypercolumns":
             scales |= layer_scales({layer: image.features[layer] for layer in loss.layers}, image.mask)
-            places = image.places(loss.samples, torch.Generator().manual_seed(seed))
+            places = image.places(loss.samples, torch.Generator().manual_seed(recipe.start.seed))
             columns = image.columns(list(loss.layers), places, scales)
             statistics[name, ""] = loss.summarize(loss.measure(columns))
+    for layer in restyled_layers(recipe):
+        maps, weights = image.layer(layer)
+        positions[layer] = math.inf if weights is None else weights.effective_count
+        if positions[layer]:
+            statistics[RESTYLED, layer] = moments_of(maps) if weights is None else regional_moments(maps, [weights])[0]
     return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales)
 
 

@@ -19,7 +19,6 @@ from impasto.losses import (
     RegionTarget,
     StyleTarget,
     measure_style,
-    style_losses,
     total_of,
     with_gradient,
 )
@@ -172,7 +171,7 @@ def _target_of(
         mask = None if style.mask is None else _mask_tensor(style.mask, device)
         with torch.no_grad():
             image = EncodedImage.of(extractor, _tensor(style.pixels, device), mask, border=1 if style.margin else 0)
-            return measure_style(image, style_losses(recipe), recipe.start.seed)
+            return measure_style(image, recipe)
 
     return RegionTarget(
         styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],

@@ -18,6 +18,7 @@ from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step
 from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
+from impasto.painting.matching import match_scene
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
@@ -92,6 +93,8 @@ class Painter:
         self.levels = levels
         self.step = 0
         """Number of steps done."""
+        if strength := recipe.balanced().style.matching:
+            scene = match_scene(scene, extractor, levels[-1], strength=strength)
         self._scenes = [scene.at(level) for level in levels]
         self._extractor, self._cache = extractor, cache
         self._scalars = _AsyncScalars(extractor.device)

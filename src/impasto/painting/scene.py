@@ -85,7 +85,8 @@ class Scene:
     """Photo, regions and, if the canvas starts from a file, that picture; RGB in [0, 1].
 
     Either one region is the whole canvas, or each has its mask; what belongs to none keeps the photo (`kept`, 0..1;
-    None: nowhere). `photo` is the photo in its own colors where `content` is gray; None: `content` is.
+    None: nowhere). `photo` is the photo in its own colors where `content` is gray; None: `content` is. `colored` is the
+    photo in the colors of the style's matching places; None: its colors are moved as a whole.
     """
 
     content: Float[np.ndarray, "h w 3"]
@@ -93,12 +94,7 @@ class Scene:
     init: Float[np.ndarray, "ih iw 3"] | None = None
     photo: Float[np.ndarray, "h w 3"] | None = None
     kept: Float[np.ndarray, "h w"] | None = None
-
-    @property
-    def masked(self) -> bool:
-        """Whether positions of the canvas or of a style image are weighted."""
-        masks = [mask for region in self.regions for mask in (region.mask, *(style.mask for style in region.styles))]
-        return any(mask is not None for mask in masks)
+    colored: Float[np.ndarray, "h w 3"] | None = None
 
     @property
     def original(self) -> Float[np.ndarray, "h w 3"]:
@@ -118,12 +114,15 @@ class Scene:
                 for region, share in zip(self.regions, shares, strict=True)
             ),
             init=self.init if self.init is None else resize(self.init, width, height),
+            colored=self.colored if self.colored is None else resize(self.colored, width, height),
             kept=kept if kept is not None and kept.any() else None,
         )
 
     @cached_property
     def recolored(self) -> Float[np.ndarray, "h w 3"]:
         """The photo with the colors of each region's styles; unchanged where it is kept."""
+        if self.colored is not None:
+            return self.colored
         if self.regions[0].mask is None:
             return recolor(self.content, self.regions[0].colors)
         # A small region can vanish at a coarse level.

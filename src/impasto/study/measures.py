@@ -69,7 +69,6 @@ def content_loss_maps(
         content_only,
         precision="fp32",
         device=torch.device("cpu"),
-        masked=True,
     )
     height, width = pictures[-1].shape[:2]
     maps = []
