@@ -16,7 +16,7 @@ from PIL import Image
 
 import impasto
 from impasto.images import demo_photo, plate_path, write_picture
-from impasto.losses import EncodedImage, Objective, RegionTarget, make_extractor, measure_style, style_losses
+from impasto.losses import EncodedImage, Objective, RegionTarget, make_extractor, measure_style
 from impasto.recipe import PRESETS
 
 STORE = Path(__file__).parents[1] / "golden" / "published_losses.json"
@@ -78,7 +78,7 @@ def found_by_impasto(pictures, weights):
             for which in ("photo", "painting", shown)
         )
         image = EncodedImage.of(extractor, painting)
-        regions = [RegionTarget([measure_style(image, style_losses(recipe), seed=0)])]
+        regions = [RegionTarget([measure_style(image, recipe)])]
         objective = Objective(extractor, recipe, content=photo, regions=regions, low_frequency_target=photo)
         canvas.requires_grad_()
         content, style, *others = objective.terms(canvas).values()

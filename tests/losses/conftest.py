@@ -8,7 +8,7 @@ from torch import Tensor
 
 import impasto.losses
 from impasto.backbones import FeatureExtractor
-from impasto.losses import EncodedImage, Objective, RegionTarget, measure_style, style_losses
+from impasto.losses import EncodedImage, Objective, RegionTarget, measure_style
 from impasto.recipe import Recipe
 
 BASE = {
@@ -26,6 +26,8 @@ BASE = {
     "normalization": "relative",
     "saliency_weight": 0.0,
     "content_exponent": 0.0,
+    "content_restyle": 0.0,
+    "style_matching": 0.0,
     "samples": 100,
     "directions": 5,
     "seed": 3,
@@ -60,11 +62,11 @@ def make_objective(small_extractor, encode, content, style) -> Callable[..., Obj
     """
 
     def make(recipe: Recipe, *regions, photo: Tensor | None = None, low_frequency_target=None, **options) -> Objective:
-        losses, photo = style_losses(recipe), content if photo is None else photo
+        photo = content if photo is None else photo
         targets = []
         for styles, mask in regions or (([style], None),):
             images = [encode(*one) if isinstance(one, tuple) else encode(one) for one in styles]
-            measured = [measure_style(image, losses, recipe.start.seed) for image in images]
+            measured = [measure_style(image, recipe) for image in images]
             targets.append(RegionTarget(measured, [1 / len(measured)] * len(measured), mask))
         target = photo if low_frequency_target is None else low_frequency_target
         return Objective(

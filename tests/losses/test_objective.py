@@ -284,5 +284,5 @@ def test_only_the_maps_that_content_losses_compare_stay_in_memory(
 
 def test_a_style_target_knows_how_much_memory_it_takes(small_recipe, encode, style):
     recipe = small_recipe(style_losses=("gram", "nearest"), style_layers=("conv1_1",))
-    target = measure_style(encode(style), style_losses(recipe), seed=seeded().initial_seed())
+    target = measure_style(encode(style), recipe)
     assert target.nbytes == 8 * (3 * 3 + 3 * 28 * 20)

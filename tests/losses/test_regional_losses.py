@@ -63,7 +63,7 @@ def test_the_edge_of_a_hard_mask_counts_by_a_third_and_two_thirds(draw):
 
 @pytest.mark.parametrize("name", [*OF_LAYERS, "gradient_energy"])
 def test_what_is_black_in_a_mask_is_not_part_of_the_style(name, small_recipe, draw):
-    loss = STYLE_LOSSES[name](small_recipe(style_layers=("conv1_1",)), small_recipe().style.losses["gram"])
+    recipe = small_recipe(style_layers=("conv1_1",), style_losses=(name,), seed=1)
     mask = torch.zeros(1, 1, 12, 12, dtype=torch.float64)
     mask[..., :6] = 1
     targets = []
@@ -71,7 +71,7 @@ def test_what_is_black_in_a_mask_is_not_part_of_the_style(name, small_recipe, dr
         maps = draw(12, 12, 1)
         maps[..., 7:] = value
         image = EncodedImage(maps, encoded(maps).features, mask, border=1)
-        (statistic,) = measure_style(image, {name: loss}, seed=1).statistics.values()
+        (statistic,) = measure_style(image, recipe).statistics.values()
         targets.append([part for part in vars(statistic).values() if torch.is_tensor(part)])
     torch.testing.assert_close(*targets)
 

@@ -23,7 +23,10 @@ class Loss:
     """
 
     inputs: ClassVar[Literal["layer", "pixels", "hypercolumns"]] = "layer"
-    """What is compared: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together."""
+    """What is compared: each layer's map; the picture (RGB in [0, 1]); or, at random places, all layers together.
+
+    `measure` of a loss of `hypercolumns` returns `Positions`.
+    """
     section: ClassVar[Literal["style", "content"]] = "style"
     """The recipe's section that the loss belongs to."""
     default_layers: ClassVar[Mapping[str, float] | None] = None
@@ -67,8 +70,8 @@ class StyleLoss(Loss):
 
     needs_maps: ClassVar[bool] = True
     """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
-    uses_one_thread: ClassVar[bool] = False
-    """True if `loss` spends its time in matrix decompositions, which are computed for several regions in parallel."""
+    parallel_over_regions: ClassVar[bool] = False
+    """True if `loss` spends its time in matrix decompositions on one thread: several regions are compared at once."""
 
     def measure(self, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> Any:
         """Return the statistic of a map.

@@ -75,7 +75,7 @@ class _Comparison:
         if self.shares is None:
             return self.loss.loss(statistics[0], self.targets[0])
         tasks = [partial(self.loss.loss, *pair) for pair in zip(statistics, self.targets, strict=True)]
-        in_parallel = self.loss.uses_one_thread and all(isinstance(one, Moments) for one in statistics)
+        in_parallel = self.loss.parallel_over_regions and all(isinstance(one, Moments) for one in statistics)
         values = parallel_map(tasks, canvas.picture.device) if in_parallel else [task() for task in tasks]
         return torch.stack([share * value for share, value in zip(self.shares, values, strict=True)]).sum(dim=0)
 
@@ -117,7 +117,7 @@ class _Binder:
         weights: tuple[PositionWeights, ...] | None,
     ) -> _Comparison:
         if weights is not None and loss.needs_maps and layer:
-            # No position may have been drawn for a region with soft values.
+            # The random draw can leave a region with soft values without any position.
             numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
             weights = tuple(one for one in weights if len(one.members))
         measure = partial(_measure, loss, layer, weights)
@@ -304,7 +304,7 @@ class Objective:
     def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:
         """Multiply the content weight by (distance / `_USUAL_DISTANCE`) ** exponent, limited to 1/4 ... 4.
 
-        The distance is the style loss of `picture`, the canvas's start: the farther the style is from the photo, the
+        The distance is the style loss of `picture`, the recolored photo: the farther the style is from the photo, the
         more content would be lost if the weight were the same for all pairs.
         """
         with torch.no_grad():

@@ -19,9 +19,9 @@ _INSIDE: Final = 0.999
 
 
 def resize_to_layer(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh lw"]) -> Float[Tensor, "k 1 lh lw"]:
-    """Return masks at a layer: at each position the mean of what it sees, so that masks that sum to 1 still do.
+    """Return masks at a layer: averaged over the pixels of each position and over its 3 x 3 neighbors.
 
-    A position is taken to see its own pixels and those of its neighbors alike. A chain of 3 x 3 convolutions sees its
+    Masks that sum to 1 still do. The neighbors stand for the receptive field: a chain of 3 x 3 convolutions weights its
     surroundings by a bell whose deviation is about one position at every depth of VGG (0.8 at conv1_1, 1.2 at conv4_1);
     that of this mean is 0.9.
     """

@@ -33,15 +33,16 @@ RESTYLED: Final = "content"
 class EncodedImage:
     """A picture, RGB in [0, 1], and its features.
 
-    `mask` (0..1) says which places count; None: all. `border` outermost positions of each map do not: where a style
-    image is cut, strokes end and what is beyond is invented by the padding; a canvas that takes them over grows a
-    border.
+    `mask` (0..1) says which places count, and `importance` (0..1) how much each of them does; None: all alike.
+    `border` outermost positions of each map do not: where a style image is cut, strokes end and what is beyond is
+    invented by the padding; a canvas that takes them over grows a border.
     """
 
     picture: Float[Tensor, "1 3 h w"]
     features: Features
     mask: Float[Tensor, "1 1 h w"] | None = None
     border: int = 0
+    importance: Float[Tensor, "1 1 h w"] | None = None
 
     @classmethod
     def of(
@@ -51,10 +52,12 @@ class EncodedImage:
         mask: Float[Tensor, "1 1 h w"] | None = None,
         border: int = 0,
         *,
+        importance: Float[Tensor, "1 1 h w"] | None = None,
         whole: bool = False,
     ) -> "EncodedImage":
         """Return a picture with the features that a network extracts; `whole`: every map, not moments alone."""
-        return cls(picture, extractor(picture, border=border, whole=whole or mask is not None), mask, border)
+        whole = whole or mask is not None or importance is not None
+        return cls(picture, extractor(picture, border=border, whole=whole), mask, border, importance)
 
     def layer(self, name: str) -> tuple[Any, PositionWeights | None]:
         """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
@@ -63,9 +66,16 @@ class EncodedImage:
             return maps, None
         border = self.border if min(maps.shape[2:]) >= 6 else 0
         rows, columns = slice(border, maps.shape[2] - border), slice(border, maps.shape[3] - border)
-        weights = None
-        if self.mask is not None:
-            weights = PositionWeights(resize_to_layer(self.mask, maps)[:, :, rows, columns].flatten())
+
+        def at_layer(values: Tensor) -> Float[Tensor, "n"]:
+            return resize_to_layer(values, maps)[:, :, rows, columns].flatten()
+
+        weights = None if self.mask is None else PositionWeights(at_layer(self.mask))
+        if self.importance is not None:
+            counts = at_layer(self.importance)
+            everywhere = torch.arange(len(counts), device=counts.device)
+            members, share = (everywhere, 1.0) if weights is None else (weights.members, weights.mask)
+            weights = PositionWeights(share * counts, members)
         if border:
             maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
         return maps, weights

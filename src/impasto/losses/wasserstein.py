@@ -136,8 +136,8 @@ def bures_distance(
 def transport(features: Float[Tensor, "1 c h w"], own: Moments, target: GaussianTarget) -> Float[Tensor, "1 c h w"]:
     """Move features so that their Gaussian becomes that of a target, each as little as possible.
 
-    m_t + A (f - m) with A = R (R S R)^-1/2 R, R R = S_t: the optimal transport between the two Gaussians (Knott and Smith
-    1984; for colors Pitie and Kokaram 2007). A is the identity minus the gradient of the distance.
+    m_t + A (f - m) with A = R (R S R)^-1/2 R, R R = S_t: the optimal transport between the two Gaussians (Knott and
+    Smith 1984; for colors Pitie and Kokaram 2007). A is the identity minus the gradient of the distance.
 
     Args:
         features: Features at some positions.
@@ -217,7 +217,7 @@ class WassersteinLoss(StyleLoss):
     """Gaussians of each layer's features."""
 
     needs_maps = False
-    uses_one_thread = True
+    parallel_over_regions = True
 
     def measure(
         self, maps: Float[Tensor, "1 c h w"] | Moments, weights: PositionWeights | None = None

@@ -168,9 +168,12 @@ def _target_of(
     device = extractor.device
 
     def measure(style: StyleImage) -> StyleTarget:
-        mask = None if style.mask is None else _mask_tensor(style.mask, device)
+        mask, importance = (
+            None if one is None else _mask_tensor(one, device) for one in (style.mask, style.importance)
+        )
         with torch.no_grad():
-            image = EncodedImage.of(extractor, _tensor(style.pixels, device), mask, border=1 if style.margin else 0)
+            pixels, border = _tensor(style.pixels, device), 1 if style.margin else 0
+            image = EncodedImage.of(extractor, pixels, mask, border=border, importance=importance)
             return measure_style(image, recipe)
 
     return RegionTarget(

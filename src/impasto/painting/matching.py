@@ -145,9 +145,9 @@ def _weighted(
     weights = ((1 + strength * (around - 1)) / _MOST).clamp(_LEAST, 1)
     height, width = style.pixels.shape[:2]
     across, down = style.border(width, height)
-    mask = _resized(weights, height - 2 * down, width - 2 * across)[:, :, 0]
-    mask = np.pad(mask, ((down, down), (across, across)), mode="edge")
-    return replace(style, mask=mask if style.mask is None else mask * style.mask, key=None)
+    importance = _resized(weights, height - 2 * down, width - 2 * across)[:, :, 0]
+    importance = np.pad(importance, ((down, down), (across, across)), mode="edge")
+    return replace(style, importance=importance, key=None)
 
 
 def _filled(values: Float[Tensor, "i c"], places: Int[Tensor, "i"], size: tuple[int, int]) -> Float[Tensor, "c h w"]:
@@ -169,8 +169,8 @@ def _with_detail(
 ) -> Float[np.ndarray, "h w 3"]:
     """Return coarse colors with the edges and, in part, the detail of the photo's lightness.
 
-    In every window the result is a linear function of lightness (guided filter; He, Sun, Tang 2010), fitted at the small
-    size and applied at the full one.
+    In every window the result is a linear function of lightness (guided filter; He, Sun, Tang 2010), fitted at the
+    small size and applied at the full one.
     """
     light = _lightness(small)
     mean_light, mean = _blurred(light), _blurred(colors)

@@ -17,20 +17,22 @@ class StyleImage:
     """A style image, RGB in [0, 1].
 
     `share` is how much it counts beside the others of its region, `mask` (0..1) which part of it is used (None: all),
-    `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is its size in
-    pixels at the finest level; None: that of the canvas. Images of one `key` (not None) are used alike.
+    `importance` (0..1) how much each place counts (None: all alike), `scale` the size of its strokes, and `margin` the
+    share that is left out on each side. `long_side` is its size in pixels at the finest level; None: the canvas's.
+    Images of one `key` have the same pixels, masks and margin, so that statistics can be kept; None: nothing is kept.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
     share: float = 1.0
     mask: Float[np.ndarray, "h w"] | None = None
+    importance: Float[np.ndarray, "h w"] | None = None
     scale: float = 1.0
     margin: float = 0.0
     long_side: int | None = None
     key: str | None = None
 
     def size(self, level: Level) -> tuple[int, int]:
-        """Return width and height at a level: the long side is the canvas's times the scale, or shrinks as it does."""
+        """Return width and height at a level: the long side is `scale` times the canvas's, or `long_side`, reduced."""
         height, width = self.pixels.shape[:2]
         long_side: float = max(level.width, level.height)
         if self.long_side is not None:
@@ -46,7 +48,8 @@ class StyleImage:
         width, height = self.size(level)
         key = self.key and f"{self.key}, {width} x {height}, {self.margin}"
         pixels = self._inner(resize(self.pixels, width, height))
-        return replace(self, pixels=pixels, mask=self.mask_at(width, height), key=key)
+        importance = None if self.importance is None else self._inner(resize_mask(self.importance, width, height))
+        return replace(self, pixels=pixels, mask=self.mask_at(width, height), importance=importance, key=key)
 
     def mask_at(self, width: int, height: int) -> Float[np.ndarray, "_h _w"] | None:
         """Return which part is used at a size, minus the margin."""

@@ -170,7 +170,7 @@ class ContentSettings(Settings):
     coarse_factor: Annotated[float, Field(gt=0, le=1000), Flag("coarse_content")] = 1.2
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     saliency_weight: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), Flag("saliency_weight")] = 3.0
-    """How much more the `features` loss counts on edges and the main subject than elsewhere; 0: alike everywhere."""
+    """How much more the `features` loss counts on edges and conspicuous colors than elsewhere; 0: alike everywhere."""
     restyle: Share = 1.0
     """How far the photo's features get the style's statistics before they are compared; 0 keeps shading and texture."""
     exponent: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0

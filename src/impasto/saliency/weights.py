@@ -14,7 +14,7 @@ _BLUR: Final = 2.0
 
 
 def saliency_weights(photo: Float[np.ndarray, "h w 3"], strength: float) -> Float[np.ndarray, "h w"]:
-    """Return the weight of each position of a photo, 1 on average, more on edges and on the main subject.
+    """Return the weight of each position of a photo, 1 on average, more on edges and on colors unlike the photo's mean.
 
     1 + `strength` times the mean of two maps, normalized to a mean of 1. The maps, each divided by its own mean, are
     the edges (blurred gradient of lightness), and saliency, the distance of a blurred color from the photo's mean color
