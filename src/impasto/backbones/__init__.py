@@ -5,6 +5,8 @@ from impasto.backbones.download import fetch_weights
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
 from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
 from impasto.backbones.matmul import (
+    add_product,
+    average,
     bf16_matmul,
     centered_chunks,
     chunk_size,
@@ -14,6 +16,7 @@ from impasto.backbones.matmul import (
     gradient_product,
     rounded_mean,
     self_product,
+    total,
 )
 from impasto.backbones.moments import Moments, moments_of
 from impasto.backbones.weight_formats import AntialiasedWeights, AnyWeights, VGG19Weights
@@ -27,7 +30,9 @@ __all__ = [
     "Moments",
     "SmoothedExtractor",
     "VGG19Weights",
+    "add_product",
     "antialiased_maps",
+    "average",
     "bf16_matmul",
     "build_extractor",
     "centered_chunks",
@@ -44,4 +49,5 @@ __all__ = [
     "moments_of",
     "rounded_mean",
     "self_product",
+    "total",
 ]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Moments, flat, moments_of
+from impasto.backbones import Moments, flat, moments_of, total
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, regional_moments
@@ -91,7 +91,7 @@ def _from_positions(
     # The smallest belongs to the mean, which was taken out: the root of its rounding error would be noise.
     values, vectors = values[1:], vectors[:, 1:]
     roots = values.clamp(min=0).sqrt()
-    bures = spread.square().sum() + style.trace() - 2 * roots.sum()
+    bures = total(spread.square()) + style.trace() - 2 * roots.sum()
     off = mean - _float64(target.mean)
     # The inverse root of directions that hardly vary is noise.
     inverse = (vectors / roots.clamp(min=target.floor)) @ vectors.T
@@ -129,7 +129,7 @@ def bures_distance(
         trace, slope = roots.sum(), identity - half @ half.T
     else:
         return covariance.sum() * torch.nan, covariance * torch.nan
-    bures = shifted.trace() + root.square().sum() - 2 * trace
+    bures = shifted.trace() + total(root.square()) - 2 * trace
     return bures.clamp(min=0).to(covariance), slope.to(covariance)
 
 
