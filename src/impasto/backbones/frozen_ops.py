@@ -54,13 +54,13 @@ class _ConvolutionReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, kernel: Tensor, bias: Tensor, border: _Border, masked: bool) -> Tensor:
         response = F.conv2d(_pad(features, *border), kernel, bias).relu_()
-        ctx.border, ctx.kernel = border, kernel
-        ctx.save_for_backward(*(() if masked else (response,)))
+        ctx.border = border
+        ctx.save_for_backward(kernel, *(() if masked else (response,)))
         return response
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        image = _input_gradient(gradients[0], ctx.kernel, *ctx.saved_tensors)
+        image = _input_gradient(gradients[0], *ctx.saved_tensors)
         return _fold(image, *ctx.border), None, None, None, None
 
 
@@ -77,13 +77,13 @@ class _FirstConvolutionReLU(torch.autograd.Function):
         response = padded.new_empty((1, height, width, len(kernel)), dtype=dtype).permute(0, 3, 1, 2)
         for top, bottom in _strips(response):
             response[:, :, top:bottom] = F.conv2d(padded[:, :, top : bottom + 2], kernel, bias).relu_()
-        ctx.border, ctx.kernel = border, kernel
-        ctx.save_for_backward(response)
+        ctx.border = border
+        ctx.save_for_backward(kernel, response)
         return response
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (response,), kernel = ctx.saved_tensors, ctx.kernel
+        kernel, response = ctx.saved_tensors
         height, width = response.shape[2:]
         image = kernel.new_zeros((1, kernel.shape[1], height + 2, width + 2))
         for top, bottom in _strips(response):
