@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis

@@ -127,7 +127,7 @@ def bures_distance(
     elif torch.isfinite(covariance).all():
         with _at_most_threads(_SAFE_THREADS):
             values, vectors = _eigh(root @ shifted @ root)
-            # No eigenvalue is smaller than this but by rounding, because none of either factor is smaller than its root.
+            # No eigenvalue is smaller than this but by rounding: none of either factor is smaller than its root.
             roots = values.clamp(min=target.floor**2).sqrt()
             half = root @ (vectors * roots.rsqrt())
             trace, slope = roots.sum(), identity - half @ half.T
