@@ -1,6 +1,7 @@
 """Backbones: reading weights, extracting the features of an image, and matrix products of features."""
 
 from impasto.backbones.antialiased import antialiased_maps
+from impasto.backbones.computing import computed_with, repetition_notice
 from impasto.backbones.download import fetch_weights
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
 from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
@@ -39,6 +40,7 @@ __all__ = [
     "check_input_size",
     "chunk_size",
     "chunks",
+    "computed_with",
     "describe_weights",
     "fetch_weights",
     "flat",
@@ -47,6 +49,7 @@ __all__ = [
     "load_weights",
     "min_input_size",
     "moments_of",
+    "repetition_notice",
     "rounded_mean",
     "self_product",
     "total",
