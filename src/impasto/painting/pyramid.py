@@ -109,12 +109,10 @@ def _enlarge(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Fl
     """Enlarge by Gaussian interpolation, mirrored at the border."""
     # By torch, because the products of NumPy depend on the number of threads.
     before = torch.tensor(picture, dtype=torch.float32)
-    down, across = (
-        torch.from_numpy(_interpolation(*pair)) for pair in zip((height, width), before.shape, strict=False)
-    )
-    rows = (down @ before.flatten(1)).unflatten(1, (-1, 3))
-    columns = across @ rows.transpose(0, 1).flatten(1)
-    return columns.unflatten(1, (-1, 3)).transpose(0, 1).contiguous().numpy()
+    down, across = _interpolation(height, before.shape[0]), _interpolation(width, before.shape[1])
+    rows = (torch.from_numpy(down) @ before.flatten(1)).unflatten(1, (-1, 3))
+    columns = torch.from_numpy(across) @ rows.transpose(0, 1).flatten(1)
+    return np.ascontiguousarray(columns.unflatten(1, (-1, 3)).transpose(0, 1).numpy())
 
 
 def _interpolation(after: int, before: int) -> Float[np.ndarray, "after before"]:
