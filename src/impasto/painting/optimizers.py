@@ -204,12 +204,12 @@ class GuardedLBFGS(Optimizer):
         q = gradient.clone()
         alphas = []
         for i in order:
-            alphas.append(self._rho[i] * total(self._steps[i].to(q.dtype) * q))
+            alphas.append(self._rho[i] * total(self._steps[i] * q))
             q.addcmul_(self._changes[i].to(q.dtype), alphas[-1], value=-1)
         known = (self._rho > 0).any()
         q *= torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
         for i, alpha in zip(reversed(order), reversed(alphas), strict=True):
-            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * total(self._changes[i].to(q.dtype) * q))
+            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * total(self._changes[i] * q))
         descends = total(q * gradient) > 1e-6 * q.numel() * _rms(q) * _rms(gradient)
         return torch.where(descends, -q, -gradient * (self._FIRST_STEP / _rms(gradient)))
 
