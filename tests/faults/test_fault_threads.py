@@ -86,4 +86,4 @@ NOW = {"version": "1.0", "computed": {"torch": "2.1", "processor": "A B"}}
 )
 def test_a_notice_names_what_differs(then, said):
     notice = repetition_notice(then, NOW)
-    assert notice == (said and said + "the picture will look the same, but not be equal bit for bit")
+    assert notice == (said and said + "the picture will look the same, but may not be equal bit for bit")

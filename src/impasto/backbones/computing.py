@@ -36,4 +36,4 @@ def repetition_notice(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | 
     if not differing:
         return None
     old, new = (", ".join(side) for side in zip(*differing, strict=True))
-    return f"painted with {old}, here is {new}: the picture will look the same, but not be equal bit for bit"
+    return f"painted with {old}, here is {new}: the picture will look the same, but may not be equal bit for bit"
