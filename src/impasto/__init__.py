@@ -52,7 +52,7 @@ def _is_intel() -> bool:
     try:
         with open("/proc/cpuinfo") as file:
             return "GenuineIntel" in file.read(200)
-    except OSError:
+    except (OSError, ValueError):  # not Linux
         return False
 
 
