@@ -3,7 +3,7 @@
 import math
 import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from impasto.api import Result, Run, keep_memory, pixels_that_fit, return_memory_if_scarce
+from impasto.backbones import repetition_notice
 from impasto.cli.console import DONE, STOPPED, stop_signals, warn, write_json, write_path
 from impasto.cli.destination import Destination
 from impasto.cli.options import Reporting
@@ -31,17 +32,22 @@ def follow(
     folder: Path | None = None,
     *,
     reports_result: bool = True,
+    repeats: Mapping[str, Any] | None = None,
 ) -> int:
     """Paint what `begin(on_event=...)` starts, save it, and return the exit code: 0, or 130 if stopped.
 
     The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt. If the run fails, the
-    last good picture is saved. With a run `folder`, snapshots are saved only there.
+    last good picture is saved. With a run `folder`, snapshots are saved only there. `repeats` is the record
+    of the picture that is painted again, with its own photo or another.
     """
     if reporting.json and destination.is_stdout:
         raise InputError("--json and `-o -` both need standard output: choose one of them")
     keep_memory()
     follower = _Follower(destination, saves_snapshots=folder is None)
     run = begin(on_event=follower.receive)
+    repeated = repeats if repeats and _photo(repeats) in ([], _photo(run.metadata)) else {}
+    if not reporting.quiet and (notice := repetition_notice(repeated, run.metadata)):
+        warn(notice)
     precision = run.recipe.hardware.precision
     follower.fitting = pixels_that_fit(precision)
     return_memory_if_scarce(math.prod(run.size), precision=precision)
@@ -132,6 +138,10 @@ class _Follower:
             except InputError as error:
                 # A missing snapshot must not end the run.
                 self._progress.note(f"a snapshot is missing: {error}")
+
+
+def _photo(record: Mapping[str, Any]) -> list[str]:
+    return [picture.get("sha256", "") for picture in record.get("inputs", {}).get("content", [])]
 
 
 def _describe_end(result: Result) -> str:

@@ -1,6 +1,6 @@
 """Options that several commands share: output, messages, and one flag for every setting of a recipe."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,10 +152,17 @@ else:
     )
 
 
-def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iterable[str] = ()) -> dict[str, Any]:
+def stated_settings(
+    source: RecipeSource,
+    flags: RecipeFlags | None,
+    given: Iterable[str] = (),
+    *,
+    record: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags.
 
     The file may come from a stranger: of the files that it names, only those that are `given` as well are opened.
+    `record` is that of the painted picture if it has been read.
     """
     if source.recipe is not None and source.from_ is not None:
         raise InputError("--recipe and --from both give a recipe: use one of them")
@@ -163,7 +170,7 @@ def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iter
     if source.recipe is not None:
         settings = read_recipe(source.recipe)
     elif source.from_ is not None:
-        settings = flat_fields(read_record(source.from_)["recipe"])
+        settings = flat_fields((record or read_record(source.from_))["recipe"])
     by_flag = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
     check_balance(by_flag)
     named = {name: value for name, value in settings.items() if name in _FILE_SETTINGS and name not in by_flag}

@@ -38,7 +38,7 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
         is_own=lambda path: path.parent == folder or (_is_of_run(path, run) and _is_unfinished(path)),
     )
-    return follow(partial(continue_run, folder), destination, reporting, folder)
+    return follow(partial(continue_run, folder), destination, reporting, folder, repeats=run.begun_with)
 
 
 def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> int:

@@ -63,7 +63,8 @@ def stylize(
         run: A new folder in which the run is kept, so that it can be resumed.
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
-    recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles)))
+    record = None if source.from_ is None or source.recipe is not None else read_record(source.from_)
+    recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles), record=record))
 
     with loading_modules():
         from impasto.api import start
@@ -85,7 +86,9 @@ def stylize(
         return _paint_mixes(recipe, photo, styles, style_mix_steps, destination, saving, reporting)
     output = None if destination.is_stdout else destination.path
     content, pictures = read_source(photo), [read_source(style) for style in styles]
-    return follow(partial(start, content, pictures, recipe, run=run, output=output), destination, reporting, run)
+    begin = partial(start, content, pictures, recipe, run=run, output=output)
+    repeats = None if flags is not None and flags.model_fields_set else record
+    return follow(begin, destination, reporting, run, repeats=repeats)
 
 
 def _stem(word: str) -> str:

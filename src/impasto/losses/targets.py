@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import FeatureExtractor, Features, Moments, moments_of
+from impasto.backbones import FeatureExtractor, Features, Moments, average, moments_of
 from impasto.losses.picture import LuminanceRange, luminance_range
 from impasto.losses.regions import (
     MIN_POSITIONS,
@@ -93,7 +93,7 @@ class EncodedImage:
         if self.mask is None:
             return sample_positions(height, width, count, generator).to(self.picture.device)
         limit = threshold(self.mask)
-        share = float((self.mask >= limit).float().mean())
+        share = float(average((self.mask >= limit).float()))
         for candidates in (round(count / share), height * width):
             # One place in every pixel finds what is white, however little it is.
             places = sample_positions(height, width, candidates, generator).to(self.picture.device)
@@ -167,7 +167,7 @@ class RegionTarget:
     @property
     def weight(self) -> float:
         """Share of the canvas that belongs to the region."""
-        return 1.0 if self.mask is None else float(self.mask.mean())
+        return 1.0 if self.mask is None else float(average(self.mask))
 
     def statistic(self, loss: str, layer: str) -> Any:
         """Return the statistic of the mixture of the styles."""

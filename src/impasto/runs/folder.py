@@ -46,6 +46,7 @@ class RunFolder:
         was_made_here: Whether the folder is one that was made at its place, and not a copy of one from elsewhere.
         kept_inputs: The copies of the inputs, known without reading them.
         result_path: Where the result is saved.
+        begun_with: Version, and on what else the picture depends bit for bit.
         latest_path: Where the last picture of a failed run is saved.
     """
 
@@ -58,6 +59,7 @@ class RunFolder:
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"
         self.latest_path = path / "latest.png"
+        self.begun_with = {"version": header.version, "computed": header.computed}
         self.first_recipe = checked(header.recipe)
         self._header = header
         self._lock = lock

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from impasto.backbones import computed_with
 from impasto.errors import InputError, file_error, reason_of
 from impasto.recipe import INITS, Recipe
 from impasto.runs.files import read_inside, write_inside
@@ -43,6 +44,7 @@ class Header(BaseModel):
     program: Literal["impasto"] = "impasto"
     version: Annotated[str, Field(max_length=100)]
     created: Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
+    computed: dict[str, Annotated[str, Field(max_length=1000)]] = {}
     recipe: dict[str, Value]
     inputs: Inputs[KeptInput]
     output: Annotated[str, Field(max_length=10_000, pattern="^[^\0]+$")] | None
@@ -132,6 +134,7 @@ def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> N
     header = Header(
         version=version("impasto"),
         created=datetime.now(UTC),
+        computed=computed_with(recipe.hardware.device),
         recipe=recipe.to_dict(),
         inputs=copy_inputs(path, inputs),
         output=wanted,
