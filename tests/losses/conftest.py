@@ -26,7 +26,6 @@ BASE = {
     "normalization": "relative",
     "saliency_weight": 0.0,
     "content_exponent": 0.0,
-    "content_restyle": 0.0,
     "style_matching": 0.0,
     "samples": 100,
     "directions": 5,

@@ -256,8 +256,8 @@ def maps_in_memory(monkeypatch):
     """Return a function to the layers whose maps still are in memory, for every picture that was encoded."""
     seen, of = [], EncodedImage.of
 
-    def remembered(extractor, *arguments):
-        image = of(extractor, *arguments)
+    def remembered(extractor, *arguments, **options):
+        image = of(extractor, *arguments, **options)
         seen.append({name: StorageWeakRef(maps.untyped_storage()) for name, maps in image.features.items()})
         return image
 

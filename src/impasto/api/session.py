@@ -201,7 +201,7 @@ class Session:
         # Everything on which the statistics of a style image depend, but for the image.
         losses = tuple(map(type, style_losses(recipe).values()))  # a name may have been registered anew
         style = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
-        content = recipe.content.model_dump_json(include={"losses", "layers", "restyle"})
+        content = recipe.content.model_dump_json(include={"losses", "layers"})
         key = (weights_key, network, hardware.device, hardware.precision, losses, style, content)
 
         def load() -> FeatureExtractor:

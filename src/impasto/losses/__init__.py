@@ -3,6 +3,7 @@
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.gram import GramLoss, gram, mean_gram
+from impasto.losses.matching import Matches, match
 from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
 from impasto.losses.regions import PositionWeights, threshold
 from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
@@ -17,6 +18,7 @@ __all__ = [
     "ContentLoss",
     "EncodedImage",
     "GramLoss",
+    "Matches",
     "Mean",
     "Objective",
     "PositionWeights",
@@ -27,6 +29,7 @@ __all__ = [
     "StyleTarget",
     "gram",
     "make_extractor",
+    "match",
     "mean_gram",
     "measure_style",
     "needed_layers",

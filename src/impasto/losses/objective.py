@@ -8,24 +8,23 @@ from typing import Any, Final, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor, full_precision, moments_of
+from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
+from impasto.losses.matching import restyle
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
-from impasto.losses.regions import PositionWeights, draw_owners, regional_moments
-from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, restyled_layers, style_losses
+from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
+from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
 from impasto.losses.sampling import layer_scales
 from impasto.losses.targets import (
-    RESTYLED,
     EncodedImage,
     LayerRegions,
     RegionTarget,
     mask_values,
     regions_at_layers,
 )
-from impasto.losses.wasserstein import gaussian_target, parallel_map, transport
+from impasto.losses.wasserstein import parallel_map
 from impasto.recipe import Recipe
 
 TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv")
@@ -96,8 +95,8 @@ class _Binder:
     regions: Sequence[RegionTarget]
     at_layers: Mapping[str, LayerRegions]
     generator: torch.Generator
-    restyle: float
-    """How far the photo's features get the moments of the styles."""
+    matching: float
+    """How far the photo's features get the statistics of the matching places."""
 
     def style(self, name: str, loss: StyleLoss) -> dict[str, _Comparison]:
         """Return the comparisons of a style loss by layer, in the order of the random numbers that they draw."""
@@ -187,25 +186,18 @@ class _Binder:
         return compare
 
     def _restyled(self, layer: str) -> Float[Tensor, "1 c h w"]:
-        """Return the photo's features, moved toward the moments of each region's styles.
+        """Return the photo's features, as far as wanted with the statistics of the matching places of the styles.
 
-        What keeps the photo's own moments pulls against the style losses: shading, skin and fur stay photographs.
+        The photo's own features pull against the style losses: shading, skin and fur would stay photographs.
         """
         maps = self.photo.features[layer]
-        if not self.restyle:
-            return maps
-        numbers, weights = self.at_layers[layer]
-        everywhere = [None] * len(numbers) if weights is None else weights
-        exact = full_precision(maps)
-        change = torch.zeros_like(exact)
-        for number, where in zip(numbers, everywhere, strict=True):
-            target = gaussian_target(self.regions[number].statistic(RESTYLED, layer))
-            own = moments_of(maps) if where is None else regional_moments(maps, [where])[0]
-            moved = transport(maps, own, target) - exact
-            change += moved if where is None else moved * where.mask.reshape(maps.shape[2:])
-        # What follows a ReLU is not negative.
-        moved = functional.relu(exact + self.restyle * change)
-        return moved.to(maps.dtype).contiguous(memory_format=torch.channels_last)
+        result, share = maps, self.matching
+        for region in self.regions:
+            if (statistics := region.local(layer)) is not None:
+                moved = restyle(maps, statistics, share)
+                mask = region.mask
+                result = moved if mask is None else result + resize_to_layer(mask, maps).to(maps.dtype) * (moved - maps)
+        return result
 
 
 class Objective:
@@ -244,12 +236,10 @@ class Objective:
         layers = dict.fromkeys(layer for loss in self._style_losses.values() for layer in loss.layers)
         with torch.no_grad():
             photo = self._encoded(content)
-            at_layers = regions_at_layers(
-                regions, photo.features, [*layers, *restyled_layers(recipe)], recipe.start.seed
-            )
+            at_layers = regions_at_layers(regions, photo.features, list(layers), recipe.start.seed)
             # One seed for every level and every resumption: random choices belong to the objective.
             generator = torch.Generator().manual_seed(recipe.start.seed)
-            binder = _Binder(photo, regions, at_layers, generator, recipe.balanced().content.restyle)
+            binder = _Binder(photo, regions, at_layers, generator, recipe.balanced().style.matching)
             self._range = regional_range([(region.range, region.mask) for region in regions])
             self._content = {name: binder.content(loss, saliency) for name, loss in content_losses(recipe).items()}
             self._style = {name: binder.style(name, loss) for name, loss in self._style_losses.items()}

@@ -51,21 +51,23 @@ class PositionWeights:
         mask: Values in [0, 1], not zero everywhere.
         members: Positions of the region for losses that know no half positions; None: those that the mask covers by
             half or more.
+        importance: How much each position counts besides, in [0, 1]; None: all alike.
     """
 
-    def __init__(self, mask: Float[Tensor, "n"], members: Int[Tensor, "m"] | None = None) -> None:
+    def __init__(
+        self,
+        mask: Float[Tensor, "n"],
+        members: Int[Tensor, "m"] | None = None,
+        importance: Float[Tensor, "n"] | None = None,
+    ) -> None:
         self.mask = mask
         self._members = members
+        self._importance = importance
 
     @cached_property
     def count(self) -> float:
         """Sum of the mask."""
         return float(total(self.mask))
-
-    @cached_property
-    def effective_count(self) -> float:
-        """Number of positions that, all counting alike, would say as much: (sum w)^2 / sum w^2 (Kish 1965)."""
-        return self.count**2 / max(float(total(self.mask.square())), 1e-12)
 
     @cached_property
     def members(self) -> Int[Tensor, "m"]:
@@ -76,11 +78,12 @@ class PositionWeights:
 
     @cached_property
     def shares(self) -> Float[Tensor, "n"]:
-        """The mask, where values next to 0 and 1 are 0 and 1."""
+        """The mask, where values next to 0 and 1 are 0 and 1, times the importance."""
         mask = self.mask
         shares = torch.where(mask >= _INSIDE, 1.0, torch.where(mask <= 1 - _INSIDE, 0.0, mask))
         # A mask may be so faint everywhere that nothing would be left of it.
-        return torch.where(total(shares) > 0, shares, mask)
+        shares = torch.where(total(shares) > 0, shares, mask)
+        return shares if self._importance is None else shares * self._importance
 
     @cached_property
     def weights(self) -> Float[Tensor, "n"]:

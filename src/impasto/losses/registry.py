@@ -67,13 +67,10 @@ def content_losses(recipe: Recipe) -> dict[str, ContentLoss]:
     return {name: loss for name, loss in losses.items() if loss.has_inputs}
 
 
-def restyled_layers(recipe: Recipe) -> Collection[str]:
-    """Return the content layers in which the photo's features get the moments of the style."""
-    if not recipe.balanced().content.restyle:
-        return ()
-    return dict.fromkeys(
-        layer for loss in content_losses(recipe).values() if loss.inputs == "layer" for layer in loss.layers
-    )
+def compared_layers(recipe: Recipe) -> Collection[str]:
+    """Return the layers in which content losses compare whole maps."""
+    losses = [loss for loss in content_losses(recipe).values() if loss.inputs == "layer"]
+    return dict.fromkeys(layer for loss in losses for layer in loss.layers)
 
 
 def needed_layers(recipe: Recipe) -> Collection[str]:

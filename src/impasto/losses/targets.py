@@ -3,30 +3,27 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import FeatureExtractor, Features, Moments, average, moments_of
+from impasto.backbones import FeatureExtractor, Features, Moments, average
+from impasto.losses.matching import LocalStatistics, Matches
 from impasto.losses.picture import LuminanceRange, luminance_range
 from impasto.losses.regions import (
     MIN_POSITIONS,
     PositionWeights,
     draw_owners,
-    regional_moments,
     resize_to_layer,
     threshold,
 )
-from impasto.losses.registry import restyled_layers, style_losses
+from impasto.losses.registry import compared_layers, style_losses
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.losses.statistics import Positions, mixed
 from impasto.recipe import Recipe
-
-RESTYLED: Final = "content"
-"""Stands for a style loss in front of the moments that the photo's features get."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +67,12 @@ class EncodedImage:
         def at_layer(values: Tensor) -> Float[Tensor, "n"]:
             return resize_to_layer(values, maps)[:, :, rows, columns].flatten()
 
-        weights = None if self.mask is None else PositionWeights(at_layer(self.mask))
-        if self.importance is not None:
-            counts = at_layer(self.importance)
-            everywhere = torch.arange(len(counts), device=counts.device)
-            members, share = (everywhere, 1.0) if weights is None else (weights.members, weights.mask)
-            weights = PositionWeights(share * counts, members)
+        weights = None
+        if self.mask is not None or self.importance is not None:
+            everywhere = torch.ones_like(maps[0, 0, rows, columns], dtype=torch.float32).flatten()
+            mask = everywhere if self.mask is None else at_layer(self.mask)
+            importance = None if self.importance is None else at_layer(self.importance)
+            weights = PositionWeights(mask, importance=importance)
         if border:
             maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
         return maps, weights
@@ -113,20 +110,22 @@ class StyleTarget:
     range: LuminanceRange
     scales: Mapping[str, float] = field(default_factory=dict)
     """What each layer of hypercolumns was multiplied by."""
+    local: Mapping[str, LocalStatistics] = field(default_factory=dict)
+    """By layer, where the style was matched with the photo."""
 
     @property
     def nbytes(self) -> int:
         """Memory of the statistics in bytes."""
         parts = [
             one if isinstance(one, tuple) else (one, *getattr(one, "__dict__", {}).values())
-            for one in self.statistics.values()
+            for one in (*self.statistics.values(), *self.local.values())
         ]
         return sum(value.nbytes for part in parts for value in part if torch.is_tensor(value))
 
 
 @torch.no_grad()
-def measure_style(image: EncodedImage, recipe: Recipe) -> StyleTarget:
-    """Return the statistics of a style image that the losses of a recipe need."""
+def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None = None) -> StyleTarget:
+    """Return the statistics of a style image that the losses of a recipe need; with `matches` local ones, too."""
     statistics: dict[tuple[str, str], Any] = {}
     positions: dict[str, float] = {}
     scales: dict[str, float] = {}
@@ -137,7 +136,7 @@ def measure_style(image: EncodedImage, recipe: Recipe) -> StyleTarget:
             continue
         for layer in loss.layers:
             maps, weights = image.layer(layer)
-            positions[layer] = math.inf if weights is None else weights.effective_count
+            positions[layer] = math.inf if image.mask is None or weights is None else weights.count
             if loss.inputs == "layer" and positions[layer]:
                 statistics[name, layer] = loss.summarize(loss.measure(maps, weights))
         if loss.inputs == "hypercolumns":
@@ -145,12 +144,10 @@ def measure_style(image: EncodedImage, recipe: Recipe) -> StyleTarget:
             places = image.places(loss.samples, torch.Generator().manual_seed(recipe.start.seed))
             columns = image.columns(list(loss.layers), places, scales)
             statistics[name, ""] = loss.summarize(loss.measure(columns))
-    for layer in restyled_layers(recipe):
-        maps, weights = image.layer(layer)
-        positions[layer] = math.inf if weights is None else weights.effective_count
-        if positions[layer]:
-            statistics[RESTYLED, layer] = moments_of(maps) if weights is None else regional_moments(maps, [weights])[0]
-    return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales)
+    local = {}
+    if matches is not None:
+        local = {layer: LocalStatistics.of(image.features[layer], matches) for layer in compared_layers(recipe)}
+    return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales, local)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +190,17 @@ class RegionTarget:
             own = style.statistics[loss, ""]
             parts.append(Positions(own.features * factor.to(own.features)[None, :, None, None], own.weights))
         return mixed(parts, self.shares), scales
+
+    def local(self, layer: str) -> LocalStatistics | None:
+        """Return the local statistics of the mixture of the styles; None if they were not matched with the photo."""
+        found = [style.local[layer] for style in self.styles if layer in style.local]
+        if not found:
+            return None
+        mean, square = (
+            sum((share * one for share, one in zip(self.shares, values, strict=True)), start=torch.zeros(()))
+            for values in zip(*found, strict=True)
+        )
+        return LocalStatistics(mean, square)
 
     def positions(self, layer: str) -> float:
         """Return how many positions of a layer count in all style images together; infinity without masks."""

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Moments, flat, full_precision, moments_of, total
+from impasto.backbones import Moments, flat, moments_of, total
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, regional_moments
@@ -135,22 +135,6 @@ def bures_distance(
         return covariance.sum() * torch.nan, covariance * torch.nan
     bures = shifted.trace() + total(root.square()) - 2 * trace
     return bures.clamp(min=0).to(covariance), slope.to(covariance)
-
-
-def transport(features: Float[Tensor, "1 c h w"], own: Moments, target: GaussianTarget) -> Float[Tensor, "1 c h w"]:
-    """Move features so that their Gaussian becomes that of a target, each as little as possible.
-
-    m_t + A (f - m) with A = R (R S R)^-1/2 R, R R = S_t: the optimal transport between the two Gaussians (Knott and
-    Smith 1984; for colors Pitie and Kokaram 2007). A is the identity minus the gradient of the distance.
-
-    Args:
-        features: Features at some positions.
-        own: Their mean m and covariance S.
-        target: Mean and covariance of the style.
-    """
-    _, slope = bures_distance(own.covariance, target, iterate=False)
-    centered = full_precision(features).flatten(2)[0] - own.mean[:, None]
-    return (target.mean[:, None] + centered - slope @ centered).reshape(features.shape)
 
 
 def newton_schulz_roots(

@@ -174,7 +174,7 @@ def _target_of(
         with torch.no_grad():
             pixels, border = _tensor(style.pixels, device), 1 if style.margin else 0
             image = EncodedImage.of(extractor, pixels, mask, border=border, importance=importance)
-            return measure_style(image, recipe)
+            return measure_style(image, recipe, style.matches)
 
     return RegionTarget(
         styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],

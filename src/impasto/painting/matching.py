@@ -1,21 +1,16 @@
-"""Matching: which places of the style images resemble which places of the photo, by deep features.
-
-Statistics of a whole style image bring its proportions along: where most of a drawing is white paper, a face is
-bleached. So each place of the style counts by how much of the photo resembles it, and the photo begins with the colors
-of the places that it resembles.
-"""
+"""Matching the photo with the style images: the colors it starts with, and what each place of a style counts."""
 
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones import FeatureExtractor, full_precision
-from impasto.losses import threshold
+from impasto.losses import Matches, match, threshold
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene, StyleImage
 
@@ -23,15 +18,10 @@ _SIZE: Final = 384
 """Long side in pixels at which pictures are matched; larger ones are reduced."""
 _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
-_LIGHT: Final = 1.0
+
+_LIGHT: Final = 0.5
 _GRID: Final = 64
 """Most places along each side of a picture."""
-_NEIGHBORS: Final = 8
-"""How many places of the style a place of the photo resembles."""
-_TEMPERATURE: Final = 0.05
-"""Difference of likeness that makes a neighbor count e times less."""
-_HUBS: Final = 10
-"""Neighbors whose mean cosine tells whether a place resembles everything."""
 _MOST: Final = 3.0
 """A place counts at most so many times as much as the mean one, and at least `_LEAST` of that."""
 _LEAST: Final = 0.02
@@ -41,30 +31,6 @@ _SMOOTHNESS: Final = 0.01
 """Variance of lightness above which the guided filter keeps an edge."""
 _DETAIL: Final = 0.6
 """How much of the photo's detail is added to the colors of the matching places."""
-
-
-class Matches(NamedTuple):
-    """For n places of the photo k places of the style, the most similar first, and their weights, which sum to 1."""
-
-    places: Int[Tensor, "n k"]
-    weights: Float[Tensor, "n k"]
-
-
-def match(photo: Float[Tensor, "n c"], style: Float[Tensor, "m c"]) -> Matches:
-    """Return for every place of the photo the places of the style that resemble it most.
-
-    Places are compared by cosines, from which the mean cosine of each place with its nearest neighbors is taken away:
-    otherwise a few places that resemble everything would be the match of most (CSLS; Conneau et al. 2018).
-
-    Args:
-        photo: A unit vector for each place of the photo.
-        style: A unit vector for each place of the style.
-    """
-    cosines = photo @ style.T
-    of_style = cosines.topk(min(_HUBS, len(photo)), dim=0).values.mean(dim=0)
-    of_photo = cosines.topk(min(_HUBS, len(style)), dim=1).values.mean(dim=1)
-    likeness, places = (2 * cosines - of_style - of_photo[:, None]).topk(min(_NEIGHBORS, len(style)), dim=1)
-    return Matches(places, torch.softmax(likeness / _TEMPERATURE, dim=1))
 
 
 def match_scene(scene: Scene, extractor: FeatureExtractor, level: Level, *, strength: float) -> Scene:
@@ -83,15 +49,14 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, level: Level, *, stre
     colors = np.zeros_like(small.content) if small.kept is None else small.content * small.kept[:, :, None]
     regions = []
     for region, reduced in zip(scene.regions, small.regions, strict=True):
-        styles, moved = [], torch.zeros(3, *photo.size)
-        inside = photo.inside(reduced.mask)
+        styles, moved, shares = [], torch.zeros(1, 3, *photo.size), photo.shares(reduced.mask)
         for style, own in zip(region.styles, reduced.styles, strict=True):
             places = _Places.of(own.pixels, extractor)
-            used = places.inside(own.mask)
-            matches = match(photo.vectors[inside], places.vectors[used])
-            styles.append(_weighted(style, level, matches, used, places.size, strength))
-            found = (places.colors[used][matches.places] * matches.weights[..., None]).sum(dim=1)
-            moved += own.share * _filled(found, inside, photo.size)
+            part = places.shares(own.mask)
+            used = (part >= threshold(part)).nonzero()[:, 0]
+            matches = Matches(*match(photo.vectors, places.vectors, used), photo.size, places.size)
+            styles.append(_matched(style, matches, shares, part, strength))
+            moved += own.share * matches.average(places.colors)
         regions.append(replace(region, styles=tuple(styles)))
         colors = colors + _resized(moved, height, width) * (1 if reduced.mask is None else reduced.mask[:, :, None])
     colored = _with_detail(colors, small.content, scene.content)
@@ -104,7 +69,7 @@ class _Places(NamedTuple):
     """The places of a picture on a coarse grid: a unit vector of deep features and a color for each."""
 
     vectors: Float[Tensor, "n c"]
-    colors: Float[Tensor, "n 3"]
+    colors: Float[Tensor, "1 3 h w"]
     size: tuple[int, int]
     """Height and width of the grid."""
 
@@ -122,45 +87,37 @@ class _Places(NamedTuple):
             deviation = rows.std(dim=1, correction=0, keepdim=True)
             rows = (rows - rows.mean(dim=1, keepdim=True)) / (deviation + 1e-3 * rows.std(correction=0) + 1e-12)
             columns.append(rows / (rows.norm(dim=0).mean() + 1e-12))
-        colors = functional.adaptive_avg_pool2d(pixels, (height, width)).flatten(2)[0].T
-        light = colors.mean(dim=1)
+        colors = functional.adaptive_avg_pool2d(pixels, (height, width))
+        light = colors.mean(dim=1).flatten()
         columns.append(_LIGHT * ((light - light.mean()) / (light.std(correction=0) + 1e-3))[None])
         return cls(functional.normalize(torch.cat(columns), dim=0).T, colors, (height, width))
 
-    def inside(self, mask: Float[np.ndarray, "h w"] | None) -> Int[Tensor, "i"]:
-        """Return the places that a mask covers by half or more; all without one."""
+    def shares(self, mask: Float[np.ndarray, "h w"] | None) -> Float[Tensor, "n"]:
+        """Return how much of every place a mask covers; all of it without one."""
         if mask is None:
-            return torch.arange(len(self.vectors))
-        covered = functional.adaptive_avg_pool2d(torch.from_numpy(np.ascontiguousarray(mask))[None, None], self.size)
-        return (covered.flatten() >= threshold(covered)).nonzero()[:, 0]
+            return torch.ones(len(self.vectors))
+        values = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
+        return functional.adaptive_avg_pool2d(values, self.size).flatten()
 
 
-def _weighted(
-    style: StyleImage, level: Level, matches: Matches, used: Int[Tensor, "i"], size: tuple[int, int], strength: float
+def _matched(
+    style: StyleImage, matches: Matches, photo: Float[Tensor, "n"], used: Float[Tensor, "m"], strength: float
 ) -> StyleImage:
     """Return a style image whose places count by how much of the photo resembles them."""
-    counts = torch.zeros(len(used)).index_add_(0, matches.places.flatten(), matches.weights.flatten())
-    counts = _filled((counts / counts.mean())[:, None], used, size)[0]
-    around = functional.avg_pool2d(functional.pad(counts[None], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    weights = ((1 + strength * (around - 1)) / _MOST).clamp(_LEAST, 1)
+    counts = matches.counts(photo)
+    around = functional.avg_pool2d(functional.pad(counts, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    mean = (around.flatten() * used).sum() / used.sum()
+    weights = ((1 + strength * (around / mean.clamp(min=1e-12) - 1)) / _MOST).clamp(_LEAST, 1)
     height, width = style.pixels.shape[:2]
     across, down = style.border(width, height)
     importance = _resized(weights, height - 2 * down, width - 2 * across)[:, :, 0]
     importance = np.pad(importance, ((down, down), (across, across)), mode="edge")
-    return replace(style, importance=importance, key=None)
+    return replace(style, importance=importance, matches=matches, key=None)
 
 
-def _filled(values: Float[Tensor, "i c"], places: Int[Tensor, "i"], size: tuple[int, int]) -> Float[Tensor, "c h w"]:
-    """Return values at some places of a grid as maps, with zeros elsewhere."""
-    height, width = size
-    maps = torch.zeros(height * width, values.shape[1])
-    maps[places] = values
-    return maps.T.reshape(-1, height, width)
-
-
-def _resized(maps: Float[Tensor, "c _h _w"], height: int, width: int) -> Float[np.ndarray, "h w c"]:
+def _resized(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[np.ndarray, "h w c"]:
     """Interpolate maps linearly."""
-    large = functional.interpolate(maps[None], (height, width), mode="bilinear")
+    large = functional.interpolate(maps, (height, width), mode="bilinear")
     return np.asarray(large[0].permute(1, 2, 0).numpy())
 
 
@@ -178,7 +135,7 @@ def _with_detail(
     gain = _blurred(slope) + _DETAIL
     offset = _blurred(mean - slope * mean_light) - _DETAIL * mean_light
     height, width = photo.shape[:2]
-    maps = torch.from_numpy(np.dstack([gain, offset]).transpose(2, 0, 1).copy())
+    maps = torch.from_numpy(np.dstack([gain, offset]).transpose(2, 0, 1)[None].copy())
     gain, offset = np.split(_resized(maps, height, width), 2, axis=2)
     return np.asarray((gain * _lightness(photo) + offset).clip(0, 1), dtype=np.float32)
 

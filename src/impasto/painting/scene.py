@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from impasto.color import Colors, colors_of, mixed_colors, recolor
 from impasto.images import crop, fit, normalize_masks, resize, resize_mask
+from impasto.losses import Matches
 from impasto.painting.pyramid import Level
 
 
@@ -17,15 +18,17 @@ class StyleImage:
     """A style image, RGB in [0, 1].
 
     `share` is how much it counts beside the others of its region, `mask` (0..1) which part of it is used (None: all),
-    `importance` (0..1) how much each place counts (None: all alike), `scale` the size of its strokes, and `margin` the
-    share that is left out on each side. `long_side` is its size in pixels at the finest level; None: the canvas's.
-    Images of one `key` have the same pixels, masks and margin, so that statistics can be kept; None: nothing is kept.
+    `importance` (0..1) how much each place counts (None: all alike), `matches` which places of the photo its places
+    resemble, `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is its
+    size in pixels at the finest level; None: the canvas's. Images of one `key` have the same pixels, masks and margin,
+    so that statistics can be kept; None: nothing is kept.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
     share: float = 1.0
     mask: Float[np.ndarray, "h w"] | None = None
     importance: Float[np.ndarray, "h w"] | None = None
+    matches: Matches | None = None
     scale: float = 1.0
     margin: float = 0.0
     long_side: int | None = None

@@ -39,8 +39,6 @@ from impasto.recipe.values import (
 )
 
 _MIDDLE = 50.0
-_STYLED = ("style_matching", "content_restyle")
-"""Settings that bring the style into what the canvas starts from and is compared with."""
 _STRENGTH_EXPONENT = 1.5
 """The balance of style and content is (s / (100 - s)) ** _STRENGTH_EXPONENT for a strength of s."""
 
@@ -172,7 +170,7 @@ class Recipe(BaseModel):
             return self
         content_weight, style_weight = self._weights_at_strength()
         fade = min(1.0, strength / _MIDDLE)
-        fading = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor", *_STYLED)
+        fading = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor", "style_matching")
         return self.with_changes(
             strength=_MIDDLE,
             content_weight=content_weight,

@@ -136,7 +136,7 @@ class StyleSettings(Settings):
     rotation: Numbers = ()
     """Degrees by which the style image is turned to the left, for each style or one for all."""
     matching: Share = 1.0
-    """How far each place of the style counts by how much of the photo resembles it; 0: all count alike."""
+    """How far each place learns from the places of the style that resemble it; 0: from the style as a whole."""
     size: Pixels | None = None
     """Long side of the style image as the network sees it, in pixels; by default that of the result."""
     crop: Annotated[Crops, COMMON] = ()
@@ -171,8 +171,6 @@ class ContentSettings(Settings):
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     saliency_weight: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), Flag("saliency_weight")] = 3.0
     """How much more the `features` loss counts on edges and conspicuous colors than elsewhere; 0: alike everywhere."""
-    restyle: Share = 1.0
-    """How far the photo's features get the style's statistics before they are compared; 0 keeps shading and texture."""
     exponent: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 0.0
     """Exponent by which the content weight grows with the distance of photo and style; 0: the same for every pair."""
 

@@ -1,0 +1,117 @@
+"""Matching places of a photo and a style image by deep features, and features restyled place by place.
+
+Statistics of a whole style image bring its proportions and motifs along: where most of a drawing is white paper, a face
+is bleached, and its lines fill an empty meadow. Statistics of the places that resemble each place of the photo do not.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from impasto.backbones import full_precision
+
+
+_NEIGHBORS: Final = 32
+"""How many places of the style a place of the photo is matched with."""
+_TEMPERATURE: Final = 0.1
+"""Difference of likeness that makes a match count e times less."""
+_HUBS: Final = 10
+"""Neighbors whose mean cosine tells whether a place resembles everything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """For each of n = h x w places of a photo k places of a style image, and their weights, which sum to 1.
+
+    Attributes:
+        places: Indices of places in the style's grid, row by row.
+        weights: Their weights.
+        photo_grid: Height and width of the grid of the photo's places.
+        style_grid: Height and width of the grid of the style's places.
+    """
+
+    places: Int[Tensor, "n k"]
+    weights: Float[Tensor, "n k"]
+    photo_grid: tuple[int, int]
+    style_grid: tuple[int, int]
+
+    def average(self, values: Float[Tensor, "1 c _h _w"]) -> Float[Tensor, "1 c h w"]:
+        """Return for every place of the photo the mean of a map of the style over the matching places."""
+        rows = functional.adaptive_avg_pool2d(values, self.style_grid).flatten(2)[0].T.contiguous()
+        places, weights = self.places.to(rows.device), self.weights.to(rows)
+        found = functional.embedding_bag(places, rows, mode="sum", per_sample_weights=weights)
+        return found.T.reshape(1, -1, *self.photo_grid)
+
+    def counts(self, photo: Float[Tensor, "n"]) -> Float[Tensor, "1 1 h w"]:
+        """Return how much each place of the style is matched by places of the photo, which count by their weights."""
+        height, width = self.style_grid
+        counts = torch.zeros(height * width)
+        counts.index_add_(0, self.places.flatten(), (self.weights * photo[:, None]).flatten())
+        return counts.reshape(1, 1, height, width)
+
+
+def match(
+    photo: Float[Tensor, "n c"], style: Float[Tensor, "m c"], used: Int[Tensor, "u"]
+) -> tuple[Int[Tensor, "n k"], Float[Tensor, "n k"]]:
+    """Return for every place of a photo the places of a style image that resemble it most, and their weights.
+
+    Places are compared by cosines, from which the mean cosine of each place with its nearest neighbors is taken away:
+    otherwise a few places that resemble everything would be the match of most (CSLS; Conneau et al. 2018). The weights
+    are a softmax, which makes this an attention (AdaAttN; Liu et al. 2021).
+
+    Args:
+        photo: A unit vector for each place of the photo.
+        style: A unit vector for each place of the style image.
+        used: The places of the style image that may be matched, at least one.
+
+    Returns:
+        Indices of places of the style image, the most similar first, and weights that sum to 1.
+    """
+    cosines = photo @ style[used].T
+    of_style = cosines.topk(min(_HUBS, len(photo)), dim=0).values.mean(dim=0)
+    of_photo = cosines.topk(min(_HUBS, len(used)), dim=1).values.mean(dim=1)
+    likeness, places = (2 * cosines - of_style - of_photo[:, None]).topk(min(_NEIGHBORS, len(used)), dim=1)
+    return used[places], torch.softmax(likeness / _TEMPERATURE, dim=1)
+
+
+class LocalStatistics(NamedTuple):
+    """For every place of a photo mean and mean square of each channel over the matching places of the style."""
+
+    mean: Float[Tensor, "1 c h w"]
+    square: Float[Tensor, "1 c h w"]
+
+    @classmethod
+    def of(cls, maps: Float[Tensor, "1 c _h _w"], matches: Matches) -> "LocalStatistics":
+        """Measure a map of a style image."""
+        exact = full_precision(maps)
+        return cls(matches.average(exact), matches.average(exact.square()))
+
+
+def restyle(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share: float) -> Float[Tensor, "1 c h w"]:
+    """Return features of a photo with the mean and deviation of the matching places (AdaAttN; Liu et al. 2021).
+
+    m + s (f - m_f) / s_f, where m and s belong to the place, m_f and s_f to the whole photo.
+
+    Args:
+        photo: Features f after a ReLU.
+        statistics: Those of the style for every place of a grid.
+        share: How far the features go from the photo's (0) to the restyled ones (1).
+    """
+    exact = full_precision(photo)
+    mean, square = (_resized(one, exact.shape[2], exact.shape[3]) for one in statistics)
+    deviation = (square - mean.square()).clamp(min=0).sqrt()
+    spread, own = torch.std_mean(exact, dim=(2, 3), correction=0, keepdim=True)
+    restyled = mean + deviation * (exact - own) / (spread + 1e-3 * spread.mean() + 1e-12)
+    moved = functional.relu(exact + share * (restyled - exact))
+    return moved.to(photo.dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _resized(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[Tensor, "1 c h w"]:
+    """Average a map over larger places, or interpolate it linearly between smaller ones."""
+    if height <= maps.shape[2]:
+        return functional.adaptive_avg_pool2d(maps, (height, width))
+    return functional.interpolate(maps, (height, width), mode="bilinear")
