@@ -7,12 +7,14 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from impasto.errors import InputError, reason_of
+from impasto.filesystem import WeakerPromise
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
@@ -112,6 +114,25 @@ def write_error(line: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(f"{printable(line, sys.stderr.encoding)}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def weaker_promises_shown() -> Iterator[None]:
+    """Write what a file system cannot promise to standard error, each in one line, once."""
+    shown = set()
+    usual = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, WeakerPromise):
+            usual(message, category, *place, **more)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            warn(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", WeakerPromise)
+        warnings.showwarning = show
+        yield
 
 
 def open_closed_streams() -> None:
