@@ -14,6 +14,10 @@ class WeakerPromise(UserWarning):
     """Something that is usually promised does not hold on this file system."""
 
 
+def _is_refusal(error: OSError) -> bool:
+    return error.errno is not None and not is_disk_error(error)
+
+
 @contextmanager
 def doing_without(weaker: str = "") -> Iterator[None]:
     """Ignore that a file system refuses something, with a WeakerPromise if a text is given.
@@ -23,7 +27,7 @@ def doing_without(weaker: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_disk_error(error):
+        if not _is_refusal(error):
             raise
         if weaker:
             warnings.warn(weaker, WeakerPromise, stacklevel=4)
@@ -50,7 +54,7 @@ def move_file(source: Path, target: Path) -> None:
     try:
         os.replace(source, target)
     except OSError as error:
-        if is_disk_error(error):
+        if not _is_refusal(error):
             raise
         _write_in_place(target, source.read_bytes())
         source.unlink()

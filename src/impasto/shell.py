@@ -1,8 +1,14 @@
 """Commands that are printed, so that they can be pasted into a shell whatever names they contain."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
+from typing import Final
+
+CONTROLS: Final = "\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069"
+"""What a terminal obeys, and what turns the direction of text (Unicode's bidirectional controls), for `[...]`."""
+_UNPRINTABLE: Final = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
 
 
 def quote(word: str | os.PathLike[str]) -> str:
@@ -12,7 +18,7 @@ def quote(word: str | os.PathLike[str]) -> str:
     'my town' "$(printf 'a\012b')"
     """
     word = os.fspath(word)
-    if word.isprintable():
+    if not _UNPRINTABLE.search(word):
         return shlex.quote(word)
     kept = word.rstrip("\n")
     # The shell drops line breaks at the end of what a command prints.

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from impasto.errors import InputError, reason_of
 from impasto.filesystem import WeakerPromise
+from impasto.shell import CONTROLS
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
@@ -172,14 +173,10 @@ def loading_modules() -> Iterator[None]:
         gc.enable()
 
 
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that command a terminal, or that turn the direction of text (Unicode's bidirectional controls)."""
-
-
 def printable(text: str, encoding: str | None = None) -> str:
     """Escape control characters, which a stranger's file may hold, and what the stream cannot encode."""
     encoding = encoding or "utf-8"
-    text = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+    text = re.sub(f"[{CONTROLS}]", lambda found: ascii(found[0])[1:-1], text)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 

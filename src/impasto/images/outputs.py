@@ -39,7 +39,7 @@ class Outputs:
         read = {identity: path for path in inputs for identity in _identities(path)}
         for path in (*self.pictures, *self.derived):
             if read.keys() & _identities(path):
-                raise InputError(f"{path} is one of the files to paint from: choose another name with -o")
+                raise InputError(f"{path} is one of the pictures to paint from: choose another name with -o")
             check_destination(path)
         for path in self.derived:
             if os.path.lexists(path) and not _is_painted(path):

@@ -38,7 +38,7 @@ else:
         fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
 
 
-def _try_lock(path: Path, file: FileIO, *, exclusive: bool) -> bool:
+def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
     """Return False if somebody else holds the lock; where the file system has none, everybody gets it."""
     try:
         _lock(file, exclusive=exclusive)
@@ -46,9 +46,8 @@ def _try_lock(path: Path, file: FileIO, *, exclusive: bool) -> bool:
         if error.errno in _HELD:
             return False
         if exclusive:
-            text = (
-                f"the file system of {path.parent} has no locks: do not paint into that folder twice at the same time"
-            )
+            folder = Path(file.name).parent
+            text = f"the file system of {folder} has no locks: do not paint into that folder twice at the same time"
             warnings.warn(text, WeakerPromise, stacklevel=4)
     return True
 
@@ -80,7 +79,7 @@ class FolderLock:
                 file = open_inside(self._path.parent, self._path, "r+")
             except OSError as error:
                 raise file_error(f"cannot write into {self._path.parent}: {reason_of(error)}", error) from None
-            if _try_lock(self._path, file, exclusive=True) and self._is_current(file):
+            if _try_lock(file, exclusive=True) and self._is_current(file):
                 _write_owner(file)
                 self._file = file
                 return
@@ -120,7 +119,7 @@ def is_locked(path: Path) -> bool:
     """Return True if a living process holds the lock on this file; a missing or unreadable file is not locked."""
     try:
         with open_inside(path.parent, path) as file:
-            return not _try_lock(path, file, exclusive=False)
+            return not _try_lock(file, exclusive=False)
     except (OSError, InputError):
         return False
 
