@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +57,7 @@ class Destination:
         self._saving = saving
         self._is_own = is_own
         self._is_resumed = is_resumed
-        self._free_path = partial(free_path, default, may_replace)
+        self._may_replace = may_replace
         self.is_stdout = saving.out is not None and is_stdio(saving.out)
         self._is_named = saving.out is not None and not self.is_stdout
         self.path = Path(saving.out) if saving.out and self._is_named else free_path(default, may_replace, derived)
@@ -79,7 +78,7 @@ class Destination:
                 raise self._kept(f"cannot write to standard output: {reason_of(error)}", result) from None
             return None
         # Another program may have created the file meanwhile.
-        path = self.path if self._is_named else self._free_path()
+        path = self.path if self._is_named else free_path(self.path, self._may_replace)
         if unfinished and not self._may_be_unfinished(path):
             path = self._unfinished_path(path.parent)
         try:
