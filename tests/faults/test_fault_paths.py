@@ -142,6 +142,42 @@ def test_what_comes_from_standard_input_is_not_overwritten(here):
     assert Path("photo.png").read_bytes() == before
 
 
+@pytest.mark.parametrize("words", [("-o", "-"), ("-o", "out.png"), ()], ids=" ".join)
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_nothing_is_written_to_an_input_through_a_standard_stream(here, words, stream):
+    before = Path("photo.png").read_bytes()
+    called = [sys.executable, "-m", "impasto", "photo.png", "style.png", *words, *QUICK]
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with Path("photo.png").open("ab") as file:
+        ended = subprocess.run(called, **streams | {stream: file})
+    assert ended.returncode == 2
+    if stream == "stdout":
+        assert Path("photo.png").read_bytes() == before
+    assert not list(here.glob("*out*"))
+
+
+def test_a_recipe_file_is_not_overwritten(refused):
+    Path("recipe.tif").write_text("steps = 2\n")
+    assert "recipe.tif is one of" in refused("photo.png", "style.png", "--recipe", "recipe.tif", "-o", "recipe.tif")
+
+
+def test_an_input_behind_a_linked_folder_is_not_overwritten(refused):
+    Path("folder").mkdir()
+    Path("linked").symlink_to("folder")
+    shutil.copy("photo.png", "folder/photo.png")
+    assert "is one of" in refused("folder/photo.png", "style.png", "-o", "linked/photo.png", *QUICK)
+    assert "is inside linked" in refused("folder/photo.png", "style.png", "--run", "linked", "-o", "a.png", *QUICK)
+
+
+def test_the_photo_that_a_demo_leaves_is_not_written_where_its_picture_goes(here, capfd):
+    Path("photo.jpg").symlink_to("gone.jpg")
+    assert main(["demo", "--size", "32", "--quiet", "-o", "out.png"]) == 0
+    assert not Path("gone.jpg").exists()
+    Path("photo.jpg").unlink()
+    assert main(["demo", "--size", "32", "--quiet", "-o", "photo.jpg"]) == 0
+    assert PIL.Image.open("photo.jpg").size == (32, 21)
+
+
 def test_a_built_in_style_is_not_overwritten_by_what_is_painted_from_it(refused):
     assert "one of the pictures" in refused("photo.png", "night", "-o", plate_path("night"), *QUICK)
     assert "one of the pictures" in refused("demo", "-o", plate_path("night"), "--size", "32")

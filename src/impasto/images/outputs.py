@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Outputs:
             inputs: Every file that the command reads; a name without a file is ignored.
         """
         read = {identity: path for path in inputs for identity in _identities(path)}
+        _check_streams(read)
         for path in (*self.pictures, *self.derived):
             if read.keys() & _identities(path):
                 raise InputError(f"{path} is one of the pictures to paint from: choose another name with -o")
@@ -62,6 +64,12 @@ class Outputs:
                 raise InputError(f"{path}, which is painted from, is inside {folder}: choose another folder")
 
 
+def _check_streams(read: dict[object, Path]) -> None:
+    for name, stream in (("output", "/dev/stdout"), ("error", "/dev/stderr")):
+        for identity in read.keys() & _identities(Path(stream)):  # as in `>> photo.png`
+            raise InputError(f"standard {name} goes to {read[identity]}, one of the pictures to paint from")
+
+
 def snapshots_in_the_way(picture: Path, steps: Collection[int]) -> tuple[Path, ...]:
     """Return the existing files among the snapshots that are written beside a picture after these steps."""
     try:
@@ -83,7 +91,8 @@ def _identities(path: Path) -> set[object]:
     """Return what the same file has in common under all its names; empty if there is no file."""
     with suppress(OSError, ValueError):
         status = os.stat(path)
-        return {os.path.realpath(path), (status.st_dev, status.st_ino)}
+        if stat.S_ISREG(status.st_mode):  # not a terminal, which is read and written
+            return {os.path.realpath(path), (status.st_dev, status.st_ino)}
     return set()
 
 
