@@ -1,7 +1,6 @@
 """Follow a run: show its progress, save its snapshots and its picture, report the result."""
 
 import math
-import shlex
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,7 +17,7 @@ from impasto.cli.options import Reporting
 from impasto.cli.progress import Progress
 from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Snapshot, Step
-from impasto.images import write_picture
+from impasto.images import snapshot_path, write_picture
 from impasto.painting import Eta
 
 _POLL_SECONDS: Final = 0.1
@@ -54,7 +53,8 @@ def follow(
     with stop_signals(follower.stop):
         result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
         if not result.steps:
-            warn("stopped before the first step; nothing was saved")
+            hint = f"; `{destination.resume_command(folder)}` begins again" if folder else ""
+            warn(f"stopped before the first step; nothing was saved{hint}")
             return STOPPED
         stopped = result.reason == "stopped"
         path = destination.save(result, unfinished=stopped)
@@ -133,7 +133,7 @@ class _Follower:
             self._has_improved |= event.improved
         elif isinstance(event, Snapshot) and self._saves_snapshots:
             try:
-                path = self._destination.with_suffix(f"{event.step:06d}")
+                path = snapshot_path(self._destination.path, event.step)
                 write_picture(path, event.image, metadata=self._run.metadata)
             except InputError as error:
                 # A missing snapshot must not end the run.
@@ -152,7 +152,7 @@ def _describe_stop(result: Result, path: Path | None, destination: Destination, 
     name = "to standard output" if path is None else f"as {path}"
     beside = "" if path is None or path == destination.path else f", and {destination.path} is left as it was"
     done = f"stopped after {result.steps} of {result.recipe.schedule.steps} steps"
-    hint = f"; `impasto resume {shlex.quote(str(folder))}` continues it" if folder else ""
+    hint = f"; `{destination.resume_command(folder)}` continues it" if folder else ""
     return f"{done}: the picture so far was saved {name}{beside}{hint}"
 
 

@@ -28,6 +28,7 @@ from impasto.recipe import (
     merge_stated,
     read_recipe,
 )
+from impasto.shell import file_word, option
 
 START: Final = Group("Start with these", sort_key=-3, help="Any of them may be left out; --help-all lists all options.")
 OUTPUT: Final = Group("Output", sort_key=-2)
@@ -184,9 +185,16 @@ def stated_settings(
 def stated_options(source: RecipeSource, flags: RecipeFlags | None, recipe: Recipe) -> list[str]:
     """Return the words of a command line that state a recipe as it was stated."""
     files = {"--preset": source.preset, "--recipe": source.recipe, "--from": source.from_}
-    words = [word for flag, value in files.items() if value is not None for word in (flag, str(value))]
+    words = [word for flag, value in files.items() if value is not None for word in option(flag, str(value))]
     by_flag = [name for name in FIELDS if flags is not None and name in flags.model_fields_set]
     return [*words, *recipe.flags(by_flag)]
+
+
+def saving_options(saving: Saving, *, out: str | None) -> list[str]:
+    """Return the words of a command line that save a picture in the quality that was stated, as a file `out`."""
+    words = [] if out is None else ["-o", "-" if is_stdio(out) else file_word(out)]
+    words += [] if saving.bits == SAVING.bits else ["--bits", str(saving.bits)]
+    return [*words, *([] if saving.quality == SAVING.quality else ["--quality", str(saving.quality)])]
 
 
 def read_record(picture: str) -> dict[str, Any]:

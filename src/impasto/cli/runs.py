@@ -1,5 +1,6 @@
 """`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,10 +36,22 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
     destination = Destination(
         saving,
         output,
+        inputs=_pictures_of(run, saving.out),
+        kept=run.replaced_files,
+        is_resumed=saving.out is not None,
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
         is_own=lambda path: path.parent == folder or (_is_of_run(path, run) and _is_unfinished(path)),
     )
     return follow(partial(continue_run, folder), destination, reporting, folder, repeats=run.begun_with)
+
+
+def _pictures_of(run: "RunFolder", out: str | None) -> list[Path]:
+    """Return the run's copies of its inputs, and the file `out` if it is one of which a copy was made."""
+    kept = run.kept_inputs.pictures()
+    with suppress(OSError), Path(out or "").open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() in {picture.sha256 for picture in kept}:
+            return [Path(out or "")]
+    return [run.path / picture.file for picture in kept]
 
 
 def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> int:

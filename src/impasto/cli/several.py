@@ -1,6 +1,5 @@
 """More than one photo: what is said about a folder, or about several files without word which of them are styles."""
 
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,7 @@ from impasto.cli.console import is_stdio
 from impasto.errors import InputError
 from impasto.images import PICTURE_SUFFIXES, is_plate
 from impasto.recipe import read_style
+from impasto.shell import file_word, join, quote
 
 _MANY: Final = 8  # so many names are printed one by one
 
@@ -40,7 +40,7 @@ def check_one_photo(photo: str, styles: Sequence[str], options: Sequence[str], *
 
 def _loop(photos: Iterable[str], style: str, options: Sequence[str]) -> str:
     """Return a line for a POSIX shell that paints every photo."""
-    return f'for photo in {" ".join(photos)}; do impasto "$photo" {shlex.join([style, *options])}; done'
+    return f'for photo in {" ".join(photos)}; do impasto "$photo" {join([file_word(style), *options])}; done'
 
 
 def _patterns(folder: Path) -> list[str]:
@@ -58,8 +58,13 @@ def _named(photos: Sequence[str]) -> list[str]:
         suffixes = sorted({path.suffix for path in paths})
         if {path for suffix in suffixes for path in folder.glob(f"*{suffix}")} == set(paths):
             return [f"{_quoted(folder)}/*{suffix}" for suffix in suffixes]
-    return [shlex.quote(photo) for photo in photos]
+    return [quote(_photo_word(photo)) for photo in photos]
+
+
+def _photo_word(photo: str) -> str:
+    """Return the name of a photo that is taken neither for an option nor for a command."""
+    return file_word(photo) if "." in photo or "/" in photo else f"./{photo}"
 
 
 def _quoted(folder: Path) -> str:
-    return shlex.quote(str(folder))
+    return quote(file_word(folder))

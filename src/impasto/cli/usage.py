@@ -1,7 +1,6 @@
 """What is said about a command line that is not understood: one line, in plain words, with what is probably meant."""
 
 import inspect
-import shlex
 from collections.abc import Callable, Collection
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -10,6 +9,7 @@ from cyclopts.exceptions import RepeatArgumentError
 
 from impasto.errors import InputError
 from impasto.recipe import FIELDS, RENAMED, SettingError, accepted, by_name, flag_of, one_of_these, similar_name
+from impasto.shell import join
 
 _OPTIONS_ELSEWHERE: Final = by_name(
     {
@@ -92,7 +92,7 @@ def _describe_missing_arguments(error: MissingArgumentError, command: tuple[str,
     options = [(flag_of(p.name),) if p.kind is p.KEYWORD_ONLY else () for p in needed]
     example = [word for option, (_, word) in zip(options, named, strict=True) for word in (*option, word)]
     things = " and ".join(filter(None, (", ".join(what for what, _ in named[:-1]), *(what for what, _ in named[-1:]))))
-    return f"{' '.join(command)} needs {things}, as in `{shlex.join(['impasto', *command, *example])}`"
+    return f"{' '.join(command)} needs {things}, as in `{join(['impasto', *command, *example])}`"
 
 
 def _describe_value(error: CoercionError, _: tuple[str, ...]) -> str:
@@ -119,7 +119,7 @@ def _wanted(kind: Any) -> str:
 
 
 def _describe_extra(error: UnusedCliTokensError, command: tuple[str, ...]) -> str:
-    return f"{shlex.join(error.unused_tokens or ())} is too much here: `{_help(command)}` shows what belongs there"
+    return f"{join(error.unused_tokens or ())} is too much here: `{_help(command)}` shows what belongs there"
 
 
 def _describe_repeated(error: RepeatArgumentError, _: tuple[str, ...]) -> str:

@@ -1,7 +1,6 @@
 """The run folder: everything needed to continue a run after its process was killed."""
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -23,6 +22,7 @@ from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_he
 from impasto.runs.inputs import Inputs, KeptInputs, read_inputs
 from impasto.runs.lock import FolderLock, is_locked
 from impasto.runs.log import EventLog, RunLog
+from impasto.shell import file_word, join
 
 Status: TypeAlias = Literal["running", "interrupted", "finished", "failed"]
 
@@ -143,6 +143,11 @@ class RunFolder:
         """Whether a checkpoint was saved."""
         return self._checkpoints.exist()
 
+    @property
+    def replaced_files(self) -> tuple[Path, ...]:
+        """The files that continuing the run replaces."""
+        return (self.result_path, self.latest_path, self._log.path, self._checkpoints.path, self.path / LOCK_FILE)
+
     def inputs(self) -> Inputs:
         """Read the pictures from the folder's own copies; raises InputError if one is missing or has changed."""
         return read_inputs(self.path, self.kept_inputs, max_megapixels=self.recipe.picture.max_megapixels)
@@ -241,7 +246,7 @@ class RunFolder:
             yield
         except (OSError, InputError) as error:
             trouble = str(error) if isinstance(error, InputError) else f"cannot save {file}: {reason_of(error)}"
-            resume = f"`impasto resume {shlex.quote(str(self.path))}` continues from there"
+            resume = f"`{join(['impasto', 'resume', file_word(self.path)])}` continues from there"
             kind = DiskError if is_disk_error(error) else RunError
             raise kind(f"{trouble}; what was saved before is kept, {resume}") from error
 
