@@ -13,6 +13,7 @@ QUICK = {
     "content_layers": "conv2_1",
     "style_layers": "conv1_1,conv2_1",
     "style_losses": "gram",
+    "style_matching": 0.0,
     "device": "cpu",
     "precision": "fp32",
 }

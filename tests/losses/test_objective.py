@@ -4,7 +4,7 @@ import gc
 
 import pytest
 import torch
-from loss_inputs import OF_MOMENTS, check_slope, seeded, soft_mask
+from loss_inputs import OF_MOMENTS, check_slope, soft_mask
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from impasto.losses import (
@@ -14,7 +14,6 @@ from impasto.losses import (
     EncodedImage,
     measure_style,
     needed_layers,
-    style_losses,
     total_of,
 )
 from impasto.losses.picture import low_frequency_loss, luminance_range, luminance_range_loss, total_variation

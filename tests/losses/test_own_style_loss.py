@@ -20,7 +20,8 @@ from impasto.losses.statistics import mixed
 from impasto.recipe import LossSettings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_style_loss.py"
-SETTINGS = {"style_losses": "skewness=1", "size": 48, "steps": 8, "levels": 1, "device": "cpu", "precision": "fp32"}
+SETTINGS = {"style_losses": "skewness=1", "style_matching": 0.0, "size": 48, "steps": 8, "levels": 1}
+SETTINGS |= {"device": "cpu", "precision": "fp32"}
 
 
 @pytest.fixture(autouse=True)

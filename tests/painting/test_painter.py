@@ -28,6 +28,7 @@ PLAIN = {
     "luminance_range_weight": 0.0,
     "style_margin": 0.0,
     "saliency_weight": 0.0,
+    "style_matching": 0.0,
     "coarse_content": 1.5,
     "normalization": "relative",
     "pooling": "l2",

@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from impasto.backbones import full_precision
 
-
 _NEIGHBORS: Final = 32
 """How many places of the style a place of the photo is matched with."""
 _TEMPERATURE: Final = 0.1

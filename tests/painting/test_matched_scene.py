@@ -1,0 +1,112 @@
+"""The photo matched with the styles: colors of the start, importance of the style's places, regions."""
+
+import numpy as np
+import pytest
+import torch
+
+import impasto
+from impasto.images import resize
+from impasto.painting import CanvasRegion, Level, Scene, StyleImage
+from impasto.painting.matching import match_scene
+
+LEVEL = Level(width=96, height=64, steps=1, above=0)
+
+
+def stripes(height: int, width: int, period: int) -> np.ndarray:
+    values = (np.arange(width) // period % 2).astype(np.float32)
+    return np.repeat(np.broadcast_to(values, (height, width))[:, :, None], 3, axis=2).copy()
+
+
+def flat(height: int, width: int, color: tuple[float, float, float]) -> np.ndarray:
+    return np.broadcast_to(np.array(color, dtype=np.float32), (height, width, 3)).copy()
+
+
+@pytest.fixture
+def extractor(make_extractor):
+    return make_extractor(("conv2_1", "conv3_1", "conv3_3"))
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A photo of stripes beside a flat ground, a style of stripes in red above a blue ground."""
+    photo = np.concatenate([stripes(64, 48, 4), flat(64, 48, (0.5, 0.5, 0.5))], axis=1)
+    style = np.concatenate([stripes(48, 96, 4) * (1, 0.1, 0.1), flat(48, 96, (0.1, 0.1, 0.9))], axis=0)
+    return Scene(content=photo, regions=(CanvasRegion(styles=(StyleImage(pixels=style.astype(np.float32)),)),))
+
+
+def test_places_get_the_colors_of_the_places_that_they_resemble(scene, extractor):
+    colored = match_scene(scene, extractor, LEVEL, strength=1.0).recolored
+    assert colored.shape == scene.content.shape
+    stripes_, ground = colored[8:-8, 8:40].mean(axis=(0, 1)), colored[8:-8, 56:88].mean(axis=(0, 1))
+    assert stripes_[0] > stripes_[2]
+    assert ground[2] > ground[0] + 0.3
+
+
+def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene, extractor):
+    # A photo of nothing but flat ground needs the flat half of the style.
+    ground = Scene(content=flat(64, 96, (0.5, 0.5, 0.5)) + 0.02 * stripes(64, 96, 24), regions=scene.regions)
+    (style,) = match_scene(ground, extractor, LEVEL, strength=1.0).regions[0].styles
+    assert style.importance.shape == style.pixels.shape[:2]
+    assert style.importance.min() > 0
+    assert style.importance.max() <= 1
+    half = style.importance.shape[0] // 2
+    assert style.importance[half + 8 :].mean() > 1.5 * style.importance[: half - 8].mean()
+
+
+def test_strength_0_changes_neither_colors_nor_importance(scene, extractor):
+    matched = match_scene(scene, extractor, LEVEL, strength=0.0)
+    np.testing.assert_allclose(matched.recolored, scene.recolored, atol=1e-6)
+    importance = matched.regions[0].styles[0].importance
+    assert np.ptp(importance) < 1e-6
+
+
+def test_what_is_kept_keeps_its_colors(scene, extractor):
+    mask = np.zeros((64, 96), dtype=np.float32)
+    mask[:, 48:] = 1
+    region = CanvasRegion(styles=scene.regions[0].styles, mask=mask)
+    matched = match_scene(Scene(content=scene.content, regions=(region,)), extractor, LEVEL, strength=1.0)
+    np.testing.assert_allclose(matched.at(LEVEL).recolored[8:-8, 8:32], scene.content[8:-8, 8:32], atol=0.05)
+
+
+def test_what_a_style_mask_hides_is_matched_with_nothing(scene, extractor):
+    (style,) = scene.regions[0].styles
+    mask = np.zeros(style.pixels.shape[:2], dtype=np.float32)
+    mask[: len(mask) // 2] = 1
+    hidden = StyleImage(pixels=style.pixels, mask=mask)
+    matched = match_scene(
+        Scene(content=scene.content, regions=(CanvasRegion(styles=(hidden,)),)), extractor, LEVEL, strength=1.0
+    )
+    places = matched.regions[0].styles[0].matches.places
+    height, width = matched.regions[0].styles[0].matches.style_grid
+    assert int(places.max()) // width <= height // 2
+
+
+@pytest.mark.parametrize("size", [(40, 400), (400, 40), (33, 33)])
+def test_odd_shapes_are_matched(extractor, photo, painting, size):
+    content = resize(photo, *size)
+    level = Level(width=size[0], height=size[1], steps=1, above=0)
+    scene = Scene(content=content, regions=(CanvasRegion(styles=(StyleImage(pixels=painting, margin=0.03),)),))
+    matched = match_scene(scene, extractor, level, strength=1.0)
+    assert matched.recolored.shape == content.shape
+    assert np.isfinite(matched.recolored).all()
+
+
+def test_strength_0_still_returns_the_photo(photo, painting):
+    result = impasto.stylize(photo, painting, size=64, steps=10, strength=0, precision="fp32")
+    assert np.abs(result.pixels - resize(photo, *result.pixels.shape[1::-1])).mean() < 2 / 255
+
+
+def test_two_styles_mix_their_local_statistics(photo, painting):
+    fields = {"size": 48, "steps": 2, "precision": "fp32"}
+    one = impasto.stylize(photo, painting, **fields).pixels
+    twice = impasto.stylize(photo, [painting, painting], **fields).pixels
+    assert np.abs(one - twice).max() < 2 / 255
+
+
+def test_regions_are_painted_with_their_own_matches(photo, painting):
+    mask = np.zeros(photo.shape[:2], dtype=np.float32)
+    mask[:, : mask.shape[1] // 2] = 1
+    region = impasto.Region(mask=np.repeat(mask[:, :, None], 3, axis=2), style=painting)
+    result = impasto.stylize(photo, painting[::-1].copy(), regions=[region], size=64, steps=3, precision="fp32")
+    assert torch.isfinite(torch.from_numpy(result.pixels)).all()
+    assert result.losses["total"][-1] < result.losses["total"][0]
