@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 QUESTIONS = ("overall", "style", "content")
 HEIGHT = 512
 LABEL = (0.19, 0.90)
-"""Some published pictures have a label at the lower left, up to this share of the width, below this share of the height."""
+"""Some published pictures have a label at the lower left: up to this share of the width, below that of the height."""
 
 
 def main() -> None:

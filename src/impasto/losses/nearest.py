@@ -10,6 +10,8 @@ from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, select
 from impasto.losses.sliced import CHUNK, row_chunks
 from impasto.losses.statistics import Positions
+from impasto.networks import find_network
+from impasto.recipe import LossSettings, Recipe
 
 _FAINT = 1e-3
 """The direction of a vector shorter than this share of the root mean square is ignored as noise."""
@@ -85,7 +87,13 @@ def faint_length(vectors: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
 
 
 class NearestLoss(StyleLoss):
-    """Nearest neighbors in each layer."""
+    """Nearest neighbors in each layer, by default in those of the network where they paint strokes at little cost."""
+
+    def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
+        own = find_network(recipe.network.backbone).nearest_layers
+        if settings.layers is None and own and self.inputs == "layer":
+            settings = settings.model_copy(update={"layers": own})
+        super().__init__(recipe, settings)
 
     def measure(self, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> Positions:
         """Return the features at all positions, or at those of a region."""

@@ -54,6 +54,7 @@ NETWORKS: Final[dict[str, Network]] = {
                 "conv3_3": 0.3,
                 "conv4_1": 0.1,
             },
+            nearest_layers={"conv3_1": 0.3, "conv4_1": 0.1},
         ),
         # Configuration D, antialiased as in ST-LPIPS (Ghildyal and Liu 2022).
         Network(
@@ -64,6 +65,7 @@ NETWORKS: Final[dict[str, Network]] = {
             content_layers={"conv3_2": 0.5, "conv4_2": 1.0},
             # In deeper layers one direction dominates the features, and a style of these layers looks like a relief.
             style_layers={"conv1_1": 1.8, "conv1_2": 1.8, "conv2_1": 1.8, "conv2_2": 1.8, "conv3_1": 1.8},
+            nearest_layers={"conv3_1": 0.3, "conv4_1": 0.1},
         ),
         # Krizhevsky 2014, antialiased as in ST-LPIPS.
         Network(
@@ -74,6 +76,7 @@ NETWORKS: Final[dict[str, Network]] = {
             modules={f"conv{block}_1": f"conv{block}" for block in range(1, 6)},
             content_layers={"conv3_1": 0.5, "conv4_1": 1.0},
             style_layers={"conv1_1": 3.0, "conv2_1": 3.0, "conv3_1": 0.6},
+            nearest_layers={"conv3_1": 0.3},
             # A few of its filters outweigh all others and paint colored noise without smoothing.
             smoothed=True,
         ),
@@ -87,6 +90,7 @@ NETWORKS: Final[dict[str, Network]] = {
             modules=_RESNET50_MODULES,
             content_layers={"conv3_2": 0.5, "conv3_4": 1.0},
             style_layers={"conv1": 1.0, "conv2_1": 0.6, "conv2_3": 0.6, "conv3_1": 0.3, "conv3_4": 0.2},
+            nearest_layers={"conv3_1": 0.3, "conv3_4": 0.1},
             smoothed=True,
         ),
         # Szegedy et al. 2014.
@@ -102,6 +106,7 @@ NETWORKS: Final[dict[str, Network]] = {
             ),
             content_layers={"inception3a": 0.5, "inception3b": 1.0},
             style_layers={"conv1": 1.0, "conv2": 0.6, "conv3": 0.6, "inception3a": 0.4, "inception3b": 0.2},
+            nearest_layers={"inception3a": 0.3, "inception3b": 0.1},
             smoothed=True,
         ),
         # Szegedy et al. 2015.
@@ -124,6 +129,7 @@ NETWORKS: Final[dict[str, Network]] = {
                 "Mixed_5b": 0.3,
                 "Mixed_5d": 0.2,
             },
+            nearest_layers={"Mixed_5b": 0.3, "Mixed_5d": 0.1},
             smoothed=True,
         ),
     )
@@ -168,6 +174,7 @@ def _torchvision_network(name: str) -> Network:
         layers=tuple(f"stage{number}" for number in range(1, 6)),
         content_layers={"stage3": 1.0},
         style_layers={"stage1": 1.0, "stage2": 0.6, "stage3": 0.3},
+        nearest_layers={"stage3": 0.3},
         smoothed=not own.startswith(_PLAIN),
         has_paths=True,
     )

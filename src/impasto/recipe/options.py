@@ -42,6 +42,7 @@ class SettingOptions(TypedDict, total=False):
     style_mix: Numbers
     style_scale: Numbers
     style_rotation: Numbers
+    style_matching: float
     style_size: int | None
     style_crop: Sequence[Sequence[int] | str | None] | Sequence[int] | str | None
     style_margin: float

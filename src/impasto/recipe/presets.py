@@ -19,6 +19,7 @@ PRESETS: Final[dict[str, Recipe]] = {
     "faithful": Recipe(style_weight=9.0),
     "bold": Recipe(style_weight=200.0, steps=200),
     "photoreal": Recipe(
+        content_weight=1.0,
         style_weight=0.3,
         style_losses={"wasserstein": 1.0},
         style_matching=0.0,

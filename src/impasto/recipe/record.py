@@ -50,13 +50,19 @@ def with_current_names(embedded: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe inside a picture with the present names of settings and losses.
 
     A recipe file with old names is refused, because it can be edited; a picture that an older version painted cannot.
+    It states all settings; one that it lacks did not exist, and gets the value at which it changes nothing.
 
     >>> with_current_names({"rescue": 2.0, "style_losses": ["gram=1.0", "grain=0.02"]})
-    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02']}
+    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02'], 'style_matching': 0.0}
     """
     settings = {RENAMED.get(name, name): value for name, value in embedded.items()}
     losses = settings.get("style_losses")
     if isinstance(losses, list):
         parts = (str(loss).partition("=") for loss in losses)
         settings["style_losses"] = [f"{RENAMED_LOSSES.get(name, name)}{sign}{weight}" for name, sign, weight in parts]
+    style = settings.get("style")
+    if isinstance(style, Mapping):
+        settings["style"] = {"matching": 0.0, **style}
+    else:
+        settings.setdefault("style_matching", 0.0)
     return settings

@@ -127,7 +127,11 @@ class StyleSettings(Settings):
     """How much the style counts (beta in the paper)."""
     layers: LayerWeights = read_weights(NETWORKS["vgg19"].style_layers)
     """Layers of the style losses; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
-    losses: StyleLosses = {"wasserstein": LossSettings(weight=1.0), "gradient_energy": LossSettings(weight=0.025)}
+    losses: StyleLosses = {
+        "wasserstein": LossSettings(weight=1.0),
+        "nearest": LossSettings(weight=0.7),
+        "gradient_energy": LossSettings(weight=0.025),
+    }
     """Losses gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, gradient_energy, as NAME=WEIGHT."""
     mix: Annotated[Shares, COMMON] = ()
     """How much each of several styles counts, such as `70,30`; by default all count alike."""
@@ -161,7 +165,7 @@ class ContentSettings(Settings):
 
     prefix = "content_"
 
-    weight: Annotated[Weight, COMMON] = 1.0
+    weight: Annotated[Weight, COMMON] = 4.0
     """How much the photo's content counts (alpha in the paper)."""
     layers: LayerWeights = read_weights(NETWORKS["vgg19"].content_layers)
     """Layers of the content losses; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
