@@ -2,6 +2,8 @@
 
 import errno
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -56,6 +58,31 @@ def check_type(value: object, types: type | tuple[type, ...], name: str, expecte
         kind = type(value).__name__
         given = "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
         raise InputError(f"{name} must be {expected}, not {given}")
+
+
+def similar(name: str, known: Iterable[str]) -> str:
+    """Return the known name that another one probably means, whatever its capitals and dashes, or an empty text.
+
+    Example:
+        >>> similar("Stained_Glas", ["night", "stained-glass"]), similar("xyz", ["night"])
+        ('stained-glass', '')
+    """
+    by_form = {_form(item): item for item in known}
+    return next((by_form[form] for form in get_close_matches(_form(name), by_form, n=1)), "")
+
+
+def _form(name: str) -> str:
+    return re.sub(r"[-_\s]+", "_", name.strip().lower())
+
+
+def did_you_mean(meant: str, otherwise: str = "") -> str:
+    """Return the question whether `meant` is meant; without anything that could be, another text.
+
+    Example:
+        >>> did_you_mean("night"), did_you_mean("", "known are night, mosaic")
+        ('did you mean night?', 'known are night, mosaic')
+    """
+    return f"did you mean {meant}?" if meant else otherwise
 
 
 class DiskError(InputError, RunError):

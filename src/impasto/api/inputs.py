@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from impasto.api.pictures import Savable
-from impasto.errors import InputError, check_type
+from impasto.errors import InputError, check_type, did_you_mean, similar
 from impasto.images import (
     PICTURE,
     PICTURE_TYPES,
@@ -21,7 +21,7 @@ from impasto.images import (
     read_picture,
     similar_plate,
 )
-from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style, resolve
+from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, read_style, resolve
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
 
@@ -79,7 +79,7 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
     init = recipe.start.init
     if init not in INITS and not os.path.exists(init):
-        raise InputError(f"init is {', '.join(INITS)} or a file, and there is no file {init}")
+        raise SettingError("init", f" is {', '.join(INITS)} or a file, and there is no file {init}")
     if not several and not parts:
         raise InputError("a style is needed: a picture, or the name of a built-in style")
     photo = read_picture(content, max_megapixels=limit, role="the content image")
@@ -150,10 +150,11 @@ def only_given_files(settings: Mapping[str, Any], given: Iterable[str]) -> dict[
     return {name: resolved[name] for name in settings}
 
 
-def plate_or_file(style: Any) -> Any:
+def plate_or_file(style: Any, *, in_region: bool = False) -> Any:
     """Return the file of a built-in style image for its name; a file of that name is written `./night`.
 
-    Raises InputError for any other string that is not a file; objects of other types are returned unchanged.
+    Raises InputError for any other string that is not a file; objects of other types are returned unchanged. The style
+    of a region may be `keep`, too, which the message then says.
     """
     if not isinstance(style, str):
         return style
@@ -162,9 +163,11 @@ def plate_or_file(style: Any) -> Any:
     if os.path.exists(style):  # not Path.exists, which fails for a name that is too long
         return style
     check_is_no_url(style)
-    similar = similar_plate(style)
-    hint = f"did you mean {similar}? " if similar else ""
-    raise InputError(f"there is no file {style}, and no built-in style of that name: {hint}`impasto plates` lists them")
+    meant = similar(style, [KEEP]) if in_region else ""
+    hint = did_you_mean(meant or similar_plate(style))
+    keeps = f", and `{KEEP}` leaves the photo as it is" if in_region else ""
+    wrong = f"there is no file {style}, and no built-in style of that name"
+    raise InputError(f"{wrong}: {hint}{' ' if hint else ''}`impasto plates` lists them{keeps}")
 
 
 def _as_list(styles: Styles) -> Sequence[StyleSource]:
@@ -195,8 +198,10 @@ def _region(given: RegionSource) -> Region:
     return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
-def _read_style(style: Style, limit: float, role: str) -> tuple[DecodedImage, DecodedImage | None]:
-    source, mask = plate_or_file(style.picture), style.mask
+def _read_style(
+    style: Style, limit: float, role: str, *, in_region: bool = False
+) -> tuple[DecodedImage, DecodedImage | None]:
+    source, mask = plate_or_file(style.picture, in_region=in_region), style.mask
     picture = read_picture(source, max_megapixels=limit, role=role)
     if source is not style.picture:
         # The name of a built-in style is not that of its file.
@@ -209,7 +214,7 @@ def _read_region(region: Region, photo: DecodedImage, limit: float, role: str) -
     if isinstance(region.style, str) and region.style == KEEP:
         return RegionInputs(mask=mask)
     style_role = f"the style image of {role}"
-    style, style_mask = _read_style(_style(region.style, style_role), limit, style_role)
+    style, style_mask = _read_style(_style(region.style, style_role), limit, style_role, in_region=True)
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
 
 
@@ -217,6 +222,11 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
     """Return a mask as a picture; `foreground` and `background` are computed; a file is written `./foreground`."""
     if isinstance(given, str) and given in AUTOMATIC_MASKS:
         return automatic_mask(given, photo.pixels)
+    if isinstance(given, str) and not os.path.exists(given):
+        check_is_no_url(given)
+        hint = did_you_mean(similar(given, AUTOMATIC_MASKS))
+        known = " or ".join(AUTOMATIC_MASKS)
+        raise InputError(f"there is no file {given}: a mask is a file, {known}{'; ' if hint else ''}{hint}")
     if isinstance(given, np.ndarray) and given.dtype == bool:
         return given.astype(np.float32)
     # What `subject_mask` returns.

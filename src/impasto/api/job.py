@@ -13,7 +13,7 @@ from impasto.api.build_scene import build_scene
 from impasto.api.hardware import resolve_hardware
 from impasto.backbones import check_input_size, describe_weights, min_input_size
 from impasto.errors import InputError
-from impasto.images import DecodedImage, fit, resize
+from impasto.images import DecodedImage, describe_stretch, fit, resize
 from impasto.losses import needed_layers
 from impasto.painting import Level, Scene, plan_levels
 from impasto.recipe import INITS, LONGEST_SIDE, Recipe
@@ -36,15 +36,8 @@ class Job:
     alpha: Float[np.ndarray, "h w"] | None
     exif: bytes | None
     sources: dict[str, Any]
-
-    @property
-    def notices(self) -> list[str]:
-        """What the user should know before painting begins, in one line each."""
-        wanted = self.recipe.picture.size
-        if wanted == "photo" or max(self.size) >= wanted:
-            return []
-        size = "{} x {}".format(*self.photo_size)
-        return [f"the photo has only {size} px, so the result has, too: --upscale paints it at {wanted} px"]
+    notices: list[str]
+    """What the user should know before painting begins, in one line each."""
 
 
 def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +72,39 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
             "weights": {"name": Path(weights["name"]).name, "sha256": weights["sha256"]},
             "inputs": _describe_inputs(inputs),
         },
+        notices=[*_small_photo(recipe, size, content), *_stretched(inputs), *_late_snapshots(recipe)],
     )
+
+
+def _small_photo(recipe: Recipe, size: tuple[int, int], photo: DecodedImage) -> list[str]:
+    wanted = recipe.picture.size
+    if wanted == "photo" or max(size) >= wanted:
+        return []
+    own = f"{photo.width} x {photo.height}"
+    return [f"the photo has only {own} px, so the result has, too: --upscale paints it at {wanted} px"]
+
+
+def _stretched(inputs: Inputs) -> list[str]:
+    """Say which masks, and whether the picture of --init, have other proportions than what they are laid on."""
+    masked = [*zip(inputs.style_masks, inputs.styles, strict=False), *((r.style_mask, r.style) for r in inputs.regions)]
+    pairs = [
+        *(("the mask", region.mask, "the photo", inputs.content) for region in inputs.regions),
+        *(("the mask", mask, "the style", style) for mask, style in masked),
+        ("the picture", inputs.init, "the photo", inputs.content),
+    ]
+    lines = (
+        describe_stretch(f"{what} {own.name}{own.suffix}", (own.width, own.height), target, (other.width, other.height))
+        for what, own, target, other in pairs
+        if own is not None and other is not None
+    )
+    return list(filter(None, lines))
+
+
+def _late_snapshots(recipe: Recipe) -> list[str]:
+    steps, every = recipe.schedule.steps, recipe.picture.snapshot_every or 0
+    late = [step for step in (*recipe.picture.snapshots, every) if step > steps]
+    wanted = ", ".join(map(str, late))
+    return [f"no snapshot is taken after step {wanted}: the picture has {steps} steps"] if late else []
 
 
 def _describe_inputs(inputs: Inputs) -> dict[str, Any]:

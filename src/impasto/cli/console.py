@@ -17,6 +17,8 @@ from impasto.errors import InputError, reason_of
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
+HELP_FLAGS: Final = ("--help", "-h", "--help-all")
+
 STDIO: Final = "\0-"
 """Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 

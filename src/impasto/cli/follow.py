@@ -22,6 +22,7 @@ from impasto.painting import Eta
 
 _POLL_SECONDS: Final = 0.1
 _SMALLEST: Final = 16  # --size
+_NOT_KEPT: Final = "; it cannot be continued, as a run that `impasto stylize --run FOLDER` keeps can"
 
 
 def follow(
@@ -142,7 +143,7 @@ def _describe_stop(result: Result, path: Path | None, destination: Destination, 
     name = "to standard output" if path is None else f"as {path}"
     beside = "" if path is None or path == destination.path else f", and {destination.path} is left as it was"
     done = f"stopped after {result.steps} of {result.recipe.schedule.steps} steps"
-    hint = f"; `impasto resume {shlex.quote(str(folder))}` continues it" if folder else ""
+    hint = f"; `impasto resume {shlex.quote(str(folder))}` continues it" if folder else _NOT_KEPT
     return f"{done}: the picture so far was saved {name}{beside}{hint}"
 
 

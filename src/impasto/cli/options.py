@@ -1,8 +1,10 @@
 """Options that several commands share: output, messages, and one flag for every setting of a recipe."""
 
+import os
+import shlex
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
@@ -33,9 +35,10 @@ START: Final = Group("Start with these", sort_key=-3, help="Any of them may be l
 OUTPUT: Final = Group("Output", sort_key=-2)
 RECIPE: Final = Group("Recipe", sort_key=-1, help="The options below change single settings.")
 
-PhotoWord: TypeAlias = Annotated[str, Parameter(completer=complete_picture)]
-StyleWord: TypeAlias = Annotated[str, Parameter(completer=complete_style)]
-PlateWord: TypeAlias = Annotated[str, Parameter(completer=complete_plate)]
+PhotoWord: TypeAlias = Annotated[str, Parameter(completer=complete_picture, metavar="FILE")]
+StyleWord: TypeAlias = Annotated[str, Parameter(completer=complete_style, metavar="NAME|FILE")]
+PlateWord: TypeAlias = Annotated[str, Parameter(completer=complete_plate, metavar="NAME")]
+NetworkWord: TypeAlias = Annotated[str, Parameter(metavar="NAME")]
 
 Switch: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
 """A flag without a value that is off by default."""
@@ -47,7 +50,7 @@ class Saving:
     """Where the picture is written, and in what quality."""
 
     out: Annotated[str | None, Parameter(name=("--out", "-o"), metavar="FILE")] = None
-    """File of the picture, overwritten; `-` is standard output."""
+    """File for the result, which replaces an older file of that name; `-` is standard output."""
     bits: Annotated[Literal[8, 16], Parameter(metavar="N")] = 8
     """Bits per channel; 16 for PNG and TIFF."""
     quality: Annotated[int, Parameter(metavar="N")] = 95
@@ -172,6 +175,30 @@ def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iter
 
         settings = settings | only_given_files(named, given)
     return merge_stated({}, settings, by_flag)
+
+
+def names_folder(out: str) -> bool:
+    """Return True for a folder, or a name that ends as one, in place of a file."""
+    return out.endswith(("/", os.sep)) or os.path.isdir(out)
+
+
+def check_out(saving: Saving, default: str | Path) -> None:
+    """Raise InputError with a file of the default name in it if `-o` names a folder."""
+    if saving.out is not None and names_folder(saving.out):
+        file = shlex.quote(str(Path(saving.out) / Path(default).name))
+        create = "" if os.path.isdir(saving.out) else "create it, and "
+        raise InputError(f"{saving.out} is a folder: {create}name the file in it, as in `-o {file}`")
+
+
+def changed_options(*groups: Saving | Reporting) -> list[str]:
+    """Return the words of a command line for what is not at its default, without the path of the result."""
+    stated = {
+        flag_of(field.name): getattr(group, field.name)
+        for group in groups
+        for field in fields(group)
+        if field.name != "out" and getattr(group, field.name) != field.default
+    }
+    return [word for flag, value in stated.items() for word in ([flag] if value is True else [flag, str(value)])]
 
 
 def stated_options(source: RecipeSource, flags: RecipeFlags | None, recipe: Recipe) -> list[str]:

@@ -9,12 +9,13 @@ from impasto.cli.console import (
     check_stdin_used_once,
     is_stdio,
     read_source,
+    warn,
     warn_of_files_like,
     write_json,
     write_line,
     write_path,
 )
-from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch
+from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch, check_out
 from impasto.recipe import ColorMap
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":
     check_stdin_used_once(*words)
     stems = ["stdin" if is_stdio(word) else Path(word).stem for word in words]
     inputs = [Path(word) for word in words if not is_stdio(word)]
-    return Destination(saving, Path(default_name(*stems, suffix) + ".png"), inputs=inputs)
+    default = Path(default_name(*stems, suffix) + ".png")
+    check_out(saving, default)
+    return Destination(saving, default, inputs=inputs)
 
 
 def _save(destination: "Destination", picture: "Savable") -> None:
@@ -100,13 +103,17 @@ def score(
     check_stdin_used_once(result, content, style)
 
     from impasto.api import plate_or_file
-    from impasto.images import read_picture
+    from impasto.images import describe_stretch, read_picture
     from impasto.score import Judge
 
     warn_of_files_like([style])
     picture = read_picture(read_source(result))
     photo, style_image = read_picture(read_source(content)), read_picture(plate_or_file(read_source(style)))
-    judge = Judge(photo.pixels, style_image.pixels, size=(picture.width, picture.height))
+    size = picture.width, picture.height
+    stretch = describe_stretch("the photo", (photo.width, photo.height), "the finished picture", size)
+    if stretch:
+        warn(stretch)
+    judge = Judge(photo.pixels, style_image.pixels, size=size)
     columns = judge.score(picture.pixels), judge.score_photo(), judge.score_style()
     if json:
         scores, of_photo, of_style = (column.as_dict() for column in columns)

@@ -1,21 +1,28 @@
 """`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from cyclopts import Parameter
+
+from impasto.cli.completion import complete_run
 from impasto.cli.console import DONE, warn, write_json, write_line, write_path
-from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
+from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, check_out, read_record
 from impasto.errors import InputError
 
 if TYPE_CHECKING:
     from impasto.runs import RunFolder, RunSummary
 
 
-def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
+_RunWord: TypeAlias = Annotated[Path, Parameter(completer=complete_run)]
+
+
+def resume(folder: _RunWord, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
     """Continue a run. Without -o the picture is written to the path given when the run began.
 
     Args:
@@ -32,6 +39,7 @@ def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = R
     output = run.output or folder / "result.png"
     if not (saving.out or run.was_made_here or Path(os.path.realpath(output)).is_relative_to(folder.resolve())):
         raise InputError(f"{folder} was made elsewhere, for a picture at {output}: name the picture's file with -o")
+    check_out(saving, output)
     destination = Destination(
         saving,
         output,
@@ -72,7 +80,7 @@ def _is_unfinished(path: Path) -> bool:
     return bool(read_record(str(path)).get("reason") == "stopped")
 
 
-def runs(*folders: Path, json: Switch = False) -> None:
+def runs(*folders: _RunWord, json: Switch = False) -> None:
     """List runs with status, steps, size, loss and pictures.
 
     Args:
@@ -89,9 +97,18 @@ def runs(*folders: Path, json: Switch = False) -> None:
         write_json({"runs": [_as_json(run) for run in found]})
         return
     if not found:
-        warn("there are no runs here: `impasto stylize --run DIR` keeps one")
+        below = [run.path.parent for path in folders or [Path()] for run in list_runs(_subfolders(path))]
+        lists = "".join(f", `impasto runs {shlex.quote(str(path))}` lists those in it" for path in dict.fromkeys(below))
+        warn(f"there are no runs here{lists or ': `impasto stylize --run FOLDER` keeps one'}")
     for line in _aligned([_columns(run) for run in found]):
         write_line(line)
+
+
+def _subfolders(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in sorted(path.iterdir()) if entry.is_dir() and os.access(entry, os.R_OK | os.X_OK)]
+    except OSError:
+        return []
 
 
 def _columns(run: "RunSummary") -> list[str]:

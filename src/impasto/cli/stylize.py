@@ -32,6 +32,8 @@ from impasto.cli.options import (
     Reporting,
     Saving,
     StyleWord,
+    changed_options,
+    check_out,
     read_record,
     stated_options,
     stated_settings,
@@ -72,12 +74,16 @@ def stylize(
         from impasto.cli.several import check_one_photo
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
-    check_one_photo(photo, styles, stated_options(source, flags, recipe), mixes=mixes)
+    series = [] if style_mix_steps is None else ["--style-mix-steps", str(style_mix_steps)]
+    options = [*stated_options(source, flags, recipe), *series, *changed_options(saving, reporting)]
+    paths = {"--run": None if run is None else str(run), "-o": saving.out}
+    check_one_photo(photo, styles, options, paths, mixes=mixes)
     check_stdin_used_once(photo, *styles, source.from_)
     warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
     # Without a main style, the picture is named after the styles of its regions.
     named = styles or [region.style for region in recipe.regions if not region.keeps]
     default = Path(default_name(*map(_stem, (photo, *named))) + ".png")
+    check_out(saving, default)
     destination = Destination(saving, default, inputs=input_files(recipe, photo, styles))
     if style_mix_steps is not None:
         if run is not None or len(styles) != 2 or any(map(is_stdio, (photo, *styles))):
@@ -142,15 +148,15 @@ def _paint_mixes(
 
 def demo(
     *,
-    plate: Annotated[PlateWord, Parameter(group=OUTPUT)] = "night",
-    size: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    style: Annotated[PlateWord, Parameter(group=OUTPUT)] = "night",
+    size: Annotated[str | None, Parameter(group=OUTPUT, metavar="N|photo")] = None,
     saving: Saving = SAVING,
     reporting: Reporting = REPORTING,
 ) -> int:
     """Paint a built-in photo in a built-in style, and leave the photo beside it; return the exit code.
 
     Args:
-        plate: The built-in style (see plates).
+        style: The built-in style (see plates).
         size: Long side of the result in pixels.
     """
     recipe = resolve(None, {} if size is None else {"size": size})
@@ -161,14 +167,15 @@ def demo(
         from impasto.cli.follow import follow
         from impasto.images import demo_photo, plate_path, read_picture, write_picture
 
-    photo, style = demo_photo(), plate_path(plate)
+    photo, picture = demo_photo(), plate_path(style)
+    check_out(saving, "impasto-demo.png")
     destination = Destination(saving, Path("impasto-demo.png"), may_replace=lambda path: _is_demo(path, photo.stem))
     copy = destination.path.with_name("photo.jpg")
     if not (destination.is_stdout or copy.exists()):
         write_picture(copy, read_picture(photo).pixels)
         if not reporting.quiet:
             warn(f"the photo is {copy}, to try other commands with: impasto {shlex.quote(str(copy))} mosaic")
-    return follow(partial(start, photo, style, recipe), destination, reporting)
+    return follow(partial(start, photo, picture, recipe), destination, reporting)
 
 
 def _is_demo(path: Path, photo: str) -> bool:

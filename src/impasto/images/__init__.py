@@ -5,7 +5,7 @@ A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1]; a m
 
 from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
-from impasto.images.geometry import crop, fit, resize, rotate
+from impasto.images.geometry import crop, describe_stretch, fit, resize, rotate
 from impasto.images.masks import mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path, similar_plate
@@ -34,6 +34,7 @@ __all__ = [
     "contact_sheet",
     "crop",
     "demo_photo",
+    "describe_stretch",
     "encode_picture",
     "fit",
     "flush_folder",

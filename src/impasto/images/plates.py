@@ -1,10 +1,9 @@
 """The built-in style pictures (plates), which tools/plates.py of the repository drew, and the photo of the demo."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from impasto.errors import InputError
+from impasto.errors import InputError, did_you_mean, similar
 
 _DESCRIPTIONS: Final[dict[str, str]] = {
     "night": "thick oil strokes that whirl around stars over a lake, blue and gold",
@@ -39,7 +38,7 @@ def similar_plate(name: str) -> str:
         >>> similar_plate("Nigth"), similar_plate("night.webp"), similar_plate("starry")
         ('night', 'night', '')
     """
-    return next(iter(get_close_matches(Path(name).stem.lower().replace("_", "-"), PLATES, n=1)), "")
+    return similar(Path(name).stem, PLATES)
 
 
 def plate_path(name: str) -> Path:
@@ -59,8 +58,7 @@ def plate_description(name: str) -> str:
         InputError: There is no plate of this name; the message lists the known ones.
     """
     if not is_plate(name):
-        similar = similar_plate(name)
-        hint = f"did you mean {similar}?" if similar else f"known are {', '.join(PLATES)}"
+        hint = did_you_mean(similar_plate(name), f"known are {', '.join(PLATES)}")
         raise InputError(f"there is no built-in style {name!r}; {hint}")
     return _DESCRIPTIONS[name]
 
