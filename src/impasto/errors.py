@@ -61,27 +61,18 @@ def check_type(value: object, types: type | tuple[type, ...], name: str, expecte
 
 
 def similar(name: str, known: Iterable[str]) -> str:
-    """Return the known name that another one probably means, whatever its capitals and dashes, or an empty text.
+    """Return the known name that is probably meant, whatever its capitals and dashes; empty if none is like it.
 
-    Example:
-        >>> similar("Stained_Glas", ["night", "stained-glass"]), similar("xyz", ["night"])
-        ('stained-glass', '')
+    >>> similar("Stained Glas", ["night", "stained-glass"]), similar("xyz", ["night"])
+    ('stained-glass', '')
     """
-    by_form = {_form(item): item for item in known}
-    return next((by_form[form] for form in get_close_matches(_form(name), by_form, n=1)), "")
-
-
-def _form(name: str) -> str:
-    return re.sub(r"[-_\s]+", "_", name.strip().lower())
+    by_form = {item.replace("-", "_"): item for item in known}
+    wanted = re.sub(r"[\s-]", "_", name.strip().lower())
+    return next((by_form[form] for form in get_close_matches(wanted, by_form, n=1)), "")
 
 
 def did_you_mean(meant: str, otherwise: str = "") -> str:
-    """Return the question whether `meant` is meant; without anything that could be, another text.
-
-    Example:
-        >>> did_you_mean("night"), did_you_mean("", "known are night, mosaic")
-        ('did you mean night?', 'known are night, mosaic')
-    """
+    """Return the question whether a name is meant, or another text if there is none."""
     return f"did you mean {meant}?" if meant else otherwise
 
 

@@ -115,7 +115,9 @@ def test_a_stopped_run_is_saved_beside_the_picture_of_another_run(stylize, folde
         interrupt()
         stopped = stylize("-o", "out.jpg", "--steps", 16, "--quiet")
         assert (stopped.code, stopped.out) == (130, f"{name}\n")
-        assert stopped.errors[-1].endswith(f"the picture so far was saved as {name}, and out.jpg is left as it was")
+        where = f"the picture so far was saved as {name}, and out.jpg is left as it was"
+        kept = "it cannot be continued, as a run that `impasto stylize --run FOLDER` keeps can"
+        assert stopped.errors[-1].endswith(f"{where}; {kept}")
         assert PIL.Image.open(folder / name).size == (48, 36)
     assert (folder / "out.jpg").read_bytes() == b"painted yesterday"
 

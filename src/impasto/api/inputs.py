@@ -13,13 +13,13 @@ from impasto.errors import InputError, check_type, did_you_mean, similar
 from impasto.images import (
     PICTURE,
     PICTURE_TYPES,
+    PLATES,
     DecodedImage,
     Source,
     check_is_no_url,
     is_plate,
     plate_path,
     read_picture,
-    similar_plate,
 )
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, read_style, resolve
 from impasto.runs import Inputs, RegionInputs
@@ -153,8 +153,8 @@ def only_given_files(settings: Mapping[str, Any], given: Iterable[str]) -> dict[
 def plate_or_file(style: Any, *, in_region: bool = False) -> Any:
     """Return the file of a built-in style image for its name; a file of that name is written `./night`.
 
-    Raises InputError for any other string that is not a file; objects of other types are returned unchanged. The style
-    of a region may be `keep`, too, which the message then says.
+    Raises InputError for any other string that is not a file; objects of other types are returned unchanged. In a
+    region `keep` is a style, too.
     """
     if not isinstance(style, str):
         return style
@@ -163,11 +163,10 @@ def plate_or_file(style: Any, *, in_region: bool = False) -> Any:
     if os.path.exists(style):  # not Path.exists, which fails for a name that is too long
         return style
     check_is_no_url(style)
-    meant = similar(style, [KEEP]) if in_region else ""
-    hint = did_you_mean(meant or similar_plate(style))
+    hint = did_you_mean(similar(Path(style).stem, [*PLATES, KEEP] if in_region else PLATES))
     keeps = f", and `{KEEP}` leaves the photo as it is" if in_region else ""
-    wrong = f"there is no file {style}, and no built-in style of that name"
-    raise InputError(f"{wrong}: {hint}{' ' if hint else ''}`impasto plates` lists them{keeps}")
+    where = " ".join(filter(None, (hint, "`impasto plates` lists them")))
+    raise InputError(f"there is no file {style}, and no built-in style of that name: {where}{keeps}")
 
 
 def _as_list(styles: Styles) -> Sequence[StyleSource]:
@@ -198,10 +197,8 @@ def _region(given: RegionSource) -> Region:
     return Region(region.mask, KEEP if region.keeps else Style(region.style, region.style_mask))
 
 
-def _read_style(
-    style: Style, limit: float, role: str, *, in_region: bool = False
-) -> tuple[DecodedImage, DecodedImage | None]:
-    source, mask = plate_or_file(style.picture, in_region=in_region), style.mask
+def _read_style(style: Style, limit: float, role: str) -> tuple[DecodedImage, DecodedImage | None]:
+    source, mask = plate_or_file(style.picture), style.mask
     picture = read_picture(source, max_megapixels=limit, role=role)
     if source is not style.picture:
         # The name of a built-in style is not that of its file.
@@ -214,7 +211,9 @@ def _read_region(region: Region, photo: DecodedImage, limit: float, role: str) -
     if isinstance(region.style, str) and region.style == KEEP:
         return RegionInputs(mask=mask)
     style_role = f"the style image of {role}"
-    style, style_mask = _read_style(_style(region.style, style_role), limit, style_role, in_region=True)
+    given = _style(region.style, style_role)
+    plate_or_file(given.picture, in_region=True)
+    style, style_mask = _read_style(given, limit, style_role)
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
 
 
@@ -224,9 +223,8 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
         return automatic_mask(given, photo.pixels)
     if isinstance(given, str) and not os.path.exists(given):
         check_is_no_url(given)
-        hint = did_you_mean(similar(given, AUTOMATIC_MASKS))
-        known = " or ".join(AUTOMATIC_MASKS)
-        raise InputError(f"there is no file {given}: a mask is a file, {known}{'; ' if hint else ''}{hint}")
+        hint = did_you_mean(similar(given, AUTOMATIC_MASKS), "make one with `impasto mask`, or by hand")
+        raise InputError(f"there is no file {given}; a mask is a file, {' or '.join(AUTOMATIC_MASKS)}: {hint}")
     if isinstance(given, np.ndarray) and given.dtype == bool:
         return given.astype(np.float32)
     # What `subject_mask` returns.

@@ -25,7 +25,8 @@ class Job:
     """A validated job; no network is loaded yet.
 
     Device and precision of the recipe are resolved, `levels` go from coarse to fine, `alpha` and `exif` are those of
-    the photo for the result, and `sources` holds names and hashes of weights and inputs.
+    the photo for the result, `sources` holds names and hashes of weights and inputs, and `stretched`
+    says which inputs are.
     """
 
     recipe: Recipe
@@ -36,8 +37,20 @@ class Job:
     alpha: Float[np.ndarray, "h w"] | None
     exif: bytes | None
     sources: dict[str, Any]
-    notices: list[str]
-    """What the user should know before painting begins, in one line each."""
+    stretched: list[str]
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should know before painting begins, in one line each."""
+        found = list(self.stretched)
+        picture, steps = self.recipe.picture, self.recipe.schedule.steps
+        if picture.size != "photo" and max(self.size) < picture.size:
+            own = "the photo has only {} x {} px, so the result has, too".format(*self.photo_size)
+            found.insert(0, f"{own}: --upscale paints it at {picture.size} px")
+        late = [step for step in (*picture.snapshots, picture.snapshot_every or 0) if step > steps]
+        if late:
+            found.append(f"no snapshot is taken after step {', '.join(map(str, late))}: the picture has {steps} steps")
+        return found
 
 
 def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
@@ -72,39 +85,16 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
             "weights": {"name": Path(weights["name"]).name, "sha256": weights["sha256"]},
             "inputs": _describe_inputs(inputs),
         },
-        notices=[*_small_photo(recipe, size, content), *_stretched(inputs), *_late_snapshots(recipe)],
+        stretched=_stretched(inputs),
     )
-
-
-def _small_photo(recipe: Recipe, size: tuple[int, int], photo: DecodedImage) -> list[str]:
-    wanted = recipe.picture.size
-    if wanted == "photo" or max(size) >= wanted:
-        return []
-    own = f"{photo.width} x {photo.height}"
-    return [f"the photo has only {own} px, so the result has, too: --upscale paints it at {wanted} px"]
 
 
 def _stretched(inputs: Inputs) -> list[str]:
     """Say which masks, and whether the picture of --init, have other proportions than what they are laid on."""
+    pairs = [(inputs.init, inputs.content), *((region.mask, inputs.content) for region in inputs.regions)]
     masked = [*zip(inputs.style_masks, inputs.styles, strict=False), *((r.style_mask, r.style) for r in inputs.regions)]
-    pairs = [
-        *(("the mask", region.mask, "the photo", inputs.content) for region in inputs.regions),
-        *(("the mask", mask, "the style", style) for mask, style in masked),
-        ("the picture", inputs.init, "the photo", inputs.content),
-    ]
-    lines = (
-        describe_stretch(f"{what} {own.name}{own.suffix}", (own.width, own.height), target, (other.width, other.height))
-        for what, own, target, other in pairs
-        if own is not None and other is not None
-    )
-    return list(filter(None, lines))
-
-
-def _late_snapshots(recipe: Recipe) -> list[str]:
-    steps, every = recipe.schedule.steps, recipe.picture.snapshot_every or 0
-    late = [step for step in (*recipe.picture.snapshots, every) if step > steps]
-    wanted = ", ".join(map(str, late))
-    return [f"no snapshot is taken after step {wanted}: the picture has {steps} steps"] if late else []
+    pairs += [(mask, style) for mask, style in masked if style]
+    return [line for own, other in pairs if own and (line := describe_stretch(own, other))]
 
 
 def _describe_inputs(inputs: Inputs) -> dict[str, Any]:

@@ -187,8 +187,8 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
 
         if is_plate(name):
             raise InputError(f"{name} is a built-in style, and the photo comes first: `impasto photo.jpg {name}`")
-        hint = did_you_mean(similar(name, COMMANDS)) + " "
-        raise InputError(f"{name} is neither a command nor a file: {hint.lstrip()}`impasto --help` lists the commands")
+        hint = f"{did_you_mean(similar(name, COMMANDS))} `impasto --help` lists the commands".lstrip()
+        raise InputError(f"{name} is neither a command nor a file: {hint}")
     return ["stylize", *words]
 
 

@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
@@ -192,13 +192,9 @@ def check_out(saving: Saving, default: str | Path) -> None:
 
 def changed_options(*groups: Saving | Reporting) -> list[str]:
     """Return the words of a command line for what is not at its default, without the path of the result."""
-    stated = {
-        flag_of(field.name): getattr(group, field.name)
-        for group in groups
-        for field in fields(group)
-        if field.name != "out" and getattr(group, field.name) != field.default
-    }
-    return [word for flag, value in stated.items() for word in ([flag] if value is True else [flag, str(value)])]
+    changed = sorted(item for group in groups for item in vars(group).items() - vars(type(group)()).items())
+    flags = [(flag_of(name), value) for name, value in changed if name != "out"]
+    return [word for flag, value in flags for word in ([flag] if value is True else [flag, str(value)])]
 
 
 def stated_options(source: RecipeSource, flags: RecipeFlags | None, recipe: Recipe) -> list[str]:

@@ -109,11 +109,10 @@ def score(
     warn_of_files_like([style])
     picture = read_picture(read_source(result))
     photo, style_image = read_picture(read_source(content)), read_picture(plate_or_file(read_source(style)))
-    size = picture.width, picture.height
-    stretch = describe_stretch("the photo", (photo.width, photo.height), "the finished picture", size)
-    if stretch:
-        warn(stretch)
-    judge = Judge(photo.pixels, style_image.pixels, size=size)
+    stretched = describe_stretch(photo, picture)
+    if stretched:
+        warn(stretched)
+    judge = Judge(photo.pixels, style_image.pixels, size=(picture.width, picture.height))
     columns = judge.score(picture.pixels), judge.score_photo(), judge.score_style()
     if json:
         scores, of_photo, of_style = (column.as_dict() for column in columns)

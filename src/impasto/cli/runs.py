@@ -87,7 +87,7 @@ def runs(*folders: _RunWord, json: Switch = False) -> None:
         folders: Run folders, or folders of run folders; by default the current folder.
         json: Print one JSON object.
     """
-    from impasto.runs import list_runs
+    from impasto.runs import RUN_FILE, list_runs
 
     missing = [str(folder) for folder in folders if not folder.exists()]
     if missing:
@@ -97,18 +97,11 @@ def runs(*folders: _RunWord, json: Switch = False) -> None:
         write_json({"runs": [_as_json(run) for run in found]})
         return
     if not found:
-        below = [run.path.parent for path in folders or [Path()] for run in list_runs(_subfolders(path))]
-        lists = "".join(f", `impasto runs {shlex.quote(str(path))}` lists those in it" for path in dict.fromkeys(below))
-        warn(f"there are no runs here{lists or ': `impasto stylize --run FOLDER` keeps one'}")
+        below = sorted({file.parents[1] for path in folders or [Path()] for file in path.glob(f"*/*/{RUN_FILE}")})
+        listing = f"`{shlex.join(['impasto', 'runs', *map(str, below)])}` lists those below"
+        warn(f"there are no runs here: {listing if below else '`impasto stylize --run FOLDER` keeps one'}")
     for line in _aligned([_columns(run) for run in found]):
         write_line(line)
-
-
-def _subfolders(path: Path) -> list[Path]:
-    try:
-        return [entry for entry in sorted(path.iterdir()) if entry.is_dir() and os.access(entry, os.R_OK | os.X_OK)]
-    except OSError:
-        return []
 
 
 def _columns(run: "RunSummary") -> list[str]:

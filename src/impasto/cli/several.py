@@ -3,14 +3,14 @@
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from impasto.api import plate_or_file
 from impasto.cli.console import is_stdio
 from impasto.cli.options import names_folder
-from impasto.errors import InputError, did_you_mean
+from impasto.errors import InputError
 from impasto.images import PICTURE_SUFFIXES, is_plate, read_picture
 from impasto.recipe import read_style
 
@@ -31,8 +31,8 @@ def check_one_photo(
     """
     _check_exist(photo, styles)
     words = (photo, *styles)
-    folders = list(takewhile(lambda word: not is_plate(word) and os.path.isdir(word), words))
-    if folders:
+    if os.path.isdir(photo):
+        folders = [photo, *takewhile(lambda word: not is_plate(word) and os.path.isdir(word), styles)]
         patterns = [pattern for folder in folders for pattern in _patterns(Path(folder))]
         if not patterns:
             raise InputError(f"{photo} is a folder without pictures")
@@ -56,17 +56,11 @@ def _check_exist(photo: str, styles: Sequence[str]) -> None:
     for file in (photo, *(mask for _, mask in named if mask)):
         if not (is_stdio(file) or os.path.exists(file)):
             read_picture(file)
-    for (one, _), (other, _) in pairwise(named):
-        joined = f"{one}-{other}".lower()
-        if is_plate(joined) and not os.path.exists(one):
-            raise InputError(f"there is no file {one}, and no built-in style of that name: {did_you_mean(joined)}")
     for style, _ in named:
         plate_or_file(style)
 
 
-def _loop(
-    photos: Iterable[str], styles: Sequence[str], options: Sequence[str], paths: Mapping[str, str | None]
-) -> str:
+def _loop(photos: Iterable[str], styles: Sequence[str], options: Sequence[str], paths: Mapping[str, str | None]) -> str:
     """Return a line for a POSIX shell that paints every photo, each to paths of its own."""
     own = '"$(basename "${photo%.*}")"_' + shlex.quote("_".join(Path(read_style(style)[0]).stem for style in styles))
     words = [shlex.join([*styles, *options])]

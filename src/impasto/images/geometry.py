@@ -25,29 +25,6 @@ def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
     )
 
 
-def describe_stretch(name: str, own: tuple[int, int], target: str, wanted: tuple[int, int]) -> str:
-    """Return in one line that a picture is stretched to the shape of another one; empty if both have one aspect ratio.
-
-    Args:
-        name: What is resized.
-        own: Its width and height.
-        target: What it is resized to.
-        wanted: Width and height of that.
-
-    Example:
-        >>> describe_stretch("the mask", (640, 480), "the photo", (4000, 3000))
-        ''
-        >>> describe_stretch("the mask", (480, 480), "the photo", (4000, 3000))
-        'the mask (480 x 480 px) is stretched to the proportions of the photo (4000 x 3000 px)'
-    """
-    across, down = own[0] * wanted[1], own[1] * wanted[0]
-    # Sides are whole pixels, and less than a hundredth is not seen.
-    if abs(across - down) <= max(*own, *wanted, across / 100):
-        return ""
-    sizes = ("{} x {} px".format(*size) for size in (own, wanted))
-    return "{name} ({}) is stretched to the proportions of {target} ({})".format(*sizes, name=name, target=target)
-
-
 def resize(pixels: Float[np.ndarray, "h w *c"], width: int, height: int) -> Float[np.ndarray, "_height _width *c"]:
     """Resize a picture or a channel with a Lanczos filter of three lobes; return a new float32 array in [0, 1].
 

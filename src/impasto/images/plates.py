@@ -31,16 +31,6 @@ def is_plate(name: str) -> bool:
     return name in _DESCRIPTIONS
 
 
-def similar_plate(name: str) -> str:
-    """Return the plate that a name probably means, or an empty text.
-
-    Example:
-        >>> similar_plate("Nigth"), similar_plate("night.webp"), similar_plate("starry")
-        ('night', 'night', '')
-    """
-    return similar(Path(name).stem, PLATES)
-
-
 def plate_path(name: str) -> Path:
     """Return the file of a plate: 1024 x 1024 px, sRGB, WebP.
 
@@ -58,7 +48,7 @@ def plate_description(name: str) -> str:
         InputError: There is no plate of this name; the message lists the known ones.
     """
     if not is_plate(name):
-        hint = did_you_mean(similar_plate(name), f"known are {', '.join(PLATES)}")
+        hint = did_you_mean(similar(Path(name).stem, PLATES), f"known are {', '.join(PLATES)}")
         raise InputError(f"there is no built-in style {name!r}; {hint}")
     return _DESCRIPTIONS[name]
 

@@ -413,8 +413,9 @@ def describe(error: ValidationError) -> InputError:
     name = "regions" if place[:1] == ("regions",) else name
     if first["type"] == "value_error":
         reason = first["msg"].removeprefix("Value error, ")
-        cause = first["ctx"]["error"]
-        return SettingError(name, f": {reason}") if name else cause if isinstance(cause, InputError) else InputError(reason)
+        if isinstance(first["ctx"]["error"], SettingError):
+            return first["ctx"]["error"]
+        return SettingError(name, f": {reason}") if name else InputError(reason)
     given = first["input"] if isinstance(first["input"], str) and first["input"].strip() else repr(first["input"])
     wanted = _wanted(name, place)
     if not wanted:

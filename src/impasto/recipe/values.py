@@ -128,7 +128,8 @@ class LossSettings(BaseModel):
     def as_text(self) -> str:
         """Return the settings as they follow the name of the loss on the command line."""
         layers = "+".join(f"{name}={as_text(weight)}" for name, weight in (self.layers or {}).items())
-        return f"={as_text(self.weight)}" + (f"@{layers}" if layers else "") + (f":{self.samples}" if self.samples else "")
+        samples = f":{self.samples}" if self.samples else ""
+        return f"={as_text(self.weight)}" + (f"@{layers}" if layers else "") + samples
 
 
 def read_losses(value: Any, known: Collection[str], kind: str) -> Any:
