@@ -22,7 +22,7 @@ from impasto.painting import Eta
 
 _POLL_SECONDS: Final = 0.1
 _SMALLEST: Final = 16  # --size
-_NOT_KEPT: Final = "; it cannot be continued, as a run that `impasto stylize --run FOLDER` keeps can"
+_NOT_KEPT: Final = "; it cannot be continued: only a run of `impasto stylize --run FOLDER` can"
 
 
 def follow(

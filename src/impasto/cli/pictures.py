@@ -109,11 +109,10 @@ def score(
     warn_of_files_like([style])
     picture = read_picture(read_source(result))
     photo, style_image = read_picture(read_source(content)), read_picture(plate_or_file(read_source(style)))
-    stretched = describe_stretch(photo, picture)
-    if stretched:
-        warn(stretched)
     judge = Judge(photo.pixels, style_image.pixels, size=(picture.width, picture.height))
     columns = judge.score(picture.pixels), judge.score_photo(), judge.score_style()
+    if stretched := describe_stretch(photo, picture):
+        warn(stretched)
     if json:
         scores, of_photo, of_style = (column.as_dict() for column in columns)
         name = "-" if is_stdio(result) else result
