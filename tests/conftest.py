@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -200,3 +201,21 @@ def browser():
         )
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def threads():
+    """Compute with 1, 2, 3 and 5 threads, check that the tensors are equal bit for bit, and return one of them."""
+
+    def same(compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        found, own = [], torch.get_num_threads()
+        try:
+            for count in (1, 2, 3, 5):
+                torch.set_num_threads(count)
+                found.append(compute())
+        finally:
+            torch.set_num_threads(own)
+        assert all(torch.equal(one, found[0]) for one in found[1:])
+        return found[0]
+
+    return same

@@ -48,8 +48,20 @@ def _spin_count() -> str:
         return "1000"
 
 
-if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
+def _is_intel() -> bool:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return "GenuineIntel" in file.read(200)
+    except (OSError, ValueError):  # not Linux
+        return False
+
+
+if "torch" not in sys.modules:
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
+    if _is_intel():
+        # MKL's products then do not depend on the number of threads. On other processors they would begin to.
+        os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 _MODULES: Final = {
     "impasto.api": (

@@ -2,12 +2,12 @@
 
 import os
 import re
-import shlex
 import sys
 from importlib.metadata import requires, version
 from importlib.util import find_spec
 
 from impasto.errors import InputError
+from impasto.shell import join
 
 _INDEX = "https://download.pytorch.org/whl/"
 """One index of wheels for each build of torch, by its local version: cpu, cu130, rocm6.4, ..."""
@@ -45,7 +45,7 @@ def install_command(*words: str) -> str:
     else:
         command = ["uv", "pip", "install", "--python", sys.executable, *words]
     if os.name != "nt":
-        return shlex.join(command)
+        return join(command)
     return " ".join(f'"{word}"' if re.search(r"[\s<>&|^()]", word) else word for word in command)
 
 

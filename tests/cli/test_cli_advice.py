@@ -72,7 +72,7 @@ def test_a_built_in_style_may_be_written_with_other_dashes(refused, name):
         (["-o", "my out/"], "-o my out/{}_night.png"),
         (["-o", "my out/x.tif", "--bits", 16], "--bits 16 -o my out/{}_night.tif"),
         (["--run", "my out", "--quiet"], "--quiet --run my out/{}_night"),
-        (["--json", "--quality", 80], "--json --quality 80"),
+        (["--json", "--quality", 80], "--quality 80 --json"),
         (["--style-mix-steps", 3], "--style-mix-steps 3"),
     ],
 )

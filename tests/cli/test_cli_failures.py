@@ -107,8 +107,14 @@ def test_a_picture_that_can_no_longer_be_written_is_kept_elsewhere(stylize, fold
     assert np.asarray(PIL.Image.open(folder / "out-unfinished.png")).shape == (36, 48, 3)
 
 
-def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(stylize, folder):
-    (folder / "out-000001.png").mkdir()
+def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(stylize, folder, monkeypatch):
+    real = Painter.paint
+
+    def paint(self):
+        (folder / "out-000001.png").mkdir()
+        yield from real(self)
+
+    monkeypatch.setattr(Painter, "paint", paint)
     outcome = stylize("-o", "out.png", "--snapshots", 1)
     assert outcome.code == 0
     assert any("a snapshot is missing" in line for line in outcome.errors)

@@ -1,13 +1,15 @@
 """The main job: what is painted, where it is written, and what is reported."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from impasto.images import plate_path, quantize, read_metadata, write_picture
+from impasto.images import plate_path, quantize, read_metadata, read_picture, write_picture
 from impasto.recipe import PRESETS, Recipe
+from impasto.runs import Inputs, RunFolder
 
 SMALL = ("--size", "48", "--steps", "2", "--device", "cpu", "--precision", "fp32")
 
@@ -97,6 +99,30 @@ def test_a_painted_picture_repeats_itself_bit_for_bit(stylize, impasto, folder):
     other = impasto("stylize", "--from", "first.png", "--seed", "6", "photo.png", "style.jpg", "-o", "other.png")
     assert other.code == 0
     assert (pixels(folder / "other.png") != pixels(folder / "first.png")).any()
+
+
+def test_a_repetition_with_other_instructions_of_the_processor_says_so_in_one_line(
+    stylize, impasto, folder, monkeypatch
+):
+    stylize("-o", "first.png")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    again = ("photo.png", "style.jpg", "--from", "first.png", "-o", "again.png")
+    said = [line for line in impasto(*again).errors if "bit for bit" in line]
+    assert len(said) == 1
+    assert said[0].endswith("ONEDNN_MAX_CPU_ISA=AVX2: the picture will look the same, but may not be equal bit for bit")
+    assert "bit for bit" not in impasto(*again, "--seed", 3).err  # another picture
+    assert "bit for bit" not in impasto("style.jpg", *again[1:]).err  # another photo
+    assert impasto(*again, "--quiet").err == ""
+
+
+def test_a_resumed_run_says_so_too(impasto, folder, monkeypatch):
+    picture = read_picture("photo.png")
+    recipe = Recipe(size=48, steps=1, levels=1, device="cpu", precision="fp32")
+    RunFolder.create(Path("run"), recipe=recipe, inputs=Inputs(content=picture, styles=(picture,))).close()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    resumed = impasto("resume", "run", "-o", "out.png")
+    assert resumed.code == 0
+    assert sum("bit for bit" in line for line in resumed.errors) == 1
 
 
 def test_a_picture_of_an_older_version_is_repeated_under_the_present_names(stylize, folder):

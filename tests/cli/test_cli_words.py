@@ -67,6 +67,7 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
             "--init is content, recolored, noise, style or a file, and there is no file nois",
         ),
         ("night photo.png", "night is a built-in style, and the photo comes first: `impasto photo.jpg night`"),
+        ("mask photo.png -", "- is too much here: `impasto mask --help` shows what belongs there"),
         ("photo.png night --steps 5 --steps 6", "--steps is given twice: state it once"),
         ("photo.png night --bits 12", "--bits takes 8 or 16, not 12"),
         ("photo.png night --quality good", "--quality takes a whole number, not good"),

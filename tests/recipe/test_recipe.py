@@ -33,7 +33,7 @@ def some(*items):
 
 
 boxes = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(1, 99), st.integers(1, 99))
-files = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=8).map(
+files = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Cf", "Zl", "Zp")), min_size=1, max_size=8).map(
     lambda name: f"{name.replace('=', '-').replace('@', '-')}.png"
 )
 regions = st.builds("{}={}".format, files, files | st.just("keep") | st.builds("{}@{}".format, files, files))

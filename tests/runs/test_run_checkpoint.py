@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_never_replaces_the_good_previous_one(tmp_path: Pat
     assert loaded(tmp_path).scalars["step"] == 1
 
 
-@pytest.mark.parametrize("failing", ["save_file", "os.fsync", "os.replace", "shutil.copymode"])
+@pytest.mark.parametrize("failing", ["impasto.runs.checkpoint.save_file", "os.fsync", "os.replace", "shutil.copymode"])
 def test_a_save_that_fails_changes_no_file_and_does_not_prevent_the_next(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -179,7 +179,7 @@ def test_a_save_that_fails_changes_no_file_and_does_not_prevent_the_next(
 ) -> None:
     files = saved_twice(tmp_path)
     before = files_in(tmp_path)
-    no_space(f"impasto.runs.checkpoint.{failing}")
+    no_space(failing)
     with pytest.raises(OSError, match="No space left on device"):
         files.save({"canvas": torch.zeros(8)}, {"step": 3})
     monkeypatch.undo()
@@ -212,11 +212,11 @@ def test_a_save_that_fails_between_its_two_renames_leaves_the_newest_state(
 
     def once(source: Path, target: Path) -> None:
         if not next(calls):
-            raise OSError
+            raise OSError(errno.ENOSPC, "No space left on device")
         real(source, target)
 
-    monkeypatch.setattr("impasto.runs.checkpoint.os.replace", once)
-    with pytest.raises(OSError):  # noqa: PT011 (raised above)
+    monkeypatch.setattr("os.replace", once)
+    with pytest.raises(OSError, match="No space left"):
         files.save({}, {"step": 3})
     assert loaded(tmp_path).scalars["step"] == 2
 

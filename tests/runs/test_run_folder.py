@@ -233,5 +233,5 @@ def test_the_error_of_a_full_disk_explains_how_to_continue(
 
 def test_a_failure_is_not_hidden_by_a_full_disk(run: RunFolder, no_space: Callable[[str], None]) -> None:
     with run:
-        no_space("impasto.runs.log.os.fsync")
+        no_space("os.fsync")
         run.fail("the loss has no finite value")

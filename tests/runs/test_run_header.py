@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from impasto.errors import InputError
 from impasto.images import read_picture
@@ -38,6 +39,7 @@ def test_a_new_run_keeps_the_inputs_byte_for_byte_beside_run_json(
     header = json.loads(files["run.json"])
     assert datetime.now(UTC) - datetime.fromisoformat(header.pop("created")) < timedelta(minutes=1)
     assert header.pop("version")
+    assert header.pop("computed")["torch"] == torch.__version__
     assert len(header.pop("seal")) == 64
     assert header == {
         "format": 2,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from impasto.api.build_scene import build_scene
 from impasto.api.hardware import resolve_hardware
-from impasto.backbones import check_input_size, describe_weights, min_input_size
+from impasto.backbones import check_input_size, computed_with, describe_weights, min_input_size
 from impasto.errors import InputError
 from impasto.images import DecodedImage, describe_stretch, fit, resize
 from impasto.losses import needed_layers
@@ -55,7 +55,8 @@ class Job:
 
 def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata embedded in a picture, from which it can be painted again; they name no folder."""
-    return {"program": "impasto", "version": version("impasto"), "recipe": portable_recipe(recipe), **sources}
+    own = {"version": version("impasto"), "computed": computed_with(recipe.hardware.device)}
+    return {"program": "impasto", **own, "recipe": portable_recipe(recipe), **sources}
 
 
 def plan_job(recipe: Recipe, inputs: Inputs) -> Job:

@@ -1,10 +1,13 @@
 """Backbones: reading weights, extracting the features of an image, and matrix products of features."""
 
 from impasto.backbones.antialiased import antialiased_maps
+from impasto.backbones.computing import computed_with, repetition_notice
 from impasto.backbones.download import fetch_weights
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
 from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
 from impasto.backbones.matmul import (
+    add_product,
+    average,
     bf16_matmul,
     centered_chunks,
     chunk_size,
@@ -14,6 +17,7 @@ from impasto.backbones.matmul import (
     gradient_product,
     rounded_mean,
     self_product,
+    total,
 )
 from impasto.backbones.moments import Moments, moments_of
 from impasto.backbones.weight_formats import AntialiasedWeights, AnyWeights, VGG19Weights
@@ -27,13 +31,16 @@ __all__ = [
     "Moments",
     "SmoothedExtractor",
     "VGG19Weights",
+    "add_product",
     "antialiased_maps",
+    "average",
     "bf16_matmul",
     "build_extractor",
     "centered_chunks",
     "check_input_size",
     "chunk_size",
     "chunks",
+    "computed_with",
     "describe_weights",
     "fetch_weights",
     "flat",
@@ -42,6 +49,8 @@ __all__ = [
     "load_weights",
     "min_input_size",
     "moments_of",
+    "repetition_notice",
     "rounded_mean",
     "self_product",
+    "total",
 ]

@@ -17,6 +17,7 @@ import platformdirs
 
 from impasto.errors import InputError, file_error
 from impasto.extras import missing_extra
+from impasto.filesystem import doing_without, move_file
 from impasto.networks import Network, find_network
 from impasto.untrusted import open_regular
 
@@ -97,8 +98,9 @@ def fetch_weights(
                 f"what came from {url} is not the expected file: its SHA-256 begins with {digest[:8]}, "
                 f"not {wanted.sha256}; try again; {wanted.alternative}"
             )
-        part.chmod(0o644)  # with mkstemp's 0600, other users could not read a shared cache
-        part.replace(path)
+        with doing_without():
+            part.chmod(0o644)  # with mkstemp's 0600, other users could not read a shared cache
+        move_file(part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

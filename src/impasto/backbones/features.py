@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.matmul import full_precision
+from impasto.backbones.matmul import average, full_precision
 from impasto.backbones.moments import Moments
 from impasto.errors import InputError
 from impasto.recipe import Padding, Pooling
@@ -159,4 +159,4 @@ def smoothed(features: Float[Tensor, "1 c h w"], scale: float) -> Float[Tensor, 
     """
     exponents = full_precision(features) / scale
     powers = (exponents - exponents.detach().amax()).exp()
-    return powers / powers.mean()
+    return powers / average(powers)

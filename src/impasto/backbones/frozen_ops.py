@@ -4,16 +4,21 @@ Automatic differentiation keeps the (padded) input of every convolution for the 
 needed here. These operations keep only their output (for its signs), which the next operation keeps anyway.
 """
 
+from collections.abc import MutableMapping
 from typing import Any, Final, TypeAlias
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the usual name)
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from impasto.recipe import Padding
 
 _STRIP_PIXELS: Final = 2**15  # of the first convolution on a CPU: the fp32 map of a strip stays in the cache
+
+_SAFE_CHANNELS: Final = 512
+"""From so many channels on, the derivative of oneDNN's convolution was the same for 1 to 16 threads."""
 
 Edges: TypeAlias = tuple[bool, bool]
 """Whether the first and the last row of a part of a map are borders of the whole map."""
@@ -52,15 +57,14 @@ class _ConvolutionReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, kernel: Tensor, bias: Tensor, border: _Border, masked: bool) -> Tensor:
         response = F.conv2d(_pad(features, *border), kernel, bias).relu_()
-        ctx.border, ctx.masked = border, masked
+        ctx.border = border
         ctx.save_for_backward(kernel, *(() if masked else (response,)))
         return response
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        kernel, *response = ctx.saved_tensors
-        gradient = gradients[0] if ctx.masked else _where_positive(gradients[0], response[0])
-        return _fold(_input_gradient(gradient, kernel), *ctx.border), None, None, None, None
+        image = _input_gradient(gradients[0], *ctx.saved_tensors)
+        return _fold(image, *ctx.border), None, None, None, None
 
 
 class _FirstConvolutionReLU(torch.autograd.Function):
@@ -86,8 +90,8 @@ class _FirstConvolutionReLU(torch.autograd.Function):
         height, width = response.shape[2:]
         image = kernel.new_zeros((1, kernel.shape[1], height + 2, width + 2))
         for top, bottom in _strips(response):
-            strip = _where_positive(gradients[0][:, :, top:bottom], response[:, :, top:bottom]).to(kernel.dtype)
-            image[:, :, top : bottom + 2] += _input_gradient(strip, kernel)
+            strip = gradients[0][:, :, top:bottom], kernel, response[:, :, top:bottom]
+            image[:, :, top : bottom + 2] += _input_gradient(*strip)
         return _fold(image, *ctx.border), None, None, None, None
 
 
@@ -98,15 +102,38 @@ def _strips(maps: Tensor) -> list[tuple[int, int]]:
     return [(top, min(height, top + rows)) for top in range(0, height, rows)]
 
 
-def _where_positive(gradient: Tensor, response: Tensor) -> Tensor:
-    masked: Tensor = torch.ops.aten.threshold_backward(gradient, response, 0)
-    return masked
+_MIRRORED: Final[MutableMapping[Tensor, Tensor]] = WeakTensorKeyDictionary()
+"""Kernels with which the gradients of their convolutions are convolutions, too."""
 
 
-def _input_gradient(gradient: Float[Tensor, "1 k h w"], kernel: Float[Tensor, "k c 3 3"]) -> Float[Tensor, "1 c _h _w"]:
-    """Return the gradient of a convolution's padded input; the values of the input do not matter."""
-    shape = (1, kernel.shape[1], gradient.shape[2] + 2, gradient.shape[3] + 2)
-    inputs = gradient.new_empty(()).expand(shape)
+def _input_gradient(
+    gradient: Float[Tensor, "1 k h w"],
+    kernel: Float[Tensor, "k c 3 3"],
+    response: Float[Tensor, "1 k h w"] | None = None,
+) -> Float[Tensor, "1 c _h _w"]:
+    """Return the gradient of a convolution's padded input, from that of its output where the response is positive.
+
+    On a CPU by a convolution of the padded gradient: in its own derivative the order of oneDNN's sums depends on the
+    number of threads.
+    """
+    height, width = gradient.shape[2:]
+    if gradient.device.type == "cpu" and len(kernel) < _SAFE_CHANNELS:
+        wide = kernel.new_empty((1, height + 4, width + 4, len(kernel))).permute(0, 3, 1, 2)
+        for edge in (wide[:, :, :2], wide[:, :, -2:], wide[..., :2], wide[..., -2:]):
+            edge.zero_()
+        inner = wide[:, :, 2:-2, 2:-2]
+        if response is None:
+            inner.copy_(gradient)
+        else:
+            torch.ops.aten.threshold_backward.grad_input(gradient, response, 0, grad_input=inner)
+        if kernel not in _MIRRORED:
+            mirrored = kernel.flip(2, 3).transpose(0, 1)
+            _MIRRORED[kernel] = mirrored.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(wide, _MIRRORED[kernel])
+    if response is not None:
+        gradient = torch.ops.aten.threshold_backward(gradient, response, 0)
+    gradient = gradient.to(kernel.dtype)
+    inputs = gradient.new_empty(()).expand(1, kernel.shape[1], height + 2, width + 2)
     geometry = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)  # stride, padding, dilation, transposed, its padding, groups
     result: Tensor = torch.ops.aten.convolution_backward(
         gradient, inputs, kernel, None, *geometry, [True, False, False]

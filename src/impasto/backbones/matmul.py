@@ -1,8 +1,9 @@
-"""Matrix products of feature maps with themselves and with gradients, by the fastest exact enough kernel."""
+"""Sums and matrix products of feature maps, by the fastest exact enough kernel; threads do not change a result."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,43 @@ from torch import Tensor
 
 CHUNK = 2**20
 """Elements of a map processed at a time on a CPU: they fit the cache, and the whole map is not copied."""
+
+
+_ROW: Final = 2**12
+"""Numbers that one thread adds in `total`."""
+_PIECE: Final = 2**10
+"""Positions whose products one thread adds in `add_product`; oneDNN splits sums of about 2048 among threads."""
+
+
+def total(values: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """Return the sum of all values, the same for any number of threads: torch's own full sum is split by threads.
+
+    >>> total(torch.ones(3, 5000))
+    tensor(15000.)
+    """
+    found: Tensor = _Total.apply(values)  # type: ignore[no-untyped-call]
+    return found
+
+
+def average(values: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """Return the mean of all values, see `total`."""
+    return total(values) / values.numel()
+
+
+class _Total(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        ctx.shape = values.shape
+        in_memory = sorted(range(values.dim()), key=values.stride, reverse=True)
+        rest = values.permute(in_memory).flatten()
+        while values.device.type == "cpu" and len(rest) > _ROW:
+            whole = len(rest) // _ROW * _ROW
+            rest = torch.cat([rest[:whole].view(-1, _ROW).sum(dim=1), rest[whole:].sum(dim=0, keepdim=True)])
+        return rest.sum()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].expand(ctx.shape)
 
 
 def flat(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c n"]:
@@ -42,11 +80,20 @@ def centered_chunks(maps: Float[Tensor, "c n"], shift: Float[Tensor, "c"]) -> It
 def self_product(features: Float[Tensor, "1 c h w"]) -> Float[Tensor, "c c"]:
     """Return F F^T, summed over the positions in fp32 or better."""
     maps = flat(features)
-    total = full_precision(maps.new_zeros(())).new_zeros(len(maps), len(maps))
+    products = full_precision(maps.new_zeros(())).new_zeros(len(maps), len(maps))
     with bf16_matmul(features):
         for chunk in chunks(maps):
-            total.addmm_(chunk, chunk.T)
-    return total
+            add_product(products, chunk.T, chunk.T)
+    return products
+
+
+def add_product(sums: Float[Tensor, "c c"], rows: Float[Tensor, "n c"], others: Float[Tensor, "n c"]) -> None:
+    """Add A^T B, on a CPU in pieces that do not depend on the number of threads."""
+    whole = len(rows) // _PIECE * _PIECE if rows.device.type == "cpu" and len(rows) >= 2 * _PIECE else 0
+    if whole:
+        a, b = (part[:whole].unflatten(0, (-1, _PIECE)) for part in (rows, others))
+        sums += torch.bmm(a.mT, b).sum(dim=0)
+    sums.addmm_(rows[whole:].T, others[whole:])
 
 
 def gradient_product(

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.matmul import bf16_matmul, centered_chunks, chunks, flat, gradient_product
+from impasto.backbones.matmul import add_product, bf16_matmul, centered_chunks, chunks, flat, gradient_product
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class MomentSums:
         with bf16_matmul(features):
             for chunk in centered_chunks(maps, self._shift):
                 self._total += chunk.sum(dim=1)
-                self._products.addmm_(chunk, chunk.T)
+                add_product(self._products, chunk.T, chunk.T)
 
     def moments(self) -> Moments:
         """Return mean m and covariance (F - m)(F - m)^T / n of all parts."""

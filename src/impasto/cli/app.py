@@ -29,6 +29,7 @@ from impasto.cli.console import (
     open_closed_streams,
     stop_signals,
     warn,
+    weaker_promises_shown,
     write_error,
 )
 from impasto.errors import ImpastoError, InputError, RunError, did_you_mean, is_out_of_memory, similar
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str], *, is_process: bool) -> int:
     """Run a command and return the exit code."""
     try:
-        with stop_signals():
+        with stop_signals(), weaker_promises_shown():
             if not words or words[0] not in _COMPLETES:
                 _check_words(words)
                 _check_dashes(words)

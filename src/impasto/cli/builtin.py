@@ -39,7 +39,8 @@ def export_plates(folder: Path, /, *names: Annotated[str, Parameter(completer=co
         if path.exists() and (path.is_dir() or path.read_bytes() != data):
             raise InputError(f"{path} exists and is another picture: choose another folder")
     for path, data in copies.items():
-        atomic_write(path, data)
+        if not path.exists():
+            atomic_write(path, data)
         write_path(path)
 
 

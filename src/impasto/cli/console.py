@@ -7,12 +7,15 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from impasto.errors import InputError, reason_of
+from impasto.filesystem import WeakerPromise
+from impasto.shell import CONTROLS
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
@@ -116,6 +119,25 @@ def write_error(line: str) -> None:
         sys.stderr.flush()
 
 
+@contextmanager
+def weaker_promises_shown() -> Iterator[None]:
+    """Write what a file system cannot promise to standard error, each in one line, once."""
+    shown = set()
+    usual = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, WeakerPromise):
+            usual(message, category, *place, **more)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            warn(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", WeakerPromise)
+        warnings.showwarning = show
+        yield
+
+
 def open_closed_streams() -> None:
     """Put something that refuses every byte where the parent process has closed a standard stream (`2>&-`).
 
@@ -153,14 +175,10 @@ def loading_modules() -> Iterator[None]:
         gc.enable()
 
 
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that command a terminal, or that turn the direction of text (Unicode's bidirectional controls)."""
-
-
 def printable(text: str, encoding: str | None = None) -> str:
     """Escape control characters, which a stranger's file may hold, and what the stream cannot encode."""
     encoding = encoding or "utf-8"
-    text = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+    text = re.sub(f"[{CONTROLS}]", lambda found: ascii(found[0])[1:-1], text)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 

@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +13,12 @@ import numpy as np
 
 from impasto.api import Savable
 from impasto.cli.console import is_stdio, write_bytes
-from impasto.cli.options import Saving
+from impasto.cli.options import RecipeSource, Saving, output_options
 from impasto.errors import InputError, RunError, reason_of
-from impasto.images import check_destination, encode_picture, output_format
+from impasto.filesystem import is_read_only
+from impasto.images import Outputs, encode_picture, is_plate, output_format, plate_path
 from impasto.recipe import INITS, Recipe, read_style
+from impasto.shell import file_word, join, quote
 
 _LONGEST_NAME: Final = 200  # of the 255 bytes that most file systems hold
 
@@ -31,21 +32,39 @@ class Destination:
         default: Path,
         *,
         inputs: Iterable[Path] = (),
+        derived: Callable[[Path], tuple[Path, ...]] = lambda _: (),
+        folder: Path | None = None,
+        kept: tuple[Path, ...] = (),
         may_replace: Callable[[Path], bool] = lambda _: False,
         is_own: Callable[[Path], bool] = lambda _: False,
+        is_resumed: bool = False,
     ) -> None:
         """Use the path of `-o`, or the first of `default`, `default-2`, ... that is free or may be replaced.
 
-        `inputs` are files that must not be overwritten; of an existing file, `is_own` tells whether it is an unfinished
-        picture of the run itself. Raises InputError if the picture cannot be written there.
+        Raises InputError if something cannot be written.
+
+        Args:
+            saving: What the command line states.
+            default: The path without `-o`.
+            inputs: Every file that the command reads.
+            derived: Returns the existing files that belong to a picture's path and would be written, too.
+            folder: The folder of a new run.
+            kept: Files of a run folder that are replaced.
+            may_replace: Whether an existing file at a default path may be replaced.
+            is_own: Whether an existing file is an unfinished picture of the run itself.
+            is_resumed: Whether the run folder has noted another place for the picture.
         """
         self._saving = saving
         self._is_own = is_own
-        self._free_path = partial(free_path, default, may_replace)
+        self._is_resumed = is_resumed
+        self._may_replace = may_replace
         self.is_stdout = saving.out is not None and is_stdio(saving.out)
         self._is_named = saving.out is not None and not self.is_stdout
-        self.path = Path(saving.out) if saving.out and self._is_named else self._free_path()
-        self._check(inputs)
+        if saving.out and self._is_named:
+            _check_names_file(saving.out, default)
+        self.path = Path(saving.out) if saving.out and self._is_named else free_path(default, may_replace, derived)
+        pictures = () if self.is_stdout else (self.path,)
+        self._check(Outputs(pictures=pictures, derived=derived(self.path), folder=folder, kept=kept), inputs)
 
     def save(self, result: Savable, *, unfinished: bool = False) -> Path | None:
         """Write the picture and return its path, or None if it went to standard output.
@@ -61,7 +80,7 @@ class Destination:
                 raise self._kept(f"cannot write to standard output: {reason_of(error)}", result) from None
             return None
         # Another program may have created the file meanwhile.
-        path = self.path if self._is_named else self._free_path()
+        path = self.path if self._is_named else free_path(self.path, self._may_replace)
         if unfinished and not self._may_be_unfinished(path):
             path = self._unfinished_path(path.parent)
         try:
@@ -83,9 +102,10 @@ class Destination:
                 return path
         return None
 
-    def with_suffix(self, suffix: str) -> Path:
-        """Return `OUT-SUFFIX.png`, the path of a picture that belongs to this one."""
-        return self.path.with_name(f"{self.path.stem}-{suffix}.png")
+    def resume_command(self, folder: Path) -> str:
+        """Return the command that continues the run in a folder and ends with the same picture at the same place."""
+        out = self._saving.out if self.is_stdout or self._is_resumed else None
+        return join(["impasto", "resume", file_word(folder), *output_options(self._saving, out=out)])
 
     def _may_be_unfinished(self, path: Path) -> bool:
         with suppress(InputError):  # a file that cannot be read is not a picture of this run
@@ -93,18 +113,14 @@ class Destination:
         return False
 
     def _unfinished_path(self, folder: Path) -> Path:
-        return free_path(folder / self.with_suffix("unfinished").name)
+        return free_path(folder / f"{self.path.stem}-unfinished.png")
 
-    def _check(self, inputs: Iterable[Path]) -> None:
-        if self.is_stdout:
-            if sys.stdout.isatty():
-                raise InputError("standard output is a terminal: send the picture to a file (`-o - > painted.png`)")
-        else:
-            check_destination(self.path)
-            if self.path.exists() and any(path.exists() and self.path.samefile(path) for path in inputs):
-                raise InputError(f"{self.path} is one of the pictures to paint from: choose another name with -o")
-            if self._saving.bits == 16 and output_format(self.path) not in ("png", "tiff"):
-                raise InputError(f"{self.path.suffix} holds 8 bits a channel: use .png or .tif with --bits 16")
+    def _check(self, outputs: Outputs, inputs: Iterable[Path]) -> None:
+        if self.is_stdout and sys.stdout.isatty():
+            raise InputError("standard output is a terminal: send the picture to a file (`-o - > painted.png`)")
+        outputs.check(inputs)
+        if not self.is_stdout and self._saving.bits == 16 and output_format(self.path) not in ("png", "tiff"):
+            raise InputError(f"{self.path.suffix} holds 8 bits a channel: use .png or .tif with --bits 16")
         suffix = ".png" if self.is_stdout else self.path.suffix
         # Encoding one pixel finds every other error of encoding.
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
@@ -122,24 +138,52 @@ def default_name(*stems: str) -> str:
     return "_".join(map(cut, stems))
 
 
-def input_files(recipe: Recipe, content: str, styles: Sequence[str]) -> list[Path]:
-    """Return the input files (pictures, masks, the start image), which no result may overwrite."""
-    words = [*styles, recipe.start.init]
-    files = [content]
-    for region in recipe.regions:
-        files.append(region.mask)
-        words.append(region.style if region.style_mask is None else f"{region.style}@{region.style_mask}")
+def input_files(*words: str, recipe: Recipe | None = None, source: RecipeSource | None = None) -> list[Path]:
+    """Return every file that a command reads and no result may overwrite.
+
+    Args:
+        words: Photos and styles.
+        recipe: The recipe, which may name masks, styles, a start image and weights.
+        source: The files from which it was read.
+    """
+    given = list(words)
+    if recipe is not None:
+        given += [recipe.network.weights, *([recipe.start.init] if recipe.start.init not in INITS else [])]
+        for region in recipe.regions:
+            style = region.style if region.style_mask is None else f"{region.style}@{region.style_mask}"
+            given += [region.mask, style]
+    if source is not None:
+        given += [str(name) for name in (source.recipe, source.from_) if name is not None]
     # `STYLE@MASK` is two files, unless a file has exactly this name.
-    files += [part for word in words for part in (word, *read_style(word)) if part]
-    return [Path(name) for name in files if not is_stdio(name) and name not in INITS]
+    names = [part for name in given for part in (name, *read_style(name)) if part]
+    files = [Path("/dev/stdin" if is_stdio(name) else name) for name in names]  # as in `impasto - night < photo.png`
+    return [*files, *(plate_path(name) for name in names if is_plate(name))]
 
 
-def free_path(path: Path, may_replace: Callable[[Path], bool] = lambda _: False) -> Path:
-    """Return the first of `NAME.png`, `NAME-2.png`, `NAME-3.png`... that is free or may be replaced."""
+def names_folder(out: str) -> bool:
+    """Return True for a folder, or a name that ends as one, in place of a file."""
+    return out.endswith(("/", os.sep)) or os.path.isdir(out)
+
+
+def _check_names_file(out: str, default: Path) -> None:
+    """Raise InputError with a file of the default name in it if `-o` names a folder."""
+    if names_folder(out):
+        create = "" if os.path.isdir(out) else "create it, and "
+        file = quote(file_word(Path(out) / default.name))
+        raise InputError(f"{out} is a folder: {create}name the file in it, as in `-o {file}`")
+
+
+def free_path(
+    path: Path,
+    may_replace: Callable[[Path], bool] = lambda _: False,
+    derived: Callable[[Path], Sequence[Path]] = lambda _: (),
+) -> Path:
+    """Return the first of `NAME.png`, `NAME-2.png`... that is free, with all that is derived, or may be replaced."""
     candidate = path
     for number in itertools.count(2):
         with suppress(InputError):  # a file that cannot be read may not be replaced
-            if not candidate.exists() or may_replace(candidate):
+            is_free = not os.path.lexists(candidate) or (may_replace(candidate) and not is_read_only(candidate))
+            if is_free and not derived(candidate):
                 break
         candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return candidate

@@ -1,9 +1,8 @@
 """Follow a run: show its progress, save its snapshots and its picture, report the result."""
 
 import math
-import shlex
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +10,14 @@ from typing import Any, Final
 import numpy as np
 
 from impasto.api import Result, Run, keep_memory, pixels_that_fit, return_memory_if_scarce
+from impasto.backbones import repetition_notice
 from impasto.cli.console import DONE, STOPPED, stop_signals, warn, write_json, write_path
 from impasto.cli.destination import Destination
 from impasto.cli.options import Reporting
 from impasto.cli.progress import Progress
 from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Snapshot, Step
-from impasto.images import write_picture
+from impasto.images import snapshot_path, write_picture
 from impasto.painting import Eta
 
 _POLL_SECONDS: Final = 0.1
@@ -32,24 +32,30 @@ def follow(
     folder: Path | None = None,
     *,
     reports_result: bool = True,
+    repeats: Mapping[str, Any] | None = None,
 ) -> int:
     """Paint what `begin(on_event=...)` starts, save it, and return the exit code: 0, or 130 if stopped.
 
     The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt. If the run fails, the
-    last good picture is saved. With a run `folder`, snapshots are saved only there.
+    last good picture is saved. With a run `folder`, snapshots are saved only there. `repeats` is the record
+    of the picture that is painted again, with its own photo or another.
     """
     if reporting.json and destination.is_stdout:
         raise InputError("--json and `-o -` both need standard output: choose one of them")
     keep_memory()
     follower = _Follower(destination, saves_snapshots=folder is None)
     run = begin(on_event=follower.receive)
+    repeated = repeats if repeats and _photo(repeats) in ([], _photo(run.metadata)) else {}
+    if not reporting.quiet and (notice := repetition_notice(repeated, run.metadata)):
+        warn(notice)
     precision = run.recipe.hardware.precision
     follower.fitting = pixels_that_fit(precision)
     return_memory_if_scarce(math.prod(run.size), precision=precision)
     with stop_signals(follower.stop):
         result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
         if not result.steps:
-            warn("stopped before the first step; nothing was saved")
+            hint = f"; `{destination.resume_command(folder)}` begins again" if folder else ""
+            warn(f"stopped before the first step; nothing was saved{hint}")
             return STOPPED
         stopped = result.reason == "stopped"
         path = destination.save(result, unfinished=stopped)
@@ -128,11 +134,15 @@ class _Follower:
             self._has_improved |= event.improved
         elif isinstance(event, Snapshot) and self._saves_snapshots:
             try:
-                path = self._destination.with_suffix(f"{event.step:06d}")
+                path = snapshot_path(self._destination.path, event.step)
                 write_picture(path, event.image, metadata=self._run.metadata)
             except InputError as error:
                 # A missing snapshot must not end the run.
                 self._progress.note(f"a snapshot is missing: {error}")
+
+
+def _photo(record: Mapping[str, Any]) -> list[str]:
+    return [picture.get("sha256", "") for picture in record.get("inputs", {}).get("content", [])]
 
 
 def _describe_end(result: Result) -> str:
@@ -143,7 +153,7 @@ def _describe_stop(result: Result, path: Path | None, destination: Destination, 
     name = "to standard output" if path is None else f"as {path}"
     beside = "" if path is None or path == destination.path else f", and {destination.path} is left as it was"
     done = f"stopped after {result.steps} of {result.recipe.schedule.steps} steps"
-    hint = f"; `impasto resume {shlex.quote(str(folder))}` continues it" if folder else _NOT_KEPT
+    hint = f"; `{destination.resume_command(folder)}` continues it" if folder else _NOT_KEPT
     return f"{done}: the picture so far was saved {name}{beside}{hint}"
 
 

@@ -1,8 +1,6 @@
 """Options that several commands share: output, messages, and one flag for every setting of a recipe."""
 
-import os
-import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from impasto.recipe import (
     merge_stated,
     read_recipe,
 )
+from impasto.shell import file_word, option
 
 START: Final = Group("Start with these", sort_key=-3, help="Any of them may be left out; --help-all lists all options.")
 OUTPUT: Final = Group("Output", sort_key=-2)
@@ -155,10 +154,17 @@ else:
     )
 
 
-def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iterable[str] = ()) -> dict[str, Any]:
+def stated_settings(
+    source: RecipeSource,
+    flags: RecipeFlags | None,
+    given: Iterable[str] = (),
+    *,
+    record: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return the stated settings by flat names: those of a file or a painted picture, overridden by flags.
 
     The file may come from a stranger: of the files that it names, only those that are `given` as well are opened.
+    `record` is that of the painted picture if it has been read.
     """
     if source.recipe is not None and source.from_ is not None:
         raise InputError("--recipe and --from both give a recipe: use one of them")
@@ -166,7 +172,7 @@ def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iter
     if source.recipe is not None:
         settings = read_recipe(source.recipe)
     elif source.from_ is not None:
-        settings = flat_fields(read_record(source.from_)["recipe"])
+        settings = flat_fields((record or read_record(source.from_))["recipe"])
     by_flag = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
     check_balance(by_flag)
     named = {name: value for name, value in settings.items() if name in _FILE_SETTINGS and name not in by_flag}
@@ -177,32 +183,22 @@ def stated_settings(source: RecipeSource, flags: RecipeFlags | None, given: Iter
     return merge_stated({}, settings, by_flag)
 
 
-def names_folder(out: str) -> bool:
-    """Return True for a folder, or a name that ends as one, in place of a file."""
-    return out.endswith(("/", os.sep)) or os.path.isdir(out)
-
-
-def check_out(saving: Saving, default: str | Path) -> None:
-    """Raise InputError with a file of the default name in it if `-o` names a folder."""
-    if saving.out is not None and names_folder(saving.out):
-        file = shlex.quote(str(Path(saving.out) / Path(default).name))
-        create = "" if os.path.isdir(saving.out) else "create it, and "
-        raise InputError(f"{saving.out} is a folder: {create}name the file in it, as in `-o {file}`")
-
-
-def changed_options(*groups: Saving | Reporting) -> list[str]:
-    """Return the words of a command line for what is not at its default, without the path of the result."""
-    changed = sorted(item for group in groups for item in vars(group).items() - vars(type(group)()).items())
-    flags = [(flag_of(name), value) for name, value in changed if name != "out"]
-    return [word for flag, value in flags for word in ([flag] if value is True else [flag, str(value)])]
-
-
 def stated_options(source: RecipeSource, flags: RecipeFlags | None, recipe: Recipe) -> list[str]:
     """Return the words of a command line that state a recipe as it was stated."""
     files = {"--preset": source.preset, "--recipe": source.recipe, "--from": source.from_}
-    words = [word for flag, value in files.items() if value is not None for word in (flag, str(value))]
+    words = [word for flag, value in files.items() if value is not None for word in option(flag, str(value))]
     by_flag = [name for name in FIELDS if flags is not None and name in flags.model_fields_set]
     return [*words, *recipe.flags(by_flag)]
+
+
+def output_options(*groups: Saving | Reporting, out: str | None = None) -> list[str]:
+    """Return the words of a command line for what is not at its default, with a file `out` for the picture."""
+    words = [] if out is None else ["-o", "-" if is_stdio(out) else file_word(out)]
+    for group in groups:
+        for name, value in vars(group).items():
+            if name != "out" and value != getattr(type(group), name):
+                words += [flag_of(name)] if value is True else option(flag_of(name), str(value))
+    return words
 
 
 def read_record(picture: str) -> dict[str, Any]:

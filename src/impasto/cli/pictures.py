@@ -15,7 +15,7 @@ from impasto.cli.console import (
     write_line,
     write_path,
 )
-from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch, check_out
+from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch
 from impasto.recipe import ColorMap
 
 if TYPE_CHECKING:
@@ -66,14 +66,11 @@ def mask(photo: PhotoWord, /, *, background: Switch = False, saving: Saving = SA
 
 def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":
     """Return the destination: `A_B_SUFFIX.png` in the current folder unless `-o` is given."""
-    from impasto.cli.destination import Destination, default_name
+    from impasto.cli.destination import Destination, default_name, input_files
 
     check_stdin_used_once(*words)
     stems = ["stdin" if is_stdio(word) else Path(word).stem for word in words]
-    inputs = [Path(word) for word in words if not is_stdio(word)]
-    default = Path(default_name(*stems, suffix) + ".png")
-    check_out(saving, default)
-    return Destination(saving, default, inputs=inputs)
+    return Destination(saving, Path(default_name(*stems, suffix) + ".png"), inputs=input_files(*words))
 
 
 def _save(destination: "Destination", picture: "Savable") -> None:

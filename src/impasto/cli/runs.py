@@ -1,7 +1,7 @@
 """`impasto runs` and `impasto resume`: list kept runs, and continue one."""
 
+import hashlib
 import os
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -12,8 +12,9 @@ from cyclopts import Parameter
 
 from impasto.cli.completion import complete_run
 from impasto.cli.console import DONE, warn, write_json, write_line, write_path
-from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, check_out, read_record
+from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
 from impasto.errors import InputError
+from impasto.shell import file_word, join
 
 if TYPE_CHECKING:
     from impasto.runs import RunFolder, RunSummary
@@ -39,14 +40,25 @@ def resume(folder: _RunWord, /, *, saving: Saving = SAVING, reporting: Reporting
     output = run.output or folder / "result.png"
     if not (saving.out or run.was_made_here or Path(os.path.realpath(output)).is_relative_to(folder.resolve())):
         raise InputError(f"{folder} was made elsewhere, for a picture at {output}: name the picture's file with -o")
-    check_out(saving, output)
     destination = Destination(
         saving,
         output,
+        inputs=_pictures_of(run, saving.out),
+        kept=run.replaced_files,
+        is_resumed=saving.out is not None,
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
         is_own=lambda path: path.parent == folder or (_is_of_run(path, run) and _is_unfinished(path)),
     )
-    return follow(partial(continue_run, folder), destination, reporting, folder)
+    return follow(partial(continue_run, folder), destination, reporting, folder, repeats=run.begun_with)
+
+
+def _pictures_of(run: "RunFolder", out: str | None) -> list[Path]:
+    """Return the run's copies of its inputs, and the file `out` if it is one of which a copy was made."""
+    kept = run.kept_inputs.pictures()
+    with suppress(OSError), Path(out or "").open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() in {picture.sha256 for picture in kept}:
+            return [Path(out or "")]
+    return [run.path / picture.file for picture in kept]
 
 
 def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> int:
@@ -98,7 +110,7 @@ def runs(*folders: _RunWord, json: Switch = False) -> None:
         return
     if not found:
         below = sorted({file.parents[1] for path in folders or [Path()] for file in path.glob(f"*/*/{RUN_FILE}")})
-        listing = f"`{shlex.join(['impasto', 'runs', *map(str, below)])}` lists those below"
+        listing = f"`{join(['impasto', 'runs', *map(file_word, below)])}` lists those below"
         warn(f"there are no runs here: {listing if below else '`impasto stylize --run FOLDER` keeps one'}")
     for line in _aligned([_columns(run) for run in found]):
         write_line(line)

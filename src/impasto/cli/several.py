@@ -1,7 +1,6 @@
 """More than one photo: what is said about a folder, or about several files without word which of them are styles."""
 
 import os
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -9,10 +8,11 @@ from typing import Final
 
 from impasto.api import plate_or_file
 from impasto.cli.console import is_stdio
-from impasto.cli.options import names_folder
+from impasto.cli.destination import names_folder
 from impasto.errors import InputError
 from impasto.images import PICTURE_SUFFIXES, is_plate, read_picture
 from impasto.recipe import read_style
+from impasto.shell import file_word, join, quote
 
 _MANY: Final = 8  # so many names are printed one by one
 
@@ -62,12 +62,12 @@ def _check_exist(photo: str, styles: Sequence[str]) -> None:
 
 def _loop(photos: Iterable[str], styles: Sequence[str], options: Sequence[str], paths: Mapping[str, str | None]) -> str:
     """Return a line for a POSIX shell that paints every photo, each to paths of its own."""
-    own = '"$(basename "${photo%.*}")"_' + shlex.quote("_".join(Path(read_style(style)[0]).stem for style in styles))
-    words = [shlex.join([*styles, *options])]
+    own = '"$(basename "${photo%.*}")"_' + quote("_".join(Path(read_style(style)[0]).stem for style in styles))
+    words = [join([*("-" if is_stdio(style) else file_word(style) for style in styles), *options])]
     for flag, path in paths.items():
         if path is not None and not is_stdio(path):
             is_folder = flag == "--run" or names_folder(path)
-            suffix = shlex.quote(Path(path).suffix) if not is_folder else ".png" if flag == "-o" else ""
+            suffix = quote(Path(path).suffix) if not is_folder else ".png" if flag == "-o" else ""
             words.append(f"{flag} {_quoted(Path(path) if is_folder else Path(path).parent)}/{own}{suffix}")
     return f'for photo in {" ".join(photos)}; do impasto "$photo" {" ".join(words)}; done'
 
@@ -87,8 +87,13 @@ def _named(photos: Sequence[str]) -> list[str]:
         suffixes = sorted({path.suffix for path in paths})
         if {path for suffix in suffixes for path in folder.glob(f"*{suffix}")} == set(paths):
             return [f"{_quoted(folder)}/*{suffix}" for suffix in suffixes]
-    return [shlex.quote(photo) for photo in photos]
+    return [quote(_photo_word(photo)) for photo in photos]
+
+
+def _photo_word(photo: str) -> str:
+    """Return the name of a photo that is taken neither for an option nor for a command."""
+    return file_word(photo) if "." in photo or "/" in photo else f"./{photo}"
 
 
 def _quoted(folder: Path) -> str:
-    return shlex.quote(str(folder))
+    return quote(file_word(folder))

@@ -106,7 +106,7 @@ def _command(name: str) -> Callable[..., int]:
         by_study -= set() if flags is None else flags.model_fields_set
         options["stated"] = {setting: value for setting, value in settings.items() if setting not in by_study}
         options["preset"] = source.preset
-        return _conduct(name, photo, style, out, options, reporting)
+        return _conduct(name, photo, style, out, options, source, reporting)
 
     # Without fields it would be shown as an argument itself.
     command.__annotations__["own"] = own_options if fields else Annotated[Any, Parameter(parse=False)]
@@ -117,22 +117,33 @@ for _order, (_name, _purpose) in enumerate(STUDIES.items()):
     study.command(_command(_name), name=_name, help=_purpose, sort_key=_order)
 
 
-def _conduct(name: str, photo: str, style: str, out: Path | None, options: dict[str, Any], reporting: Reporting) -> int:
+def _conduct(
+    name: str,
+    photo: str,
+    style: str,
+    out: Path | None,
+    options: dict[str, Any],
+    source: RecipeSource,
+    reporting: Reporting,
+) -> int:
     """Conduct a study and return the exit code: 0, 1 if a run failed, 130 if it was stopped."""
     if is_stdio(photo) or is_stdio(style):
         raise InputError("a study reads its pictures from files, so that it can be continued later")
     try:
-        from impasto.study import EXPERIMENTS, StudyFolder, write_report
+        from impasto.study import EXPERIMENTS, StudyFolder, report_files, write_report
     except ModuleNotFoundError as error:
         raise missing_extra(f"a study needs {error.name}", "study") from None
     from impasto.api import keep_memory
-    from impasto.cli.destination import default_name
+    from impasto.cli.destination import default_name, input_files
     from impasto.cli.progress import Progress
+    from impasto.images import Outputs
     from impasto.painting import Eta
 
     plan = EXPERIMENTS[name].plan(**options)
     warn_of_files_like([style])
     path = out or Path(default_name(Path(photo).stem, Path(read_style(style)[0]).stem, name))
+    inputs = {file for cell in plan.cells for file in input_files(photo, style, recipe=cell.recipe, source=source)}
+    Outputs(folder=path, kept=report_files(path)).check(inputs)
     folder = StudyFolder(path, plan, photo, style)
     keep_memory()
     findings = None

@@ -1,9 +1,10 @@
 """`impasto stylize` and `impasto demo`: paint a picture, or a series of mixes of two styles."""
 
-import shlex
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,14 +33,14 @@ from impasto.cli.options import (
     Reporting,
     Saving,
     StyleWord,
-    changed_options,
-    check_out,
+    output_options,
     read_record,
     stated_options,
     stated_settings,
 )
 from impasto.errors import InputError
 from impasto.recipe import Recipe, read_style, resolve
+from impasto.shell import file_word, quote
 
 if TYPE_CHECKING:
     from impasto.cli.destination import Destination
@@ -65,17 +66,19 @@ def stylize(
         run: A new folder in which the run is kept, so that it can be resumed.
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
-    recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles)))
+    record = None if source.from_ is None or source.recipe is not None else read_record(source.from_)
+    recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles), record=record))
 
     with loading_modules():
         from impasto.api import start
         from impasto.cli.destination import Destination, default_name, input_files
         from impasto.cli.follow import follow
         from impasto.cli.several import check_one_photo
+        from impasto.images import snapshots_in_the_way
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
     series = [] if style_mix_steps is None else ["--style-mix-steps", str(style_mix_steps)]
-    options = [*stated_options(source, flags, recipe), *series, *changed_options(saving, reporting)]
+    options = [*stated_options(source, flags, recipe), *series, *output_options(saving, reporting)]
     paths = {"--run": None if run is None else str(run), "-o": saving.out}
     check_one_photo(photo, styles, options, paths, mixes=mixes)
     check_stdin_used_once(photo, *styles, source.from_)
@@ -83,15 +86,26 @@ def stylize(
     # Without a main style, the picture is named after the styles of its regions.
     named = styles or [region.style for region in recipe.regions if not region.keeps]
     default = Path(default_name(*map(_stem, (photo, *named))) + ".png")
-    check_out(saving, default)
-    destination = Destination(saving, default, inputs=input_files(recipe, photo, styles))
-    if style_mix_steps is not None:
+    seconds = [] if style_mix_steps is None else _shares(style_mix_steps)
+
+    def derived(path: Path) -> tuple[Path, ...]:
+        """Return the existing files at the names of mixes and snapshots."""
+        mixes = _mix_paths(path, seconds)
+        steps = recipe.snapshot_steps() if run is None else ()
+        snapshots = (snapshots_in_the_way(picture, steps) for picture in mixes or [path])
+        return (*filter(os.path.lexists, mixes), *chain.from_iterable(snapshots))
+
+    inputs = input_files(photo, *styles, recipe=recipe, source=source)
+    destination = Destination(saving, default, inputs=inputs, derived=derived, folder=run)
+    if seconds:
         if run is not None or len(styles) != 2 or any(map(is_stdio, (photo, *styles))):
             raise InputError("--style-mix-steps mixes two styles from files, and keeps no --run")
-        return _paint_mixes(recipe, photo, styles, style_mix_steps, destination, saving, reporting)
+        return _paint_mixes(recipe, photo, styles, seconds, destination, saving, reporting)
     output = None if destination.is_stdout else destination.path
     content, pictures = read_source(photo), [read_source(style) for style in styles]
-    return follow(partial(start, content, pictures, recipe, run=run, output=output), destination, reporting, run)
+    begin = partial(start, content, pictures, recipe, run=run, output=output)
+    repeats = None if flags is not None and flags.model_fields_set else record
+    return follow(begin, destination, reporting, run, repeats=repeats)
 
 
 def _stem(word: str) -> str:
@@ -102,31 +116,27 @@ def _paint_mixes(
     recipe: Recipe,
     photo: str,
     styles: Sequence[str],
-    count: int,
+    seconds: Sequence[int],
     sheet: "Destination",
     saving: Saving,
     reporting: Reporting,
 ) -> int:
-    """Paint `count` mixes of two styles and a sheet of them; return the exit code.
+    """Paint mixes of two styles, `seconds` percent of the second one, and a sheet of them; return the exit code.
 
     The pictures are `OUT-mix-100-0.png` ... `OUT-mix-0-100.png`, the sheet is OUT itself.
     """
     from impasto.api import Session
-    from impasto.cli.destination import Destination, input_files
+    from impasto.cli.destination import Destination
     from impasto.cli.follow import follow
     from impasto.images import contact_sheet, quantize, read_picture, write_picture
 
-    if not 2 <= count <= 101:
-        raise InputError(f"--style-mix-steps is from 2 to 101, not {count}")
     if recipe.style.mix:
         raise InputError("--style-mix-steps paints all mixes: leave --style-mix out")
     if sheet.is_stdout:
         raise InputError("--style-mix-steps writes several pictures: name a file with -o")
-    seconds = [round(100 * number / (count - 1)) for number in range(count)]
-    paths = [sheet.path.with_name(f"{sheet.path.stem}-mix-{100 - n}-{n}{sheet.path.suffix}") for n in seconds]
-    inputs = input_files(recipe, photo, styles)
-    # All paths are checked before the first picture is painted.
-    destinations = [Destination(replace(saving, out=str(path)), path, inputs=inputs) for path in paths]
+    paths = _mix_paths(sheet.path, seconds)
+    # Whether they may be written was decided with the sheet.
+    destinations = [Destination(replace(saving, out=str(path)), path) for path in paths]
     session = Session()
     for second, destination in zip(seconds, destinations, strict=True):
         mixed = recipe.with_changes(style_mix=(100.0 - second, float(second)))
@@ -144,6 +154,17 @@ def _paint_mixes(
     else:
         write_path(sheet.path)
     return DONE
+
+
+def _shares(count: int) -> list[int]:
+    """Return the percentages of the second style in a series of mixes."""
+    if not 2 <= count <= 101:
+        raise InputError(f"--style-mix-steps is from 2 to 101, not {count}")
+    return [round(100 * number / (count - 1)) for number in range(count)]
+
+
+def _mix_paths(sheet: Path, seconds: Iterable[int]) -> list[Path]:
+    return [sheet.with_name(f"{sheet.stem}-mix-{100 - second}-{second}{sheet.suffix}") for second in seconds]
 
 
 def demo(
@@ -168,13 +189,17 @@ def demo(
         from impasto.images import demo_photo, plate_path, read_picture, write_picture
 
     photo, picture = demo_photo(), plate_path(style)
-    check_out(saving, "impasto-demo.png")
-    destination = Destination(saving, Path("impasto-demo.png"), may_replace=lambda path: _is_demo(path, photo.stem))
+    destination = Destination(
+        saving,
+        Path("impasto-demo.png"),
+        inputs=[photo, picture],
+        may_replace=lambda path: _is_demo(path, photo.stem),
+    )
     copy = destination.path.with_name("photo.jpg")
-    if not (destination.is_stdout or copy.exists()):
+    if not (destination.is_stdout or os.path.lexists(copy) or copy == destination.path):
         write_picture(copy, read_picture(photo).pixels)
         if not reporting.quiet:
-            warn(f"the photo is {copy}, to try other commands with: impasto {shlex.quote(str(copy))} mosaic")
+            warn(f"the photo is {copy}, to try other commands with: impasto {quote(file_word(copy))} mosaic")
     return follow(partial(start, photo, picture, recipe), destination, reporting)
 
 

@@ -2,15 +2,16 @@
 
 import inspect
 import re
-import shlex
 from collections.abc import Callable, Collection
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 from cyclopts.exceptions import RepeatArgumentError
 
+from impasto.cli.console import is_stdio
 from impasto.errors import InputError, did_you_mean, similar
 from impasto.recipe import FIELDS, RENAMED, SettingError, accepted, by_name, flag_of, one_of_these, similar_name
+from impasto.shell import join
 
 _OPTIONS_ELSEWHERE: Final = by_name(
     {
@@ -97,7 +98,7 @@ def _describe_missing_arguments(error: MissingArgumentError, command: tuple[str,
     options = [(flag_of(p.name),) if p.kind is p.KEYWORD_ONLY else () for p in needed]
     example = [word for option, (_, word) in zip(options, named, strict=True) for word in (*option, word)]
     things = " and ".join(filter(None, (", ".join(what for what, _ in named[:-1]), *(what for what, _ in named[-1:]))))
-    return f"{' '.join(command)} needs {things}, as in `{shlex.join(['impasto', *command, *example])}`"
+    return f"{' '.join(command)} needs {things}, as in `{join(['impasto', *command, *example])}`"
 
 
 def _describe_value(error: CoercionError, _: tuple[str, ...]) -> str:
@@ -123,7 +124,8 @@ def _wanted(kind: Any) -> str:
 
 
 def _describe_extra(error: UnusedCliTokensError, command: tuple[str, ...]) -> str:
-    return f"{shlex.join(error.unused_tokens or ())} is too much here: `{_help(command)}` shows what belongs there"
+    words = join("-" if is_stdio(word) else word for word in error.unused_tokens or ())
+    return f"{words} is too much here: `{_help(command)}` shows what belongs there"
 
 
 def _describe_repeated(error: RepeatArgumentError, _: tuple[str, ...]) -> str:

@@ -115,7 +115,7 @@ def _moments(colors: Colors) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, 
         covariance = centered.T @ centered / len(pixels)
     else:
         weights = colors.weights.astype(np.float64) / colors.weights.sum(dtype=np.float64)
-        mean = weights @ pixels
+        mean = (pixels * weights[:, None]).sum(axis=0)  # a product would depend on the number of threads
         centered = pixels - mean
         covariance = (centered * weights[:, None]).T @ centered
     return mean, covariance + _SMALLEST_VARIANCE * np.eye(3)

@@ -8,6 +8,7 @@ from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sni
 from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
+from impasto.images.outputs import Outputs, snapshot_path, snapshots_in_the_way
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
 from impasto.images.read import PICTURE, PICTURE_TYPES, Source, check_is_no_url, read_bytes, read_picture
 from impasto.images.write import (
@@ -27,6 +28,7 @@ __all__ = [
     "PICTURE_TYPES",
     "PLATES",
     "DecodedImage",
+    "Outputs",
     "Source",
     "atomic_write",
     "check_destination",
@@ -53,6 +55,8 @@ __all__ = [
     "resize",
     "resize_mask",
     "rotate",
+    "snapshot_path",
+    "snapshots_in_the_way",
     "sniff",
     "write_picture",
 ]

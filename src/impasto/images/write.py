@@ -13,6 +13,7 @@ import pyvips
 from jaxtyping import Float, UInt8
 
 from impasto.errors import InputError, check_type
+from impasto.filesystem import doing_without, flush, is_read_only, move_file
 from impasto.images.decode import to_vips
 from impasto.images.exif import add_exif, add_png_chunk
 from impasto.images.metadata import pack_metadata, xmp_packet
@@ -112,7 +113,8 @@ def check_destination(path: Path) -> None:
     """Check before a long run that a picture can be written to `path`.
 
     Raises:
-        InputError: Unknown extension, a folder or device of that name, or no folder that takes a new file.
+        InputError: Unknown extension, a folder, device or read-only file of that name, or no folder that takes a new
+            file.
     """
     with one_line_errors("write", path):
         target = _resolve_target(path)
@@ -125,7 +127,7 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Write a file completely or not at all: at any moment `path` holds either its old content or the new one.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and the file is renamed. The
-    permissions of an existing file are kept; a symbolic link is followed.
+    permissions of an existing file are kept; a symbolic link is followed; a read-only file is not replaced.
 
     Raises:
         InputError: The file cannot be written.
@@ -134,12 +136,12 @@ def atomic_write(path: Path, data: bytes) -> None:
         target = _resolve_target(path)
         with _temporary_file(target.parent) as (file, temporary):
             if target.exists():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+                _copy_mode(target, temporary)
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
             file.close()
-            os.replace(temporary, target)
+            move_file(temporary, target)
     flush_folder(target.parent)
 
 
@@ -204,9 +206,18 @@ def _resolve_target(path: Path) -> Path:
         raise InputError(f"cannot write {path}: it is a folder, so name a file in it")
     if target.exists() and not target.is_file():
         raise InputError(f"cannot write {path}: it is a device, not a file")
+    if target.exists() and is_read_only(target):
+        raise InputError(f"cannot write {path}: it is read-only, make it writable or choose another name")
     if not target.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {target.parent} does not exist, create it first")
     return target
+
+
+def _copy_mode(source: Path, target: Path) -> None:
+    mode = stat.S_IMODE(source.stat().st_mode)
+    with doing_without(f"this file system does not keep the permissions of {source}"):
+        if stat.S_IMODE(target.stat().st_mode) != mode:
+            target.chmod(mode)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import chunk_size, full_precision
+from impasto.backbones import chunk_size, full_precision, total
 
 
 def with_gradient(
@@ -52,13 +52,13 @@ class _SquaredError(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         ctx.save_for_backward(features, target, weight)
-        total = full_precision(features.new_zeros(()))
+        error = full_precision(features.new_zeros(()))
         for rows in _row_chunks(features):
             difference = _difference(features, target, rows).square_()
             if weight is not None:
                 difference.mul_(weight[:, :, rows])
-            total += difference.sum()
-        return total
+            error += total(difference)
+        return error
 
     @staticmethod
     @torch.autograd.function.once_differentiable

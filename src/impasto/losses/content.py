@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import full_precision
+from impasto.backbones import average, full_precision, total
 from impasto.losses.autograd import squared_error
 from impasto.losses.base import TINY, ContentLoss
 from impasto.losses.gram import gram
@@ -37,7 +37,7 @@ def self_similarity_loss(vectors: Float[Tensor, "n c"], target_vectors: Float[Te
     target_vectors = target_vectors.detach().to(vectors)
     faint = faint_length(target_vectors)
     difference = _shares(unit_vectors(vectors, faint)) - _shares(unit_vectors(target_vectors, faint))
-    return difference.abs().sum() / len(vectors)
+    return total(difference.abs()) / len(vectors)
 
 
 def _shares(units: Float[Tensor, "n c"]) -> Float[Tensor, "n n"]:
@@ -58,7 +58,7 @@ def laplacian_loss(
     losses = []
     for p in pooling:
         edges, target_edges = _laplacian(shrink(picture, p)), _laplacian(shrink(target.detach(), p))
-        losses.append((edges - target_edges).square().mean() / (target_edges.square().mean() + _GRAY_LEVEL**2))
+        losses.append(average((edges - target_edges).square()) / (average(target_edges.square()) + _GRAY_LEVEL**2))
     return torch.stack(losses).mean()
 
 

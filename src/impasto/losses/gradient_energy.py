@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from impasto.backbones import total
 from impasto.losses.base import StyleLoss
 from impasto.losses.regions import PositionWeights
 from impasto.losses.statistics import Mean
@@ -52,7 +53,8 @@ def difference_weights(masks: Float[Tensor, "k 1 h w"]) -> DifferenceWeights:
     """Return the weights of the differences of neighbors; a difference counts by the mean of its two pixels."""
     down = (masks[:, :, 1:] + masks[:, :, :-1]).flatten(1)
     across = (masks[:, :, :, 1:] + masks[:, :, :, :-1]).flatten(1)
-    return DifferenceWeights(*(part / part.sum(dim=1, keepdim=True).clamp(min=_MIN_SUM) for part in (down, across)))
+    sums = [torch.stack([total(row) for row in part])[:, None].clamp(min=_MIN_SUM) for part in (down, across)]
+    return DifferenceWeights(down / sums[0], across / sums[1])
 
 
 def regional_gradient_energy(picture: Float[Tensor, "1 3 h w"], weights: DifferenceWeights) -> Float[Tensor, "k 3"]:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Moments, gradient_product, self_product
+from impasto.backbones import Moments, average, gradient_product, self_product, total
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, regional_moments
 from impasto.losses.statistics import Mean
@@ -70,5 +70,5 @@ class GramLoss(StyleLoss):
         """Return the squared error of the Gram matrix."""
         squares = (statistic.value - target.value).square()
         if self.recipe.network.normalization == "relative":
-            return squares.sum() / (target.value.square().sum() + TINY)
-        return squares.mean() / 4 if self.recipe.network.normalization == "paper" else squares.mean()
+            return total(squares) / (total(target.value.square()) + TINY)
+        return average(squares) / 4 if self.recipe.network.normalization == "paper" else average(squares)

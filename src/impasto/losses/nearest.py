@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from impasto.backbones import full_precision
+from impasto.backbones import average, full_precision, total
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, select
@@ -35,7 +35,7 @@ def nearest_neighbor_loss(features: Float[Tensor, "1 c h w"], style_vectors: Flo
             length = torch.linalg.vector_norm(moved, dim=0)
             moved /= length.clamp(min=faint)
             cosine, nearest = (units @ moved).max(dim=0)
-            value += (1 - cosine).sum()
+            value += total(1 - cosine)
             # A faint vector is divided by a constant, so its length has no part in the gradient.
             along = moved * (cosine * (length > faint))
             gradient[:, columns] = (along - units[nearest].T) / length.clamp(min=faint)
@@ -55,8 +55,8 @@ def relaxed_emd_loss(canvas_vectors: Float[Tensor, "n c"], style_vectors: Float[
     faint = faint_length(style)
     canvas, style = unit_vectors(canvas_vectors, faint), unit_vectors(style, faint)
     in_style, on_canvas = _nearest_both_ways(canvas.detach(), style)
-    there = 1 - (canvas * style[in_style]).sum(dim=1).mean()
-    back = 1 - (canvas[on_canvas] * style).sum(dim=1).mean()
+    there = 1 - average((canvas * style[in_style]).sum(dim=1))
+    back = 1 - average((canvas[on_canvas] * style).sum(dim=1))
     return torch.maximum(there, back)
 
 
@@ -81,7 +81,7 @@ def unit_vectors(vectors: Float[Tensor, "n c"], faint: Float[Tensor, ""]) -> Flo
 
 def faint_length(vectors: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
     """Return the length below which a vector's direction means nothing: a thousandth of the root mean square."""
-    return _FAINT * (vectors.square().sum(dim=1).mean() + TINY).sqrt()
+    return _FAINT * (average(vectors.square().sum(dim=1)) + TINY).sqrt()
 
 
 class NearestLoss(StyleLoss):

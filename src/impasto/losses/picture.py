@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from impasto.backbones import average, total
 from impasto.losses.regions import threshold
 
 _PATCH: Final = 3
@@ -30,7 +31,7 @@ def total_variation(picture: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:
     gray_levels = picture * 255.0
     down = gray_levels.diff(dim=2).square()
     across = gray_levels.diff(dim=3).square()
-    return down.sum() / max(down.numel(), 1) + across.sum() / max(across.numel(), 1)
+    return total(down) / max(down.numel(), 1) + total(across) / max(across.numel(), 1)
 
 
 def low_frequency_loss(picture: Float[Tensor, "1 3 h w"], target: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
@@ -41,7 +42,7 @@ def low_frequency_loss(picture: Float[Tensor, "1 3 h w"], target: Float[Tensor, 
     pictures shrink less, so that the shorter side keeps at least 4 px (or all it has).
     """
     factor = max(1, min(16, min(picture.shape[2:]) // 4))
-    return (shrink(picture, factor) - shrink(target.detach(), factor)).square().mean() / _EVEN_VARIANCE
+    return average((shrink(picture, factor) - shrink(target.detach(), factor)).square()) / _EVEN_VARIANCE
 
 
 def shrink(picture: Float[Tensor, "1 3 h w"], factor: int) -> Float[Tensor, "1 3 _h _w"]:
@@ -95,7 +96,7 @@ def luminance_range_loss(picture: Float[Tensor, "1 3 h w"], allowed: LuminanceRa
     """
     places = _places(picture)
     over, under = functional.relu(places - allowed.lightest), functional.relu(allowed.darkest - places)
-    return 255.0**2 * (over.square() + under.square()).mean()
+    return 255.0**2 * average(over.square() + under.square())
 
 
 def regional_range(regions: Sequence[tuple[LuminanceRange, Float[Tensor, "1 1 h w"] | None]]) -> LuminanceRange:

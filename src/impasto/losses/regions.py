@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import Moments, bf16_matmul, chunk_size, chunks, flat, rounded_mean
+from impasto.backbones import Moments, add_product, bf16_matmul, chunk_size, chunks, flat, rounded_mean, total
 
 MIN_POSITIONS: Final = 8.0
 """Positions of a layer that a region must have, so that their statistics mean anything."""
@@ -60,7 +60,7 @@ class PositionWeights:
     @cached_property
     def count(self) -> float:
         """Sum of the mask."""
-        return float(self.mask.sum())
+        return float(total(self.mask))
 
     @cached_property
     def members(self) -> Int[Tensor, "m"]:
@@ -75,7 +75,7 @@ class PositionWeights:
         mask = self.mask
         shares = torch.where(mask >= _INSIDE, 1.0, torch.where(mask <= 1 - _INSIDE, 0.0, mask))
         # A mask may be so faint everywhere that nothing would be left of it.
-        return torch.where(shares.sum() > 0, shares, mask)
+        return torch.where(total(shares) > 0, shares, mask)
 
     @cached_property
     def weights(self) -> Float[Tensor, "n"]:
@@ -90,7 +90,7 @@ class PositionWeights:
     @cached_property
     def inside_weight(self) -> float:
         """Weight of each position inside."""
-        return 1 / float(self.shares.sum())
+        return 1 / float(total(self.shares))
 
     @cached_property
     def border(self) -> Int[Tensor, "b"]:
@@ -105,7 +105,7 @@ class PositionWeights:
 
 def normalized(weights: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
     """Return weights that sum to 1."""
-    return weights / weights[None].sum(dim=1)
+    return weights / total(weights)
 
 
 def select(maps: Float[Tensor, "1 c h w"], positions: Int[Tensor, "n"]) -> Float[Tensor, "1 c n 1"]:
@@ -134,8 +134,8 @@ class _RegionalMoments(torch.autograd.Function):
         found = []
         with bf16_matmul(features):
             for region in regions:
-                total, products = _sums(rows, region, shift)
-                found += [shift + total, products - total.outer(total)]
+                rest, products = _sums(rows, region, shift)
+                found += [shift + rest, products - rest.outer(rest)]
         ctx.regions = regions
         ctx.save_for_backward(features, *found[::2])
         return tuple(found)
@@ -175,19 +175,19 @@ def _sums(
     rows: Float[Tensor, "n c"], region: PositionWeights, shift: Float[Tensor, "c"]
 ) -> tuple[Float[Tensor, "c"], Float[Tensor, "c c"]]:
     """Return sum p (f - s) and sum p (f - s)(f - s)^T over the positions of a region."""
-    total, products = torch.zeros_like(shift), shift.new_zeros(len(shift), len(shift))
+    sums, products = torch.zeros_like(shift), shift.new_zeros(len(shift), len(shift))
     for positions in _chunked(region.inside, rows):
         some = rows.index_select(0, positions).to(shift.dtype).sub_(shift)
-        total += some.sum(dim=0)
-        products.addmm_(some.T, some)
-    total *= region.inside_weight
+        sums += some.sum(dim=0)
+        add_product(products, some, some)
+    sums *= region.inside_weight
     products *= region.inside_weight
     for positions, weights in _chunked_border(region, rows):
         some = rows.index_select(0, positions).to(shift.dtype).sub_(shift)
         weighted = some * weights[:, None].to(shift.dtype)
-        total += weighted.sum(dim=0)
-        products.addmm_(weighted.T, some)
-    return total, products
+        sums += weighted.sum(dim=0)
+        add_product(products, weighted, some)
+    return sums, products
 
 
 class _Slope(NamedTuple):

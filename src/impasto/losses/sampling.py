@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import full_precision
+from impasto.backbones import average, full_precision, total
 
 
 def sample_positions(h: int, w: int, count: int, generator: torch.Generator) -> Float[Tensor, "n 2"]:
@@ -40,7 +40,7 @@ def layer_scales(
         weights = (
             None if mask is None else functional.adaptive_avg_pool2d(mask, (squares.shape[1], squares.shape[2]))[0]
         )
-        return squares.mean() if weights is None else (squares * weights).sum() / weights.sum()
+        return average(squares) if weights is None else total(squares * weights) / total(weights)
 
     lengths = {name: mean(full_precision(maps).square().sum(dim=1)).sqrt().item() for name, maps in features.items()}
     return {name: 1 / length if length > 0 else 1.0 for name, length in lengths.items()}

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from impasto.backbones import full_precision
+from impasto.backbones import average, full_precision, total
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, select
@@ -66,7 +66,7 @@ def _weighted_quantiles(
     """Interpolate between the middles of the values' weights."""
     ordered, order = values.sort(dim=1)
     sorted_weights = weights[order]
-    middles = (sorted_weights.cumsum(dim=1) - sorted_weights / 2) / weights.sum()
+    middles = (sorted_weights.cumsum(dim=1) - sorted_weights / 2) / total(weights)
     high = torch.searchsorted(middles, levels.expand(len(values), -1).contiguous()).clamp(max=values.shape[1] - 1)
     low = (high - 1).clamp(min=0)
     before, after = middles.gather(1, low), middles.gather(1, high)
@@ -87,12 +87,12 @@ def sorted_loss(features: Float[Tensor, "1 c h w"], target: SortedTarget) -> Flo
     flat = full_precision(features).squeeze(0).flatten(1)
     wanted, directions = target
     with torch.no_grad():
-        scale = wanted.numel() * (wanted.square().mean() + TINY)
+        scale = wanted.numel() * (average(wanted.square()) + TINY)
         value, gradient = flat.new_zeros(()), torch.zeros_like(flat)
         for rows in row_chunks(len(wanted), CHUNK // flat.shape[1]):
             projections = _project(flat, directions, rows)
             error = projections.scatter(1, _order(projections), wanted[rows]).neg_().add_(projections)
-            value += error.square().sum() / scale
+            value += total(error.square()) / scale
             if directions is None:
                 gradient[rows] = error.mul_(2 / scale)
             else:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import full_precision
+from impasto.backbones import full_precision, total
 from impasto.losses.regions import PositionWeights, normalized
 
 
@@ -53,8 +53,8 @@ class Mean:
 
     def __add__(self, other: "Mean") -> "Mean":
         """Return the mean over the positions of both."""
-        total = self.weight + other.weight
-        return Mean(total, (self.weight / total) * self.value + (other.weight / total) * other.value)
+        both = self.weight + other.weight
+        return Mean(both, (self.weight / both) * self.value + (other.weight / both) * other.value)
 
     def scaled(self, weight: float) -> "Mean":
         """Return the same mean with another weight."""
@@ -71,7 +71,7 @@ class Positions:
     @property
     def weight(self) -> float:
         """Number of positions, or sum of their weights."""
-        return float(self.count) if self.weights is None else float(self.weights.sum())
+        return float(self.count) if self.weights is None else float(total(self.weights))
 
     @property
     def shares(self) -> Float[Tensor, "n"]:
@@ -98,7 +98,7 @@ class Positions:
     def scaled(self, weight: float) -> "Positions":
         """Return the same positions with another sum of weights."""
         own = self._all_weights()
-        return replace(self, weights=own * (weight / own.sum()))
+        return replace(self, weights=own * (weight / total(own)))
 
     def _all_weights(self) -> Float[Tensor, "n"]:
         return full_precision(self.features.new_ones(self.count)) if self.weights is None else self.weights

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import FeatureExtractor, Features, Moments
+from impasto.backbones import FeatureExtractor, Features, Moments, average
 from impasto.losses.base import StyleLoss
 from impasto.losses.picture import LuminanceRange, luminance_range
 from impasto.losses.regions import MIN_POSITIONS, PositionWeights, draw_owners, resize_to_layer, threshold
@@ -70,7 +70,7 @@ class EncodedImage:
         if self.mask is None:
             return sample_positions(height, width, count, generator).to(self.picture.device)
         limit = threshold(self.mask)
-        share = float((self.mask >= limit).float().mean())
+        share = float(average((self.mask >= limit).float()))
         for candidates in (round(count / share), height * width):
             # One place in every pixel finds what is white, however little it is.
             places = sample_positions(height, width, candidates, generator).to(self.picture.device)
@@ -139,7 +139,7 @@ class RegionTarget:
     @property
     def weight(self) -> float:
         """Share of the canvas that belongs to the region."""
-        return 1.0 if self.mask is None else float(self.mask.mean())
+        return 1.0 if self.mask is None else float(average(self.mask))
 
     def statistic(self, loss: str, layer: str) -> Any:
         """Return the statistic of the mixture of the styles."""

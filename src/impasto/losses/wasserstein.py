@@ -1,7 +1,8 @@
 """Styles as Gaussians: the Wasserstein-2 distance between the Gaussians with the features' moments."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Moments, flat, moments_of
+from impasto.backbones import Moments, flat, moments_of, total
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, regional_moments
@@ -19,6 +20,8 @@ from impasto.losses.statistics import Positions
 _CPU: Final = torch.device("cpu")
 _FLOOR: Final = 1e-4
 """What is added to the variance of every direction in both Gaussians, as a share of the style's mean variance."""
+_SAFE_THREADS: Final = 8
+"""With more, MKL's products in float64 depend on the number of threads on AMD's processors."""
 _NEWTON_SCHULZ_STEPS: Final = 44
 """Steps after which the roots of a matrix have converged whose eigenvalues span twelve orders of magnitude."""
 
@@ -91,7 +94,7 @@ def _from_positions(
     # The smallest belongs to the mean, which was taken out: the root of its rounding error would be noise.
     values, vectors = values[1:], vectors[:, 1:]
     roots = values.clamp(min=0).sqrt()
-    bures = spread.square().sum() + style.trace() - 2 * roots.sum()
+    bures = total(spread.square()) + style.trace() - 2 * roots.sum()
     off = mean - _float64(target.mean)
     # The inverse root of directions that hardly vary is noise.
     inverse = (vectors / roots.clamp(min=target.floor)) @ vectors.T
@@ -122,14 +125,15 @@ def bures_distance(
         square_root, inverse_root = newton_schulz_roots(root @ shifted @ root)
         trace, slope = square_root.trace(), identity - root @ inverse_root @ root
     elif torch.isfinite(covariance).all():
-        values, vectors = _eigh(root @ shifted @ root)
-        # No eigenvalue is smaller than this but by rounding, because none of either factor is smaller than its root.
-        roots = values.clamp(min=target.floor**2).sqrt()
-        half = root @ (vectors * roots.rsqrt())
-        trace, slope = roots.sum(), identity - half @ half.T
+        with _at_most_threads(_SAFE_THREADS):
+            values, vectors = _eigh(root @ shifted @ root)
+            # No eigenvalue is smaller than this but by rounding: none of either factor is smaller than its root.
+            roots = values.clamp(min=target.floor**2).sqrt()
+            half = root @ (vectors * roots.rsqrt())
+            trace, slope = roots.sum(), identity - half @ half.T
     else:
         return covariance.sum() * torch.nan, covariance * torch.nan
-    bures = shifted.trace() + root.square().sum() - 2 * trace
+    bures = shifted.trace() + total(root.square()) - 2 * trace
     return bures.clamp(min=0).to(covariance), slope.to(covariance)
 
 
@@ -163,16 +167,23 @@ def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tenso
     The decomposition has thousands of short parallel sections. On two free cores a second thread saves a third of the
     time; on busy ones the threads wait for each other, and 512 x 512 took over ten seconds instead of 45 ms.
     """
+    with _at_most_threads(1):
+        try:
+            values, vectors = torch.linalg.eigh(matrix)
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+            # Torch's library gave up on a covariance of AlexNet in which most channels never vary; NumPy has another.
+            values, vectors = (torch.from_numpy(part).to(matrix) for part in np.linalg.eigh(matrix.cpu().numpy()))
+    return values, vectors
+
+
+@contextmanager
+def _at_most_threads(count: int) -> Iterator[None]:
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(min(threads, count))
     try:
-        values, vectors = torch.linalg.eigh(matrix)
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        # Torch's library gave up on a covariance of AlexNet in which most channels never vary; NumPy has another one.
-        values, vectors = (torch.from_numpy(part).to(matrix) for part in np.linalg.eigh(matrix.cpu().numpy()))
+        yield
     finally:
         torch.set_num_threads(threads)
-    return values, vectors
 
 
 def parallel_map(tasks: Sequence[Callable[[], Tensor]], device: torch.device = _CPU) -> list[Tensor]:

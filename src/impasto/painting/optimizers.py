@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from impasto.backbones import average, total
 from impasto.recipe import OptimizerSettings, Precision
 
 
@@ -181,13 +182,14 @@ class GuardedLBFGS(Optimizer):
         # The curvature is that of the rounded vectors that the history keeps.
         step = self._rounded(self._trial - self.accepted)
         change = self._rounded(gradient - self._gradient)
-        curvature = step @ change
-        usable = usable & (curvature > self._LEAST_CURVATURE * step.norm() * change.norm())
+        curvature = total(step * change)
+        squares = total(change.square())
+        usable = usable & (curvature > self._LEAST_CURVATURE * (squares * total(step.square())).sqrt())
         slot = int(self._count) % len(self._rho)
         self._steps[slot] = torch.where(usable, step, 0)
         self._changes[slot] = torch.where(usable, change, 0)
         self._rho[slot] = torch.where(usable, 1 / curvature, 0)
-        self._scale = torch.where(usable, curvature / (change @ change), self._scale)
+        self._scale = torch.where(usable, curvature / squares, self._scale)
         self._count = self._count + 1
 
     def _rounded(self, vector: Float[Tensor, "*shape"]) -> Float[Tensor, "n"]:
@@ -202,18 +204,18 @@ class GuardedLBFGS(Optimizer):
         q = gradient.clone()
         alphas = []
         for i in order:
-            alphas.append(self._rho[i] * (self._steps[i].to(q.dtype) @ q))
+            alphas.append(self._rho[i] * total(self._steps[i] * q))
             q.addcmul_(self._changes[i].to(q.dtype), alphas[-1], value=-1)
         known = (self._rho > 0).any()
         q *= torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
         for i, alpha in zip(reversed(order), reversed(alphas), strict=True):
-            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * (self._changes[i].to(q.dtype) @ q))
-        descends = q @ gradient > 1e-6 * q.norm() * gradient.norm()
+            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * total(self._changes[i] * q))
+        descends = total(q * gradient) > 1e-6 * q.numel() * _rms(q) * _rms(gradient)
         return torch.where(descends, -q, -gradient * (self._FIRST_STEP / _rms(gradient)))
 
 
 def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
-    return x.square().mean().sqrt().clamp(min=1e-30)
+    return average(x.square()).sqrt().clamp(min=1e-30)
 
 
 def make_optimizer(settings: OptimizerSettings, start: Float[Tensor, "*shape"], precision: Precision) -> Optimizer:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from impasto.backbones import check_input_size
@@ -106,8 +107,12 @@ Interpolation that keeps contrast at the finest scale (bicubic, Lanczos) leaves 
 
 def _enlarge(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Float[np.ndarray, "lh lw 3"]:
     """Enlarge by Gaussian interpolation, mirrored at the border."""
-    down, across = _interpolation(height, picture.shape[0]), _interpolation(width, picture.shape[1])
-    return np.asarray(np.einsum("ij,jkc,lk->ilc", down, picture, across, optimize=True))
+    # By torch, because the products of NumPy depend on the number of threads.
+    before = torch.tensor(picture, dtype=torch.float32)
+    down, across = _interpolation(height, before.shape[0]), _interpolation(width, before.shape[1])
+    rows = (torch.from_numpy(down) @ before.flatten(1)).unflatten(1, (-1, 3))
+    columns = torch.from_numpy(across) @ rows.transpose(0, 1).flatten(1)
+    return np.ascontiguousarray(columns.unflatten(1, (-1, 3)).transpose(0, 1).numpy())
 
 
 def _interpolation(after: int, before: int) -> Float[np.ndarray, "after before"]:

@@ -68,4 +68,4 @@ def _smooth_noise(height: int, width: int, generator: torch.Generator) -> Float[
         grid = torch.randn(1, 3, 1 + -(-height // spacing), 1 + -(-width // spacing), generator=generator)
         noise += interpolate(grid, (height, width), mode="bicubic", align_corners=True)
         spacing *= 2
-    return np.asarray((noise / noise.std())[0].permute(1, 2, 0).numpy())
+    return np.asarray((noise / float(noise.numpy().std(ddof=1)))[0].permute(1, 2, 0).numpy())

@@ -1,6 +1,5 @@
 """The recipe: every setting of a run, read from sections or from flat names, and written back as either."""
 
-import shlex
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
@@ -37,6 +36,7 @@ from impasto.recipe.values import (
     read_losses,
     read_weights,
 )
+from impasto.shell import file_word, join, option
 
 _MIDDLE = 50.0
 _STRENGTH_EXPONENT = 1.5
@@ -234,8 +234,7 @@ class Recipe(BaseModel):
         recipe, stated = self._stated()
         # A photo without an extension may have the name of a command.
         words = ["impasto", *([] if "." in content else ["stylize"])]
-        files = [f"./{name}" if name.startswith("-") else name for name in (content, *styles)]
-        return shlex.join([*words, *files, *recipe.flags(stated)])
+        return join([*words, *map(file_word, (content, *styles)), *recipe.flags(stated)])
 
     def flags(self, names: Collection[str]) -> list[str]:
         """Return the words of a command line that state some settings.
@@ -254,8 +253,7 @@ class Recipe(BaseModel):
             elif value is not None:
                 texts = [region.as_text() for region in self.regions] if name == "regions" else [as_text(value)]
                 for text in texts:
-                    # With an equals sign, a negative number is not taken for an option.
-                    words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+                    words += option(flag, text)
         return words
 
     def as_python(self, content: str, *styles: str) -> str:

@@ -32,6 +32,7 @@ class _Record(BaseModel):
     recipe: dict[str, Value]
     weights: dict[str, Value] = {}
     inputs: _Sources = _Sources()
+    computed: dict[str, _Text] = {}
     figures: dict[str, float] = {}
     reason: _Text = ""
 

@@ -5,7 +5,6 @@ After a crash at any moment, the folder still holds a readable checkpoint: the n
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -15,10 +14,11 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 
-from impasto.errors import InputError, reason_of
+from impasto.errors import InputError, is_disk_error, reason_of
+from impasto.filesystem import doing_without, flush, move_file
 from impasto.images import flush_folder
 from impasto.runs.files import check_inside, open_inside
 from impasto.untrusted import load_json
@@ -69,8 +69,8 @@ class CheckpointFiles:
             _write(folder / _NEWEST, tensors, scalars, self._run)
             # A damaged newest file must not replace a good previous one.
             if (self._newest_is_good and self.path.exists()) or _is_good(self.path, self._run):
-                os.replace(self.path, self._previous)
-            os.replace(folder / _NEWEST, self.path)
+                move_file(self.path, self._previous)
+            move_file(folder / _NEWEST, self.path)
             flush_folder(self.path.parent)
             self._newest_is_good = True
         finally:
@@ -99,17 +99,22 @@ class CheckpointFiles:
 
 def _write(path: Path, tensors: Mapping[str, Tensor], scalars: Mapping[str, Any], run: str) -> None:
     packed, values = _pack(tensors), json.dumps(dict(scalars))
+    metadata = {"scalars": values, "sha256": _digest(packed, values), "run": run}
     try:
-        save_file(packed, path, metadata={"scalars": values, "sha256": _digest(packed, values), "run": run})
+        save_file(packed, path, metadata=metadata)
     except SafetensorError as error:
         reason = re.search(r"I/O error: (.+?) \(os error (\d+)\)", str(error))
-        raise OSError(*((int(reason[2]), reason[1]) if reason else (str(error),))) from error
+        refusal = OSError(*((int(reason[2]), reason[1]) if reason else (str(error),)))
+        if reason is None or is_disk_error(refusal):
+            raise refusal from error
+        path.write_bytes(save(packed, metadata=metadata))  # the library renames a file of its own
     # safetensors writes files that only their owner can read; use the permissions of any new file.
     ordinary = path.with_name("ordinary")
     ordinary.touch()
-    shutil.copymode(ordinary, path)
+    with doing_without():
+        shutil.copymode(ordinary, path)
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        flush(file.fileno())
 
 
 def _read(path: Path, run: str) -> Checkpoint:

@@ -1,7 +1,6 @@
 """The run folder: everything needed to continue a run after its process was killed."""
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -23,6 +22,7 @@ from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_he
 from impasto.runs.inputs import Inputs, KeptInputs, read_inputs
 from impasto.runs.lock import FolderLock, is_locked
 from impasto.runs.log import EventLog, RunLog
+from impasto.shell import file_word, join
 
 Status: TypeAlias = Literal["running", "interrupted", "finished", "failed"]
 
@@ -46,6 +46,7 @@ class RunFolder:
         was_made_here: Whether the folder is one that was made at its place, and not a copy of one from elsewhere.
         kept_inputs: The copies of the inputs, known without reading them.
         result_path: Where the result is saved.
+        begun_with: Version, and on what else the picture depends bit for bit.
         latest_path: Where the last picture of a failed run is saved.
     """
 
@@ -58,6 +59,7 @@ class RunFolder:
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"
         self.latest_path = path / "latest.png"
+        self.begun_with = {"version": header.version, "computed": header.computed}
         self.first_recipe = checked(header.recipe)
         self._header = header
         self._lock = lock
@@ -140,6 +142,11 @@ class RunFolder:
     def has_checkpoint(self) -> bool:
         """Whether a checkpoint was saved."""
         return self._checkpoints.exist()
+
+    @property
+    def replaced_files(self) -> tuple[Path, ...]:
+        """The files that continuing the run replaces."""
+        return (self.result_path, self.latest_path, self._log.path, self._checkpoints.path, self.path / LOCK_FILE)
 
     def inputs(self) -> Inputs:
         """Read the pictures from the folder's own copies; raises InputError if one is missing or has changed."""
@@ -239,7 +246,7 @@ class RunFolder:
             yield
         except (OSError, InputError) as error:
             trouble = str(error) if isinstance(error, InputError) else f"cannot save {file}: {reason_of(error)}"
-            resume = f"`impasto resume {shlex.quote(str(self.path))}` continues from there"
+            resume = f"`{join(['impasto', 'resume', file_word(self.path)])}` continues from there"
             kind = DiskError if is_disk_error(error) else RunError
             raise kind(f"{trouble}; what was saved before is kept, {resume}") from error
 

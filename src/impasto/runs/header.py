@@ -6,7 +6,6 @@ Creating a run changes no existing file, and leaves nothing behind if it fails.
 import hashlib
 import json
 import os
-import shlex
 import shutil
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -17,11 +16,14 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from impasto.backbones import computed_with
 from impasto.errors import InputError, file_error, reason_of
+from impasto.images import is_leftover
 from impasto.recipe import INITS, Recipe
 from impasto.runs.files import read_inside, write_inside
-from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, copy_inputs
+from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, copy_inputs, is_name_of_copy
 from impasto.runs.lock import FolderLock
+from impasto.shell import file_word, join
 from impasto.untrusted import Value, load_json
 
 RUN_FILE: Final = "run.json"
@@ -43,6 +45,7 @@ class Header(BaseModel):
     program: Literal["impasto"] = "impasto"
     version: Annotated[str, Field(max_length=100)]
     created: Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
+    computed: dict[str, Annotated[str, Field(max_length=1000)]] = {}
     recipe: dict[str, Value]
     inputs: Inputs[KeptInput]
     output: Annotated[str, Field(max_length=10_000, pattern="^[^\0]+$")] | None
@@ -132,6 +135,7 @@ def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> N
     header = Header(
         version=version("impasto"),
         created=datetime.now(UTC),
+        computed=computed_with(recipe.hardware.device),
         recipe=recipe.to_dict(),
         inputs=copy_inputs(path, inputs),
         output=wanted,
@@ -149,9 +153,10 @@ def _refuse_occupied(path: Path) -> None:
         raise InputError(f"{path} is a file: give --run a folder that is new or empty")
     names = {entry.name for entry in path.iterdir()}
     if RUN_FILE in names:
-        raise InputError(f"{path} already holds a run: `impasto resume {shlex.quote(str(path))}` continues it")
-    is_leftover = LOCK_FILE in names and all(name in (LOCK_FILE, INPUTS_FOLDER) or name[0] == "." for name in names)
-    if names and not is_leftover:
+        raise InputError(f"{path} already holds a run: `{join(['impasto', 'resume', file_word(path)])}` continues it")
+    is_remains = LOCK_FILE in names and all(name in (LOCK_FILE, INPUTS_FOLDER) or name[0] == "." for name in names)
+    copies = (path / INPUTS_FOLDER).glob("*") if is_remains else ()
+    if names and not (is_remains and all(is_leftover(copy) or is_name_of_copy(copy.name) for copy in copies)):
         raise InputError(f"{path} is not empty: give --run a folder that is new or empty")
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,12 @@ class Inputs(Generic[P]):
     init: P | None = None
     style_masks: Annotated[tuple[P | None, ...], Field(max_length=MAX_PICTURES)] = ()
     regions: Annotated[tuple[RegionInputs[P], ...], Field(max_length=MAX_PICTURES)] = ()
+
+    def pictures(self) -> list[P]:
+        """Return every picture."""
+        found: list[P] = []
+        self.map(lambda picture, _: found.append(picture))
+        return found
 
     def map(self, function: Callable[[P, str], _Q]) -> "Inputs[_Q]":
         """Return the results of `function(picture, file stem)` in place of the pictures."""
@@ -110,6 +117,13 @@ def copy_inputs(folder: Path, inputs: Inputs) -> KeptInputs:
         return KeptInput(file=file, sha256=picture.sha256, name=picture.name, suffix=picture.suffix)
 
     return inputs.map(copy)
+
+
+def is_name_of_copy(name: str) -> bool:
+    """Return True if `copy_inputs` gives a file this name."""
+    return (
+        re.fullmatch(r"(content|init|style-\d+(-mask)?|region-\d+-(mask|style|style-mask))\.[a-z]+", name) is not None
+    )
 
 
 def read_inputs(folder: Path, kept: KeptInputs, *, max_megapixels: float) -> Inputs:

@@ -1,15 +1,21 @@
 """A lock on a folder that the operating system releases when its process ends, even by kill -9."""
 
+import errno
 import os
 import sys
 import time
+import warnings
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from impasto.errors import InputError, file_error, reason_of
+from impasto.filesystem import WeakerPromise
 from impasto.runs.files import open_inside
+
+_HELD: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+"""How systems refuse a lock that somebody else holds."""
 
 _TIMEOUT: Final = 0.5
 """Seconds to retry, because `is_locked` in another process holds the lock for a moment."""
@@ -20,24 +26,30 @@ if sys.platform == "win32":
     # Windows also forbids reading locked bytes, so a byte after the process ID is locked.
     _LOCKED_BYTE: Final = 1 << 30
 
-    def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
+    def _lock(file: FileIO, *, exclusive: bool) -> None:
         file.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
+    def _lock(file: FileIO, *, exclusive: bool) -> None:
         # flock, not lockf: the latter lets two objects of one process hold it, and is lost when any copy closes.
-        try:
-            fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError:
+        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+
+
+def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
+    """Return False if somebody else holds the lock; where the file system has none, everybody gets it."""
+    try:
+        _lock(file, exclusive=exclusive)
+    except OSError as error:
+        if error.errno in _HELD:
             return False
-        return True
+        if exclusive:
+            folder = Path(file.name).parent
+            text = f"the file system of {folder} has no locks: do not paint into that folder twice at the same time"
+            warnings.warn(text, WeakerPromise, stacklevel=4)
+    return True
 
 
 class FolderLock:

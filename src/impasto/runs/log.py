@@ -5,7 +5,6 @@ A killed process can leave an incomplete last line. Reading skips it, and the ne
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter
 
 from impasto.errors import InputError, reason_of
 from impasto.events import Changed, Failed, Finished, LevelStarted, LoggedEvent, ResultSaved, Resumed, Step
+from impasto.filesystem import flush
 from impasto.runs.files import open_inside, write_inside
 from impasto.untrusted import load_json
 
@@ -139,7 +139,7 @@ class EventLog:
             while data:
                 data = data[file.write(data) or 0 :]
             if durable:
-                os.fsync(file.fileno())
+                flush(file.fileno())
         except OSError:
             # Opening the file again cuts off the incomplete line.
             self.close()
@@ -153,7 +153,7 @@ class EventLog:
 
     def flush(self) -> None:
         """Wait until every line is on the disk."""
-        os.fsync((self._file or self._open()).fileno())
+        flush((self._file or self._open()).fileno())
 
     def close(self) -> None:
         """Close the file; appending opens it again."""

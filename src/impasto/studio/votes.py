@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from impasto.errors import InputError, reason_of
+from impasto.filesystem import flush
 
 COLUMNS: Final = ("time", "kept", "other", "rater")
 
@@ -42,7 +43,7 @@ def append_vote(path: Path, kept: str, other: str, rater: str) -> None:
                 # End an incomplete row (the disk was full), so that the next one begins on a line of its own.
                 start = b"" if file.read(1) == b"\n" else b"\n"
             file.write(start + _encode(row))
-            os.fsync(file.fileno())
+            flush(file.fileno())
     except OSError as error:
         raise InputError(f"cannot write {path.name}: {reason_of(error)}") from None
 

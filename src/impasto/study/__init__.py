@@ -4,7 +4,7 @@ from impasto.study.experiments import EXPERIMENTS
 from impasto.study.findings import EvaluatedPicture, Experiment, Findings, evaluate
 from impasto.study.folder import StudyFolder
 from impasto.study.plan import Cell, Plan, Row
-from impasto.study.report import write_report
+from impasto.study.report import report_files, write_report
 
 __all__ = [
     "EXPERIMENTS",
@@ -16,5 +16,6 @@ __all__ = [
     "Row",
     "StudyFolder",
     "evaluate",
+    "report_files",
     "write_report",
 ]

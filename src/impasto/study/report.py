@@ -5,9 +5,9 @@ import csv
 import io
 import json
 import math
-import shlex
 from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,16 +18,25 @@ from impasto.errors import file_error
 from impasto.images import contact_sheet, encode_picture, fit, quantize, resize, write_picture
 from impasto.recipe import PRESETS
 from impasto.runs import check_inside, write_inside
+from impasto.shell import file_word, join, option
 from impasto.study.charts import figure_charts, heat_map, loss_chart, tradeoff_chart
 from impasto.study.experiments import EXPERIMENTS
 from impasto.study.findings import COLUMNS, Findings, evaluate
 from impasto.study.folder import StudyFolder
 from impasto.study.plan import Plan
 
+_FILES: Final = ("sheet.png", "figures.csv", "steps.csv", "report.html")
 _MAX_SIDE: Final = 640
 """Maximum long side of the pictures in the report; the files keep their size."""
 _MAX_LOSS_CHARTS: Final = 6
 _MAX_COMMANDS: Final = 24
+
+
+def report_files(path: Path) -> tuple[Path, ...]:
+    """Return the existing files of a study's folder that its report replaces; raises InputError for a link."""
+    found = (*filter(Path.exists, (path / name for name in _FILES)), *path.glob("pictures/*.png"))
+    check_inside(path, *found)
+    return found
 
 
 def write_report(study: StudyFolder, content: str, style: str) -> Findings:
@@ -88,11 +97,11 @@ def steps_csv(findings: Findings) -> str:
 
 def study_command(plan: Plan, content: str, style: str) -> str:
     """Return the command that repeats a study."""
-    words = ["impasto", "study", plan.name, content, style]
+    words = ["impasto", "study", plan.name, file_word(content), file_word(style)]
     for name, value in plan.options.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is not False:
-                words += [f"--{name}"] if one is True else [f"--{name}", str(one)]
+                words += [f"--{name}"] if one is True else option(f"--{name}", str(one))
     base, names = plan.base, list(plan.stated)
     if plan.preset is not None:
         words += ["--preset", plan.preset]
@@ -101,7 +110,7 @@ def study_command(plan: Plan, content: str, style: str) -> str:
             # Flags cannot state both.
             base = base.balanced()
             names = list(base.changes_from(PRESETS[plan.preset]))
-    return shlex.join([*words, *base.flags(names)])
+    return join([*words, *base.flags(names)])
 
 
 def _contact_sheet(findings: Findings) -> np.ndarray:
