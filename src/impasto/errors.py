@@ -2,6 +2,8 @@
 
 import errno
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -56,6 +58,22 @@ def check_type(value: object, types: type | tuple[type, ...], name: str, expecte
         kind = type(value).__name__
         given = "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
         raise InputError(f"{name} must be {expected}, not {given}")
+
+
+def similar(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is probably meant, whatever its capitals and dashes; empty if none is like it.
+
+    >>> similar("Stained Glas", ["night", "stained-glass"]), similar("xyz", ["night"])
+    ('stained-glass', '')
+    """
+    by_form = {item.replace("-", "_"): item for item in known}
+    wanted = re.sub(r"[\s-]", "_", name.strip().lower())
+    return next((by_form[form] for form in get_close_matches(wanted, by_form, n=1)), "")
+
+
+def did_you_mean(meant: str, otherwise: str = "") -> str:
+    """Return the question whether a name is meant, or another text if there is none."""
+    return f"did you mean {meant}?" if meant else otherwise
 
 
 class DiskError(InputError, RunError):

@@ -90,7 +90,7 @@ def test_a_weight_or_strength_out_of_range(stylize_refused, flag, value):
 @pytest.mark.parametrize("weight", ["--content-weight", "--style-weight"])
 def test_a_strength_and_a_weight(stylize_refused, weight):
     message = stylize_refused("--preset", "bold", weight, 2, "--strength", 50)
-    assert "strength and content_weight or style_weight both set the balance: state one of them" in message
+    assert "--strength and --content-weight or --style-weight both set the balance: state one of them" in message
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ BAD_OPTIONS = """
 --content-weight 0 --style-weight 0; --threads 0; third.png
 """
 BAD_COMMANDS = """
-stylize; stylize photo.png; photo.png; info photo.png; info nowhere.png; resume nowhere; resume .; demo --plate nowhere;
+stylize; stylize photo.png; photo.png; info photo.png; info nowhere.png; resume nowhere; resume .; demo --style nowhere;
 demo --size 4; plates export nowhere; plates export . nowhere; plates export -; presets best
 """
 

@@ -62,9 +62,16 @@ def test_a_recipe_is_a_recipe_file(offered):
     assert offered("photo.png", "night", "--recipe=trip/m") == {"trip/mine.json"}
 
 
+def test_a_run_is_a_run_folder_and_folders_may_hold_some(offered, files):
+    (files / "trip" / "town").mkdir()
+    (files / "trip" / "town" / "run.json").touch()
+    assert offered("resume", "") == {"trip/", "bin/"}
+    assert offered("resume", "trip/") == offered("runs", "trip/t") == {"trip/town"}
+
+
 def test_presets_and_plates_are_completed(offered):
     assert offered("photo.png", "night", "--preset", "") == set(PRESETS)
-    assert offered("demo", "--plate", "") == set(PLATES)
+    assert offered("demo", "--style", "") == set(PLATES)
     assert offered("plates", "export", ".", "") == set(PLATES)
 
 

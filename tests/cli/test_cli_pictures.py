@@ -110,8 +110,8 @@ def test_mask_reports_errors_in_one_line(refused, folder, words, message):
 
 @pytest.fixture
 def score(impasto, folder):
-    """Call `impasto score result.png`, a picture of 64 x 64 px."""
-    PIL.Image.open("style.jpg").resize((64, 64)).save("result.png")
+    """Call `impasto score result.png`, a picture of 64 x 48 px, like the photo."""
+    PIL.Image.open("style.jpg").resize((64, 48)).save("result.png")
     return lambda *words: impasto("score", "result.png", *words)
 
 

@@ -58,7 +58,7 @@ def test_a_signal_saves_the_picture_so_far_and_exits_with_130(start, folder, num
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"out.png\n"), err
-    assert b"the picture so far was saved as out.png\n" in err
+    assert b"the picture so far was saved as out.png; it cannot be continued: " in err
     assert b"Traceback" not in err
     assert np.asarray(PIL.Image.open(folder / "out.png")).shape == (36, 48, 3)
 
@@ -115,7 +115,9 @@ def test_a_stopped_run_is_saved_beside_the_picture_of_another_run(stylize, folde
         interrupt()
         stopped = stylize("-o", "out.jpg", "--steps", 16, "--quiet")
         assert (stopped.code, stopped.out) == (130, f"{name}\n")
-        assert stopped.errors[-1].endswith(f"the picture so far was saved as {name}, and out.jpg is left as it was")
+        where = f"the picture so far was saved as {name}, and out.jpg is left as it was"
+        kept = "it cannot be continued: only a run of `impasto stylize --run FOLDER` can"
+        assert stopped.errors[-1].endswith(f"{where}; {kept}")
         assert PIL.Image.open(folder / name).size == (48, 36)
     assert (folder / "out.jpg").read_bytes() == b"painted yesterday"
 

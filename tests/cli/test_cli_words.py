@@ -64,9 +64,10 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
         ("photo.png night --preset", "--preset needs a value: PRESET"),
         (
             "photo.png night --init nois",
-            "init is content, recolored, noise, style or a file, and there is no file nois",
+            "--init is content, recolored, noise, style or a file, and there is no file nois",
         ),
         ("night photo.png", "night is a built-in style, and the photo comes first: `impasto photo.jpg night`"),
+        ("mask photo.png -", "- is too much here: `impasto mask --help` shows what belongs there"),
         ("photo.png night --steps 5 --steps 6", "--steps is given twice: state it once"),
         ("photo.png night --bits 12", "--bits takes 8 or 16, not 12"),
         ("photo.png night --quality good", "--quality takes a whole number, not good"),
@@ -101,7 +102,7 @@ def test_no_option_is_answered_in_the_words_of_a_library(refused, name):
 @pytest.mark.parametrize(("written", "meant"), [("nigth", "night"), ("Night", "night"), ("mosaic.webp", "mosaic")])
 def test_a_built_in_style_that_is_misspelled_is_recognized(refused, written, meant):
     assert f"did you mean {meant}?" in refused("photo.png", written)
-    assert f"did you mean {meant}?" in refused("demo", "--plate", written)
+    assert f"did you mean {meant}?" in refused("demo", "--style", written)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,8 @@ def test_numbers_may_have_their_unit(stylize, folder):
 # -- several photos ----------------------------------------------------------------------------------------------------
 
 
-def test_several_files_without_shares_are_refused_with_both_ways(refused):
+def test_several_files_without_shares_are_refused_with_both_ways(refused, folder):
+    (folder / "a b.jpg").touch()
     message = refused("a b.jpg", "photo.png", "style.jpg", "--steps", 5, "--preset", "draft")
     assert "to mix 2 styles, state how much each counts, as in --style-mix 50,50;" in message
     loop = """for photo in 'a b.jpg' photo.png; do impasto "$photo" style.jpg --preset draft --steps 5; done\n"""

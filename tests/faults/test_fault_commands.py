@@ -101,6 +101,36 @@ def test_the_loop_over_named_photos_paints_each_of_them(here, capfd):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_loop_gives_each_photo_a_result_of_its_own_in_a_folder(here, capfd, name):
+    Path(name).mkdir()
+    for photo in ("photo.png", "-b c.png"):
+        shutil.copy("photo.png", Path(name, photo))
+    style = f"./{name}.png"
+    shutil.copy("style.png", style)
+    assert main([f"./{name}", style, f"--out=./{name}/", "--run=runs"]) == 2
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1
+    words = words_in("bash", told[told.index(": for ") + 2 :])
+    assert len(words) == 12
+    for photo, painting, run_flag, run, out_flag, out in (words[:6], words[6:]):
+        result = f"{Path(photo).stem}_{name}"
+        assert (Path(painting).name, run_flag, Path(run)) == (f"{name}.png", "--run", Path("runs", result))
+        assert (out_flag, Path(out)) == ("-o", Path(name, f"{result}.png"))
+        assert not any(file.startswith("-") for file in (photo, painting, run, out))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_in_place_of_a_result_is_answered_with_a_file_in_it(here, capfd, name):
+    Path(name).mkdir()
+    assert main(["photo.png", "style.png", f"--out={name}"]) == 2
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1
+    flag, out = words_in("bash", f"impasto {told[told.rindex('`-o ') + 1 : told.rindex('`')]}")
+    assert (flag, Path(out)) == ("-o", Path(name, "photo_style.png"))
+    assert not out.startswith("-")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_commands_of_recipes_and_studies_name_their_files(name):
     is_text = "\n" not in name and name.encode("utf-8", "ignore") == os.fsencode(name)
     recipe = Recipe(init=name, regions=[f"{name}.png=night"] if is_text else ())

@@ -11,7 +11,7 @@ from impasto.color import lightness_only, photo_for_network, style_for_network
 from impasto.errors import InputError
 from impasto.images import DecodedImage, crop, mask_from_image, normalize_masks, resize, resize_mask, rotate
 from impasto.painting import CanvasRegion, Level, Scene, StyleImage
-from impasto.recipe import Crop, Recipe
+from impasto.recipe import Crop, Recipe, SettingError
 from impasto.runs import Inputs
 
 _MIN_PIXELS: Final = 16.0
@@ -60,9 +60,10 @@ def _style_images(recipe: Recipe, inputs: Inputs) -> list[StyleImage]:
     turns = _for_each(style.rotation, len(given), "style_rotation", 0.0)
     crops = style.crop or (None,) * len(given)
     if len(crops) != len(given):
-        raise InputError(
-            f"style_crop has {len(crops)} crops for {_count_of(len(given))}: write one for each, with `/` between them "
-            "and `full` for what is not cropped"
+        raise SettingError(
+            "style_crop",
+            f" has {len(crops)} crops for {_count_of(len(given))}: write one for each, with `/` between them "
+            "and `full` for what is not cropped",
         )
     shares = _shares(recipe, len(inputs.styles)) + [1.0] * (len(given) - len(inputs.styles))
     return [
@@ -112,13 +113,16 @@ def _shares(recipe: Recipe, count: int) -> list[float]:
     """Return the shares of the main styles, which sum to 1."""
     mix = recipe.style.mix or (1.0,) * count
     if len(mix) != count:
-        raise InputError(f"style_mix has {len(mix)} shares for {_count_of(count)}: write one for each, such as 70,30")
+        raise SettingError(
+            "style_mix", f" has {len(mix)} shares for {_count_of(count)}: write one for each, such as 70,30"
+        )
     return [share / sum(mix) for share in mix]
 
 
 def _for_each(values: Sequence[float], count: int, name: str, standard: float) -> list[float]:
     if len(values) > 1 and len(values) != count:
-        raise InputError(f"{name} has {len(values)} numbers for {_count_of(count)}: write one for each, or one for all")
+        numbers = f" has {len(values)} numbers for {_count_of(count)}"
+        raise SettingError(name, f"{numbers}: write one for each, or one for all")
     return list(values) if len(values) > 1 else [*values, *([standard] * (1 - len(values)))] * count
 
 

@@ -15,7 +15,7 @@ from impasto.color import recolor as transfer_colors
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
 from impasto.images import Source, read_picture
-from impasto.recipe import ColorMap, Recipe, one_of
+from impasto.recipe import ColorMap, Recipe, SettingError, one_of
 from impasto.saliency import automatic_mask
 
 
@@ -151,7 +151,7 @@ def recolor(
     color_map = one_of(color_map, get_args(ColorMap), "color map")  # type: ignore[assignment]
     check_type(color_strength, (int, float), "color_strength", "a number from 0 to 100")
     if not 0 <= color_strength <= 100:
-        raise InputError(f"color_strength goes from 0 to 100, not {color_strength:g}")
+        raise SettingError("color_strength", f" goes from 0 to 100, not {color_strength:g}")
     picture = read_picture(photo, role="the photo")
     style_image = read_picture(plate_or_file(style), role="the style image")
     if style_image.alpha is not None and not style_image.alpha.any():

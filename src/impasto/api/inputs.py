@@ -9,19 +9,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from impasto.api.pictures import Savable
-from impasto.errors import InputError, check_type
+from impasto.errors import InputError, check_type, did_you_mean, similar
 from impasto.images import (
     PICTURE,
     PICTURE_TYPES,
+    PLATES,
     DecodedImage,
     Source,
     check_is_no_url,
     is_plate,
     plate_path,
     read_picture,
-    similar_plate,
 )
-from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, read_style, resolve
+from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, read_style, resolve
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
 
@@ -79,7 +79,7 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
     init = recipe.start.init
     if init not in INITS and not os.path.exists(init):
-        raise InputError(f"init is {', '.join(INITS)} or a file, and there is no file {init}")
+        raise SettingError("init", f" is {', '.join(INITS)} or a file, and there is no file {init}")
     if not several and not parts:
         raise InputError("a style is needed: a picture, or the name of a built-in style")
     photo = read_picture(content, max_megapixels=limit, role="the content image")
@@ -150,10 +150,11 @@ def only_given_files(settings: Mapping[str, Any], given: Iterable[str]) -> dict[
     return {name: resolved[name] for name in settings}
 
 
-def plate_or_file(style: Any) -> Any:
+def plate_or_file(style: Any, *, in_region: bool = False) -> Any:
     """Return the file of a built-in style image for its name; a file of that name is written `./night`.
 
-    Raises InputError for any other string that is not a file; objects of other types are returned unchanged.
+    Raises InputError for any other string that is not a file; objects of other types are returned unchanged. In a
+    region `keep` is a style, too.
     """
     if not isinstance(style, str):
         return style
@@ -162,9 +163,10 @@ def plate_or_file(style: Any) -> Any:
     if os.path.exists(style):  # not Path.exists, which fails for a name that is too long
         return style
     check_is_no_url(style)
-    similar = similar_plate(style)
-    hint = f"did you mean {similar}? " if similar else ""
-    raise InputError(f"there is no file {style}, and no built-in style of that name: {hint}`impasto plates` lists them")
+    hint = did_you_mean(similar(Path(style).stem, [*PLATES, KEEP] if in_region else PLATES))
+    keeps = f", and `{KEEP}` leaves the photo as it is" if in_region else ""
+    where = " ".join(filter(None, (hint, "`impasto plates` lists them")))
+    raise InputError(f"there is no file {style}, and no built-in style of that name: {where}{keeps}")
 
 
 def _as_list(styles: Styles) -> Sequence[StyleSource]:
@@ -209,7 +211,9 @@ def _read_region(region: Region, photo: DecodedImage, limit: float, role: str) -
     if isinstance(region.style, str) and region.style == KEEP:
         return RegionInputs(mask=mask)
     style_role = f"the style image of {role}"
-    style, style_mask = _read_style(_style(region.style, style_role), limit, style_role)
+    given = _style(region.style, style_role)
+    plate_or_file(given.picture, in_region=True)
+    style, style_mask = _read_style(given, limit, style_role)
     return RegionInputs(mask=mask, style=style, style_mask=style_mask)
 
 
@@ -217,6 +221,10 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
     """Return a mask as a picture; `foreground` and `background` are computed; a file is written `./foreground`."""
     if isinstance(given, str) and given in AUTOMATIC_MASKS:
         return automatic_mask(given, photo.pixels)
+    if isinstance(given, str) and not os.path.exists(given):
+        check_is_no_url(given)
+        hint = did_you_mean(similar(given, AUTOMATIC_MASKS), "make one with `impasto mask`, or by hand")
+        raise InputError(f"there is no file {given}; a mask is a file, {' or '.join(AUTOMATIC_MASKS)}: {hint}")
     if isinstance(given, np.ndarray) and given.dtype == bool:
         return given.astype(np.float32)
     # What `subject_mask` returns.

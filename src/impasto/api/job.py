@@ -13,7 +13,7 @@ from impasto.api.build_scene import build_scene
 from impasto.api.hardware import resolve_hardware
 from impasto.backbones import check_input_size, computed_with, describe_weights, min_input_size
 from impasto.errors import InputError
-from impasto.images import DecodedImage, fit, resize
+from impasto.images import DecodedImage, describe_stretch, fit, resize
 from impasto.losses import needed_layers
 from impasto.painting import Level, Scene, plan_levels
 from impasto.recipe import INITS, LONGEST_SIDE, Recipe
@@ -25,7 +25,8 @@ class Job:
     """A validated job; no network is loaded yet.
 
     Device and precision of the recipe are resolved, `levels` go from coarse to fine, `alpha` and `exif` are those of
-    the photo for the result, and `sources` holds names and hashes of weights and inputs.
+    the photo for the result, `sources` holds names and hashes of weights and inputs, and `stretched`
+    says which inputs are.
     """
 
     recipe: Recipe
@@ -36,15 +37,20 @@ class Job:
     alpha: Float[np.ndarray, "h w"] | None
     exif: bytes | None
     sources: dict[str, Any]
+    stretched: list[str]
 
     @property
     def notices(self) -> list[str]:
         """What the user should know before painting begins, in one line each."""
-        wanted = self.recipe.picture.size
-        if wanted == "photo" or max(self.size) >= wanted:
-            return []
-        size = "{} x {}".format(*self.photo_size)
-        return [f"the photo has only {size} px, so the result has, too: --upscale paints it at {wanted} px"]
+        found = list(self.stretched)
+        picture, steps = self.recipe.picture, self.recipe.schedule.steps
+        if picture.size != "photo" and max(self.size) < picture.size:
+            own = "the photo has only {} x {} px, so the result has, too".format(*self.photo_size)
+            found.insert(0, f"{own}: --upscale paints it at {picture.size} px")
+        late = [step for step in (*picture.snapshots, picture.snapshot_every or 0) if step > steps]
+        if late:
+            found.append(f"no snapshot is taken after step {', '.join(map(str, late))}: the picture has {steps} steps")
+        return found
 
 
 def picture_metadata(recipe: Recipe, sources: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +86,16 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
             "weights": {"name": Path(weights["name"]).name, "sha256": weights["sha256"]},
             "inputs": _describe_inputs(inputs),
         },
+        stretched=_stretched(inputs),
     )
+
+
+def _stretched(inputs: Inputs) -> list[str]:
+    """Say which masks, and whether the picture of --init, have other proportions than what they are laid on."""
+    pairs = [(inputs.init, inputs.content), *((region.mask, inputs.content) for region in inputs.regions)]
+    masked = [*zip(inputs.style_masks, inputs.styles, strict=False), *((r.style_mask, r.style) for r in inputs.regions)]
+    pairs += [(mask, style) for mask, style in masked if style]
+    return [line for own, other in pairs if own and (line := describe_stretch(own, other))]
 
 
 def _describe_inputs(inputs: Inputs) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from impasto.cli.completion import CompletedApp
 from impasto.cli.console import (
     DONE,
     FAILED,
+    HELP_FLAGS,
     STDIO,
     STOPPED,
     USAGE,
@@ -32,7 +32,7 @@ from impasto.cli.console import (
     weaker_promises_shown,
     write_error,
 )
-from impasto.errors import ImpastoError, InputError, RunError, is_out_of_memory
+from impasto.errors import ImpastoError, InputError, RunError, did_you_mean, is_out_of_memory, similar
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
@@ -51,7 +51,9 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Module and function of each command, and its help text."""
 
-_HELP_ALL: Final = "--help-all"
+_HELP_ALL: Final = HELP_FLAGS[-1]
+_METAVARS: Final = {"INT": "N", "FLOAT": "N", "STR": "TEXT", "STR...": "TEXT", "PATH": "FOLDER"}
+"""What stands in the help for types that have no word of their own."""
 _LONG_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _NARROWEST: Final = 40
 """Columns of the help in a terminal that is narrower, or of which nothing is known."""
@@ -110,7 +112,7 @@ def _make_app(words: Sequence[str]) -> App:
         usage=_USAGE,
         help="Paint a photograph in the style of any picture, by optimizing its pixels.",
         version=lambda: f"impasto {impasto.__version__}",
-        help_flags=("--help", "-h", _HELP_ALL),
+        help_flags=HELP_FLAGS,
         # The texts contain `backticks` and [brackets], and the Markdown parser would double the time of --help.
         help_format="plaintext",
         help_formatter=_SettingsHelp(words),
@@ -160,16 +162,17 @@ class _SettingsHelp(DefaultFormatter):
         return any(field.group == panel.title and not field.common for field in fields)
 
     def _shown(self, entry: HelpEntry) -> HelpEntry:
-        """Return an entry with the default of the chosen preset."""
+        """Return an entry with the default of the chosen preset, and without the names of Python's types."""
         from impasto.recipe import FIELDS, as_text, flag_of, resolve
 
+        entry = entry.copy(metavar=_METAVARS.get(entry.metavar or "", entry.metavar))
         name = next((name for name in FIELDS if flag_of(name) in entry.names), None)
         if name is None or entry.default is None:
             return entry
         value = resolve(self._preset).get(name)
         if isinstance(value, bool):
             return entry.copy(default="on" if value else "off")
-        return entry.copy(default=f"{value:g}" if isinstance(value, float) else as_text(value))
+        return entry.copy(default=as_text(value))
 
 
 def _with_command(words: list[str], commands: set[str]) -> list[str]:
@@ -185,9 +188,8 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
 
         if is_plate(name):
             raise InputError(f"{name} is a built-in style, and the photo comes first: `impasto photo.jpg {name}`")
-        similar = get_close_matches(name, COMMANDS, n=1)
-        hint = f"did you mean {similar[0]}? " if similar else ""
-        raise InputError(f"{name} is neither a command nor a file: {hint}`impasto --help` lists the commands")
+        hint = f"{did_you_mean(similar(name, COMMANDS))} `impasto --help` lists the commands".lstrip()
+        raise InputError(f"{name} is neither a command nor a file: {hint}")
     return ["stylize", *words]
 
 

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from impasto.cli.completion import complete_plate
-from impasto.cli.console import warn, write_facts, write_line, write_path
+from impasto.cli.console import HELP_FLAGS, warn, write_facts, write_line, write_path
+from impasto.cli.options import NetworkWord
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, resolve
 
-plates = App(name="plates")
-weights = App(name="weights")
+plates = App(name="plates", help_flags=HELP_FLAGS)
+weights = App(name="weights", help_flags=HELP_FLAGS)
 
 
 @plates.default
@@ -72,7 +73,7 @@ def list_weights() -> None:
 
 
 @weights.command(name="fetch")
-def download_weights(*, backbone: str = "vgg19") -> None:
+def download_weights(*, backbone: NetworkWord = "vgg19") -> None:
     """Download a network's weights (VGG-19 in full precision: 548 MiB) into the user's cache.
 
     Args:

@@ -32,6 +32,13 @@ def complete_plate(_: "CompletionContext") -> list[Any]:
     return [(name, plate_description(name)) for name in PLATES]
 
 
+def complete_run(context: "CompletionContext") -> list[str]:
+    """Return run folders, and folders in which there may be some."""
+    folders = _files(context.incomplete, ())
+    # Importing impasto.runs would load torch.
+    return [name.rstrip("/") if Path(os.path.expanduser(name), "run.json").exists() else name for name in folders]
+
+
 def complete_recipe(context: "CompletionContext") -> list[str]:
     """Return recipe files and folders."""
     return list(_files(context.incomplete, _RECIPE_SUFFIXES))

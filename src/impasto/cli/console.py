@@ -20,6 +20,8 @@ from impasto.shell import CONTROLS
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 """Exit codes."""
 
+HELP_FLAGS: Final = ("--help", "-h", "--help-all")
+
 STDIO: Final = "\0-"
 """Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from impasto.api import Savable
 from impasto.cli.console import is_stdio, write_bytes
-from impasto.cli.options import RecipeSource, Saving, saving_options
+from impasto.cli.options import RecipeSource, Saving, output_options
 from impasto.errors import InputError, RunError, reason_of
 from impasto.filesystem import is_read_only
 from impasto.images import Outputs, encode_picture, is_plate, output_format, plate_path
 from impasto.recipe import INITS, Recipe, read_style
-from impasto.shell import file_word, join
+from impasto.shell import file_word, join, quote
 
 _LONGEST_NAME: Final = 200  # of the 255 bytes that most file systems hold
 
@@ -60,6 +60,8 @@ class Destination:
         self._may_replace = may_replace
         self.is_stdout = saving.out is not None and is_stdio(saving.out)
         self._is_named = saving.out is not None and not self.is_stdout
+        if saving.out and self._is_named:
+            _check_names_file(saving.out, default)
         self.path = Path(saving.out) if saving.out and self._is_named else free_path(default, may_replace, derived)
         pictures = () if self.is_stdout else (self.path,)
         self._check(Outputs(pictures=pictures, derived=derived(self.path), folder=folder, kept=kept), inputs)
@@ -103,7 +105,7 @@ class Destination:
     def resume_command(self, folder: Path) -> str:
         """Return the command that continues the run in a folder and ends with the same picture at the same place."""
         out = self._saving.out if self.is_stdout or self._is_resumed else None
-        return join(["impasto", "resume", file_word(folder), *saving_options(self._saving, out=out)])
+        return join(["impasto", "resume", file_word(folder), *output_options(self._saving, out=out)])
 
     def _may_be_unfinished(self, path: Path) -> bool:
         with suppress(InputError):  # a file that cannot be read is not a picture of this run
@@ -156,6 +158,19 @@ def input_files(*words: str, recipe: Recipe | None = None, source: RecipeSource 
     names = [part for name in given for part in (name, *read_style(name)) if part]
     files = [Path("/dev/stdin" if is_stdio(name) else name) for name in names]  # as in `impasto - night < photo.png`
     return [*files, *(plate_path(name) for name in names if is_plate(name))]
+
+
+def names_folder(out: str) -> bool:
+    """Return True for a folder, or a name that ends as one, in place of a file."""
+    return out.endswith(("/", os.sep)) or os.path.isdir(out)
+
+
+def _check_names_file(out: str, default: Path) -> None:
+    """Raise InputError with a file of the default name in it if `-o` names a folder."""
+    if names_folder(out):
+        create = "" if os.path.isdir(out) else "create it, and "
+        file = quote(file_word(Path(out) / default.name))
+        raise InputError(f"{out} is a folder: {create}name the file in it, as in `-o {file}`")
 
 
 def free_path(

@@ -22,6 +22,7 @@ from impasto.painting import Eta
 
 _POLL_SECONDS: Final = 0.1
 _SMALLEST: Final = 16  # --size
+_NOT_KEPT: Final = "; it cannot be continued: only a run of `impasto stylize --run FOLDER` can"
 
 
 def follow(
@@ -152,7 +153,7 @@ def _describe_stop(result: Result, path: Path | None, destination: Destination, 
     name = "to standard output" if path is None else f"as {path}"
     beside = "" if path is None or path == destination.path else f", and {destination.path} is left as it was"
     done = f"stopped after {result.steps} of {result.recipe.schedule.steps} steps"
-    hint = f"; `{destination.resume_command(folder)}` continues it" if folder else ""
+    hint = f"; `{destination.resume_command(folder)}` continues it" if folder else _NOT_KEPT
     return f"{done}: the picture so far was saved {name}{beside}{hint}"
 
 

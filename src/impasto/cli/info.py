@@ -5,13 +5,13 @@ from typing import Any
 import tomli_w
 
 from impasto.cli.console import write_facts, write_json, write_line
-from impasto.cli.options import Switch, read_record
+from impasto.cli.options import NetworkWord, Switch, read_record
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, find_network
 from impasto.recipe import Recipe, as_text, resolve
 
 
-def info(file: str | None = None, /, *, backbone: str | None = None, json: Switch = False) -> None:
+def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, json: Switch = False) -> None:
     """Show how a picture was painted; without one, device, weights and layers here, or those of a network.
 
     Args:
@@ -25,9 +25,13 @@ def info(file: str | None = None, /, *, backbone: str | None = None, json: Switc
     if json:
         write_json(facts)
         return
+    if file is not None:
+        stopped = " (this picture was stopped early; the command paints all steps)"
+        for line in ("repeat it with" + stopped * (facts.get("reason") == "stopped"), facts["command"], ""):
+            write_line(line)
     write_facts({name: value for name, value in facts.items() if name not in ("recipe", "command")})
     if file is not None:
-        for line in ("recipe", *tomli_w.dumps(facts["recipe"]).splitlines(), "", "repeat it with", facts["command"]):
+        for line in ("recipe", *tomli_w.dumps(facts["recipe"]).splitlines()):
             write_line(line)
 
 

@@ -34,9 +34,10 @@ START: Final = Group("Start with these", sort_key=-3, help="Any of them may be l
 OUTPUT: Final = Group("Output", sort_key=-2)
 RECIPE: Final = Group("Recipe", sort_key=-1, help="The options below change single settings.")
 
-PhotoWord: TypeAlias = Annotated[str, Parameter(completer=complete_picture)]
-StyleWord: TypeAlias = Annotated[str, Parameter(completer=complete_style)]
-PlateWord: TypeAlias = Annotated[str, Parameter(completer=complete_plate)]
+PhotoWord: TypeAlias = Annotated[str, Parameter(completer=complete_picture, metavar="FILE")]
+StyleWord: TypeAlias = Annotated[str, Parameter(completer=complete_style, metavar="NAME|FILE")]
+PlateWord: TypeAlias = Annotated[str, Parameter(completer=complete_plate, metavar="NAME")]
+NetworkWord: TypeAlias = Annotated[str, Parameter(metavar="NAME")]
 
 Switch: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
 """A flag without a value that is off by default."""
@@ -48,7 +49,7 @@ class Saving:
     """Where the picture is written, and in what quality."""
 
     out: Annotated[str | None, Parameter(name=("--out", "-o"), metavar="FILE")] = None
-    """File of the picture, overwritten; `-` is standard output."""
+    """File for the result, which replaces an older file of that name; `-` is standard output."""
     bits: Annotated[Literal[8, 16], Parameter(metavar="N")] = 8
     """Bits per channel; 16 for PNG and TIFF."""
     quality: Annotated[int, Parameter(metavar="N")] = 95
@@ -190,11 +191,14 @@ def stated_options(source: RecipeSource, flags: RecipeFlags | None, recipe: Reci
     return [*words, *recipe.flags(by_flag)]
 
 
-def saving_options(saving: Saving, *, out: str | None) -> list[str]:
-    """Return the words of a command line that save a picture in the quality that was stated, as a file `out`."""
+def output_options(*groups: Saving | Reporting, out: str | None = None) -> list[str]:
+    """Return the words of a command line for what is not at its default, with a file `out` for the picture."""
     words = [] if out is None else ["-o", "-" if is_stdio(out) else file_word(out)]
-    words += [] if saving.bits == SAVING.bits else ["--bits", str(saving.bits)]
-    return [*words, *([] if saving.quality == SAVING.quality else ["--quality", str(saving.quality)])]
+    for group in groups:
+        for name, value in vars(group).items():
+            if name != "out" and value != getattr(type(group), name):
+                words += [flag_of(name)] if value is True else option(flag_of(name), str(value))
+    return words
 
 
 def read_record(picture: str) -> dict[str, Any]:

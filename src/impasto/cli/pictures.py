@@ -9,6 +9,7 @@ from impasto.cli.console import (
     check_stdin_used_once,
     is_stdio,
     read_source,
+    warn,
     warn_of_files_like,
     write_json,
     write_line,
@@ -99,7 +100,7 @@ def score(
     check_stdin_used_once(result, content, style)
 
     from impasto.api import plate_or_file
-    from impasto.images import read_picture
+    from impasto.images import describe_stretch, read_picture
     from impasto.score import Judge
 
     warn_of_files_like([style])
@@ -107,6 +108,8 @@ def score(
     photo, style_image = read_picture(read_source(content)), read_picture(plate_or_file(read_source(style)))
     judge = Judge(photo.pixels, style_image.pixels, size=(picture.width, picture.height))
     columns = judge.score(picture.pixels), judge.score_photo(), judge.score_style()
+    if stretched := describe_stretch(photo, picture):
+        warn(stretched)
     if json:
         scores, of_photo, of_style = (column.as_dict() for column in columns)
         name = "-" if is_stdio(result) else result

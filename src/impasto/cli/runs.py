@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from cyclopts import Parameter
+
+from impasto.cli.completion import complete_run
 from impasto.cli.console import DONE, warn, write_json, write_line, write_path
 from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
 from impasto.errors import InputError
+from impasto.shell import file_word, join
 
 if TYPE_CHECKING:
     from impasto.runs import RunFolder, RunSummary
 
 
-def resume(folder: Path, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
+_RunWord: TypeAlias = Annotated[Path, Parameter(completer=complete_run)]
+
+
+def resume(folder: _RunWord, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
     """Continue a run. Without -o the picture is written to the path given when the run began.
 
     Args:
@@ -85,14 +92,14 @@ def _is_unfinished(path: Path) -> bool:
     return bool(read_record(str(path)).get("reason") == "stopped")
 
 
-def runs(*folders: Path, json: Switch = False) -> None:
+def runs(*folders: _RunWord, json: Switch = False) -> None:
     """List runs with status, steps, size, loss and pictures.
 
     Args:
         folders: Run folders, or folders of run folders; by default the current folder.
         json: Print one JSON object.
     """
-    from impasto.runs import list_runs
+    from impasto.runs import RUN_FILE, list_runs
 
     missing = [str(folder) for folder in folders if not folder.exists()]
     if missing:
@@ -102,7 +109,9 @@ def runs(*folders: Path, json: Switch = False) -> None:
         write_json({"runs": [_as_json(run) for run in found]})
         return
     if not found:
-        warn("there are no runs here: `impasto stylize --run DIR` keeps one")
+        below = sorted({file.parents[1] for path in folders or [Path()] for file in path.glob(f"*/*/{RUN_FILE}")})
+        listing = f"`{join(['impasto', 'runs', *map(file_word, below)])}` lists those below"
+        warn(f"there are no runs here: {listing if below else '`impasto stylize --run FOLDER` keeps one'}")
     for line in _aligned([_columns(run) for run in found]):
         write_line(line)
 

@@ -11,6 +11,7 @@ from cyclopts import App, Group, Parameter
 from impasto.cli.console import (
     DONE,
     FAILED,
+    HELP_FLAGS,
     STOPPED,
     is_stdio,
     stop_signals,
@@ -63,7 +64,7 @@ _OPTIONS: Final[list[tuple[str, str, Any, str]]] = [
 _MAY_HAVE_MANY_RUNS: Final = ("seeds", "layers", "custom")
 
 STUDY: Final = Group("Study", sort_key=-3)
-study = App(name="study", help_flags=("--help", "-h", "--help-all"))
+study = App(name="study", help_flags=HELP_FLAGS)
 
 
 def _command(name: str) -> Callable[..., int]:

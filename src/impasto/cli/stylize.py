@@ -33,8 +33,8 @@ from impasto.cli.options import (
     Reporting,
     Saving,
     StyleWord,
+    output_options,
     read_record,
-    saving_options,
     stated_options,
     stated_settings,
 )
@@ -77,8 +77,10 @@ def stylize(
         from impasto.images import snapshots_in_the_way
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
-    options = [*stated_options(source, flags, recipe), *saving_options(saving, out=None)]
-    check_one_photo(photo, styles, options, mixes=mixes)
+    series = [] if style_mix_steps is None else ["--style-mix-steps", str(style_mix_steps)]
+    options = [*stated_options(source, flags, recipe), *series, *output_options(saving, reporting)]
+    paths = {"--run": None if run is None else str(run), "-o": saving.out}
+    check_one_photo(photo, styles, options, paths, mixes=mixes)
     check_stdin_used_once(photo, *styles, source.from_)
     warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
     # Without a main style, the picture is named after the styles of its regions.
@@ -167,15 +169,15 @@ def _mix_paths(sheet: Path, seconds: Iterable[int]) -> list[Path]:
 
 def demo(
     *,
-    plate: Annotated[PlateWord, Parameter(group=OUTPUT)] = "night",
-    size: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    style: Annotated[PlateWord, Parameter(group=OUTPUT)] = "night",
+    size: Annotated[str | None, Parameter(group=OUTPUT, metavar="N|photo")] = None,
     saving: Saving = SAVING,
     reporting: Reporting = REPORTING,
 ) -> int:
     """Paint a built-in photo in a built-in style, and leave the photo beside it; return the exit code.
 
     Args:
-        plate: The built-in style (see plates).
+        style: The built-in style (see plates).
         size: Long side of the result in pixels.
     """
     recipe = resolve(None, {} if size is None else {"size": size})
@@ -186,11 +188,11 @@ def demo(
         from impasto.cli.follow import follow
         from impasto.images import demo_photo, plate_path, read_picture, write_picture
 
-    photo, style = demo_photo(), plate_path(plate)
+    photo, picture = demo_photo(), plate_path(style)
     destination = Destination(
         saving,
         Path("impasto-demo.png"),
-        inputs=[photo, style],
+        inputs=[photo, picture],
         may_replace=lambda path: _is_demo(path, photo.stem),
     )
     copy = destination.path.with_name("photo.jpg")
@@ -198,7 +200,7 @@ def demo(
         write_picture(copy, read_picture(photo).pixels)
         if not reporting.quiet:
             warn(f"the photo is {copy}, to try other commands with: impasto {quote(file_word(copy))} mosaic")
-    return follow(partial(start, photo, style, recipe), destination, reporting)
+    return follow(partial(start, photo, picture, recipe), destination, reporting)
 
 
 def _is_demo(path: Path, photo: str) -> bool:

@@ -1,19 +1,22 @@
 """What is said about a command line that is not understood: one line, in plain words, with what is probably meant."""
 
 import inspect
+import re
 from collections.abc import Callable, Collection
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 from cyclopts.exceptions import RepeatArgumentError
 
-from impasto.errors import InputError
+from impasto.cli.console import is_stdio
+from impasto.errors import InputError, did_you_mean, similar
 from impasto.recipe import FIELDS, RENAMED, SettingError, accepted, by_name, flag_of, one_of_these, similar_name
 from impasto.shell import join
 
 _OPTIONS_ELSEWHERE: Final = by_name(
     {
         "out": "output output_image output_path output_dir output_file out_file outfile save save_path dest result",
+        "style": "plate",
         "quiet": "silent no_verbose no_progress",
         "recipe": "config settings config_file",
         "preset": "quality_preset profile mode",
@@ -43,8 +46,11 @@ _EXAMPLES: Final = {
 
 def describe_usage(error: InputError | CycloptsError, words: Collection[str]) -> str:
     """Return in one line what is wrong with the words of a command line."""
-    if isinstance(error, SettingError) and any(word.partition("=")[0] == flag_of(error.name) for word in words):
-        return f"{flag_of(error.name)}{error.wrong}"
+    if isinstance(error, SettingError):
+        flags = {name: flag_of(name) for name in re.findall(r"\w+_\w+", error.wrong) if name in FIELDS}
+        if {word.partition("=")[0] for word in words} & {flag_of(error.name), *flags.values()}:
+            wrong = re.sub(r"\w+_\w+", lambda found: flags.get(found[0], found[0]), error.wrong)
+            return flag_of(error.name) + wrong
     if isinstance(error, InputError):
         return str(error)
     describe = _DESCRIPTIONS.get(type(error))
@@ -61,12 +67,12 @@ def describe_unknown(name: str, known: Collection[str], command: tuple[str, ...]
         return f"{name} is called {flag_of(RENAMED[wanted])} now"
     if wanted in _PICTURES_ELSEWHERE and wanted not in known:
         return f"there is no option {name}: pictures are given without an option, as in `impasto photo.jpg style.jpg`"
+    if wanted in FIELDS and wanted not in known:
+        return f"{' '.join(command)} has no option {name}; `impasto stylize` has it"
     meant = similar_name(name, {*known, "help", "help_all"}) or _OPTIONS_ELSEWHERE.get(wanted, "")
     setting, _, value = meant.partition("=")
     if setting in {*known, "help", "help_all"}:
-        return f"there is no option {name}: did you mean {' '.join(filter(None, (flag_of(setting), value)))}?"
-    if wanted in FIELDS:
-        return f"{' '.join(command)} has no option {name}; `impasto stylize` has it"
+        return f"there is no option {name}: {did_you_mean(f'{flag_of(setting)} {value}'.strip())}"
     return f"there is no option {name}: `{_help(command)}` lists them"
 
 
@@ -104,10 +110,9 @@ def _describe_value(error: CoercionError, _: tuple[str, ...]) -> str:
     choices = [str(choice) for choice in get_args(kind)] if get_origin(kind) is Literal else []
     if kind is bool:
         return f"{name} takes no value"
-    similar = similar_name(given, [choice.replace("-", "_") for choice in choices]) if choices else ""
-    hint = f": did you mean {similar}?" if similar else ""
     wanted = _wanted(kind)
-    return f"{name} takes {wanted}, not {given}{hint}" if wanted else f"{name} cannot be {given}"
+    text = f"{name} takes {wanted}, not {given}" if wanted else f"{name} cannot be {given}"
+    return ": ".join(filter(None, (text, did_you_mean(similar(given, choices)))))
 
 
 def _wanted(kind: Any) -> str:
@@ -119,7 +124,8 @@ def _wanted(kind: Any) -> str:
 
 
 def _describe_extra(error: UnusedCliTokensError, command: tuple[str, ...]) -> str:
-    return f"{join(error.unused_tokens or ())} is too much here: `{_help(command)}` shows what belongs there"
+    words = join("-" if is_stdio(word) else word for word in error.unused_tokens or ())
+    return f"{words} is too much here: `{_help(command)}` shows what belongs there"
 
 
 def _describe_repeated(error: RepeatArgumentError, _: tuple[str, ...]) -> str:

@@ -6,10 +6,10 @@ A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1]; a m
 from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
 from impasto.images.geometry import crop, fit, resize, rotate
-from impasto.images.masks import mask_from_image, normalize_masks, resize_mask
+from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
 from impasto.images.outputs import Outputs, snapshot_path, snapshots_in_the_way
-from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path, similar_plate
+from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
 from impasto.images.read import PICTURE, PICTURE_TYPES, Source, check_is_no_url, read_bytes, read_picture
 from impasto.images.write import (
     atomic_write,
@@ -36,6 +36,7 @@ __all__ = [
     "contact_sheet",
     "crop",
     "demo_photo",
+    "describe_stretch",
     "encode_picture",
     "fit",
     "flush_folder",
@@ -54,7 +55,6 @@ __all__ = [
     "resize",
     "resize_mask",
     "rotate",
-    "similar_plate",
     "snapshot_path",
     "snapshots_in_the_way",
     "sniff",

@@ -42,6 +42,16 @@ def resize_mask(mask: Float[np.ndarray, "h w"], width: int, height: int) -> Floa
     return np.where(resized > _BLACK, resized, 0).clip(0, 1).astype(np.float32)
 
 
+def describe_stretch(picture: DecodedImage, target: DecodedImage) -> str:
+    """Return in one line that a picture is stretched when it is laid on another; empty if their shapes are alike."""
+    across, down = picture.width * target.height, picture.height * target.width
+    # Sides are whole pixels, and nobody sees a hundredth.
+    if abs(across - down) <= max(picture.width, picture.height, target.width, target.height, across / 100):
+        return ""
+    own, other = (f"{one.name}{one.suffix} ({one.width} x {one.height} px)" for one in (picture, target))
+    return f"{own} is stretched to the proportions of {other}"
+
+
 def normalize_masks(
     masks: Sequence[Float[np.ndarray, "h w"]],
 ) -> tuple[list[Float[np.ndarray, "h w"]], Float[np.ndarray, "h w"]]:

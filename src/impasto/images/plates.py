@@ -1,10 +1,9 @@
 """The built-in style pictures (plates), which tools/plates.py of the repository drew, and the photo of the demo."""
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from impasto.errors import InputError
+from impasto.errors import InputError, did_you_mean, similar
 
 _DESCRIPTIONS: Final[dict[str, str]] = {
     "night": "thick oil strokes that whirl around stars over a lake, blue and gold",
@@ -32,16 +31,6 @@ def is_plate(name: str) -> bool:
     return name in _DESCRIPTIONS
 
 
-def similar_plate(name: str) -> str:
-    """Return the plate that a name probably means, or an empty text.
-
-    Example:
-        >>> similar_plate("Nigth"), similar_plate("night.webp"), similar_plate("starry")
-        ('night', 'night', '')
-    """
-    return next(iter(get_close_matches(Path(name).stem.lower().replace("_", "-"), PLATES, n=1)), "")
-
-
 def plate_path(name: str) -> Path:
     """Return the file of a plate: 1024 x 1024 px, sRGB, WebP.
 
@@ -59,8 +48,7 @@ def plate_description(name: str) -> str:
         InputError: There is no plate of this name; the message lists the known ones.
     """
     if not is_plate(name):
-        similar = similar_plate(name)
-        hint = f"did you mean {similar}?" if similar else f"known are {', '.join(PLATES)}"
+        hint = did_you_mean(similar(Path(name).stem, PLATES), f"known are {', '.join(PLATES)}")
         raise InputError(f"there is no built-in style {name!r}; {hint}")
     return _DESCRIPTIONS[name]
 

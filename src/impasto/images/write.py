@@ -203,7 +203,7 @@ def _resolve_target(path: Path) -> Path:
     """Return the file behind symbolic links; raise InputError if no regular file can be there."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder")
+        raise InputError(f"cannot write {path}: it is a folder, so name a file in it")
     if target.exists() and not target.is_file():
         raise InputError(f"cannot write {path}: it is a device, not a file")
     if target.exists() and is_read_only(target):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from impasto.errors import InputError
+from impasto.errors import InputError, did_you_mean
 from impasto.networks import find_network
 from impasto.recipe.accepted import accepted
 from impasto.recipe.names import RENAMED, similar_name
@@ -44,7 +44,7 @@ _STRENGTH_EXPONENT = 1.5
 
 
 class SettingError(InputError):
-    """A value that a setting does not accept; the command line writes its flag in place of its name."""
+    """A value that a setting does not accept; the command line writes flags in place of the names in the message."""
 
     def __init__(self, name: str, wrong: str) -> None:
         super().__init__(f"{name}{wrong}")
@@ -96,7 +96,7 @@ class Recipe(BaseModel):
         content = content_weight * _total(self.content, CONTENT_LOSSES)
         style = style_weight * _total(self.style, STYLE_LOSSES)
         if not content and not style:
-            raise InputError("all weights are 0: give content_weight or style_weight a value above 0")
+            raise SettingError("content_weight", " or style_weight must be above 0: all weights are 0")
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -411,6 +411,8 @@ def describe(error: ValidationError) -> InputError:
     name = "regions" if place[:1] == ("regions",) else name
     if first["type"] == "value_error":
         reason = first["msg"].removeprefix("Value error, ")
+        if isinstance(first["ctx"]["error"], SettingError):
+            return first["ctx"]["error"]
         return SettingError(name, f": {reason}") if name else InputError(reason)
     given = first["input"] if isinstance(first["input"], str) and first["input"].strip() else repr(first["input"])
     wanted = _wanted(name, place)
@@ -444,7 +446,7 @@ def describe_unknown(name: str) -> str:
         known = list(FIELDS)
     meant = similar_name(key, known)
     if meant:
-        return f"there is no setting {name}: did you mean {section}{'.' if section else ''}{meant}?"
+        return f"there is no setting {name}: {did_you_mean(f'{section}.{meant}'.lstrip('.'))}"
     sections = "" if section else f"; in files also by section ({', '.join(SECTIONS)})"
     return f"there is no setting {name}; known are {', '.join(known)}{sections}"
 

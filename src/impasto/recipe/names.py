@@ -1,8 +1,9 @@
 """Names of settings that people bring along: those of older versions, and those of other programs of this field."""
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Final
+
+from impasto.errors import similar
 
 RENAMED: Final = {
     "rescue": "saliency_weight",
@@ -99,4 +100,4 @@ def similar_name(name: str, known: Collection[str], elsewhere: Mapping[str, str]
     meant = wanted if wanted in known else elsewhere.get(wanted, "")
     if meant and meant.partition("=")[0] in known:
         return meant
-    return next(iter(get_close_matches(wanted, known, n=1)), "")
+    return similar(wanted, known)

@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from impasto.errors import InputError
+from impasto.errors import InputError, did_you_mean
 from impasto.recipe.accepted import as_choice
-from impasto.recipe.model import Recipe, checked, flat_fields, merge_stated, states_balance_twice
+from impasto.recipe.model import Recipe, SettingError, checked, flat_fields, merge_stated, states_balance_twice
 from impasto.recipe.names import similar_name
 from impasto.recipe.presets import PRESETS
 from impasto.untrusted import MAX_BYTES, load_json, load_toml
@@ -42,7 +42,7 @@ def check_balance(stated: Collection[str]) -> None:
     A file may hold both, as every written recipe does: there the strength acts on the file's weights.
     """
     if states_balance_twice(stated):
-        raise InputError("strength and content_weight or style_weight both set the balance: state one of them")
+        raise SettingError("strength", " and content_weight or style_weight both set the balance: state one of them")
 
 
 def resolve(preset: str | None = None, *stated: Mapping[str, Any]) -> Recipe:
@@ -57,7 +57,6 @@ def resolve(preset: str | None = None, *stated: Mapping[str, Any]) -> Recipe:
     """
     name = as_choice(preset or "default", tuple(PRESETS))
     if name not in PRESETS:
-        meant = similar_name(str(name), PRESETS)
-        hint = f"did you mean {meant}?" if meant else f"known are {', '.join(PRESETS)}"
+        hint = did_you_mean(similar_name(str(name), PRESETS), f"known are {', '.join(PRESETS)}")
         raise InputError(f"unknown preset {name!r}; {hint}")
     return checked(merge_stated(PRESETS[name].flat(), *stated))

@@ -127,8 +127,9 @@ class LossSettings(BaseModel):
 
     def as_text(self) -> str:
         """Return the settings as they follow the name of the loss on the command line."""
-        layers = "+".join(f"{name}={weight!r}" for name, weight in (self.layers or {}).items())
-        return f"={self.weight!r}" + (f"@{layers}" if layers else "") + (f":{self.samples}" if self.samples else "")
+        layers = "+".join(f"{name}={as_text(weight)}" for name, weight in (self.layers or {}).items())
+        samples = f":{self.samples}" if self.samples else ""
+        return f"={as_text(self.weight)}" + (f"@{layers}" if layers else "") + samples
 
 
 def read_losses(value: Any, known: Collection[str], kind: str) -> Any:
@@ -302,12 +303,14 @@ def as_text(value: Any) -> str:
     """Return the value of a setting as the command line takes it."""
     if isinstance(value, Mapping):
         return ",".join(
-            f"{name}{item.as_text()}" if isinstance(item, LossSettings) else f"{name}={item!r}"
+            f"{name}{item.as_text()}" if isinstance(item, LossSettings) else f"{name}={as_text(item)}"
             for name, item in value.items()
         )
     if isinstance(value, tuple) and any(item is None or isinstance(item, Crop) for item in value):
         return "/".join(crops_as_text(value))
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(as_text, value))
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def canonical_names(weights: dict[str, float], canonical: Callable[[str], str]) -> dict[str, float]:

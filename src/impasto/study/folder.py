@@ -149,7 +149,8 @@ class StudyFolder:
             same = known.setdefault(_outcome(job), cell)
             # A run that is repeated on purpose varies nothing.
             if same.varied != cell.varied:
-                reasons = job.notices if same.recipe.picture.size != recipe.picture.size else []
+                # The first notice is that of a photo that is too small.
+                reasons = job.notices[:1] if same.recipe.picture.size != recipe.picture.size else []
                 advice = "; ".join(reasons) or "leave one out"
                 raise InputError(f"{same.caption} and {cell.caption} come out identical: {advice}")
         return next(iter(read.values())), levels
