@@ -17,7 +17,7 @@ PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=32),
     "faithful": Recipe(style_weight=9.0),
-    "bold": Recipe(style_weight=200.0, steps=200),
+    "bold": Recipe(style_weight=120.0, steps=200),
     "photoreal": Recipe(
         content_weight=1.0,
         style_weight=0.3,

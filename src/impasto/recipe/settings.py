@@ -129,7 +129,7 @@ class StyleSettings(Settings):
     """Layers of the style losses; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     losses: StyleLosses = {
         "wasserstein": LossSettings(weight=1.0),
-        "nearest": LossSettings(weight=0.7),
+        "nearest": LossSettings(weight=1.0),
         "gradient_energy": LossSettings(weight=0.025),
     }
     """Losses gram, mean_std, wasserstein, sliced, histogram, nearest, relaxed_emd, gradient_energy, as NAME=WEIGHT."""
@@ -165,13 +165,13 @@ class ContentSettings(Settings):
 
     prefix = "content_"
 
-    weight: Annotated[Weight, COMMON] = 4.0
+    weight: Annotated[Weight, COMMON] = 2.5
     """How much the photo's content counts (alpha in the paper)."""
     layers: LayerWeights = read_weights(NETWORKS["vgg19"].content_layers)
     """Layers of the content losses; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
     losses: ContentLosses = {"features": LossSettings(weight=1.0)}
     """Losses that compare with the photo: `features`, `self_similarity`, `laplacian`, as NAME=WEIGHT."""
-    coarse_factor: Annotated[float, Field(gt=0, le=1000), Flag("coarse_content")] = 1.2
+    coarse_factor: Annotated[float, Field(gt=0, le=1000), Flag("coarse_content")] = 1.5
     """The content weight is this many times larger on each coarser level, which keeps the photo's layout."""
     saliency_weight: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), Flag("saliency_weight")] = 3.0
     """How much more the `features` loss counts on edges and conspicuous colors than elsewhere; 0: alike everywhere."""
