@@ -18,7 +18,7 @@ import torch
 from impasto.api import plan_job, read_inputs, region_settings
 from impasto.backbones import FeatureExtractor, load_weights
 from impasto.losses import make_extractor
-from impasto.painting import LevelOptimizer
+from impasto.painting import LevelOptimizer, match_scene
 from impasto.recipe import Recipe
 
 RESULTS = Path(__file__).parent / "results"
@@ -91,7 +91,10 @@ def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -
         precision="bf16" if hardware.precision == "bf16" else "fp32",
         device=torch.device(hardware.device),
     )
-    level = LevelOptimizer(job.recipe, job.scene.at(job.levels[-1]), extractor, job.levels[-1])
+    scene = job.scene
+    if strength := job.recipe.style.matching:
+        scene = match_scene(scene, extractor, job.levels, strength=strength)
+    level = LevelOptimizer(job.recipe, scene.at(job.levels[-1]), extractor, job.levels[-1])
     return FinestLevel(level, level.objective, level.canvas, level.optimizer, extractor)
 
 

@@ -56,7 +56,7 @@ def test_stylize_saves_a_picture_and_prints_the_command_that_repeats_it(run_exam
 
 
 def test_strengths_lays_the_photo_and_a_picture_for_each_strength_side_by_side(run_example, folder):
-    run_example("strengths.py photo.jpg night --strengths 0.01,100 --size 48 --steps 4")
+    run_example("strengths.py photo.jpg night --strengths 0.01,100 --size 48 --steps 16")
     row = np.asarray(PIL.Image.open(folder / "strengths.png"), dtype=float)
     assert row.shape == (36, 3 * 48, 3)
     photo, weak, strong = np.split(row, 3, axis=1)

@@ -36,7 +36,8 @@ def test_strengths_lead_from_one_mode_to_another(photo, painting):
 
     np.testing.assert_array_equal(painted("photo", 0), painted("style", 100))
     np.testing.assert_array_equal(painted("style", 0), painted("photo", 100))
-    np.testing.assert_array_equal(painted("match", 0), painted("style", 100))
+    # `match` counts colors, and finds matching places, in a style image of the size that is used.
+    np.testing.assert_allclose(painted("match", 0), painted("style", 100), atol=2e-3)
     assert np.ptp(painted("luminance", 0), axis=2).max() < 1e-3
 
 

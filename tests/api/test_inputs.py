@@ -179,7 +179,7 @@ def test_a_region_of_fewer_than_16_pixels_is_refused_by_its_name(folder, style):
         PIL.Image.fromarray(mask).save(f"dot{side}.png")
     with pytest.raises(impasto.InputError, match=r"the region dot3\.png covers less than 16 pixels"):
         plan("red.png", [f"dot3.png={style}"])
-    assert plan("red.png", [f"dot4.png={style}"]).scene.masked
+    assert plan("red.png", [f"dot4.png={style}"]).scene.regions[0].mask is not None
 
 
 @pytest.mark.parametrize("name", ["foreground", "background"])

@@ -302,7 +302,8 @@ def test_a_style_mask_that_is_white_in_the_margin_alone_is_refused(exact, red, c
     style = Style(red, box(0, 64, 0, 2, size=(64, 56)))
     with pytest.raises(InputError, match=r"mask of a style leaves nothing of it at .*--style-margin 0"):
         job(exact, style, style_margin=0.06, style_size=64, color=color)
-    assert job(exact, style, style_margin=0.0, style_size=64, color=color).scene.masked
+    (used,) = job(exact, style, style_margin=0.0, style_size=64, color=color).scene.regions[0].styles
+    assert used.mask is not None
 
 
 def test_a_style_mask_that_vanishes_at_a_level_is_refused(exact):
@@ -310,7 +311,7 @@ def test_a_style_mask_that_vanishes_at_a_level_is_refused(exact):
     mask[500:504, 500:504] = 255
     with pytest.raises(InputError, match="mask of a style leaves nothing of it at 16 x 16 px"):
         job(exact, Style(large, mask), style_scale=0.25)
-    assert job(exact, Style(large, mask)).scene.masked
+    assert job(exact, Style(large, mask)).scene.regions[0].styles[0].mask is not None
 
 
 # -- run folders -------------------------------------------------------------------------------------------------------
@@ -364,8 +365,3 @@ def test_the_metadata_of_a_picture_name_every_input_and_no_folder(order, tmp_pat
     assert [style.get("mask", {}).get("name") for style in styles] == ["part.png", None]
     names = [{part: picture["name"] for part, picture in region.items()} for region in regions]
     assert names == [{"mask": "left.png", "style": "third.png", "style_mask": "part.png"}, {"mask": "right.png"}]
-
-
-def test_only_scenes_with_masks_are_masked(exact, red):
-    assert not job(exact, [red]).scene.masked
-    assert job(exact, [red], [Region(LEFT, "keep")]).scene.masked

@@ -9,7 +9,7 @@ from loss_inputs import random_map, seeded
 from torch.nn.functional import normalize
 
 from impasto.losses import Matches, match
-from impasto.losses.matching import LocalStatistics, restyle
+from impasto.losses.matching import LocalStatistics, interpolate_linearly, restyle
 
 
 def units(count: int, channels: int, seed: int) -> torch.Tensor:
@@ -103,3 +103,10 @@ def test_a_photo_of_one_color_gets_the_mean_of_the_style():
     style = random_map(3, 4, 4, seed=1).abs()
     moved = restyle(photo, LocalStatistics.of(style, all_of((4, 4), (4, 4))), 1.0)
     torch.testing.assert_close(moved, style.mean(dim=(2, 3), keepdim=True).expand_as(moved).to(moved))
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 9), (40, 31)])
+def test_linear_interpolation_is_that_of_torch(size):
+    maps = random_map(3, 6, 8, seed=0).float()
+    expected = torch.nn.functional.interpolate(maps, size, mode="bilinear")
+    torch.testing.assert_close(interpolate_linearly(maps, *size), expected, atol=1e-6, rtol=1e-5)

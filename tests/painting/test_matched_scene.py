@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.api.conftest import start_and
 
 import impasto
 from impasto.images import resize
@@ -35,7 +36,7 @@ def scene() -> Scene:
 
 
 def test_places_get_the_colors_of_the_places_that_they_resemble(scene, extractor):
-    colored = match_scene(scene, extractor, LEVEL, strength=1.0).recolored
+    colored = match_scene(scene, extractor, [LEVEL], strength=1.0).recolored
     assert colored.shape == scene.content.shape
     stripes_, ground = colored[8:-8, 8:40].mean(axis=(0, 1)), colored[8:-8, 56:88].mean(axis=(0, 1))
     assert stripes_[0] > stripes_[2]
@@ -45,7 +46,7 @@ def test_places_get_the_colors_of_the_places_that_they_resemble(scene, extractor
 def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene, extractor):
     # A photo of nothing but flat ground needs the flat half of the style.
     ground = Scene(content=flat(64, 96, (0.5, 0.5, 0.5)) + 0.02 * stripes(64, 96, 24), regions=scene.regions)
-    (style,) = match_scene(ground, extractor, LEVEL, strength=1.0).regions[0].styles
+    (style,) = match_scene(ground, extractor, [LEVEL], strength=1.0).regions[0].styles
     assert style.importance.shape == style.pixels.shape[:2]
     assert style.importance.min() > 0
     assert style.importance.max() <= 1
@@ -54,7 +55,7 @@ def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene,
 
 
 def test_strength_0_changes_neither_colors_nor_importance(scene, extractor):
-    matched = match_scene(scene, extractor, LEVEL, strength=0.0)
+    matched = match_scene(scene, extractor, [LEVEL], strength=0.0)
     np.testing.assert_allclose(matched.recolored, scene.recolored, atol=1e-6)
     importance = matched.regions[0].styles[0].importance
     assert np.ptp(importance) < 1e-6
@@ -64,7 +65,7 @@ def test_what_is_kept_keeps_its_colors(scene, extractor):
     mask = np.zeros((64, 96), dtype=np.float32)
     mask[:, 48:] = 1
     region = CanvasRegion(styles=scene.regions[0].styles, mask=mask)
-    matched = match_scene(Scene(content=scene.content, regions=(region,)), extractor, LEVEL, strength=1.0)
+    matched = match_scene(Scene(content=scene.content, regions=(region,)), extractor, [LEVEL], strength=1.0)
     np.testing.assert_allclose(matched.at(LEVEL).recolored[8:-8, 8:32], scene.content[8:-8, 8:32], atol=0.05)
 
 
@@ -74,11 +75,48 @@ def test_what_a_style_mask_hides_is_matched_with_nothing(scene, extractor):
     mask[: len(mask) // 2] = 1
     hidden = StyleImage(pixels=style.pixels, mask=mask)
     matched = match_scene(
-        Scene(content=scene.content, regions=(CanvasRegion(styles=(hidden,)),)), extractor, LEVEL, strength=1.0
+        Scene(content=scene.content, regions=(CanvasRegion(styles=(hidden,)),)), extractor, [LEVEL], strength=1.0
     )
     places = matched.regions[0].styles[0].matches.places
     height, width = matched.regions[0].styles[0].matches.style_grid
     assert int(places.max()) // width <= height // 2
+
+
+def test_hidden_pixels_of_a_style_change_nothing_far_from_the_edge(scene, extractor):
+    (style,) = scene.regions[0].styles
+    mask = np.zeros(style.pixels.shape[:2], dtype=np.float32)
+    mask[: len(mask) // 2] = 1
+    found = []
+    for value in (0.0, 1.0):
+        pixels = style.pixels.copy()
+        pixels[len(mask) // 2 + 12 :] = value  # the filters see 12 px beyond the edge at least
+        hidden = CanvasRegion(styles=(StyleImage(pixels=pixels, mask=mask),))
+        found.append(match_scene(Scene(content=scene.content, regions=(hidden,)), extractor, [LEVEL], strength=1.0))
+    np.testing.assert_allclose(found[0].recolored, found[1].recolored, atol=0.02)
+
+
+def test_what_is_kept_is_the_photo_at_any_strength(scene, extractor):
+    mask = np.zeros((64, 96), dtype=np.float32)
+    mask[:, 48:] = 1
+    region = CanvasRegion(styles=scene.regions[0].styles, mask=mask)
+    for strength in (0.1, 0.5, 1.0):
+        matched = match_scene(Scene(content=scene.content, regions=(region,)), extractor, [LEVEL], strength=strength)
+        np.testing.assert_allclose(matched.recolored[:, :48], scene.content[:, :48], atol=1e-5)
+
+
+def test_every_region_is_matched_with_its_own_style(scene, extractor):
+    left = np.zeros((64, 96), dtype=np.float32)
+    left[:, :48] = 1
+    upper, lower = (StyleImage(pixels=part) for part in np.split(scene.regions[0].styles[0].pixels, 2))
+    regions = (CanvasRegion(styles=(lower,), mask=left), CanvasRegion(styles=(upper,), mask=1 - left))
+    colored = match_scene(Scene(content=scene.content, regions=regions), extractor, [LEVEL], strength=1.0).recolored
+    assert colored[8:-8, 8:40].mean(axis=(0, 1))[2] > 0.6  # the stripes of the photo, from the blue ground
+    assert colored[8:-8, 56:88].mean(axis=(0, 1))[2] < 0.4  # the ground, from the red stripes
+
+
+def test_a_photo_of_one_color_is_not_matched(scene, extractor):
+    plain = Scene(content=flat(64, 96, (0.4, 0.5, 0.6)), regions=scene.regions)
+    assert match_scene(plain, extractor, [LEVEL], strength=1.0) is plain
 
 
 @pytest.mark.parametrize("size", [(40, 400), (400, 40), (33, 33)])
@@ -86,9 +124,37 @@ def test_odd_shapes_are_matched(extractor, photo, painting, size):
     content = resize(photo, *size)
     level = Level(width=size[0], height=size[1], steps=1, above=0)
     scene = Scene(content=content, regions=(CanvasRegion(styles=(StyleImage(pixels=painting, margin=0.03),)),))
-    matched = match_scene(scene, extractor, level, strength=1.0)
+    matched = match_scene(scene, extractor, [level], strength=1.0)
     assert matched.recolored.shape == content.shape
     assert np.isfinite(matched.recolored).all()
+
+
+def test_a_panorama_too_narrow_to_be_reduced_is_painted(photo, painting):
+    wide = resize(photo, 800, 24)
+    result = impasto.stylize(wide, painting, size=800, levels=1, steps=1, precision="fp32")
+    assert result.pixels.shape == (24, 800, 3)
+
+
+def test_a_recipe_without_layers_is_painted(photo, painting):
+    losses = {"style_losses": "gradient_energy=1", "content_losses": "laplacian=1"}
+    assert impasto.stylize(photo, painting, size=48, steps=2, **losses).steps == 2
+
+
+def test_a_run_whose_strength_changed_is_resumed_to_the_same_picture(photo, painting, tmp_path):
+    fields = {"size": 48, "steps": 12, "precision": "fp32", "device": "cpu"}
+
+    def change(run, step):
+        if step.step == 4:
+            run.change(strength=20)
+
+    def change_and_stop(run, step):
+        change(run, step)
+        if step.step == 8:
+            run.stop()
+
+    whole = start_and(change, photo, painting, run=tmp_path / "whole", **fields).wait()
+    start_and(change_and_stop, photo, painting, run=tmp_path / "stopped", **fields).wait()
+    np.testing.assert_array_equal(impasto.resume(tmp_path / "stopped").wait().pixels, whole.pixels)
 
 
 def test_strength_0_still_returns_the_photo(photo, painting):

@@ -10,8 +10,7 @@ from impasto.errors import InputError
 from impasto.recipe import PRESETS, Recipe, check_balance, read_recipe, resolve
 
 WEIGHTS = ("content_weight", "style_weight", "tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
-WEIGHTS += ("style_matching",)
-FADING = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor", "style_matching")
+FADING = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
 strengths = st.floats(0, 100)
 bases = st.fixed_dictionaries(
     {
@@ -21,7 +20,6 @@ bases = st.fixed_dictionaries(
         "low_frequency_weight": st.floats(0, 1e3),
         "luminance_range_weight": st.floats(0, 1e3),
         "recolor": st.floats(0, 1),
-        "style_matching": st.floats(0, 1),
     }
 )
 

@@ -28,6 +28,7 @@ BOUNDS = {
 """Largest style distance, content distance and fault of each pair."""
 RARE = (("chelsea", "watercolor"), ("rocket", "woodcut"))
 
+
 @functools.cache
 def photo(name: str) -> np.ndarray:
     image = PIL.Image.fromarray(getattr(skimage.data, name)())

@@ -14,6 +14,7 @@ import pytest
 
 from impasto.cli import main
 from impasto.errors import InputError
+from impasto.recipe import PRESETS
 from impasto.study import EXPERIMENTS, StudyFolder
 from impasto.study.findings import COLUMNS
 
@@ -163,7 +164,7 @@ class TestRuns:
         recipes = studies("longrun").recipes()
         ratio = recipes["paper"]["content_weight"] / recipes["paper"]["style_weight"]
         assert ratio == pytest.approx(1e-3 * (512 / 48) ** 2)
-        assert recipes["default"]["content_weight"] == 1.0
+        assert recipes["default"]["content_weight"] == PRESETS["default"].content.weight
         assert {recipe["plateau"] for recipe in recipes.values()} == {0.0}
 
     @pytest.mark.parametrize("name", ["longrun", "custom"])

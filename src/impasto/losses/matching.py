@@ -19,7 +19,7 @@ _NEIGHBORS: Final = 32
 _TEMPERATURE: Final = 0.1
 """Difference of likeness that makes a match count e times less."""
 _HUBS: Final = 10
-"""Neighbors whose mean cosine tells whether a place resembles everything."""
+"""Number of nearest neighbors whose mean cosine is subtracted (k of CSLS)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,8 @@ class Matches:
 
     def average(self, values: Float[Tensor, "1 c _h _w"]) -> Float[Tensor, "1 c h w"]:
         """Return for every place of the photo the mean of a map of the style over the matching places."""
+        # MPS pools only to sizes that divide.
+        values = values.cpu() if values.device.type == "mps" else values
         rows = functional.adaptive_avg_pool2d(values, self.style_grid).flatten(2)[0].T.contiguous()
         places, weights = self.places.to(rows.device), self.weights.to(rows)
         found = functional.embedding_bag(places, rows, mode="sum", per_sample_weights=weights)
@@ -96,16 +98,16 @@ def restyle(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share:
     m + s (f - m_f) / s_f, where m and s belong to the place, m_f and s_f to the whole photo.
 
     Args:
-        photo: Features f after a ReLU.
+        photo: Features f; the result is not below their smallest value, or below 0, where they follow a ReLU.
         statistics: Those of the style for every place of a grid.
         share: How far the features go from the photo's (0) to the restyled ones (1).
     """
     exact = full_precision(photo)
-    mean, square = (_resized(one, exact.shape[2], exact.shape[3]) for one in statistics)
+    mean, square = (_resized(one, exact.shape[2], exact.shape[3]).to(exact) for one in statistics)
     deviation = (square - mean.square()).clamp(min=0).sqrt()
     spread, own = torch.std_mean(exact, dim=(2, 3), correction=0, keepdim=True)
     restyled = mean + deviation * (exact - own) / (spread + 1e-3 * spread.mean() + 1e-12)
-    moved = functional.relu(exact + share * (restyled - exact))
+    moved = torch.maximum(exact + share * (restyled - exact), exact.amin().clamp(max=0))
     return moved.to(photo.dtype).contiguous(memory_format=torch.channels_last)
 
 
@@ -113,4 +115,20 @@ def _resized(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float
     """Average a map over larger places, or interpolate it linearly between smaller ones."""
     if height <= maps.shape[2]:
         return functional.adaptive_avg_pool2d(maps, (height, width))
-    return functional.interpolate(maps, (height, width), mode="bilinear")
+    return interpolate_linearly(maps, height, width)
+
+
+def interpolate_linearly(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[Tensor, "1 c h w"]:
+    """Enlarge maps; torch's own interpolation takes another way, with other rounding, for another number of threads.
+
+    >>> interpolate_linearly(torch.tensor([[[[0.0, 1.0]]]]), 1, 4)
+    tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
+    """
+    for dimension, size in ((2, height), (3, width)):
+        count = maps.shape[dimension]
+        places = ((torch.arange(size, device=maps.device) + 0.5) * (count / size) - 0.5).clamp(0, count - 1)
+        below = places.floor().long()
+        parts = [maps.index_select(dimension, index) for index in (below, (below + 1).clamp(max=count - 1))]
+        share = (places - below).to(maps.dtype).reshape(-1, *([1] * (3 - dimension)))
+        maps = parts[0] + share * (parts[1] - parts[0])
+    return maps

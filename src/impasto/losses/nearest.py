@@ -87,12 +87,13 @@ def faint_length(vectors: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
 
 
 class NearestLoss(StyleLoss):
-    """Nearest neighbors in each layer, by default in those of the network where they paint strokes at little cost."""
+    """Nearest neighbors in each layer, by default in the network's `nearest_layers`, unless a recipe states its own."""
 
     def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
-        own = find_network(recipe.network.backbone).nearest_layers
-        if settings.layers is None and own and self.inputs == "layer":
-            settings = settings.model_copy(update={"layers": own})
+        network = find_network(recipe.network.backbone)
+        usual = settings.layers is None and recipe.style.layers == dict(network.style_layers)
+        if usual and network.nearest_layers and self.inputs == "layer":
+            settings = settings.model_copy(update={"layers": network.nearest_layers})
         super().__init__(recipe, settings)
 
     def measure(self, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> Positions:

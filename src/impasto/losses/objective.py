@@ -234,14 +234,17 @@ class Objective:
         self._style_losses = style_losses(recipe)
         self._whole = any(region.mask is not None for region in regions)
         layers = dict.fromkeys(layer for loss in self._style_losses.values() for layer in loss.layers)
+        self._content_losses, self._saliency = content_losses(recipe), saliency
+        self._photo, self._regions = content, [region.local_only() for region in regions]
         with torch.no_grad():
             photo = self._encoded(content)
             at_layers = regions_at_layers(regions, photo.features, list(layers), recipe.start.seed)
             # One seed for every level and every resumption: random choices belong to the objective.
             generator = torch.Generator().manual_seed(recipe.start.seed)
-            binder = _Binder(photo, regions, at_layers, generator, recipe.balanced().style.matching)
+            self._recipe = recipe.balanced()
+            binder = _Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe))
             self._range = regional_range([(region.range, region.mask) for region in regions])
-            self._content = {name: binder.content(loss, saliency) for name, loss in content_losses(recipe).items()}
+            self._content = self._bind_content(binder)
             self._style = {name: binder.style(name, loss) for name, loss in self._style_losses.items()}
         missing = [
             (number, tuple(layer for layer in layers if number not in at_layers[layer].numbers))
@@ -249,7 +252,9 @@ class Objective:
         ]
         self.too_small = [(number, lacking) for number, lacking in missing if lacking]
         """The regions, by their numbers, that are too small for some layers, and these layers."""
-        self.change(recipe)
+
+    def _bind_content(self, binder: _Binder) -> dict[str, Callable[[EncodedImage], Float[Tensor, ""]]]:
+        return {name: binder.content(loss, self._saliency) for name, loss in self._content_losses.items()}
 
     def _encoded(self, picture: Float[Tensor, "1 3 h w"]) -> EncodedImage:
         """Return a picture and its features; where regions weight positions, moments of whole maps are not enough."""
@@ -257,7 +262,14 @@ class Objective:
 
     def change(self, recipe: Recipe) -> None:
         """Take other weights; losses, layers and network must be those the objective was made for."""
-        self._recipe = recipe.balanced()
+        before, self._recipe = self._recipe, recipe.balanced()
+        if _restyled_share(self._recipe) != _restyled_share(before):
+            # The strength fades it, and a resumed run binds the targets with what it is then.
+            generator = torch.Generator().manual_seed(recipe.start.seed)
+            with torch.no_grad():
+                photo = self._encoded(self._photo)
+                binder = _Binder(photo, self._regions, {}, generator, _restyled_share(self._recipe))
+                self._content = self._bind_content(binder)
 
     def value_and_grad(self, picture: Float[Tensor, "1 3 h w"]) -> tuple[dict[str, Tensor], Float[Tensor, "1 3 h w"]]:
         """Return the weighted terms by name, whose sum is the loss, and the gradient of the loss.
@@ -311,6 +323,11 @@ class Objective:
             values = (weights.get(layer, 1.0) * one.value(canvas) for layer, one in comparisons.items())
             losses[name] = sum(values, start=zero)
         return _weighted_sum(losses, self._recipe.style.losses, canvas.picture)
+
+
+def _restyled_share(recipe: Recipe) -> float:
+    """Return how far the photo's features get the statistics of the matching places; a low strength fades it."""
+    return recipe.style.matching * recipe.start.recolor
 
 
 def total_of(terms: Mapping[str, Tensor]) -> Float[Tensor, ""]:

@@ -25,7 +25,8 @@ def resize_to_layer(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh 
     surroundings by a bell whose deviation is about one position at every depth of VGG (0.8 at conv1_1, 1.2 at conv4_1);
     that of this mean is 0.9.
     """
-    shrunk = functional.adaptive_avg_pool2d(mask, (maps.shape[2], maps.shape[3]))
+    mask = mask.cpu() if mask.device.type == "mps" else mask  # which pools only to sizes that divide
+    shrunk = functional.adaptive_avg_pool2d(mask, (maps.shape[2], maps.shape[3])).to(maps.device)
     around = functional.pad(shrunk, (1, 1, 1, 1), mode="replicate")
     return functional.avg_pool2d(around, 3, stride=1)
 

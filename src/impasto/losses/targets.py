@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -190,6 +190,10 @@ class RegionTarget:
             own = style.statistics[loss, ""]
             parts.append(Positions(own.features * factor.to(own.features)[None, :, None, None], own.weights))
         return mixed(parts, self.shares), scales
+
+    def local_only(self) -> "RegionTarget":
+        """Return the region without the statistics of the style losses, which may hold whole maps."""
+        return replace(self, styles=[replace(style, statistics={}) for style in self.styles])
 
     def local(self, layer: str) -> LocalStatistics | None:
         """Return the local statistics of the mixture of the styles; None if they were not matched with the photo."""

@@ -23,7 +23,7 @@ class Network:
     """Weights of the layers that a recipe compares if it states none."""
 
     nearest_layers: Mapping[str, float] = field(default_factory=dict)
-    """Weights of the layers of the `nearest` loss if it states none; empty: those of the style."""
+    """Weights of the layers of `nearest` if a recipe states none: strokes at little cost; empty: the style's."""
 
     family: Literal["vgg19", "antialiased", "module"] = "module"
     """What evaluates it: the VGG-19 with frozen weights, the antialiased networks, or a torch module from `build`."""

@@ -1,5 +1,6 @@
 """Matching the photo with the style images: the colors it starts with, and what each place of a style counts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -9,17 +10,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import FeatureExtractor, full_precision
-from impasto.losses import Matches, match, threshold
+from impasto.backbones import FeatureExtractor, full_precision, total
+from impasto.losses import Matches, interpolate_linearly, match, threshold
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene, StyleImage
 
 _SIZE: Final = 384
-"""Long side in pixels at which pictures are matched; larger ones are reduced."""
+"""Long side in pixels of the canvas at which it is matched; a larger one is reduced, and its styles with it."""
 _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
-
 _LIGHT: Final = 0.5
+"""How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
+_GRAY_LEVEL: Final = 1 / 255
+"""A photo that varies less has nothing that could be matched."""
 _GRID: Final = 64
 """Most places along each side of a picture."""
 _MOST: Final = 3.0
@@ -33,71 +36,91 @@ _DETAIL: Final = 0.6
 """How much of the photo's detail is added to the colors of the matching places."""
 
 
-def match_scene(scene: Scene, extractor: FeatureExtractor, level: Level, *, strength: float) -> Scene:
+def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Level], *, strength: float) -> Scene:
     """Return the scene with style images whose places count by their matches, and with the colors of the matches.
+
+    A scene whose photo has a single color is returned as it is.
 
     Args:
         scene: Photo and styles at full size.
         extractor: The network; its deepest layers are compared.
-        level: The finest level.
+        levels: The levels from coarse to fine; the network can process the coarsest one.
         strength: Between 0, where nothing changes, and 1.
     """
-    reduction = max(1.0, max(level.width, level.height) / _SIZE)
+    level = levels[-1]
+    reduction = min(max(1.0, max(level.width, level.height) / _SIZE), levels[0].reduction)
     width, height = max(1, round(level.width / reduction)), max(1, round(level.height / reduction))
     small = scene.at(replace(level, width=width, height=height, reduction=reduction))
+    if not extractor.layers or small.content.std(axis=(0, 1)).max() < _GRAY_LEVEL:
+        return scene
     photo = _Places.of(small.content, extractor)
     colors = np.zeros_like(small.content) if small.kept is None else small.content * small.kept[:, :, None]
     regions = []
     for region, reduced in zip(scene.regions, small.regions, strict=True):
-        styles, moved, shares = [], torch.zeros(1, 3, *photo.size), photo.shares(reduced.mask)
+        styles, moved, shares = [], torch.zeros(1, 3, *photo.size), _pooled(reduced.mask, photo.size)
         for style, own in zip(region.styles, reduced.styles, strict=True):
-            places = _Places.of(own.pixels, extractor)
-            part = places.shares(own.mask)
-            used = (part >= threshold(part)).nonzero()[:, 0]
+            places = _Places.of(own.pixels, extractor, own.mask)
+            used = (places.weights >= threshold(places.weights)).nonzero()[:, 0]
             matches = Matches(*match(photo.vectors, places.vectors, used), photo.size, places.size)
-            styles.append(_matched(style, matches, shares, part, strength))
+            styles.append(_matched(style, matches, shares, places.weights, strength))
             moved += own.share * matches.average(places.colors)
         regions.append(replace(region, styles=tuple(styles)))
         colors = colors + _resized(moved, height, width) * (1 if reduced.mask is None else reduced.mask[:, :, None])
+    full = scene.at(level)
     colored = _with_detail(colors, small.content, scene.content)
-    return replace(
-        scene, regions=tuple(regions), colored=scene.recolored + np.float32(strength) * (colored - scene.recolored)
-    )
+    colored = full.recolored + np.float32(strength) * (colored - full.recolored)
+    if full.kept is not None:
+        colored += full.kept[:, :, None] * (scene.content - colored)
+    return replace(scene, regions=tuple(regions), colored=colored)
 
 
 class _Places(NamedTuple):
-    """The places of a picture on a coarse grid: a unit vector of deep features and a color for each."""
+    """The places of a picture on a coarse grid: of each a unit vector of deep features, its color, and its weight."""
 
     vectors: Float[Tensor, "n c"]
     colors: Float[Tensor, "1 3 h w"]
+    weights: Float[Tensor, "n"]
     size: tuple[int, int]
     """Height and width of the grid."""
 
     @classmethod
     @torch.no_grad()
-    def of(cls, picture: Float[np.ndarray, "h w 3"], extractor: FeatureExtractor) -> "_Places":
-        """Every channel is standardized over the picture, so that a photo can be compared with a drawing."""
+    def of(
+        cls,
+        picture: Float[np.ndarray, "h w 3"],
+        extractor: FeatureExtractor,
+        mask: Float[np.ndarray, "h w"] | None = None,
+    ) -> "_Places":
+        """Standardize every channel over the part that a mask shows, so that a photo can be compared with a drawing."""
         pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
         features = extractor(pixels.to(extractor.device), whole=True)
-        maps = [full_precision(features[layer]) for layer in extractor.layers[-_LAYERS:]]
-        height, width = (min(_GRID, side) for side in min(tuple(one.shape[2:]) for one in maps))
-        columns = []
-        for one in maps:
-            rows = functional.adaptive_avg_pool2d(one, (height, width)).flatten(2)[0].cpu()
-            deviation = rows.std(dim=1, correction=0, keepdim=True)
-            rows = (rows - rows.mean(dim=1, keepdim=True)) / (deviation + 1e-3 * rows.std(correction=0) + 1e-12)
-            columns.append(rows / (rows.norm(dim=0).mean() + 1e-12))
-        colors = functional.adaptive_avg_pool2d(pixels, (height, width))
-        light = colors.mean(dim=1).flatten()
-        columns.append(_LIGHT * ((light - light.mean()) / (light.std(correction=0) + 1e-3))[None])
-        return cls(functional.normalize(torch.cat(columns), dim=0).T, colors, (height, width))
-
-    def shares(self, mask: Float[np.ndarray, "h w"] | None) -> Float[Tensor, "n"]:
-        """Return how much of every place a mask covers; all of it without one."""
+        maps = [full_precision(features[layer]).cpu() for layer in extractor.layers[-_LAYERS:]]
+        height, width = size = tuple(min(_GRID, side) for side in min(tuple(one.shape[2:]) for one in maps))
+        weights = _pooled(mask, size)
+        columns = [_standardized(functional.adaptive_avg_pool2d(one, size).flatten(2)[0], weights) for one in maps]
         if mask is None:
-            return torch.ones(len(self.vectors))
-        values = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
-        return functional.adaptive_avg_pool2d(values, self.size).flatten()
+            colors = functional.adaptive_avg_pool2d(pixels, size)
+        else:
+            shown = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
+            colors = functional.adaptive_avg_pool2d(pixels * shown, size) / weights.clamp(min=1e-6).reshape(size)
+        columns.append(_LIGHT * _standardized(colors.mean(dim=1).flatten(1), weights))
+        return cls(functional.normalize(torch.cat(columns), dim=0).T, colors, weights, (height, width))
+
+
+def _standardized(rows: Float[Tensor, "c n"], weights: Float[Tensor, "n"]) -> Float[Tensor, "c n"]:
+    """Return channels with mean 0 and deviation 1 over weighted places, divided by the mean length of the columns."""
+    shares = weights / total(weights).clamp(min=1e-12)
+    centered = rows - (rows * shares).sum(dim=1, keepdim=True)
+    variance = (centered.square() * shares).sum(dim=1, keepdim=True)
+    scaled = centered / (variance.sqrt() + 1e-3 * variance.mean().sqrt() + 1e-12)
+    return scaled / (total(torch.linalg.vector_norm(scaled, dim=0) * shares) + 1e-12)
+
+
+def _pooled(mask: Float[np.ndarray, "h w"] | None, size: tuple[int, int]) -> Float[Tensor, "n"]:
+    """Return how much of every place of a grid a mask covers; all of it without one."""
+    if mask is None:
+        return torch.ones(size[0] * size[1])
+    return functional.adaptive_avg_pool2d(torch.from_numpy(np.ascontiguousarray(mask))[None, None], size).flatten()
 
 
 def _matched(
@@ -106,7 +129,7 @@ def _matched(
     """Return a style image whose places count by how much of the photo resembles them."""
     counts = matches.counts(photo)
     around = functional.avg_pool2d(functional.pad(counts, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    mean = (around.flatten() * used).sum() / used.sum()
+    mean = total(around.flatten() * used) / total(used).clamp(min=1e-12)
     weights = ((1 + strength * (around / mean.clamp(min=1e-12) - 1)) / _MOST).clamp(_LEAST, 1)
     height, width = style.pixels.shape[:2]
     across, down = style.border(width, height)
@@ -117,8 +140,7 @@ def _matched(
 
 def _resized(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[np.ndarray, "h w c"]:
     """Interpolate maps linearly."""
-    large = functional.interpolate(maps, (height, width), mode="bilinear")
-    return np.asarray(large[0].permute(1, 2, 0).numpy())
+    return np.asarray(interpolate_linearly(maps, height, width)[0].permute(1, 2, 0).numpy())
 
 
 def _with_detail(
@@ -141,7 +163,8 @@ def _with_detail(
 
 
 def _lightness(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 1"]:
-    return np.asarray(picture @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32))
+    # Not as a product, whose rounding depends on the number of threads.
+    return np.asarray(0.299 * picture[..., :1] + 0.587 * picture[..., 1:2] + 0.114 * picture[..., 2:], dtype=np.float32)
 
 
 def _blurred(maps: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:

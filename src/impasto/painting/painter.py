@@ -93,8 +93,8 @@ class Painter:
         self.levels = levels
         self.step = 0
         """Number of steps done."""
-        if strength := recipe.balanced().style.matching:
-            scene = match_scene(scene, extractor, levels[-1], strength=strength)
+        if strength := recipe.style.matching:
+            scene = match_scene(scene, extractor, levels, strength=strength)
         self._scenes = [scene.at(level) for level in levels]
         self._extractor, self._cache = extractor, cache
         self._scalars = _AsyncScalars(extractor.device)

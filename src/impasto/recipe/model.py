@@ -163,14 +163,14 @@ class Recipe(BaseModel):
 
         A strength above 50 raises the style weight and lowers the content weight, to 0 at 100; below 50 it is the other
         way round. Below 50 the other terms that serve the style are scaled down as well: the recolored start, total
-        variation, low frequencies and luminance range.
+        variation, low frequencies, luminance range.
         """
         strength = self.style.strength
         if strength == _MIDDLE:
             return self
         content_weight, style_weight = self._weights_at_strength()
         fade = min(1.0, strength / _MIDDLE)
-        fading = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor", "style_matching")
+        fading = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
         return self.with_changes(
             strength=_MIDDLE,
             content_weight=content_weight,

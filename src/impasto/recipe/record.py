@@ -61,8 +61,16 @@ def with_current_names(embedded: Mapping[str, Any]) -> dict[str, Any]:
         parts = (str(loss).partition("=") for loss in losses)
         settings["style_losses"] = [f"{RENAMED_LOSSES.get(name, name)}{sign}{weight}" for name, sign, weight in parts]
     style = settings.get("style")
-    if isinstance(style, Mapping):
-        settings["style"] = {"matching": 0.0, **style}
-    else:
+    if not isinstance(style, Mapping):
         settings.setdefault("style_matching", 0.0)
+    elif "matching" not in style:
+        settings["style"] = {**style, "matching": 0.0, "losses": _with_style_layers(style)}
     return settings
+
+
+def _with_style_layers(style: Mapping[str, Any]) -> Any:
+    """Return the style losses, where `nearest` names the layers that it compared before matching existed."""
+    losses = style.get("losses")
+    if not isinstance(losses, Mapping) or not isinstance(losses.get("nearest"), (int, float)) or "layers" not in style:
+        return losses
+    return {**losses, "nearest": {"weight": losses["nearest"], "layers": style["layers"]}}

@@ -202,7 +202,7 @@ class StartSettings(Settings):
     init: Annotated[str, COMMON] = "recolored"
     """Start from `content`, `recolored` (the photo in the style's colors), `noise`, `style` or a file."""
     recolor: Share = 1.0
-    """How far `init = recolored` goes from the photo's colors (0) to the style's (1)."""
+    """How far the photo goes to the style's colors (1) before `init = recolored`, and to its matching features."""
     noise_std: Annotated[float, Field(ge=0, le=128)] = 64.0
     """Standard deviation of the noise of `init = noise`, in gray levels."""
     seed: Annotated[int, Field(ge=0, lt=2**63), COMMON] = 0

@@ -15,7 +15,7 @@ from impasto import events
 from impasto.errors import DiskError, InputError, RunError, is_disk_error, reason_of
 from impasto.events import Event, LevelStarted, LoggedEvent, Snapshot, StopReason
 from impasto.images import write_picture
-from impasto.recipe import Recipe, checked
+from impasto.recipe import Recipe, checked, with_current_names
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
 from impasto.runs.files import check_inside, write_inside
 from impasto.runs.header import LOCK_FILE, RUN_FILE, Header, create_run, read_header, seal_of
@@ -60,7 +60,7 @@ class RunFolder:
         self.result_path = path / "result.png"
         self.latest_path = path / "latest.png"
         self.begun_with = {"version": header.version, "computed": header.computed}
-        self.first_recipe = checked(header.recipe)
+        self.first_recipe = checked(with_current_names(header.recipe))
         self._header = header
         self._lock = lock
         self._log = EventLog(path / LOG_FILE)

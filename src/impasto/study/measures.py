@@ -73,9 +73,9 @@ def content_loss_maps(
     height, width = pictures[-1].shape[:2]
     maps = []
     with torch.no_grad():
-        targets = extractor(_tensor(resize(photo, width, height)))
+        targets = extractor(_tensor(resize(photo, width, height)), whole=True)
         for picture in pictures:
-            features = extractor(_tensor(resize(picture, width, height)))
+            features = extractor(_tensor(resize(picture, width, height)), whole=True)
             total = torch.zeros(1, 1, height, width)
             for layer, weight in weights.items():
                 error = (features[layer] - targets[layer]).square().mean(dim=1, keepdim=True).float()
