@@ -63,16 +63,15 @@ class EncodedImage:
             return maps, None
         border = self.border if min(maps.shape[2:]) >= 6 else 0
         rows, columns = slice(border, maps.shape[2] - border), slice(border, maps.shape[3] - border)
-
-        def at_layer(values: Tensor) -> Float[Tensor, "n"]:
-            return resize_to_layer(values, maps)[:, :, rows, columns].flatten()
-
+        mask, importance = (
+            None if values is None else resize_to_layer(values, maps)[:, :, rows, columns].flatten()
+            for values in (self.mask, self.importance)
+        )
         weights = None
-        if self.mask is not None or self.importance is not None:
-            everywhere = torch.ones_like(maps[0, 0, rows, columns], dtype=torch.float32).flatten()
-            mask = everywhere if self.mask is None else at_layer(self.mask)
-            importance = None if self.importance is None else at_layer(self.importance)
+        if mask is not None:
             weights = PositionWeights(mask, importance=importance)
+        elif importance is not None:
+            weights = PositionWeights(torch.ones_like(importance), importance=importance)
         if border:
             maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
         return maps, weights

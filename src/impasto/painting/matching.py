@@ -95,7 +95,8 @@ class _Places(NamedTuple):
         pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
         features = extractor(pixels.to(extractor.device), whole=True)
         maps = [full_precision(features[layer]).cpu() for layer in extractor.layers[-_LAYERS:]]
-        height, width = size = tuple(min(_GRID, side) for side in min(tuple(one.shape[2:]) for one in maps))
+        height, width = min(tuple(one.shape[2:]) for one in maps)
+        size = min(_GRID, height), min(_GRID, width)
         weights = _pooled(mask, size)
         columns = [_standardized(functional.adaptive_avg_pool2d(one, size).flatten(2)[0], weights) for one in maps]
         if mask is None:
@@ -104,7 +105,7 @@ class _Places(NamedTuple):
             shown = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
             colors = functional.adaptive_avg_pool2d(pixels * shown, size) / weights.clamp(min=1e-6).reshape(size)
         columns.append(_LIGHT * _standardized(colors.mean(dim=1).flatten(1), weights))
-        return cls(functional.normalize(torch.cat(columns), dim=0).T, colors, weights, (height, width))
+        return cls(functional.normalize(torch.cat(columns), dim=0).T, colors, weights, size)
 
 
 def _standardized(rows: Float[Tensor, "c n"], weights: Float[Tensor, "n"]) -> Float[Tensor, "c n"]:
