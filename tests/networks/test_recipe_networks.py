@@ -110,3 +110,13 @@ def test_features_are_smoothed_if_the_network_wants_it_and_always_if_it_is_state
     assert not Recipe().network.smooths
     assert Recipe(smoothing="softmax").network.smooths
     assert not Recipe(backbone="resnet50", smoothing="none").network.smooths
+
+
+def test_nearest_belongs_to_the_default_losses_of_networks_whose_features_are_not_smoothed():
+    kinds = {name: "nearest" in Recipe(backbone=name).style.losses for name in NETWORKS}
+    assert kinds == {name: not network.smoothed for name, network in NETWORKS.items()}
+    # A network that is chosen later brings its own losses, unless others were stated.
+    assert "nearest" not in Recipe().with_changes(backbone="alexnet").style.losses
+    assert "nearest" in Recipe(backbone="alexnet").with_changes(backbone="vgg19").style.losses
+    assert set(Recipe(style_losses="gram").with_changes(backbone="alexnet").style.losses) == {"gram"}
+    assert set(Recipe(backbone="alexnet", style_losses="nearest=1").style.losses) == {"nearest"}

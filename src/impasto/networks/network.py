@@ -23,7 +23,10 @@ class Network:
     """Weights of the layers that a recipe compares if it states none."""
 
     nearest_layers: Mapping[str, float] = field(default_factory=dict)
-    """Weights of the layers of `nearest` if a recipe states none: strokes at little cost; empty: the style's."""
+    """Weights of the layers of `nearest` if a recipe states none: strokes at little cost.
+
+    Empty: those of the style, and `nearest` is none of the default losses, because it paints colored noise.
+    """
 
     family: Literal["vgg19", "antialiased", "module"] = "module"
     """What evaluates it: the VGG-19 with frozen weights, the antialiased networks, or a torch module from `build`."""

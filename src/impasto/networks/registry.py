@@ -76,7 +76,6 @@ NETWORKS: Final[dict[str, Network]] = {
             modules={f"conv{block}_1": f"conv{block}" for block in range(1, 6)},
             content_layers={"conv3_1": 0.5, "conv4_1": 1.0},
             style_layers={"conv1_1": 3.0, "conv2_1": 3.0, "conv3_1": 0.6},
-            nearest_layers={"conv3_1": 0.3},
             # A few of its filters outweigh all others and paint colored noise without smoothing.
             smoothed=True,
         ),
@@ -90,7 +89,6 @@ NETWORKS: Final[dict[str, Network]] = {
             modules=_RESNET50_MODULES,
             content_layers={"conv3_2": 0.5, "conv3_4": 1.0},
             style_layers={"conv1": 1.0, "conv2_1": 0.6, "conv2_3": 0.6, "conv3_1": 0.3, "conv3_4": 0.2},
-            nearest_layers={"conv3_1": 0.3, "conv3_4": 0.1},
             smoothed=True,
         ),
         # Szegedy et al. 2014.
@@ -106,7 +104,6 @@ NETWORKS: Final[dict[str, Network]] = {
             ),
             content_layers={"inception3a": 0.5, "inception3b": 1.0},
             style_layers={"conv1": 1.0, "conv2": 0.6, "conv3": 0.6, "inception3a": 0.4, "inception3b": 0.2},
-            nearest_layers={"inception3a": 0.3, "inception3b": 0.1},
             smoothed=True,
         ),
         # Szegedy et al. 2015.
@@ -129,7 +126,6 @@ NETWORKS: Final[dict[str, Network]] = {
                 "Mixed_5b": 0.3,
                 "Mixed_5d": 0.2,
             },
-            nearest_layers={"Mixed_5b": 0.3, "Mixed_5d": 0.1},
             smoothed=True,
         ),
     )
@@ -174,7 +170,6 @@ def _torchvision_network(name: str) -> Network:
         layers=tuple(f"stage{number}" for number in range(1, 6)),
         content_layers={"stage3": 1.0},
         style_layers={"stage1": 1.0, "stage2": 0.6, "stage3": 0.3},
-        nearest_layers={"stage3": 0.3},
         smoothed=not own.startswith(_PLAIN),
         has_paths=True,
     )

@@ -7,7 +7,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from impasto.errors import InputError, did_you_mean
-from impasto.networks import find_network
+from impasto.networks import Network, find_network
 from impasto.recipe.accepted import accepted
 from impasto.recipe.names import RENAMED, similar_name
 from impasto.recipe.options import RecipeOptions
@@ -310,9 +310,10 @@ def _is_section(value: Any) -> bool:
 
 
 def _items(section: Any) -> dict[str, Any]:
-    """Return the settings of a section; layers that a model was not given are not stated, so the network's hold."""
+    """Return the settings of a section; what a model was not given is not stated, so the network's own hold."""
     if isinstance(section, BaseModel):
-        return {name: value for name, value in section if name != "layers" or name in section.model_fields_set}
+        own, stated = ("layers", "losses"), section.model_fields_set
+        return {name: value for name, value in section if name not in own or name in stated}
     return dict(section)
 
 
@@ -346,6 +347,8 @@ def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
     ):
         settings = dict(nested.get(section, {}))
         settings["layers"] = _canonical_layers(settings.get("layers", layers), network.canonical)
+        if section == "style" and not network.nearest_layers:
+            settings.setdefault("losses", _usual_losses(network))
         losses = read_losses(settings["losses"], known, f"{section} loss") if "losses" in settings else None
         if isinstance(losses, Mapping):
             settings["losses"] = {
@@ -356,6 +359,12 @@ def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
             }
         nested[section] = settings
     return nested
+
+
+def _usual_losses(network: Network) -> dict[str, LossSettings]:
+    """Return the style losses for a network if a recipe states none."""
+    losses: dict[str, LossSettings] = StyleSettings.model_fields["losses"].default
+    return {name: loss for name, loss in losses.items() if name != "nearest" or network.nearest_layers}
 
 
 def _canonical_layers(stated: Any, canonical: Callable[[str], str]) -> Any:
@@ -378,7 +387,8 @@ def merge_stated(settings: Mapping[str, Any], *stated: Mapping[str, Any]) -> dic
     """Return settings by flat names with stated ones over them, later ones over earlier ones.
 
     Layers belong to the network that they were stated with: if another network is stated later, they are dropped and
-    that network's defaults apply. Layers that were stated without a network are kept.
+    that network's defaults apply; so are style losses if they are the usual ones. Layers that were stated without a
+    network are kept.
     """
     merged = dict(settings)
     loose: set[str] = set()
@@ -386,6 +396,8 @@ def merge_stated(settings: Mapping[str, Any], *stated: Mapping[str, Any]) -> dic
         if "backbone" in changes and changes["backbone"] != merged.get("backbone"):
             for name in set(_LAYERS) - loose:
                 merged.pop(name, None)
+            if "backbone" in merged and merged.get("style_losses") == _usual_losses(find_network(merged["backbone"])):
+                merged.pop("style_losses")
         loose = (loose - set(changes)) | ({*_LAYERS} & set(changes) if "backbone" not in changes else set())
         merged |= changes
     return merged
