@@ -39,7 +39,7 @@ def texts() -> Iterator[tuple[Path, str]]:
     """Yield every text file of the repository."""
     below = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     for path in [*ROOT.glob("*"), *below]:
-        if path.is_file() and not GENERATED & set(path.parts) and path.suffix not in (".webp", ".png"):
+        if path.is_file() and not GENERATED & set(path.parts) and path.suffix not in (".webp", ".png", ".jpg"):
             yield path.relative_to(ROOT), path.read_text(encoding="utf-8")
 
 
