@@ -294,3 +294,10 @@ def test_a_recipe_may_name_what_was_given_and_a_flag_gives_it_again(here):
         main(["sub/photo.png", "style.png", "--from", "b.png", "--init", "secret.png", "-o", "c.png", "--quiet"]) == 0
     )
     assert PIL.Image.open("c.png").tobytes() == PIL.Image.open("b.png").tobytes()
+
+
+def test_a_style_without_a_mask_may_say_so(tmp_path, record, capfd):
+    without = edited(record, ("inputs", "styles", 0, "mask"), None, removes=False)
+    write_picture(tmp_path / "painted.png", np.zeros((4, 4, 3), np.uint8), metadata=without)
+    assert main(["info", str(tmp_path / "painted.png")]) == 0
+    assert "Traceback" not in capfd.readouterr().err

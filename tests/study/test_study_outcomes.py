@@ -148,7 +148,7 @@ class TestRuns:
             ("init", {"init"}),
             ("pooling", {"pooling"}),
             ("optimizers", {"optimizer", "learning_rate"}),
-            ("backbones", {"backbone", "content_layers", "style_layers"}),
+            ("backbones", {"backbone", "content_layers", "style_layers", "style_losses"}),
             ("losses", {"style_losses"}),
             ("seeds", {"seed"}),
             ("custom", {"seed", "style_weight"}),

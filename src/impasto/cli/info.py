@@ -39,7 +39,7 @@ def _of_picture(file: str) -> dict[str, Any]:
     record = read_record(file)
     inputs = record.get("inputs", {})
     names = [
-        f"{entry['name']}@{entry['mask']['name']}" if "mask" in entry else entry["name"]
+        f"{entry['name']}@{entry['mask']['name']}" if entry.get("mask") else entry["name"]
         for entry in (*inputs.get("content", []), *inputs.get("styles", []))
     ]
     try:
