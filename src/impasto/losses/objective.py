@@ -17,13 +17,7 @@ from impasto.losses.picture import low_frequency_loss, luminance_range_loss, reg
 from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
 from impasto.losses.sampling import layer_scales
-from impasto.losses.targets import (
-    EncodedImage,
-    LayerRegions,
-    RegionTarget,
-    mask_values,
-    regions_at_layers,
-)
+from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values, regions_at_layers
 from impasto.losses.wasserstein import parallel_map
 from impasto.recipe import Recipe
 

@@ -13,13 +13,7 @@ from torch.nn import functional
 from impasto.backbones import FeatureExtractor, Features, Moments, average
 from impasto.losses.matching import LocalStatistics, Matches
 from impasto.losses.picture import LuminanceRange, luminance_range
-from impasto.losses.regions import (
-    MIN_POSITIONS,
-    PositionWeights,
-    draw_owners,
-    resize_to_layer,
-    threshold,
-)
+from impasto.losses.regions import MIN_POSITIONS, PositionWeights, draw_owners, resize_to_layer, threshold
 from impasto.losses.registry import compared_layers, style_losses
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.losses.statistics import Positions, mixed

@@ -202,7 +202,7 @@ class StartSettings(Settings):
     init: Annotated[str, COMMON] = "recolored"
     """Start from `content`, `recolored` (the photo in the style's colors), `noise`, `style` or a file."""
     recolor: Share = 1.0
-    """How far the photo goes to the style's colors (1) before `init = recolored`, and to its matching features."""
+    """How far `init = recolored`, and matched features, go from those of the photo (0) to those of the style (1)."""
     noise_std: Annotated[float, Field(ge=0, le=128)] = 64.0
     """Standard deviation of the noise of `init = noise`, in gray levels."""
     seed: Annotated[int, Field(ge=0, lt=2**63), COMMON] = 0
