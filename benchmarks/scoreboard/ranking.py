@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from scoreboard.judges import JUDGES
 from scoreboard.methods import OPTIMIZING, PEERS
 
 Scores: TypeAlias = Mapping[str, float]
@@ -40,9 +41,16 @@ def ranks(values: Mapping[str, float]) -> dict[str, float]:
 def mean_ranks(
     board: Board, measure: str, methods: Iterable[str], pairs: Iterable[int], *, highest: bool = False
 ) -> dict[str, float]:
-    """Rank the methods on every pair, the lowest (or the `highest`) first, and return their mean ranks."""
+    """Rank the methods on every pair, the lowest (or the `highest`) first, and return their mean ranks.
+
+    For style and content it is the mean over the ranks that three judges give.
+    """
     methods, sign = list(methods), -1 if highest else 1
-    places = [ranks({method: sign * board[method][pair][measure] for method in methods}) for pair in pairs]
+    places = [
+        ranks({method: sign * board[method][pair][name] for method in methods})
+        for pair in pairs
+        for name in JUDGES.get(measure, (measure,))
+    ]
     return {method: statistics.fmean(place[method] for place in places) for method in methods}
 
 
@@ -68,9 +76,12 @@ class Duel:
 
 
 def duel(board: Board, first: str, second: str, pairs: Iterable[int]) -> Duel:
-    """Compare two methods pair by pair; equal scores do not count as better."""
+    """Compare two methods pair by pair: the better one is better for two of three judges; equal is not better."""
     wins = [
-        tuple(board[first][pair][measure] < board[second][pair][measure] for measure in ("style", "content"))
+        tuple(
+            sum(board[first][pair][name] < board[second][pair][name] for name in names) > len(names) / 2
+            for names in (JUDGES["style"], JUDGES["content"])
+        )
         for pair in pairs
     ]
     return Duel(

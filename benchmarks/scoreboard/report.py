@@ -24,8 +24,10 @@ that optimize had 300 steps.
 
 Style is the mean of two sliced Wasserstein distances to the style image, content is ST-LPIPS to the photo, by networks
 that no method optimizes; faults are the worst of noise, grid, border, clipped and gray places beyond the style's own.
-Lower is better. Methods are ranked pair by pair, 1 being the best. "Left" is the mean of a score divided by the worst
-possible of the pair: the photo's for style, the style image's for content.
+Lower is better. "Left" is the mean of a score divided by the worst possible of the pair: the photo's for style, the
+style image's for content. Three judges rank the methods pair by pair, 1 being the best: VGG-16, AlexNet (both of
+ST-LPIPS) and EfficientNet-Lite0, each by the sliced Wasserstein distance of its features for style, and by their
+distance place by place for content. A method is better than another on a pair if it is for two of the three.
 """
 _CAPTION = "Dots are pairs, large marks the means of a method. The best corner is the lower left."
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from impasto.images import read_picture
+from impasto.images import read_picture, resize
 from impasto.score import HIGHER_IS_BETTER, Judge
 from scoreboard.inputs import PAIRS, Pair
+from scoreboard.judges import OtherJudges
 from scoreboard.methods import PEERS, ROWS, SOURCE, Method
 from scoreboard.paint import key_of
 from scoreboard.ranking import BASELINES, Board, checks, complete, duel, mean_ranks, mean_relative
@@ -21,6 +22,7 @@ Records = Mapping[str, Mapping[int, dict[str, Any]]]
 MEASURES = ("style", "content", "faults")
 SCORE_SOURCES = ("score", "losses", "images/geometry.py")
 """The parts of impasto by which the scores are computed."""
+JUDGES_SOURCE = Path(__file__).parent / "judges.py"
 _OWN_LOAD = 0.75
 """If the load exceeds the number of our threads by more than this, other programs were running."""
 
@@ -54,7 +56,7 @@ def picture_of(records: Records, method: str, pair: Pair) -> Path | None:
 def judge(picture: Path, pixels: str, pair: Pair, store: Store) -> dict[str, float]:
     """Return all scores of a picture of this pair, from the store if they are there; `pixels` is its digest."""
     sources = source_digest(SOURCE / part for part in SCORE_SOURCES)
-    key = digest([pixels, pair.content_digest, pair.style_digest, sources])
+    key = digest([pixels, pair.content_digest, pair.style_digest, sources, source_digest([JUDGES_SOURCE])])
     record = store.get(key)
     if record is None:
         record = _score(picture, pair)
@@ -63,13 +65,16 @@ def judge(picture: Path, pixels: str, pair: Pair, store: Store) -> dict[str, flo
 
 
 def _score(picture: Path, pair: Pair) -> dict[str, float]:
-    return {name: float(value) for name, value in _judge_of(pair).score(read_picture(picture).pixels).as_dict().items()}
+    pixels = read_picture(picture).pixels
+    judge, others = _judges_of(pair)
+    scores = judge.score(pixels).as_dict() | others.score(resize(pixels, *judge.size))
+    return {name: float(value) for name, value in scores.items()}
 
 
 @functools.lru_cache(maxsize=1)
-def _judge_of(pair: Pair) -> Judge:
+def _judges_of(pair: Pair) -> tuple[Judge, OtherJudges]:
     photo, style = read_picture(pair.content).pixels, read_picture(pair.style).pixels
-    return Judge(photo, style, size=(photo.shape[1], photo.shape[0]))
+    return Judge(photo, style, size=(photo.shape[1], photo.shape[0])), OtherJudges(photo, style)
 
 
 def summarize(board: Board, records: Records, pairs: Sequence[Pair], size: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 import quality
 from scoreboard import summary as summaries
 from scoreboard.inputs import read_pairs, read_pixels
+from scoreboard.judges import JUDGES
 from scoreboard.methods import Method, presets
 from scoreboard.paint import key_of, paint_missing
 from scoreboard.store import Store
@@ -94,7 +95,9 @@ def script(images, tmp_path, monkeypatch):
     def score(picture, pair):
         result, content, style = (read_pixels(path).astype(float) for path in (picture, pair.content, pair.style))
         style_score, content_score = (float(np.abs(result - other).mean()) for other in (style, content))
-        return {"style": style_score, "content": content_score, "faults": 0.0}
+        scores = {"style": style_score, "content": content_score}
+        judged = {name: scores[kind] for kind in scores for name in JUDGES[kind]}
+        return scores | judged | {"faults": 0.0}
 
     monkeypatch.setattr(summaries, "_score", score)
     monkeypatch.setattr(quality, "SIZES", (20,))

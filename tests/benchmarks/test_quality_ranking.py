@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
+from scoreboard.judges import JUDGES
 from scoreboard.ranking import checks, complete, duel, mean_ranks, mean_relative, ranks
 
 PAIRS = range(12)
 
 
 def one_score(style: float, content: float, faults: float = 0.0) -> dict[str, float]:
-    return {"style": style, "content": content, "faults": faults}
+    judged = {name: score for kind, score in (("style", style), ("content", content)) for name in JUDGES[kind]}
+    return {"style": style, "content": content, "faults": faults} | judged
 
 
 def everywhere(style: float, content: float, faults: float = 0.0) -> dict[int, dict[str, float]]:
@@ -42,7 +44,7 @@ def test_ranks_are_those_of_scipy(values):
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_mean_ranks_are_the_means_of_the_ranks_within_each_pair(rows):
-    board = {f"m{j}": {i: {"style": row[j]} for i, row in enumerate(rows)} for j in range(4)}
+    board = {f"m{j}": {i: one_score(row[j], 0) for i, row in enumerate(rows)} for j in range(4)}
     found = mean_ranks(board, "style", board, range(len(rows)))
     np.testing.assert_allclose(list(found.values()), rankdata(rows, axis=1).mean(axis=0))
 
@@ -57,6 +59,14 @@ def test_a_duel_counts_wins_in_style_in_content_in_both_and_in_neither():
     second = {pair: one_score(2, 2) for pair in range(5)}
     result = duel({"first": first, "second": second}, "first", "second", range(5))
     assert (result.style, result.content, result.both, result.neither, result.pairs) == (2, 2, 1, 2, 5)
+
+
+def test_the_better_one_is_better_for_two_of_three_judges():
+    one, other = one_score(1, 1), one_score(2, 2)
+    one |= {JUDGES["style"][0]: 3, JUDGES["content"][0]: 3, JUDGES["content"][1]: 3}
+    board = {"one": {0: one}, "other": {0: other}}
+    assert (duel(board, "one", "other", [0]).style, duel(board, "one", "other", [0]).content) == (1, 0)
+    assert mean_ranks(board, "style", board, [0]) == pytest.approx({"one": 4 / 3, "other": 5 / 3})
 
 
 def test_relative_scores_are_one_for_the_worst_row_and_zero_for_a_perfect_one(board):
