@@ -76,6 +76,15 @@ def test_background_is_the_inverse(impasto, folder):
     assert np.abs(pixels("subject.png") + pixels("photo_mask.png") - 255).max() <= 1
 
 
+def test_mask_shows_photo_and_style_in_the_colors_of_their_parts(impasto, folder):
+    assert impasto("mask", "photo.png", "--parts", "night").out == "photo_night_parts.png\n"
+    shown = pixels("photo_night_parts.png")
+    photo = pixels("photo.png")
+    assert shown.shape[1] > 2 * photo.shape[1]
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 100
+    assert program.matched_parts("photo.png", "night").masks[0].pixels.shape == photo.shape[:2]
+
+
 def test_the_mask_belongs_to_the_upright_photo(impasto, folder):
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
@@ -97,6 +106,8 @@ def test_mask_reads_standard_input_and_writes_16_bits_if_asked(impasto, pipe):
         ("plain.png", "no subject stands out"),
         ("photo.png -o photo.png", "choose another name"),
         ("photo.png -o mask.xyz", "mask.xyz"),
+        ("photo.png --parts night --background", "leave out --parts"),
+        ("photo.png --parts nihgt", "night"),
         ("", "photo"),
     ],
 )

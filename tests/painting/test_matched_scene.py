@@ -8,7 +8,7 @@ from tests.api.conftest import start_and
 import impasto
 from impasto.images import resize
 from impasto.painting import CanvasRegion, Level, Scene, StyleImage
-from impasto.painting.matching import match_scene
+from impasto.painting.matching import match_scene, matched_parts
 
 LEVEL = Level(width=96, height=64, steps=1, above=0)
 
@@ -176,3 +176,25 @@ def test_regions_are_painted_with_their_own_matches(photo, painting):
     result = impasto.stylize(photo, painting[::-1].copy(), regions=[region], size=64, steps=3, precision="fp32")
     assert torch.isfinite(torch.from_numpy(result.pixels)).all()
     assert result.losses["total"][-1] < result.losses["total"][0]
+
+
+def test_the_parts_of_a_photo_match_the_places_of_the_style_that_look_alike(scene, extractor):
+    (style,) = scene.regions[0].styles
+    masks, matches = matched_parts(scene.content, style.pixels, extractor, count=2)
+    assert masks.shape == (2, 64, 96)
+    np.testing.assert_allclose(masks.sum(axis=0), 1, atol=1e-6)
+    striped = int(masks[:, 8:-8, 8:40].mean(axis=(1, 2)).argmax())
+    assert masks[striped, 8:-8, 8:40].mean() > 0.9
+    assert masks[1 - striped, 8:-8, 56:88].mean() > 0.9
+    top, bottom = matches[:, 8:40].mean(axis=(1, 2)), matches[:, 56:88].mean(axis=(1, 2))
+    assert top[striped] > 3 * top[1 - striped]
+    assert bottom[1 - striped] > 3 * bottom[striped]
+
+
+def test_parts_match_nothing_that_a_style_mask_hides(scene, extractor):
+    (style,) = scene.regions[0].styles
+    mask = np.zeros(style.pixels.shape[:2], dtype=np.float32)
+    mask[: len(mask) // 2] = 1
+    _, matches = matched_parts(scene.content, style.pixels, extractor, count=2, used=mask)
+    assert matches[:, 64:].max() == 0
+    assert matches[:, :32].max() > 0.1

@@ -1,6 +1,6 @@
 """The Python interface: sessions, runs and results."""
 
-from impasto.api.calls import recolor, resume, start, stylize, subject_mask
+from impasto.api.calls import matched_parts, recolor, resume, start, stylize, subject_mask
 from impasto.api.hardware import keep_memory, pixels_that_fit, resolve_hardware, return_memory_if_scarce
 from impasto.api.inputs import (
     Region,
@@ -13,7 +13,7 @@ from impasto.api.inputs import (
     region_settings,
 )
 from impasto.api.job import Job, plan_job, portable_recipe, result_size
-from impasto.api.pictures import Mask, Recolored, Result, Savable
+from impasto.api.pictures import Mask, Parts, Recolored, Result, Savable
 from impasto.api.run import Controls, Run, run_job
 from impasto.api.session import Session
 from impasto.images import Source
@@ -22,6 +22,7 @@ __all__ = [
     "Controls",
     "Job",
     "Mask",
+    "Parts",
     "Recolored",
     "Region",
     "RegionSource",
@@ -33,6 +34,7 @@ __all__ = [
     "Style",
     "StyleSource",
     "keep_memory",
+    "matched_parts",
     "only_given_files",
     "pixels_that_fit",
     "plan_job",

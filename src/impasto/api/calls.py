@@ -1,21 +1,27 @@
-"""Calls that need no session: paint one picture, continue a run, recolor a photo, find its subject."""
+"""Calls that need no session: paint one picture, continue a run, recolor a photo, find its subject or its parts."""
 
 from pathlib import Path
 from types import NoneType
-from typing import Unpack, get_args
+from typing import Final, Unpack, get_args
 
 import numpy as np
+import torch
+from jaxtyping import Float
 
+from impasto.api.hardware import resolve_hardware
 from impasto.api.inputs import Styles, plate_or_file
-from impasto.api.pictures import Mask, Recolored, Result
+from impasto.api.pictures import Mask, Parts, Recolored, Result
 from impasto.api.run import Run
 from impasto.api.session import RunOptions, Session
+from impasto.backbones import load_weights
 from impasto.color import colors_of
 from impasto.color import recolor as transfer_colors
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
-from impasto.images import Source, read_picture
-from impasto.recipe import ColorMap, Recipe, SettingError, one_of
+from impasto.images import Source, contact_sheet, read_picture
+from impasto.losses import make_extractor
+from impasto.painting import matched_parts as find_parts
+from impasto.recipe import ColorMap, Recipe, SettingError, one_of, resolve
 from impasto.saliency import automatic_mask
 
 
@@ -184,3 +190,48 @@ def subject_mask(photo: Source, *, background: bool = False) -> Mask:
     """
     picture = read_picture(photo, role="the photo")
     return Mask(pixels=automatic_mask("background" if background else "foreground", picture.pixels))
+
+
+_PART_COLORS: Final = np.float32(
+    [(0.90, 0.10, 0.10), (0.10, 0.35, 0.90), (0.95, 0.75, 0.05), (0.10, 0.65, 0.25), (0.60, 0.20, 0.75),
+     (0.10, 0.75, 0.80), (0.95, 0.45, 0.10), (0.90, 0.40, 0.65)]
+)  # fmt: skip
+
+
+def matched_parts(photo: Source, style: Source, *, count: int = 5) -> Parts:
+    """Divide a photo into parts that look alike to the network, and find what each of them learns from a style image.
+
+    This is what `style_matching` does place by place, summed up.
+
+    Args:
+        photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
+        style: Likewise, or the name of a built-in style image.
+        count: Number of parts, 2 to 8.
+
+    Returns:
+        The parts; saved, they are a picture of photo and style image in the colors of the parts.
+
+    Raises:
+        InputError: If something given cannot be used.
+    """
+    check_type(count, int, "count", "a number from 2 to 8")
+    if not 2 <= count <= len(_PART_COLORS):
+        raise InputError(f"there can be 2 to {len(_PART_COLORS)} parts, not {count}")
+    content = read_picture(photo, role="the photo")
+    style_image = read_picture(plate_or_file(style), role="the style image")
+    recipe = resolve_hardware(resolve(None))
+    weights = load_weights(recipe.network.weights, recipe.network.backbone)
+    device = torch.device(recipe.hardware.device)
+    extractor = make_extractor(weights, recipe, precision="fp32", device=device)
+    masks, matches = find_parts(content.pixels, style_image.pixels, extractor, count=count, used=style_image.alpha)
+    shown = [_tinted(content.pixels, masks), _tinted(style_image.pixels, matches / (matches.sum(axis=0) + 0.1))]
+    sheet = contact_sheet([shown], cell=min(1024, max(shown[0].shape)))
+    return Parts(pixels=sheet, masks=tuple(Mask(pixels=mask) for mask in masks), matches=matches)
+
+
+def _tinted(picture: Float[np.ndarray, "h w 3"], shares: Float[np.ndarray, "p h w"]) -> Float[np.ndarray, "h w 3"]:
+    """Return a gray picture in the colors of its parts."""
+    colors = np.tensordot(shares, _PART_COLORS[: len(shares)], axes=(0, 0))
+    light = 0.25 + 0.75 * picture.mean(axis=2, keepdims=True)
+    gray = light * (1 - shares.sum(axis=0)[..., None].clip(0, 1))
+    return np.asarray((light * colors + gray).clip(0, 1), dtype=np.float32)

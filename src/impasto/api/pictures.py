@@ -180,3 +180,25 @@ class Mask(Savable):
     def as_array(self) -> np.ndarray:
         """Return the pixels, h x w x 1 in [0, 1]."""
         return self.pixels[..., None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts(Savable):
+    """Parts of a photo, and the places of a style image that each of them learns from.
+
+    Attributes:
+        pixels: Photo and style image beside each other, every part in a color of its own, RGB in [0, 1].
+        masks: The parts of the photo; their sum is 1 everywhere. Each can be the mask of a `Region`.
+        matches: For each part how much the places of the style image resemble it, 0 to 1.
+
+    Example:
+        >>> import numpy, impasto
+        >>> photo = numpy.random.default_rng(0).random((48, 64, 3))
+        >>> parts = impasto.matched_parts(photo, "night", count=3)
+        >>> len(parts.masks), parts.masks[0].pixels.shape
+        (3, (48, 64))
+    """
+
+    pixels: Float[np.ndarray, "h w 3"] = field(repr=False)
+    masks: tuple[Mask, ...] = field(repr=False)
+    matches: Float[np.ndarray, "p _h _w"] = field(repr=False)

@@ -16,6 +16,7 @@ from impasto.cli.console import (
     write_path,
 )
 from impasto.cli.options import SAVING, PhotoWord, Saving, StyleWord, Switch
+from impasto.errors import InputError
 from impasto.recipe import ColorMap
 
 if TYPE_CHECKING:
@@ -51,17 +52,28 @@ def recolor(
     _save(destination, recolor(source, colors, color_map=color_map, color_strength=color_strength))
 
 
-def mask(photo: PhotoWord, /, *, background: Switch = False, saving: Saving = SAVING) -> None:
+def mask(
+    photo: PhotoWord, /, *, background: Switch = False, parts: StyleWord | None = None, saving: Saving = SAVING
+) -> None:
     """Find the main subject of a photo and write a mask of it: white is the subject, black the background.
 
     Args:
         photo: The photo; `-` reads it from standard input.
         background: White is the background, not the subject.
+        parts: Instead of a mask, show which parts of the photo learn from which places of this style image: both
+            pictures beside each other, what belongs together in one color.
     """
-    from impasto.api import subject_mask
+    from impasto.api import matched_parts, subject_mask
 
-    destination = _destination(saving, "mask", photo)
-    _save(destination, subject_mask(read_source(photo), background=background))
+    if parts is None:
+        destination = _destination(saving, "mask", photo)
+        _save(destination, subject_mask(read_source(photo), background=background))
+        return
+    if background:
+        raise InputError("--background is for the mask of the main subject: leave it out, or leave out --parts")
+    destination = _destination(saving, "parts", photo, parts)
+    warn_of_files_like([parts])
+    _save(destination, matched_parts(read_source(photo), read_source(parts)))
 
 
 def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":

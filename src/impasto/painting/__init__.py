@@ -2,7 +2,7 @@
 
 from impasto.painting.eta import Eta, clock
 from impasto.painting.level import LevelOptimizer, TargetCache
-from impasto.painting.matching import match_scene
+from impasto.painting.matching import match_scene, matched_parts
 from impasto.painting.painter import CHANGEABLE, Painter, Position, check_change
 from impasto.painting.pyramid import Level, plan_levels
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
@@ -21,5 +21,6 @@ __all__ = [
     "check_change",
     "clock",
     "match_scene",
+    "matched_parts",
     "plan_levels",
 ]

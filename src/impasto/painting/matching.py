@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones import FeatureExtractor, full_precision, total
+from impasto.images import fit, resize, resize_mask
 from impasto.losses import Matches, interpolate_linearly, match, threshold
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene, StyleImage
@@ -34,6 +35,8 @@ _SMOOTHNESS: Final = 0.01
 """Variance of lightness above which the guided filter keeps an edge."""
 _DETAIL: Final = 0.6
 """How much of the photo's detail is added to the colors of the matching places."""
+_ROUNDS: Final = 20
+"""Rounds of k-means, which has settled by then."""
 
 
 def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Level], *, strength: float) -> Scene:
@@ -72,6 +75,60 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
     if full.kept is not None:
         colored += full.kept[:, :, None] * (scene.content - colored)
     return replace(scene, regions=tuple(regions), colored=colored)
+
+
+def matched_parts(
+    photo: Float[np.ndarray, "h w 3"],
+    style: Float[np.ndarray, "sh sw 3"],
+    extractor: FeatureExtractor,
+    *,
+    count: int,
+    used: Float[np.ndarray, "sh sw"] | None = None,
+) -> tuple[Float[np.ndarray, "p h w"], Float[np.ndarray, "p sh sw"]]:
+    """Divide a photo into parts of similar deep features, and say which places of a style image match each.
+
+    Args:
+        photo: RGB in [0, 1].
+        style: Likewise.
+        extractor: The network, see `match_scene`.
+        count: The largest number p of parts; there are fewer only if the photo has fewer different places.
+        used: Which part of the style image is used, 0 to 1; None: all of it.
+
+    Returns:
+        How much each place of the photo belongs to each part, summing to 1, and how much each place of the style image
+        is matched by each part, at most 1.
+    """
+    ours, theirs = _Places.of(_reduced(photo), extractor), _Places.of(_reduced(style), extractor, _reduced(used))
+    labels = _clustered(ours.vectors, count)
+    members = functional.one_hot(labels).T.float()
+    allowed = (theirs.weights >= threshold(theirs.weights)).nonzero()[:, 0]
+    matches = Matches(*match(ours.vectors, theirs.vectors, allowed), ours.size, theirs.size)
+    counts = torch.cat([matches.counts(part) for part in members], dim=1)
+    masks = _resized(members.reshape(1, -1, *ours.size), *photo.shape[:2])
+    found = _resized(counts / counts.max(), *style.shape[:2])
+    return masks.transpose(2, 0, 1), found.transpose(2, 0, 1)
+
+
+def _reduced(picture: Any) -> Any:
+    """Return a picture or a mask at the size at which pictures are matched; None for None."""
+    if picture is None or max(picture.shape[:2]) <= _SIZE:
+        return picture
+    size = fit(picture.shape[1], picture.shape[0], _SIZE)
+    return resize(picture, *size) if picture.ndim == 3 else resize_mask(picture, *size)
+
+
+def _clustered(vectors: Float[Tensor, "n c"], count: int) -> Int[Tensor, "n"]:
+    """Return for every unit vector the number of its cluster (spherical k-means, each start far from the others)."""
+    centers = functional.normalize(vectors.mean(dim=0, keepdim=True), dim=1)
+    for _ in range(count):
+        nearest = (vectors @ centers.T).amax(dim=1)
+        centers = torch.cat([centers, vectors[nearest.argmin()][None]])
+    centers = centers[1:]
+    for _ in range(_ROUNDS):
+        labels = (vectors @ centers.T).argmax(dim=1)
+        sums = torch.zeros_like(centers).index_add_(0, labels, vectors)
+        centers = functional.normalize(sums, dim=1)
+    return labels.unique(return_inverse=True)[1]
 
 
 class _Places(NamedTuple):
