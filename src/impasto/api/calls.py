@@ -192,9 +192,10 @@ def subject_mask(photo: Source, *, background: bool = False) -> Mask:
     return Mask(pixels=automatic_mask("background" if background else "foreground", picture.pixels))
 
 
-_PART_COLORS: Final = np.float32(
+_PART_COLORS: Final = np.array(
     [(0.90, 0.10, 0.10), (0.10, 0.35, 0.90), (0.95, 0.75, 0.05), (0.10, 0.65, 0.25), (0.60, 0.20, 0.75),
-     (0.10, 0.75, 0.80), (0.95, 0.45, 0.10), (0.90, 0.40, 0.65)]
+     (0.10, 0.75, 0.80), (0.95, 0.45, 0.10), (0.90, 0.40, 0.65)],
+    dtype=np.float32,
 )  # fmt: skip
 
 

@@ -128,7 +128,8 @@ def _clustered(vectors: Float[Tensor, "n c"], count: int) -> Int[Tensor, "n"]:
         labels = (vectors @ centers.T).argmax(dim=1)
         sums = torch.zeros_like(centers).index_add_(0, labels, vectors)
         centers = functional.normalize(sums, dim=1)
-    return labels.unique(return_inverse=True)[1]
+    used, _ = labels.unique(return_inverse=True)
+    return torch.searchsorted(used, labels)
 
 
 class _Places(NamedTuple):
