@@ -20,8 +20,12 @@ _SIZE: Final = 384
 """Long side in pixels of the canvas at which it is matched; a larger one is reduced, and its styles with it."""
 _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
-_LIGHT: Final = 0.5
+_LIGHT: Final = 1.0
 """How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
+_PAPER: Final = (0.15, 0.45)
+"""Where the median of a style lies below its brightest, as a share of its range: up to the first number it is a drawing
+on light ground, in which lightness counts nothing, because dark is where a line is; from the second on it counts fully.
+"""
 _GRAY_LEVEL: Final = 1 / 255
 """A photo that varies less has nothing that could be matched."""
 _GRID: Final = 64
@@ -63,8 +67,7 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
         styles, moved, shares = [], torch.zeros(1, 3, *photo.size), _pooled(reduced.mask, photo.size)
         for style, own in zip(region.styles, reduced.styles, strict=True):
             places = _Places.of(own.pixels, extractor, own.mask)
-            used = (places.weights >= threshold(places.weights)).nonzero()[:, 0]
-            matches = Matches(*match(photo.vectors, places.vectors, used), photo.size, places.size)
+            matches = photo.matches(places)
             styles.append(_matched(style, matches, shares, places.weights, strength))
             moved += own.share * matches.average(places.colors)
         regions.append(replace(region, styles=tuple(styles)))
@@ -99,10 +102,9 @@ def matched_parts(
         is matched by each part, at most 1.
     """
     ours, theirs = _Places.of(_reduced(photo), extractor), _Places.of(_reduced(style), extractor, _reduced(used))
-    labels = _clustered(ours.vectors, count)
+    labels = _clustered(ours.vectors(theirs.tonality), count)
     members = functional.one_hot(labels).T.float()
-    allowed = (theirs.weights >= threshold(theirs.weights)).nonzero()[:, 0]
-    matches = Matches(*match(ours.vectors, theirs.vectors, allowed), ours.size, theirs.size)
+    matches = ours.matches(theirs)
     counts = torch.cat([matches.counts(part) for part in members], dim=1)
     masks = _resized(members.reshape(1, -1, *ours.size), *photo.shape[:2])
     found = _resized(counts / counts.max(), *style.shape[:2])
@@ -133,9 +135,10 @@ def _clustered(vectors: Float[Tensor, "n c"], count: int) -> Int[Tensor, "n"]:
 
 
 class _Places(NamedTuple):
-    """The places of a picture on a coarse grid: of each a unit vector of deep features, its color, and its weight."""
+    """The places of a picture on a coarse grid: standardized deep features and lightness, color and weight of each."""
 
-    vectors: Float[Tensor, "n c"]
+    features: Float[Tensor, "c n"]
+    lightness: Float[Tensor, "1 n"]
     colors: Float[Tensor, "1 3 h w"]
     weights: Float[Tensor, "n"]
     size: tuple[int, int]
@@ -162,8 +165,31 @@ class _Places(NamedTuple):
         else:
             shown = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
             colors = functional.adaptive_avg_pool2d(pixels * shown, size) / weights.clamp(min=1e-6).reshape(size)
-        columns.append(_LIGHT * _standardized(colors.mean(dim=1).flatten(1), weights))
-        return cls(functional.normalize(torch.cat(columns), dim=0).T, colors, weights, size)
+        lightness = _standardized(colors.mean(dim=1).flatten(1), weights)
+        return cls(torch.cat(columns), lightness, colors, weights, size)
+
+    @property
+    def tonality(self) -> float:
+        """How far dark and light mean tones, from 0 for lines on light ground to 1."""
+        light = self.colors.mean(dim=1).flatten()[self.used]
+        dark, middle, bright = torch.quantile(light, torch.tensor([0.05, 0.5, 0.95])).tolist()
+        first, last = _PAPER
+        return min(1.0, max(0.0, ((bright - middle) / (bright - dark + 1e-3) - first) / (last - first)))
+
+    @property
+    def used(self) -> Int[Tensor, "u"]:
+        """The places that may be matched."""
+        return (self.weights >= threshold(self.weights)).nonzero()[:, 0]
+
+    def vectors(self, tonality: float) -> Float[Tensor, "n c"]:
+        """Return a unit vector for each place, in which lightness counts by a style's tonality."""
+        return functional.normalize(torch.cat([self.features, _LIGHT * tonality * self.lightness]), dim=0).T
+
+    def matches(self, style: "_Places") -> Matches:
+        """Match the places of a photo with those of a style."""
+        tonality = style.tonality
+        found = match(self.vectors(tonality), style.vectors(tonality), style.used)
+        return Matches(*found, self.size, style.size)
 
 
 def _standardized(rows: Float[Tensor, "c n"], weights: Float[Tensor, "n"]) -> Float[Tensor, "c n"]:
