@@ -138,7 +138,7 @@ class Regions:
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
         script = markup.script("wait_for_editor.js")
-        shown = emptied.success(_or_skip, [self.loaded], [self.editor], js=script, show_progress="hidden")
+        shown = emptied.success(self._show_loaded, [self.loaded], [self.editor], js=script, show_progress="hidden")
         shown.success(lambda: None, None, [self.loaded], show_progress="hidden")
 
     def read(self, values: Mapping[Any, Any]) -> list[impasto.Region]:
@@ -152,6 +152,10 @@ class Regions:
         """Return updates that choose the styles of regions, in the order of the brush's colors."""
         names = [*(region.style for region in regions), *(_NO_REGION for _ in BRUSHES)]
         return dict(zip(self.styles, names, strict=False))
+
+    def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:
+        """Return what was loaded, unless another photo was given meanwhile."""
+        return loaded or gr.skip()
 
     def _photo_changed(self, photo: str | None, shown: str | None, request: gr.Request) -> tuple[Any, Any, Any]:
         """Show a new photo without strokes; the photo of a loaded run is shown with its strokes."""
@@ -209,10 +213,6 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
         nearest = np.square(layer[..., None, :3] - _BRUSH_COLORS).sum(axis=-1).argmin(axis=-1)
         masks = masks * (1 - alpha) + alpha * (nearest == np.arange(len(BRUSHES))[:, None, None])
     return masks
-
-
-def _or_skip(value: Any) -> Any:
-    return gr.skip() if value is None else value
 
 
 def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h w 4"]:
