@@ -99,8 +99,6 @@ class Form:
         self._dropped = file_input(gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140))
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
-        self._next_editor = gr.State(None)
-        """The editor's next value: it is emptied first, because Gradio shifts strokes that replace others."""
         self.inputs: set[Any] = {
             self._source_run, self.photo, self.styles, self.own, self.crops.field, self.mix, self.strength, self.colors,
             self.size, self.settings.preset, *self.settings.fields, *self.regions.inputs,
@@ -117,7 +115,8 @@ class Form:
         self._dropped.upload(self._load_png, [self._dropped], outputs, show_progress="hidden")
         self._run_outputs: list[Any] = [
             *outputs, self.photo, self.styles, self.own, self._own_fold, self.mix, self.crops.pictures,
-            self.regions.editor, *self.regions.styles, self.regions.shown, self._source_run, self._next_editor,
+            *self.regions.styles, self.regions.shown, self.regions.editor, self.regions.loaded, self._regions_fold,
+            self._source_run,
         ]  # fmt: skip
 
     def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
@@ -144,10 +143,10 @@ class Form:
         }
 
     def load_on_click(self, button: gr.Button, chosen: gr.State) -> Any:
-        """Connect a button that fills in the form from the chosen run; return the last event of the chain."""
-        emptied = button.click(self._load_run, [chosen], self._run_outputs, show_progress="hidden")
-        outputs = [self.regions.editor, self._regions_fold, self._next_editor]
-        return emptied.success(self._show_strokes, [self._next_editor], outputs, show_progress="hidden")
+        """Connect a button that fills in the form from the chosen run; return the event."""
+        loaded = button.click(self._load_run, [chosen], self._run_outputs, show_progress="hidden")
+        self.regions.show_after(loaded)
+        return loaded
 
     def _load_run(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
         """Show the recipe, the pictures, the crops and the regions of a run."""
@@ -173,16 +172,12 @@ class Form:
             self.crops.field: as_text(run.recipe.style.crop[:count]),
             **self.crops.show(run.own_styles, language),
             **self.regions.style_updates(regions if strokes else ()),
-            self.regions.editor: None,
             self.regions.shown: run.photo.sha256,
+            self.regions.editor: None,
+            self.regions.loaded: editor,
+            self._regions_fold: gr.update(open=True) if strokes else gr.skip(),
             self._source_run: run.name,
-            self._next_editor: editor,
         }
-
-    def _show_strokes(self, editor: dict[str, Any] | None) -> tuple[Any, Any, None]:
-        """Show photo and strokes in the emptied editor."""
-        has_strokes = editor is not None and editor["layers"]
-        return editor, gr.update(open=True) if has_strokes else gr.skip(), None
 
     def _load_png(self, file: str, request: gr.Request) -> dict[Any, Any]:
         """Show the recipe inside a painted PNG; its crops apply to the style pictures that are added next."""

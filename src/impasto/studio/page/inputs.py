@@ -123,18 +123,28 @@ class Regions:
         )
         self.shown = gr.State(None)
         """SHA-256 of the photo in the editor."""
+        self.loaded = gr.State(None)
+        """What a loaded run has in the editor, until the editor shows it."""
         choices = [(text("region_none"), _NO_REGION), (text("region_keep"), KEEP), *((name, name) for name in PLATES)]
         with gr.Row():
             self.styles = [
                 gr.Dropdown(choices, value=_NO_REGION, label=text(f"region_{color}"), elem_id=f"region-{color}")
                 for color in BRUSHES
             ]
-        self.inputs = {self.editor, *self.styles}
-        photo.change(self._photo_changed, [photo, self.shown], [self.editor, self.shown], show_progress="hidden")
+        self.inputs = {self.editor, self.loaded, *self.styles}
+        outputs = [self.editor, self.shown, self.loaded]
+        photo.change(self._photo_changed, [photo, self.shown], outputs, show_progress="hidden")
+
+    def show_after(self, emptied: gr.events.Dependency) -> None:
+        """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
+        script = markup.script("wait_for_editor.js")
+        shown = emptied.success(self._show_loaded, [self.loaded], [self.editor], js=script, show_progress="hidden")
+        shown.success(lambda: None, None, [self.loaded], show_progress="hidden")
 
     def read(self, values: Mapping[Any, Any]) -> list[impasto.Region]:
-        """Return the regions that were painted and have a style."""
-        layers = [layer for layer in (values[self.editor] or {}).get("layers") or [] if layer is not None]
+        """Return the regions that were painted, or loaded and not yet shown, and have a style."""
+        editor = values[self.loaded] or values[self.editor] or {}
+        layers = [_as_pixels(layer) for layer in editor.get("layers") or [] if layer is not None]
         painted = zip(masks_of(layers) if layers else (), (values[one] for one in self.styles), strict=False)
         return [impasto.Region(quantize(mask), style) for mask, style in painted if style != _NO_REGION and mask.any()]
 
@@ -143,18 +153,22 @@ class Regions:
         names = [*(region.style for region in regions), *(_NO_REGION for _ in BRUSHES)]
         return dict(zip(self.styles, names, strict=False))
 
-    def _photo_changed(self, photo: str | None, shown: str | None, request: gr.Request) -> tuple[Any, Any]:
-        """Show a new photo without strokes; the photo of a loaded run is already shown with its strokes."""
+    def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:
+        """Return what was loaded, unless another photo was given meanwhile."""
+        return loaded or gr.skip()
+
+    def _photo_changed(self, photo: str | None, shown: str | None, request: gr.Request) -> tuple[Any, Any, Any]:
+        """Show a new photo without strokes; the photo of a loaded run is shown with its strokes."""
         if photo is None:
-            return None, None
+            return None, None, None
         path = Path(photo)
         with errors_as_toasts(request, path):
             self._limits.check(path)
             digest = sha256_of(path)
             if digest == shown:
-                return gr.skip(), gr.skip()
+                return gr.skip(), gr.skip(), gr.skip()
             pixels = read_picture(path, max_megapixels=self._limits.max_megapixels).pixels
-        return editor_value(pixels), digest
+        return editor_value(pixels), digest, None
 
 
 def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None) -> dict[str, Any]:
@@ -199,6 +213,10 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
         nearest = np.square(layer[..., None, :3] - _BRUSH_COLORS).sum(axis=-1).argmin(axis=-1)
         masks = masks * (1 - alpha) + alpha * (nearest == np.arange(len(BRUSHES))[:, None, None])
     return masks
+
+
+def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h w 4"]:
+    return np.asarray(Image.open(layer)) if isinstance(layer, str) else layer
 
 
 def _reduced(pixels: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_height _width 3"]:
