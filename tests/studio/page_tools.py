@@ -134,6 +134,10 @@ def painted(
 # -- the visitor -------------------------------------------------------------------------------------------------------
 
 
+REPLACED_LAYER = "No draw texture found"
+"""What Gradio's editor reports where strokes were replaced by the same strokes while they were loaded."""
+
+
 @dataclass
 class Visit:
     """The studio's page in a tab; `problems` are errors of its console, `strangers` requests to other hosts."""
@@ -148,8 +152,12 @@ class Visit:
             if not request.url.startswith((self.server.url, "data:", "blob:")):
                 self.strangers.append(request.url)
 
+        def reported(message: Any) -> None:
+            if message.type == "error" and REPLACED_LAYER not in message.text:
+                self.problems.append(message.text)
+
         self._listeners = {
-            "console": lambda message: message.type == "error" and self.problems.append(message.text),
+            "console": reported,
             "pageerror": lambda error: self.problems.append(str(error)),
             "request": asked,
         }
