@@ -20,7 +20,7 @@ _SIZE: Final = 384
 """Long side in pixels of the canvas at which it is matched; a larger one is reduced, and its styles with it."""
 _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
-_LIGHT: Final = 1.0
+_LIGHT: Final = 0.5
 """How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
 _PAPER: Final = (0.15, 0.45)
 """Where the median of a style lies below its brightest, as a share of its range: up to the first number it is a drawing
