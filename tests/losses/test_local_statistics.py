@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from loss_inputs import random_map, seeded
 from torch.nn.functional import normalize
 
-from impasto.losses import Matches, match
+from impasto.images import PLATES, plate_path, read_picture, resize
+from impasto.losses import Matches, match, tonality
 from impasto.losses.matching import LocalStatistics, interpolate_linearly, restyle
 
 
@@ -20,6 +21,10 @@ def all_of(photo: tuple[int, int], style: tuple[int, int]) -> Matches:
     """Matches every place of the photo with all places of the style alike."""
     n, m = photo[0] * photo[1], style[0] * style[1]
     return Matches(torch.arange(m).expand(n, m), torch.full((n, m), 1 / m), photo, style)
+
+
+def lightness_of(picture):
+    return torch.from_numpy(resize(picture, 64, 64).mean(axis=2).ravel())
 
 
 @settings(max_examples=20, deadline=None)
@@ -110,3 +115,21 @@ def test_linear_interpolation_is_that_of_torch(size):
     maps = random_map(3, 6, 8, seed=0).float()
     expected = torch.nn.functional.interpolate(maps, size, mode="bilinear")
     torch.testing.assert_close(interpolate_linearly(maps, *size), expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("plate", PLATES)
+def test_the_plates_are_paintings_with_all_tones(plate):
+    assert tonality(lightness_of(read_picture(plate_path(plate)).pixels)) == 1
+
+
+def test_lines_on_paper_have_no_tones_and_shading_brings_them_back():
+    paper = np.full((64, 64, 3), 0.95, dtype=np.float32)
+    drawing = paper.copy()
+    drawing[::8, 8:56] = 0.1
+    assert tonality(lightness_of(drawing)) == 0
+    shares = []
+    for shaded in (0, 16, 32, 64):
+        drawing[:shaded] *= np.linspace(0.2, 1, 64)[None, :, None].astype(np.float32)
+        shares.append(tonality(lightness_of(drawing)))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1

@@ -3,7 +3,7 @@
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.gram import GramLoss, gram, mean_gram
-from impasto.losses.matching import Matches, interpolate_linearly, match
+from impasto.losses.matching import Matches, interpolate_linearly, match, tonality
 from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
 from impasto.losses.regions import PositionWeights, threshold
 from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
@@ -38,6 +38,7 @@ __all__ = [
     "register_style_loss",
     "style_losses",
     "threshold",
+    "tonality",
     "total_of",
     "with_gradient",
 ]

@@ -20,6 +20,8 @@ _TEMPERATURE: Final = 0.1
 """Difference of likeness that makes a match count e times less."""
 _HUBS: Final = 10
 """Number of nearest neighbors whose mean cosine is subtracted (k of CSLS)."""
+_PAPER: Final = (0.15, 0.45)
+"""Shares of a style's range by which its median lies below its brightest: of a drawing, and of what has all tones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,25 @@ def match(
     of_photo = cosines.topk(min(_HUBS, len(used)), dim=1).values.mean(dim=1)
     likeness, places = (2 * cosines - of_style - of_photo[:, None]).topk(min(_NEIGHBORS, len(used)), dim=1)
     return used[places], torch.softmax(likeness / _TEMPERATURE, dim=1)
+
+
+def tonality(lightness: Float[Tensor, "n"]) -> float:
+    """Return how far dark and light of a style image mean tones: 1 in most paintings, 0 in a drawing on light paper.
+
+    There most places are paper, and dark is where a line is, not what was dark in the scene.
+
+    Args:
+        lightness: Of places of the style image.
+
+    Example:
+        >>> drawing = torch.ones(100)
+        >>> drawing[:20] = 0
+        >>> tonality(drawing), tonality(torch.linspace(0, 1, 100))
+        (0.0, 1.0)
+    """
+    dark, middle, bright = torch.quantile(lightness, torch.tensor([0.05, 0.5, 0.95])).tolist()
+    first, last = _PAPER
+    return min(1.0, max(0.0, ((bright - middle) / (bright - dark + 1e-3) - first) / (last - first)))
 
 
 class LocalStatistics(NamedTuple):

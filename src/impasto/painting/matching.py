@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from impasto.backbones import FeatureExtractor, full_precision, total
 from impasto.images import fit, resize, resize_mask
-from impasto.losses import Matches, interpolate_linearly, match, threshold
+from impasto.losses import Matches, interpolate_linearly, match, threshold, tonality
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene, StyleImage
 
@@ -22,10 +22,6 @@ _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
 _LIGHT: Final = 0.5
 """How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
-_PAPER: Final = (0.15, 0.45)
-"""Where the median of a style lies below its brightest, as a share of its range: up to the first number it is a drawing
-on light ground, in which lightness counts nothing, because dark is where a line is; from the second on it counts fully.
-"""
 _GRAY_LEVEL: Final = 1 / 255
 """A photo that varies less has nothing that could be matched."""
 _GRID: Final = 64
@@ -170,11 +166,8 @@ class _Places(NamedTuple):
 
     @property
     def tonality(self) -> float:
-        """How far dark and light mean tones, from 0 for lines on light ground to 1."""
-        light = self.colors.mean(dim=1).flatten()[self.used]
-        dark, middle, bright = torch.quantile(light, torch.tensor([0.05, 0.5, 0.95])).tolist()
-        first, last = _PAPER
-        return min(1.0, max(0.0, ((bright - middle) / (bright - dark + 1e-3) - first) / (last - first)))
+        """How far dark and light mean tones."""
+        return tonality(self.colors.mean(dim=1).flatten()[self.used])
 
     @property
     def used(self) -> Int[Tensor, "u"]:
