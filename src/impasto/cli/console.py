@@ -26,6 +26,7 @@ STDIO: Final = "\0-"
 """Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 
 _LONGEST_LINE: Final = 4000
+_UNSAFE: Final = re.compile(f"[{CONTROLS}]")  # compiled now: what is said when memory is short must need none
 _STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -77,9 +78,9 @@ def write_path(path: Path) -> None:
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON object in ASCII to standard output."""
+    """Write one JSON object in ASCII to standard output, whatever the encoding of the terminal."""
     # JSON leaves one control character of ASCII as it is.
-    write_line(json.dumps(value).replace("\x7f", "\\u007f"))
+    write_bytes(json.dumps(value).replace("\x7f", "\\u007f").encode() + b"\n")
 
 
 def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
@@ -178,7 +179,7 @@ def loading_modules() -> Iterator[None]:
 def printable(text: str, encoding: str | None = None) -> str:
     """Escape control characters, which a stranger's file may hold, and what the stream cannot encode."""
     encoding = encoding or "utf-8"
-    text = re.sub(f"[{CONTROLS}]", lambda found: ascii(found[0])[1:-1], text)
+    text = _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], text)
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
