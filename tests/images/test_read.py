@@ -228,6 +228,15 @@ def test_a_picture_of_many_channels_is_judged_by_the_memory_that_it_needs():
     assert read_picture(data, max_megapixels=0.35).width == 100
 
 
+@pytest.mark.parametrize(
+    ("kind", "counted"), [("JPEG", 1), ("TIFF", 1), ("WEBP", 21 / 18), ("AVIF", 21 / 18), ("HEIC", 21 / 18)]
+)
+def test_every_format_is_counted_by_the_bytes_that_decoding_needs(kind, counted):
+    data = claiming(kind, 1000)
+    as_much = f", which need as much memory as {counted:.3g}" if counted > 1 else ""
+    assert f"1 megapixels{as_much}, above" in refusal(data, max_megapixels=counted - 0.01)
+
+
 # Arrays and PIL images
 
 

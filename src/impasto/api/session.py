@@ -153,7 +153,7 @@ class Session:
         job = plan_job(chosen, inputs)
         folder = None
         if run is not None:
-            Outputs(folder=Path(run)).check(named_files(content, styles or [], chosen, regions))
+            Outputs(folder=Path(run)).check(named_files(content, [] if styles is None else styles, chosen, regions))
             wanted = None if output is None else Path(output)
             folder = RunFolder.create(Path(run), recipe=job.recipe, inputs=inputs, output=wanted)
         return Run(job, self.painter, on_event=on_event, folder=folder)

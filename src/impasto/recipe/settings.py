@@ -65,7 +65,8 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _in_any_case(cls, value: Any, info: Any) -> Any:
-        value = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if isinstance(value, os.PathLike):
+            value = os.path.join(os.curdir, value)  # a file, even if a built-in picture has its name
         return as_choice(value, choices_of(cls.model_fields[info.field_name].annotation))
 
 
