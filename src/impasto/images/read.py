@@ -64,8 +64,8 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
 
     Args:
         source: Path or bytes of a file, or a file object; a PIL image; or an array of shape (h, w) or (h, w, channels)
-            with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16, bool or floats
-            in [0, 1]; or a tensor of this shape or with the channels first.
+            with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16, bool or
+            floats in [0, 1]; or a tensor of this shape or with the channels first.
         max_megapixels: Pictures that need more memory than one of this size with 8 bits a channel are refused before
             they are decoded.
         role: What messages call a picture that is not a file.
@@ -205,7 +205,7 @@ def _encode_array(array: np.ndarray) -> bytes:
 
 def _to_uint16(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f":
-        raise InputError(f"an array must hold uint8, uint16 or floats from 0 to 1, not {array.dtype}")
+        raise InputError(f"an array must hold uint8, uint16, bool or floats from 0 to 1, not {array.dtype}")
     if not np.isfinite(array).all():
         raise InputError("the array holds NaN or infinite values")
     if array.min() < -_TOLERANCE or array.max() > 1 + _TOLERANCE:
