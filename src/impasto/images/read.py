@@ -120,8 +120,10 @@ def check_is_no_url(name: str | Path) -> None:
     """Raise InputError if a name is an address on the web."""
     # A path has lost one of the slashes; a single letter is a drive of Windows.
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(name), re.IGNORECASE):
-        address = re.sub(":/(?!/)", "://", str(name), count=1)
-        advice = "write its path" if address.lower().startswith("file:") else "download the picture first"
+        scheme, _, place = str(name).partition(":")
+        is_local = scheme.lower() == "file"
+        address = f"{scheme}://{'/' * is_local}{place.lstrip('/')}"
+        advice = "write its path" if is_local else "download the picture first"
         raise InputError(f"{address} is not a file: impasto reads and writes files only, so {advice}")
 
 
