@@ -3,16 +3,19 @@
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
 import pytest
+import pyvips
 
 from impasto.cli import main
-from impasto.cli.console import write_error, write_path
+from impasto.cli.console import stop_signals, write_error, write_path
 from impasto.errors import InputError
 from impasto.images import quantize, read_picture
 from impasto.recipe import Recipe, read_recipe
@@ -205,7 +208,7 @@ def test_a_picture_for_which_there_is_no_place_at_all_is_told(folder, capfd, mon
     def fail(*_: object, **__: object) -> None:
         raise InputError("no space")
 
-    monkeypatch.setattr("tempfile.gettempdir", refuse)
+    monkeypatch.setattr("impasto.cli.destination.tempfile", SimpleNamespace(gettempdir=refuse))
     monkeypatch.setattr("impasto.api.pictures.write_picture", fail)
     assert main(["photo.png", "night", "-o", "out.png", "--quiet", *QUICK]) == 1
     assert capfd.readouterr().err == "impasto: no space\n"
@@ -219,3 +222,17 @@ def test_a_message_needs_no_memory_for_a_pattern(monkeypatch, capfd):
     re.purge()
     write_error("there is not enough memory")
     assert capfd.readouterr().err == "there is not enough memory\n"
+
+
+def test_a_signal_while_libvips_logs_is_not_lost(capfd):
+    @pyvips.ffi.callback("void(void *)")
+    def _log_handler_callback(_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    def log_and_wait() -> None:
+        _log_handler_callback(pyvips.ffi.NULL)
+        signal.sigtimedwait([], 60)
+
+    with pytest.raises(KeyboardInterrupt), stop_signals():
+        log_and_wait()
+    assert capfd.readouterr().err == ""

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from impasto.errors import InputError, reason_of
@@ -183,12 +184,22 @@ def printable(text: str, encoding: str | None = None) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def _is_in_callback(frame: FrameType | None) -> bool:
+    """Return True if Python was called by libvips, which has something to log: an exception would be lost there."""
+    while frame is not None and frame.f_code.co_name != "_log_handler_callback":
+        frame = frame.f_back
+    return frame is not None
+
+
 @contextmanager
 def stop_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
     """Raise KeyboardInterrupt on Ctrl-C, SIGTERM and SIGHUP; the first signal calls `first` instead, if given."""
     pending = [] if first is None else [first]
 
-    def handle(*_: Any) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not pending and _is_in_callback(frame):
+            threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+            return
         if not pending:
             raise KeyboardInterrupt
         pending.pop()()

@@ -209,7 +209,7 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
 
     with decoder_errors(name):
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
-        (width, height), mode, _, deep = picture.size, *picture.mode.partition(";")
+        (width, height), (mode, _, deep) = picture.size, picture.mode.partition(";")
     _check_size(width, height, len(mode), 2 if deep else 1, data, name, max_megapixels)
     with decoder_errors(name):
         pixels = np.asarray(picture)

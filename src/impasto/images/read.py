@@ -85,6 +85,7 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
         except InputError as error:
             raise InputError(f"{role}: {error}") from None
         return decode(encoded, role, max_megapixels)
+    data: Any
     try:
         data = source.read() if isinstance(source, _Readable) else source
     except UnicodeDecodeError:
