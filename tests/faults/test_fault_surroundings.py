@@ -78,8 +78,8 @@ def said(capfd, *words: str) -> str:
         (("photo.png", "night", "--style-layers", " , "), "unknown layer"),
         (("photo.png", "night", "-o", ".png"), ".png has no extension"),
         (
-            ("file:///home/photo.png", "night"),
-            "file:///home/photo.png is not a file: impasto reads and writes files only, so write",
+            ("file:///mine/photo.png", "night"),
+            "file:///mine/photo.png is not a file: impasto reads and writes files only, so write",
         ),
         *(
             ((*words, "-"), "- is standard input or output, which cannot be used there")

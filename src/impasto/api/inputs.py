@@ -95,7 +95,7 @@ def named_files(content: Source, styles: Styles, recipe: Recipe, regions: Region
     """Return the names among what `read_inputs` reads; some may be no files."""
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
     used = [_style(style, "a style") for style in (*_as_list(styles), *(part.style for part in parts))]
-    given = [content, recipe.start.init, recipe.network.weights, *(part.mask for part in parts)]
+    given: list[Any] = [content, recipe.start.init, recipe.network.weights, *(part.mask for part in parts)]
     given += [source for style in used for source in (style.picture, style.mask)]
     return [Path(os.fsdecode(source)) for source in given if isinstance(source, str | os.PathLike)]
 
