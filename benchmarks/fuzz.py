@@ -233,7 +233,7 @@ def fuzz(
         try:
             while time.monotonic() < ends:
                 # The process needs more time to begin.
-                if not results.poll(_BEGINS_WITHIN if number is None else HANGS_AFTER):
+                if not (results.poll(_BEGINS_WITHIN) if number is None else _is_told(results, process)):
                     break
                 told = results.recv()
                 if isinstance(told, int):
@@ -251,6 +251,22 @@ def fuzz(
             yield number, _kept(folder, seed, number, Tried("", [], False, fault), kept)
         elif process.exitcode not in (0, -signal.SIGKILL):
             raise SystemExit("the process that tries the cases has failed")
+
+
+def _is_told(results: Connection, process: Any) -> bool:
+    """Wait for what a process tells; return False if it hangs, and does not only compute slowly on a busy machine."""
+    before = _computed(process)
+    while not results.poll(HANGS_AFTER):
+        if not before + 1 < (computed := _computed(process)) < before + HANGS_AFTER:
+            return False
+        before = computed
+    return True
+
+
+def _computed(process: Any) -> float:
+    """Return the seconds that a process has computed."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _kept(folder: Path, seed: int, number: int, tried: Tried, kept: Path) -> Tried:

@@ -8,7 +8,6 @@
 import os
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a name when it is first used: the help of the command line needs no torch."""
     if name == "__version__":
-        return version("impasto")
+        return import_module("importlib.metadata").version("impasto")
     for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(module), name)

@@ -49,12 +49,14 @@ class RunError(ImpastoError, RuntimeError):
 def check_type(value: object, types: type | tuple[type, ...], name: str, expected: str) -> None:
     """Raise InputError unless a value has one of the types; the message names the argument and what is accepted.
 
+    True and False are no numbers.
+
     Example:
         >>> check_type([1], str, "the photo", "a path")
         Traceback (most recent call last):
         impasto.errors.InputError: the photo must be a path, not a list
     """
-    if not isinstance(value, types):
+    if not isinstance(value, types) or isinstance(value, bool):
         kind = type(value).__name__
         given = "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
         raise InputError(f"{name} must be {expected}, not {given}")

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import impasto
+from impasto.backbones.weight_formats import CONVOLUTIONS, kernel_shape
 from impasto.cli import main
 from impasto.errors import ImpastoError, InputError, RunError
 from impasto.events import Step
@@ -289,3 +292,45 @@ def test_a_run_folder_that_is_removed_or_renamed_while_painting_is_noticed(
         impasto.stylize(photo, painting, run=path, on_event=act, **SETTINGS)
     assert "resume" not in str(caught.value)
     assert not path.exists() or not list(path.iterdir())
+
+
+@pytest.mark.parametrize("output", ["file:///%00.png", "file://[x/a.png", "a\0.png", ""])
+def test_an_output_that_is_no_path_is_damage(run, output):
+    header = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(header | {"output": output}))
+    with pytest.raises(InputError, match=r"run\.json is damaged"):
+        RunFolder.open(run)
+
+
+def test_a_checkpoint_of_a_hundred_thousand_tensors_is_refused_before_they_are_read(run, monkeypatch):
+    (run / "checkpoint.previous.safetensors").unlink(missing_ok=True)
+    save_file({str(n): torch.zeros(0) for n in range(100_000)}, run / "checkpoint.safetensors")
+    monkeypatch.setattr("impasto.runs.checkpoint._digest", lambda *_: pytest.fail("they were read"))
+    with pytest.raises(InputError, match="it holds 100000 tensors"):
+        impasto.resume(run)
+
+
+def test_a_folder_from_elsewhere_does_not_choose_which_weights_are_read(tmp_path, photo, painting, capfd):
+    from impasto.backbones import describe_weights
+
+    weights = tmp_path / "mine.safetensors"
+    chance = torch.Generator().manual_seed(1)
+    tensors = {}
+    for name in CONVOLUTIONS:
+        shape = kernel_shape(name)
+        tensors[f"{name}.weight"] = torch.randn(shape, generator=chance) * (2 / (9 * shape[1])) ** 0.5
+        tensors[f"{name}.bias"] = torch.zeros(shape[0])
+    save_file(tensors, weights)
+    assert describe_weights(str(weights))["path"] == str(weights)
+    run = impasto.start(photo, painting, run=tmp_path / "run", weights=weights, **SETTINGS)
+    run.stop()
+    run.wait()
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    assert main(["resume", str(tmp_path / "copy"), "--quiet"]) == 2
+    told = capfd.readouterr().err
+    assert (str(weights) in told, "--weights" in told, told.count("\n")) == (True, True, 1)
+    weights.rename(tmp_path / "moved.safetensors")
+    words = ["resume", str(tmp_path / "copy"), "--weights", str(tmp_path / "moved.safetensors"), "--quiet"]
+    assert main([*words, "-o", str(tmp_path / "out.png")]) == 0
+    assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 2  # here nothing was given
+    assert "there is no file of weights" in capfd.readouterr().err

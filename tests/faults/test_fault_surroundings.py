@@ -2,16 +2,20 @@
 
 import multiprocessing
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
 import pytest
+import pyvips
 
 from impasto.cli import main
-from impasto.cli.console import write_path
+from impasto.cli.console import stop_signals, write_error, write_path
 from impasto.errors import InputError
 from impasto.images import quantize, read_picture
 from impasto.recipe import Recipe, read_recipe
@@ -69,6 +73,19 @@ def said(capfd, *words: str) -> str:
         (("info", ""), "an argument is empty"),
         (("photo.png", "night", "\u2013size", "48"), "write --size"),
         (("photo.png", "night", "\u2014seed=1"), "write --seed=1"),
+        (("photo.png", "night", "--style-scale", "\u22125"), "write -5"),
+        (("photo.png", "night", "--snapshots", ","), "--snapshots takes whole numbers"),
+        (("photo.png", "night", "--style-layers", " , "), "unknown layer"),
+        (("photo.png", "night", "-o", ".png"), ".png has no extension"),
+        (
+            ("file:///mine/photo.png", "night"),
+            "file:///mine/photo.png is not a file: impasto reads and writes files only, so write",
+        ),
+        *(
+            ((*words, "-"), "- is standard input or output, which cannot be used there")
+            for words in (("photo.png", "night", "--run"), ("resume",), ("runs",), ("plates", "export"))
+        ),
+        (("photo.png", "night", "--recipe", "-"), "cannot read the recipe -"),
     ],
 )
 def test_empty_words_and_long_dashes_are_refused(folder, capfd, words, message):
@@ -82,7 +99,7 @@ def test_the_home_folder_is_found_inside_a_word(folder, capfd, monkeypatch, word
     assert "/the/home/gone.png" in said(capfd, *words, *QUICK)
 
 
-@pytest.mark.parametrize("columns", ["0", "1", "7"])
+@pytest.mark.parametrize("columns", ["0", "1", "7", "99999999999"])
 @pytest.mark.parametrize("words", [["--help"], ["stylize", "--help"], ["plates", "--help"]])
 def test_the_help_fits_into_any_number_of_columns(monkeypatch, capfd, columns, words):
     monkeypatch.setenv("COLUMNS", columns)
@@ -160,3 +177,62 @@ def test_a_process_that_was_forked_too_late_says_so_at_once(folder):
     read_picture("photo.png")
     with multiprocessing.get_context("fork").Pool(1) as pool:
         assert "spawn" in pool.apply_async(_read_in_child, ("photo.png",)).get(60)
+
+
+def test_a_photo_whose_name_holds_an_at_gives_the_picture_its_whole_name(folder, capfd):
+    Path("photo.png").rename("a@b.png")
+    assert main(["a@b.png", "night", *QUICK]) == 0
+    assert capfd.readouterr().out == "a@b_night.png\n"
+
+
+def test_a_current_folder_that_is_gone_is_told(folder):
+    (folder / "gone").mkdir()
+    words = ("bash", "-c", 'cd gone && rmdir ../gone && exec "$@"', "bash", sys.executable, "-m", "impasto", "plates")
+    done = subprocess.run(words, capture_output=True, text=True)
+    told = [line for line in done.stderr.splitlines() if line.startswith("impasto")]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told == ["impasto: the current folder cannot be used (No such file or directory): go to another one"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp037", "ascii", "idna"])
+def test_json_is_ascii_whatever_the_encoding_of_the_terminal(folder, encoding):
+    variables = os.environ | {"PYTHONIOENCODING": encoding}
+    words = [sys.executable, "-m", "impasto", "runs", "--json"]
+    assert subprocess.run(words, env=variables, capture_output=True).stdout == b'{"runs": []}\n'
+
+
+def test_a_picture_for_which_there_is_no_place_at_all_is_told(folder, capfd, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    def fail(*_: object, **__: object) -> None:
+        raise InputError("no space")
+
+    monkeypatch.setattr("impasto.cli.destination.tempfile", SimpleNamespace(gettempdir=refuse))
+    monkeypatch.setattr("impasto.api.pictures.write_picture", fail)
+    assert main(["photo.png", "night", "-o", "out.png", "--quiet", *QUICK]) == 1
+    assert capfd.readouterr().err == "impasto: no space\n"
+
+
+def test_a_message_needs_no_memory_for_a_pattern(monkeypatch, capfd):
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("re._compiler.compile", refuse)
+    re.purge()
+    write_error("there is not enough memory")
+    assert capfd.readouterr().err == "there is not enough memory\n"
+
+
+def test_a_signal_while_libvips_logs_is_not_lost(capfd):
+    @pyvips.ffi.callback("void(void *)")
+    def _log_handler_callback(_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    def log_and_wait() -> None:
+        _log_handler_callback(pyvips.ffi.NULL)
+        signal.sigtimedwait([], 60)
+
+    with pytest.raises(KeyboardInterrupt), stop_signals():
+        log_and_wait()
+    assert capfd.readouterr().err == ""

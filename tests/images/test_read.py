@@ -224,8 +224,17 @@ def test_a_float_tiff_with_nan_or_infinity_is_refused(bad):
 
 def test_a_picture_of_many_channels_is_judged_by_the_memory_that_it_needs():
     data = tiff(np.zeros((100, 100, 300), np.uint8))
-    assert "need as much memory as 0.195" in refusal(data, max_megapixels=0.19)
-    assert read_picture(data, max_megapixels=0.2).width == 100
+    assert "need as much memory as 0.342" in refusal(data, max_megapixels=0.34)
+    assert read_picture(data, max_megapixels=0.35).width == 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted"), [("JPEG", 1), ("TIFF", 1), ("WEBP", 21 / 18), ("AVIF", 21 / 18), ("HEIC", 21 / 18)]
+)
+def test_every_format_is_counted_by_the_bytes_that_decoding_needs(kind, counted):
+    data = claiming(kind, 1000)
+    as_much = f", which need as much memory as {counted:.3g}" if counted > 1 else ""
+    assert f"1 megapixels{as_much}, above" in refusal(data, max_megapixels=counted - 0.01)
 
 
 # Arrays and PIL images

@@ -1,5 +1,6 @@
 """Calls that need no session: paint one picture, continue a run, recolor a photo, find its subject or its parts."""
 
+from numbers import Real
 from pathlib import Path
 from types import NoneType
 from typing import Final, Unpack, get_args
@@ -97,11 +98,18 @@ def start(
     return _usable(session).start(content, styles, recipe, **options)
 
 
-def resume(run: str | Path, *, on_event: Listener | None = None, session: Session | None = None) -> Run:
+def resume(
+    run: str | Path,
+    *,
+    weights: str | Path | None = None,
+    on_event: Listener | None = None,
+    session: Session | None = None,
+) -> Run:
     """Continue a run from its last checkpoint, in the background; the same machine ends with the same picture.
 
     Args:
         run: The run folder.
+        weights: The file of weights that the run was begun with, if the folder was made elsewhere.
         on_event: Called with every event, in the thread that paints.
         session: As for `stylize`.
 
@@ -121,7 +129,7 @@ def resume(run: str | Path, *, on_event: Listener | None = None, session: Sessio
         >>> impasto.resume(folder).wait().steps
         30
     """
-    return _usable(session).resume(run, on_event=on_event)
+    return _usable(session).resume(run, weights=weights, on_event=on_event)
 
 
 def _usable(session: Session | None) -> Session:
@@ -155,7 +163,7 @@ def recolor(
         (8, 8, 3)
     """
     color_map = one_of(color_map, get_args(ColorMap), "color map")  # type: ignore[assignment]
-    check_type(color_strength, (int, float), "color_strength", "a number from 0 to 100")
+    check_type(color_strength, Real, "color_strength", "a number from 0 to 100")
     if not 0 <= color_strength <= 100:
         raise SettingError("color_strength", f" goes from 0 to 100, not {color_strength:g}")
     picture = read_picture(photo, role="the photo")

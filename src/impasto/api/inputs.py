@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from impasto.api.pictures import Savable
 from impasto.errors import InputError, check_type, did_you_mean, similar
 from impasto.images import (
@@ -91,6 +89,15 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
         regions=tuple(_read_region(region, photo, limit, f"region {n}") for n, region in enumerate(parts, start=1)),
         init=None if init in INITS else read_picture(init, max_megapixels=limit, role="init"),
     )
+
+
+def named_files(content: Source, styles: Styles, recipe: Recipe, regions: Regions | None = None) -> list[Path]:
+    """Return the names among what `read_inputs` reads; some may be no files."""
+    parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
+    used = [_style(style, "a style") for style in (*_as_list(styles), *(part.style for part in parts))]
+    given: list[Any] = [content, recipe.start.init, recipe.network.weights, *(part.mask for part in parts)]
+    given += [source for style in used for source in (style.picture, style.mask)]
+    return [Path(os.fsdecode(source)) for source in given if isinstance(source, str | os.PathLike)]
 
 
 def region_list(regions: Regions) -> Sequence[RegionSource]:
@@ -225,7 +232,5 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
         check_is_no_url(given)
         hint = did_you_mean(similar(given, AUTOMATIC_MASKS), "make one with `impasto mask`, or by hand")
         raise InputError(f"there is no file {given}; a mask is a file, {' or '.join(AUTOMATIC_MASKS)}: {hint}")
-    if isinstance(given, np.ndarray) and given.dtype == bool:
-        return given.astype(np.float32)
     # What `subject_mask` returns.
     return given.as_array() if isinstance(given, Savable) else given

@@ -3,20 +3,21 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from numbers import Real
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Generic, Literal, TypeVar, Unpack
 
 import torch
 
-from impasto.api.inputs import Regions, Styles, read_inputs, region_settings
+from impasto.api.inputs import Regions, Styles, named_files, read_inputs, region_settings
 from impasto.api.job import Job, plan_job
 from impasto.api.pictures import Result
 from impasto.api.run import Run
 from impasto.backbones import AnyWeights, FeatureExtractor, load_weights
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
-from impasto.images import Source
+from impasto.images import Outputs, Source
 from impasto.losses import StyleTarget, make_extractor, style_losses
 from impasto.painting import Painter, Position, StyleImage, check_change
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve
@@ -70,7 +71,7 @@ class Session:
         **settings: Unpack[SettingOptions],
     ) -> None:
         self._styles = styles
-        check_type(cache_megabytes, (int, float), "cache_megabytes", "a number")
+        check_type(cache_megabytes, Real, "cache_megabytes", "a number")
         self._recipe = _recipe_of(_one_recipe(recipe, preset), settings, regions)
         self._regions = regions
         self._loading = threading.Lock()
@@ -152,15 +153,17 @@ class Session:
         job = plan_job(chosen, inputs)
         folder = None
         if run is not None:
+            Outputs(folder=Path(run)).check(named_files(content, [] if styles is None else styles, chosen, regions))
             wanted = None if output is None else Path(output)
             folder = RunFolder.create(Path(run), recipe=job.recipe, inputs=inputs, output=wanted)
         return Run(job, self.painter, on_event=on_event, folder=folder)
 
-    def resume(self, run: str | Path, *, on_event: Listener | None = None) -> Run:
+    def resume(self, run: str | Path, *, weights: str | Path | None = None, on_event: Listener | None = None) -> Run:
         """Continue a run from its last checkpoint, in the background.
 
         Args:
             run: The run folder.
+            weights: The file of weights that the run was begun with, if the folder was made elsewhere.
             on_event: Called with every event, in the thread that paints.
 
         Returns:
@@ -171,7 +174,9 @@ class Session:
         """
         _check_listener(on_event)
         check_type(run, (str, Path), "run", "the path of a folder")
+        check_type(weights, (str, Path, NoneType), "weights", "the path of a file")
         folder = RunFolder.open(Path(run))
+        folder.choose_weights(None if weights is None else str(weights))
         if folder.status == "finished":
             raise InputError(f"the run in {run} is finished: its picture is {folder.result_path}")
         folder.lock()

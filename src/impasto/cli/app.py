@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 
 import impasto
@@ -32,7 +32,7 @@ from impasto.cli.console import (
     weaker_promises_shown,
     write_error,
 )
-from impasto.errors import ImpastoError, InputError, RunError, did_you_mean, is_out_of_memory, similar
+from impasto.errors import ImpastoError, InputError, RunError, did_you_mean, is_out_of_memory, reason_of, similar
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
@@ -56,7 +56,8 @@ _METAVARS: Final = {"INT": "N", "FLOAT": "N", "STR": "TEXT", "STR...": "TEXT", "
 """What stands in the help for types that have no word of their own."""
 _LONG_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _NARROWEST: Final = 40
-"""Columns of the help in a terminal that is narrower, or of which nothing is known."""
+_WIDEST: Final = 1000
+"""Columns of the help in a terminal that is narrower or wider, or of which nothing is known."""
 _COMPLETES: Final = ("--install-completion", "__complete")
 """The commands that make the script of a shell, and that the script calls."""
 _USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto stylize --help)
@@ -86,6 +87,7 @@ def _run(words: list[str], *, is_process: bool) -> int:
     """Run a command and return the exit code."""
     try:
         with stop_signals(), weaker_promises_shown():
+            _check_folder()
             if not words or words[0] not in _COMPLETES:
                 _check_words(words)
                 _check_dashes(words)
@@ -118,6 +120,7 @@ def _make_app(words: Sequence[str]) -> App:
         help_formatter=_SettingsHelp(words),
         result_action="return_value",
         console=_help_console(),
+        default_parameter=Parameter(validator=_check_is_no_stream),
         suppress_keyboard_interrupt=False,
     )
     for order, (name, (place, purpose)) in enumerate(COMMANDS.items()):
@@ -132,12 +135,18 @@ def _make_app(words: Sequence[str]) -> App:
     return app
 
 
+def _check_is_no_stream(_: object, value: object) -> None:
+    """Raise ValueError for `-` as a folder or a recipe; words that may be standard input or output are texts."""
+    if value == Path(STDIO):
+        raise ValueError("- is standard input or output, which cannot be used there: name a file or folder")
+
+
 def _help_console() -> Any:
-    """Return a console of rich that is wide enough for the help, which cyclopts could not set in 0 or 1 columns."""
+    """Return a console of rich of a width for which cyclopts can set the help, unlike 0, 1 or 10^9 columns."""
     from rich.console import Console
 
     console = Console()
-    console.width = max(console.width, _NARROWEST)
+    console.width = min(max(console.width, _NARROWEST), _WIDEST)
     return console
 
 
@@ -198,6 +207,14 @@ def _expanded(word: str) -> str:
     return re.sub(r"(?<=[=@])~[^/=@]*(?=/)", lambda found: os.path.expanduser(found[0]), word)
 
 
+def _check_folder() -> None:
+    """Raise InputError if the current folder is gone, from which libraries load files with messages of their own."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(f"the current folder cannot be used ({reason_of(error)}): go to another one") from None
+
+
 def _check_words(words: Sequence[str]) -> None:
     """Raise InputError for an empty word, and for a dash of word processors in front of an option."""
     for before, word in zip(("", *words), words, strict=False):
@@ -205,7 +222,8 @@ def _check_words(words: Sequence[str]) -> None:
             option = word.rstrip("=") or (before if before.startswith("-") else "an argument")
             raise InputError(f"{option} is empty: give it a value, or leave it out")
         if word[0] in _LONG_DASHES and not os.path.lexists(word):
-            raise InputError(f"{word} begins with a long dash: write --{word.lstrip(_LONG_DASHES + '-')}")
+            bare = word.lstrip(_LONG_DASHES + "-")
+            raise InputError(f"{word} begins with a long dash: write {'-' if bare[:1].isdigit() else '--'}{bare}")
 
 
 def _check_dashes(words: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from impasto.errors import InputError, reason_of
@@ -26,6 +27,7 @@ STDIO: Final = "\0-"
 """Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 
 _LONGEST_LINE: Final = 4000
+_UNSAFE: Final = re.compile(f"[{CONTROLS}]")  # compiled now: what is said when memory is short must need none
 _STOP_SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -77,9 +79,9 @@ def write_path(path: Path) -> None:
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON object in ASCII to standard output."""
+    """Write one JSON object in ASCII to standard output, whatever the encoding of the terminal."""
     # JSON leaves one control character of ASCII as it is.
-    write_line(json.dumps(value).replace("\x7f", "\\u007f"))
+    write_bytes(json.dumps(value).replace("\x7f", "\\u007f").encode() + b"\n")
 
 
 def write_facts(facts: Mapping[str, Any], indent: str = "") -> None:
@@ -178,8 +180,15 @@ def loading_modules() -> Iterator[None]:
 def printable(text: str, encoding: str | None = None) -> str:
     """Escape control characters, which a stranger's file may hold, and what the stream cannot encode."""
     encoding = encoding or "utf-8"
-    text = re.sub(f"[{CONTROLS}]", lambda found: ascii(found[0])[1:-1], text)
+    text = _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], text)
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _is_in_callback(frame: FrameType | None) -> bool:
+    """Return True if Python was called by libvips, which has something to log: an exception would be lost there."""
+    while frame is not None and frame.f_code.co_name != "_log_handler_callback":
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager
@@ -187,7 +196,10 @@ def stop_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
     """Raise KeyboardInterrupt on Ctrl-C, SIGTERM and SIGHUP; the first signal calls `first` instead, if given."""
     pending = [] if first is None else [first]
 
-    def handle(*_: Any) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not pending and _is_in_callback(frame):
+            threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+            return
         if not pending:
             raise KeyboardInterrupt
         pending.pop()()

@@ -95,9 +95,9 @@ class Destination:
 
     def save_elsewhere(self, save: Callable[[Path], Any]) -> Path | None:
         """Save as `OUT-unfinished.png` or in the folder for temporary files; return None if neither can be written."""
-        for folder in (self.path.parent, Path(tempfile.gettempdir())):
-            path = self._unfinished_path(folder)
-            with suppress(InputError):
+        for folder in (lambda: self.path.parent, tempfile.gettempdir):
+            with suppress(InputError, OSError):  # there may be no folder for temporary files
+                path = self._unfinished_path(Path(folder()))
                 save(path)
                 return path
         return None

@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 _RunWord: TypeAlias = Annotated[Path, Parameter(completer=complete_run)]
 
 
-def resume(folder: _RunWord, /, *, saving: Saving = SAVING, reporting: Reporting = REPORTING) -> int:
+def resume(
+    folder: _RunWord,
+    /,
+    *,
+    weights: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    saving: Saving = SAVING,
+    reporting: Reporting = REPORTING,
+) -> int:
     """Continue a run. Without -o the picture is written to the path given when the run began.
 
     Args:
         folder: The folder that --run named.
+        weights: The file of weights that the run was begun with, if the folder was made elsewhere.
     """
     from impasto.api import resume as continue_run
     from impasto.cli.destination import Destination
@@ -49,7 +57,8 @@ def resume(folder: _RunWord, /, *, saving: Saving = SAVING, reporting: Reporting
         may_replace=lambda path: path.parent == folder or _is_of_run(path, run),
         is_own=lambda path: path.parent == folder or (_is_of_run(path, run) and _is_unfinished(path)),
     )
-    return follow(partial(continue_run, folder), destination, reporting, folder, repeats=run.begun_with)
+    begin = partial(continue_run, folder, weights=weights)
+    return follow(begin, destination, reporting, folder, repeats=run.begun_with)
 
 
 def _pictures_of(run: "RunFolder", out: str | None) -> list[Path]:

@@ -109,7 +109,7 @@ def stylize(
 
 
 def _stem(word: str) -> str:
-    return "stdin" if is_stdio(word) else Path(read_style(word)[0]).stem
+    return "stdin" if is_stdio(word) else Path(word if os.path.exists(word) else read_style(word)[0]).stem
 
 
 def _paint_mixes(

@@ -48,8 +48,9 @@ _PROFILE_CLASSES: Final = (b"scnr", b"mntr", b"prtr", b"spac")
 _FLOATS: Final = frozenset({"float", "double"})
 _DARK: Final = 65536  # numbers of 32 bits below it are all black: they were made for 8 or 16 bits
 _BYTES: Final = {"uchar": 1, "ushort": 2, "short": 2}  # of a number; others have at most 8
-_FLOAT_PIXEL: Final = 12  # bytes of a decoded pixel
-_USUAL_PIXEL: Final = 16  # bytes of a pixel with 8 bits a channel while it is decoded, alpha included
+_FLOAT: Final = 4  # bytes of a decoded number
+_USUAL_PIXEL: Final = 18  # bytes of a pixel of RGB with 8 bits a channel while it is decoded: 3 floats, 2 x 3 bytes
+_BY_ROWS: Final = frozenset({"jpeg", "png", "tiff"})  # other decoders hold the whole picture once more
 _MOST_OUTSIDE: Final = 1 / 3
 """Share of floats below 0 or above 1 (zeros not counted) from which on they are no linear light with white at 1.
 
@@ -185,7 +186,7 @@ def decode(data: bytes, shown: str, max_megapixels: float, *, name: str = "pictu
 def _open(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
     """Return a picture of libvips; what a PNG or AVIF file says by numbers about its colors is its profile."""
     image = open_header(data, name)
-    _check_size(image.width, image.height, image.bands * _BYTES.get(image.format, 8), name, max_megapixels)
+    _check_size(image.width, image.height, image.bands, _BYTES.get(image.format, 8), data, name, max_megapixels)
     profile = png_profile(data, name) if data.startswith(_SIGNATURES["png"]) else None
     # The box of a color space in the header of AVIF (ISO 14496-12, 12.1.5).
     at = data.find(b"colrnclx", 0, max(data.find(b"mdat"), 0)) if data[4:8] == b"ftyp" else -1
@@ -208,8 +209,8 @@ def _open_heic(data: bytes, name: str, max_megapixels: float) -> pyvips.Image:
 
     with decoder_errors(name):
         picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
-        (width, height), is_deep = picture.size, "16" in picture.mode
-    _check_size(width, height, 8 if is_deep else 4, name, max_megapixels)
+        (width, height), (mode, _, deep) = picture.size, picture.mode.partition(";")
+    _check_size(width, height, len(mode), 2 if deep else 1, data, name, max_megapixels)
     with decoder_errors(name):
         pixels = np.asarray(picture)
     image = to_vips(pixels)
@@ -348,10 +349,12 @@ def _enlarge(colors: Float[np.ndarray, "_h _w 3"], height: int, width: int) -> F
     return map_planes(colors, lambda plane: plane.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _check_size(width: int, height: int, stored: int, name: str, most: float) -> None:
-    """Raise InputError if a picture, with so many bytes a pixel as it is stored, needs too much memory."""
+def _check_size(width: int, height: int, bands: int, number: int, data: bytes, name: str, most: float) -> None:
+    """Raise InputError if a picture, of so many numbers a pixel and bytes a number, needs too much memory."""
     count = width * height / 1e6
-    needed = count * max(1, (stored + _FLOAT_PIXEL) / _USUAL_PIXEL)
+    copies = 2 if sniff(data[:HEAD_LENGTH]) in _BY_ROWS else 3
+    pixel = min(max(3, bands), 4) * _FLOAT + copies * bands * number
+    needed = count * max(1, pixel / _USUAL_PIXEL)
     if needed > most:
         as_much = f", which need as much memory as {needed:.3g}" if needed > count else ""
         raise InputError(

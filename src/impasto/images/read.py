@@ -64,8 +64,8 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
 
     Args:
         source: Path or bytes of a file, or a file object; a PIL image; or an array of shape (h, w) or (h, w, channels)
-            with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16 or floats in
-            [0, 1]; or a tensor of this shape or with the channels first.
+            with one (gray), two (gray, alpha), three (RGB) or four (RGB, alpha) channels of uint8, uint16, bool or
+            floats in [0, 1]; or a tensor of this shape or with the channels first.
         max_megapixels: Pictures that need more memory than one of this size with 8 bits a channel are refused before
             they are decoded.
         role: What messages call a picture that is not a file.
@@ -85,7 +85,13 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
         except InputError as error:
             raise InputError(f"{role}: {error}") from None
         return decode(encoded, role, max_megapixels)
-    data = source.read() if isinstance(source, _Readable) else source
+    data: Any
+    try:
+        data = source.read() if isinstance(source, _Readable) else source
+    except UnicodeDecodeError:
+        data = ""
+    except (OSError, ValueError) as error:  # a closed file is a ValueError
+        raise file_error(f"cannot read {role}: {reason_of(error)}", error) from None
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InputError(f"{role} is a file that gives text: open it in binary mode")
     return decode(bytes(data), role, max_megapixels, name="stdin")
@@ -115,8 +121,11 @@ def check_is_no_url(name: str | Path) -> None:
     """Raise InputError if a name is an address on the web."""
     # A path has lost one of the slashes; a single letter is a drive of Windows.
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(name), re.IGNORECASE):
-        address = re.sub(":/+", "://", str(name), count=1)
-        raise InputError(f"{address} is not a file: impasto reads and writes files only, so download the picture first")
+        scheme, _, place = str(name).partition(":")
+        is_local = scheme.lower() == "file"
+        address = f"{scheme}://{'/' * is_local}{place.lstrip('/')}"
+        advice = "write its path" if is_local else "download the picture first"
+        raise InputError(f"{address} is not a file: impasto reads and writes files only, so {advice}")
 
 
 @contextlib.contextmanager
@@ -173,9 +182,9 @@ def _in_stored_mode(image: Image.Image) -> Image.Image:
 def _as_array(tensor: _Tensor) -> np.ndarray:
     """Return a tensor, (h, w), (h, w, channels) or (channels, h, w), as an array with the channels last."""
     try:
-        values = tensor.detach().cpu()
+        values = tensor.detach()
         # NumPy has no bfloat16.
-        array: np.ndarray = (values.float() if values.is_floating_point() else values).numpy()
+        array: np.ndarray = (values.float() if values.is_floating_point() else values).numpy(force=True)
     except (RuntimeError, TypeError) as error:
         raise InputError(f"the tensor cannot be read as an array: {reason_of(error)}") from None
     first, last = (array.ndim == 3 and array.shape[axis] <= _MOST_CHANNELS for axis in (0, -1))
@@ -185,18 +194,21 @@ def _as_array(tensor: _Tensor) -> np.ndarray:
 
 
 def _encode_array(array: np.ndarray) -> bytes:
-    """Return an array as PNG: uint8 with 8 bits, uint16 and floats in [0, 1] with 16 bits."""
+    """Return an array as PNG: uint8 and bool with 8 bits, uint16 and floats in [0, 1] with 16 bits."""
+    array = np.asarray(array)  # subclasses may compute in another way
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = array * np.uint8(255) if array.dtype == bool else array
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > _MOST_CHANNELS):
         raise InputError(f"an array must have the shape (height, width, 3), not {array.shape}")
     if array.dtype not in (np.uint8, np.uint16):
         array = _to_uint16(array)
-    data: bytes = to_vips(array.astype(array.dtype.newbyteorder("="))).pngsave_buffer(compression=3)
+    data: bytes = to_vips(array).pngsave_buffer(compression=3)
     return data
 
 
 def _to_uint16(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f":
-        raise InputError(f"an array must hold uint8, uint16 or floats from 0 to 1, not {array.dtype}")
+        raise InputError(f"an array must hold uint8, uint16, bool or floats from 0 to 1, not {array.dtype}")
     if not np.isfinite(array).all():
         raise InputError("the array holds NaN or infinite values")
     if array.min() < -_TOLERANCE or array.max() > 1 + _TOLERANCE:

@@ -5,6 +5,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
@@ -42,7 +43,8 @@ def output_format(path: str | Path) -> OutputFormat:
     Raises:
         InputError: The extension is unknown; the message lists the known ones.
     """
-    suffix = Path(f"_{path}" if str(path).startswith(".") else path).suffix
+    # A text may be an extension; a file `.png` has none.
+    suffix = (path if isinstance(path, Path) else Path(f"_{path}")).suffix
     if suffix.lower() not in _FORMATS:
         wrong = f"unknown extension {suffix!r} of {path}" if suffix else f"{path} has no extension"
         raise InputError(f"{wrong}; known are {', '.join(_FORMATS)}")
@@ -82,7 +84,7 @@ def encode_picture(
     Raises:
         InputError: Unknown suffix, bits or quality, NaN, or a side or metadata too long for the format.
     """
-    check_type(quality, int, "quality", "a whole number from 1 to 100")
+    check_type(quality, Integral, "quality", "a whole number from 1 to 100")
     if bits not in (8, 16):
         raise InputError(f"bits must be 8 or 16, not {bits!r}")
     kind = output_format(suffix)
@@ -99,7 +101,7 @@ def encode_picture(
     depth: Literal[8, 16] = bits if kind in ("png", "tiff") else 8
     planes = [_to_integers(pixels, depth)] + ([] if alpha is None else [_to_integers(alpha, depth)[..., None]])
     packet = None if metadata is None else pack_metadata(metadata)
-    data = _encode(np.concatenate(planes, axis=2), kind, packet, quality)
+    data = _encode(np.concatenate(planes, axis=2), kind, packet, int(quality))
     return add_exif(data, kind, exif) if exif else data
 
 

@@ -52,7 +52,7 @@ class Matches:
     def counts(self, photo: Float[Tensor, "n"]) -> Float[Tensor, "1 1 h w"]:
         """Return how much each place of the style is matched by places of the photo, which count by their weights."""
         height, width = self.style_grid
-        counts = torch.zeros(height * width)
+        counts = torch.zeros(height * width, dtype=torch.float32)
         counts.index_add_(0, self.places.flatten(), (self.weights * photo[:, None]).flatten())
         return counts.reshape(1, 1, height, width)
 
@@ -147,7 +147,8 @@ def interpolate_linearly(maps: Float[Tensor, "1 c _h _w"], height: int, width: i
     """
     for dimension, size in ((2, height), (3, width)):
         count = maps.shape[dimension]
-        places = ((torch.arange(size, device=maps.device) + 0.5) * (count / size) - 0.5).clamp(0, count - 1)
+        centers = torch.arange(size, device=maps.device, dtype=torch.float32) + 0.5
+        places = (centers * (count / size) - 0.5).clamp(0, count - 1)
         below = places.floor().long()
         parts = [maps.index_select(dimension, index) for index in (below, (below + 1).clamp(max=count - 1))]
         share = (places - below).to(maps.dtype).reshape(-1, *([1] * (3 - dimension)))

@@ -146,7 +146,7 @@ class _Binder:
         """
         share = region.weight
         if not share:
-            return torch.zeros(0, 2)
+            return torch.zeros(0, 2, dtype=torch.float32)
         wanted = max(samples * share, min(_MIN_SAMPLES, samples))
         height, width = self.photo.picture.shape[2:]
         places = self.photo.places(min(round(wanted / share), height * width), self.generator)

@@ -36,7 +36,7 @@ def draw_owners(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int
 
     On a soft border that is a scatter in which each region has as many positions as is its share.
     """
-    chance = torch.rand(shares.shape[1], generator=generator, device=generator.device).to(shares)
+    chance = torch.rand(shares.shape[1], generator=generator, device=generator.device, dtype=torch.float32).to(shares)
     return (chance >= shares.cumsum(dim=0)).sum(dim=0)
 
 

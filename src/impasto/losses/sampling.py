@@ -20,7 +20,7 @@ def sample_positions(h: int, w: int, count: int, generator: torch.Generator) -> 
     """
     across = min(max(1, round(math.sqrt(count * w / h))), w, count)
     down = min(count // across, h)
-    jitter = torch.rand(down, across, 2, generator=generator, device=generator.device)
+    jitter = torch.rand(down, across, 2, generator=generator, device=generator.device, dtype=torch.float32)
     columns = torch.arange(across, device=jitter.device).expand(down, across)
     rows = torch.arange(down, device=jitter.device)[:, None].expand(down, across)
     cells = torch.stack([columns, rows], dim=2)

@@ -35,7 +35,7 @@ def random_directions(c: int, k: int, generator: torch.Generator) -> Float[Tenso
     """
     blocks = []
     for _ in range(-(-k // c)):
-        gaussian = torch.randn(c, c, generator=generator, device=generator.device)
+        gaussian = torch.randn(c, c, generator=generator, device=generator.device, dtype=torch.float32)
         q, r = torch.linalg.qr(gaussian)
         blocks.append(q * torch.where(r.diagonal() < 0, -1.0, 1.0))
     return torch.cat(blocks, dim=1)[:, :k]

@@ -112,7 +112,7 @@ class Positions:
             chosen = torch.randperm(len(rows), generator=generator, device=generator.device)[:count]
         else:
             # The largest of u^(1/w) are a sample by weight without replacement (Efraimidis and Spirakis 2006).
-            chance = torch.rand(len(rows), generator=generator, device=generator.device)
+            chance = torch.rand(len(rows), generator=generator, device=generator.device, dtype=torch.float32)
             keys = chance.log() / self.weights.to(chance).clamp(min=1e-30)
             chosen = keys.topk(min(count, len(rows))).indices
         return full_precision(rows[chosen.to(rows.device)])

@@ -179,7 +179,7 @@ class RegionTarget:
         parts = []
         for style in self.styles:
             ratios = [scales[layer] / style.scales[layer] for layer in layers]
-            factor = torch.tensor(ratios).repeat_interleave(torch.tensor(channels))
+            factor = torch.tensor(ratios, dtype=torch.float32).repeat_interleave(torch.tensor(channels))
             own = style.statistics[loss, ""]
             parts.append(Positions(own.features * factor.to(own.features)[None, :, None, None], own.weights))
         return mixed(parts, self.shares), scales
@@ -193,8 +193,9 @@ class RegionTarget:
         found = [style.local[layer] for style in self.styles if layer in style.local]
         if not found:
             return None
+        zero = torch.zeros((), dtype=torch.float32)
         mean, square = (
-            sum((share * one for share, one in zip(self.shares, values, strict=True)), start=torch.zeros(()))
+            sum((share * one for share, one in zip(self.shares, values, strict=True)), start=zero)
             for values in zip(*found, strict=True)
         )
         return LocalStatistics(mean, square)

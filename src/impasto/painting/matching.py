@@ -60,7 +60,8 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
     colors = np.zeros_like(small.content) if small.kept is None else small.content * small.kept[:, :, None]
     regions = []
     for region, reduced in zip(scene.regions, small.regions, strict=True):
-        styles, moved, shares = [], torch.zeros(1, 3, *photo.size), _pooled(reduced.mask, photo.size)
+        styles, shares = [], _pooled(reduced.mask, photo.size)
+        moved = torch.zeros(1, 3, *photo.size, dtype=torch.float32)
         for style, own in zip(region.styles, reduced.styles, strict=True):
             places = _Places.of(own.pixels, extractor, own.mask)
             matches = photo.matches(places)
@@ -197,7 +198,7 @@ def _standardized(rows: Float[Tensor, "c n"], weights: Float[Tensor, "n"]) -> Fl
 def _pooled(mask: Float[np.ndarray, "h w"] | None, size: tuple[int, int]) -> Float[Tensor, "n"]:
     """Return how much of every place of a grid a mask covers; all of it without one."""
     if mask is None:
-        return torch.ones(size[0] * size[1])
+        return torch.ones(size[0] * size[1], dtype=torch.float32)
     return functional.adaptive_avg_pool2d(torch.from_numpy(np.ascontiguousarray(mask))[None, None], size).flatten()
 
 

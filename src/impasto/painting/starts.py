@@ -27,7 +27,7 @@ def first_canvas(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
     # Drawn on the CPU, so that one seed means one noise on every device.
     generator = torch.Generator().manual_seed(start.seed)
     if start.init == "noise":
-        noise = torch.randn(scene.content.shape, generator=generator).numpy() * start.noise_std
+        noise = torch.randn(scene.content.shape, generator=generator, dtype=torch.float32).numpy() * start.noise_std
         return np.asarray((_MEAN_COLOR + noise) / 255.0, dtype=np.float32)
     canvas = _named_start(recipe, scene)
     if not start.seed:
@@ -62,7 +62,7 @@ def _recolored(scene: Scene, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
 
 def _smooth_noise(height: int, width: int, generator: torch.Generator) -> Float[np.ndarray, "h w 3"]:
     """Return noise with a standard deviation of 1: patches of 2, 4, 8... pixels, up to a quarter of the picture."""
-    noise = torch.zeros(1, 3, height, width)
+    noise = torch.zeros(1, 3, height, width, dtype=torch.float32)
     spacing = 2
     while spacing == 2 or 4 * spacing <= max(height, width):
         grid = torch.randn(1, 3, 1 + -(-height // spacing), 1 + -(-width // spacing), generator=generator)

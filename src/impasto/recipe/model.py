@@ -40,6 +40,7 @@ from impasto.shell import file_word, join, option
 
 _MIDDLE = 50.0
 _STRENGTH_EXPONENT = 1.5
+_LONGEST_VALUE: Final = 200  # of a wrong value in a message
 """The balance of style and content is (s / (100 - s)) ** _STRENGTH_EXPONENT for a strength of s."""
 
 
@@ -427,6 +428,7 @@ def describe(error: ValidationError) -> InputError:
             return first["ctx"]["error"]
         return SettingError(name, f": {reason}") if name else InputError(reason)
     given = first["input"] if isinstance(first["input"], str) and first["input"].strip() else repr(first["input"])
+    given = " ".join(given.split())[:_LONGEST_VALUE]
     wanted = _wanted(name, place)
     if not wanted:
         return SettingError(name, f": {first['msg'][0].lower()}{first['msg'][1:]}, not {given}")

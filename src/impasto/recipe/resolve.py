@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from impasto.errors import InputError, did_you_mean
+from impasto.errors import InputError, did_you_mean, reason_of
 from impasto.recipe.accepted import as_choice
 from impasto.recipe.model import Recipe, SettingError, checked, flat_fields, merge_stated, states_balance_twice
 from impasto.recipe.names import similar_name
@@ -23,8 +23,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
             data = file.read(MAX_BYTES + 1)
         # PowerShell and some editors write UTF-16, or a mark before UTF-8.
         text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+    except (OSError, ValueError) as error:  # a null character in the name, or bytes that are no text
+        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else reason_of(error)
         raise InputError(f"cannot read the recipe {path}: {reason}") from None
     try:
         fields = load_json(text) if path.suffix.lower() == ".json" else load_toml(text)

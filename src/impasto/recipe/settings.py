@@ -1,5 +1,6 @@
 """The sections of a recipe: every setting with its unit, bounds and default, written here and nowhere else."""
 
+import os
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -64,6 +65,8 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _in_any_case(cls, value: Any, info: Any) -> Any:
+        if isinstance(value, os.PathLike):
+            value = os.path.join(os.curdir, value)  # a file, even if a built-in picture has its name
         return as_choice(value, choices_of(cls.model_fields[info.field_name].annotation))
 
 

@@ -50,7 +50,8 @@ Pixels = Annotated[int, PIXELS, Field(ge=16, le=LONGEST_SIDE)]
 def split_list(value: Any) -> Any:
     """Return the items of `a,b` as a tuple, of a number a tuple of one; other values are returned as they are."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        return parts or ((value,) if value.strip() else ())
     if isinstance(value, (list, tuple)):
         return tuple(part for item in value for part in (split_list(item) if isinstance(item, str) else (item,)))
     return (value,) if isinstance(value, (int, float)) else value

@@ -25,6 +25,7 @@ from impasto.untrusted import load_json
 
 _NEWEST: Final = "checkpoint.safetensors"
 _PREVIOUS: Final = "checkpoint.previous.safetensors"
+_MOST_TENSORS: Final = 1000  # two for each of the optimizer's `history`, and a few more
 _TEMPORARY: Final = "checkpoint.saving"
 """Folder in which a checkpoint is written, because safetensors leaves temporary files behind if it is killed."""
 
@@ -122,7 +123,9 @@ def _read(path: Path, run: str) -> Checkpoint:
     try:
         open_inside(path.parent, path).close()
         with safe_open(path, framework="pt", device="cpu") as file:
-            names, metadata = list(file.keys()), file.metadata()
+            names, metadata = list(file.keys()), file.metadata() or {}
+            if len(names) > _MOST_TENSORS:
+                raise InputError(f"it holds {len(names)} tensors")
             # safe_open returns views of the mapped file, which the next save replaces.
             tensors = {name: file.get_tensor(name).clone() for name in names}
         if metadata["sha256"] != _digest(tensors, metadata["scalars"]):

@@ -90,6 +90,18 @@ class RunFolder:
         """Open an existing run to read or continue it; raises InputError if it is missing or damaged."""
         return cls(path, read_header(path), FolderLock(path / LOCK_FILE))
 
+    def choose_weights(self, file: str | None) -> None:
+        """Use a file of weights in place of the one that the recipe names.
+
+        Raises InputError if there is none and the folder was made elsewhere: it must not choose what is read here.
+        """
+        named = self.first_recipe.network.weights
+        if file is not None:
+            self.first_recipe = self.first_recipe.with_changes(weights=file)
+            self._replay_log()
+        elif named not in ("embedded", "full") and not self.was_made_here:
+            raise InputError(f"{self.path} was made elsewhere, with the weights {named}: give them with --weights")
+
     @staticmethod
     def exists(path: Path) -> bool:
         """Return True if a run was created in this folder, even if it is damaged now."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from impasto.backbones import computed_with
 from impasto.errors import InputError, file_error, reason_of
@@ -48,8 +48,14 @@ class Header(BaseModel):
     computed: dict[str, Annotated[str, Field(max_length=1000)]] = {}
     recipe: dict[str, Value]
     inputs: Inputs[KeptInput]
-    output: Annotated[str, Field(max_length=10_000, pattern="^[^\0]+$")] | None
+    output: Annotated[str, Field(min_length=1, max_length=10_000)] | None
     seal: str = ""
+
+    @model_validator(mode="after")
+    def _output_is_a_path(self) -> "Header":
+        if "\0" in str(self.output_path):
+            raise ValueError("output holds a null character")
+        return self
 
     @property
     def output_path(self) -> Path | None:

@@ -50,7 +50,7 @@ def multiscale_similarity(a: Float[Tensor, "1 3 h w"], b: Float[Tensor, "1 3 h w
     weights scaled to a sum of 1. A negative correlation counts as 0. The style scores 0 to 0.12. Raises ValueError
     below 11 px.
     """
-    weights = torch.tensor(_LUMA).view(1, 3, 1, 1)
+    weights = torch.tensor(_LUMA, dtype=torch.float32).view(1, 3, 1, 1)
     x, y = F.conv2d(a, weights), F.conv2d(b, weights)
     side = min(x.shape[-2:])
     if side < _WINDOW:
@@ -68,7 +68,7 @@ def multiscale_similarity(a: Float[Tensor, "1 3 h w"], b: Float[Tensor, "1 3 h w
 
 def _similarity(x: Float[Tensor, "1 1 h w"], y: Float[Tensor, "1 1 h w"]) -> tuple[float, float]:
     """Return the mean SSIM and the mean of its part without the luminance."""
-    line = torch.exp(-((torch.arange(_WINDOW) - _WINDOW // 2) ** 2) / (2 * _SIGMA**2))
+    line = torch.exp(-((torch.arange(_WINDOW, dtype=torch.float32) - _WINDOW // 2) ** 2) / (2 * _SIGMA**2))
     line = line / line.sum()
     moments = torch.cat([x, y, x * x, y * y, x * y])
     moments = F.conv2d(F.conv2d(moments, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))

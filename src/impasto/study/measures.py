@@ -76,7 +76,7 @@ def content_loss_maps(
         targets = extractor(_tensor(resize(photo, width, height)), whole=True)
         for picture in pictures:
             features = extractor(_tensor(resize(picture, width, height)), whole=True)
-            total = torch.zeros(1, 1, height, width)
+            total = torch.zeros(1, 1, height, width, dtype=torch.float32)
             for layer, weight in weights.items():
                 error = (features[layer] - targets[layer]).square().mean(dim=1, keepdim=True).float()
                 error = error / targets[layer].square().mean()
