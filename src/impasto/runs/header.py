@@ -155,10 +155,9 @@ def _refuse_occupied(path: Path) -> None:
         raise InputError(f"{path} is a file: give --run a folder that is new or empty")
     names = {entry.name for entry in path.iterdir()}
     if RUN_FILE in names:
-        command = join(["impasto", "resume", file_word(path)])
-        raise InputError(
-            f"{path} already holds a run: name another folder; if it is not finished, `{command}` continues it"
-        )
+        resume = join(["impasto", "resume", file_word(path)])
+        advice = f"name another folder; if it is not finished, `{resume}` continues it"
+        raise InputError(f"{path} already holds a run: {advice}")
     is_remains = LOCK_FILE in names and all(name in (LOCK_FILE, INPUTS_FOLDER) or name[0] == "." for name in names)
     copies = (path / INPUTS_FOLDER).glob("*") if is_remains else ()
     if names and not (is_remains and all(is_leftover(copy) or is_name_of_copy(copy.name) for copy in copies)):

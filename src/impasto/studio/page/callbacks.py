@@ -33,9 +33,9 @@ def language_of(request: gr.Request | None) -> str:
     return "" if headers is None else headers.get("accept-language", "")
 
 
-def toast(message: str, language: str) -> gr.Error:
+def toast(message: str) -> gr.Error:
     """Return an error that Gradio shows as a toast; the message is escaped because it may quote the visitor's input."""
-    return gr.Error(html.escape(message), duration=12, print_exception=False, title=translate(language, "error"))
+    return gr.Error(html.escape(message), duration=12, print_exception=False)
 
 
 def choices_of(values: Iterable[str], text: Callable[[str], Any]) -> list[tuple[Any, str]]:
@@ -49,8 +49,7 @@ def errors_as_toasts(request: gr.Request | None, *given: Path) -> Iterator[None]
     try:
         yield
     except ImpastoError as error:
-        language = language_of(request)
-        raise toast(_failure(hide_folders(str(error), *given), language), language) from None
+        raise toast(_failure(hide_folders(str(error), *given), language_of(request))) from None
 
 
 def follow_jobs(current: Callable[[], JobHandle | None], language: str) -> Iterator[tuple[Any, ...]]:

@@ -125,8 +125,7 @@ class Form:
         built_in, own = list(values[self.styles] or ()), list(values[self.own] or ())
         regions, styles = self.regions.read(values), [*built_in, *own]
         if values[self.photo] is None or not (styles or regions):
-            language = language_of(request)
-            raise toast(translate(language, "none_chosen"), language)
+            raise toast(translate(language_of(request), "none_chosen"))
         styled_regions = sum(region.style != KEEP for region in regions)
         recipe = self.settings.recipe(
             values,

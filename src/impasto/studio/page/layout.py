@@ -130,8 +130,7 @@ class PageBuilder:
     def _restart(self, name: str | None, action: str, request: gr.Request) -> dict[Any, Any]:
         """Repeat the run that the page shows, or resume the run that is chosen in the history."""
         if not name:
-            language = language_of(request)
-            raise toast(translate(language, "nothing_again" if action == "repeat" else "no_run_chosen"), language)
+            raise toast(translate(language_of(request), "nothing_again" if action == "repeat" else "no_run_chosen"))
         return self._start(lambda: getattr(self._studio, action)(name).name, request)
 
     def _start(self, start: Callable[[], str], request: gr.Request) -> dict[Any, Any]:

@@ -123,7 +123,7 @@ def add_endpoint(studio: Studio) -> None:
         seed: Number = 0,
     ) -> str:  # fmt: skip
         if photo is None:
-            raise toast("photo is missing", "en")
+            raise toast("photo is missing")
         stated = {"strength": strength, "color_strength": colors, "size": size, "seed": seed}
         with errors_as_toasts(request):
             recipe = resolve(preset, {name: value for name, value in stated.items() if value is not None})
