@@ -131,8 +131,8 @@ def test_the_embedded_recipe_repeats_a_picture_of_regions(folder):
 @pytest.mark.parametrize(
     ("styles", "regions", "changes", "message"),
     [
-        (["red.png"] * 2, (), {"style_mix": (1,)}, "style_mix has 1 shares for 2 style images"),
-        ("red.png", (), {"style_mix": (1, 2)}, "style_mix has 2 shares for 1 style image:"),
+        (["red.png"] * 2, (), {"style_mix": (1,)}, "style_mix has 1 share for 2 style images"),
+        ("red.png", (), {"style_mix": (1, 2)}, "style_mix has 2 shares for 1 style image: name the styles"),
         (["red.png"] * 3, (), {"style_scale": (1, 2)}, "style_scale has 2 numbers for 3 style images"),
         ("red.png", ["left.png=blue.png"], {"style_rotation": (1, 2, 3)}, "style_rotation has 3 numbers for 2"),
         ("red.png", ["left.png=blue.png"], {"style_crop": (0, 0, 9, 9)}, "style_crop has 1 crops for 2 style images"),

@@ -131,6 +131,10 @@ def test_a_path_without_a_picture_is_refused_by_its_name(path, message):
         ({"on_event": 5}, "on_event must be a function that takes an event, not 5"),
         ({"run": 5}, "run must be the path of a folder, not an int"),
         ({"output": 5}, "output must be a path, not an int"),
+        (
+            {"output": "x.png"},
+            "output is noted in a run folder, and there is no run: save the result by its method save",
+        ),
         ({"regions": 5}, "regions must be a list of regions, not an int"),
         ({"regions": {"sky.png": "night"}}, "regions must be a list of regions, not a dict"),
         ({"regions": [5]}, "a region must be a text such as sky.png=night or an impasto.Region, not an int"),

@@ -161,8 +161,18 @@ def test_a_command_that_cannot_be_done(refused, words):
     ("words", "message"),
     [
         ("paint", "paint is neither a command nor a file: "),
-        ("plate", "did you mean plates? `impasto --help` lists the commands"),
-        ("stylise photo.png style.jpg", "did you mean stylize?"),
+        ("plate", "did you mean `impasto plates`? `impasto --help` lists the commands"),
+        ("stylise photo.png style.jpg", "did you mean `impasto stylize`?"),
+        ("styles", "did you mean `impasto plates`?"),
+        ("gui", "did you mean `impasto studio`?"),
+        ("version", "did you mean `impasto --version`?"),
+        ("-v", "did you mean --version?"),
+        ("-i photo.png style.jpg", "pictures are given without an option"),
+        ("plates export night mosaic", "the folder comes first: `impasto plates export . night mosaic`"),
+        ("study photo.png style.jpg", "study has no command photo.png: `impasto study --help` lists them"),
+        ("study seed photo.png style.jpg", "study has no command seed: did you mean seeds?"),
+        ("photo.png style.jpg --recipe draft", "; the preset is --preset draft"),
+        ("photo.png style.jpg --preset mine.toml", "a file is given by --recipe mine.toml"),
     ],
 )
 def test_a_word_that_is_neither_a_command_nor_a_file(refused, words, message):

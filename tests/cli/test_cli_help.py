@@ -113,5 +113,10 @@ def test_a_flag_of_another_command_is_shown_though_a_setting_of_that_name_is_not
     assert "--max-megapixels" in help_of("studio", "--help")
 
 
+def test_a_flag_of_another_command_is_shown_with_its_own_default(help_of):
+    assert "in megapixels. [default: 50]" in help_of("studio", "--help")
+    assert "--color-strength N How far colors move, 0 to 100. [default: 100]" in help_of("recolor", "--help")
+
+
 def test_the_version_is_printed(impasto):
     assert impasto("--version").out == f"impasto {__version__}\n"

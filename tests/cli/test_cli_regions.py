@@ -122,7 +122,7 @@ def test_a_series_of_mixes_overwrites_none_of_its_inputs(refused, masks):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("style.jpg red.png --style-mix 1", "--style-mix has 1 shares for 2 style images"),
+        ("style.jpg red.png --style-mix 1", "--style-mix has 1 share for 2 style images"),
         ("style.jpg --style-mix 1,2", "--style-mix has 2 shares for 1 style image"),
         ("style.jpg red.png --style-mix 0,0", "not all of them 0"),
         ("style.jpg red.png --style-mix -1,2", "not all of them 0"),

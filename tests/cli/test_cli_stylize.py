@@ -54,7 +54,7 @@ def test_a_named_output_is_overwritten(stylize, folder):
 
 
 def test_a_hint_reports_a_result_smaller_than_the_photo(stylize):
-    hint = "impasto: the photo is 64 x 48, the result 48 x 36: --size photo paints it all"
+    hint = "impasto: the photo is 64 x 48, the result 48 x 36: --size photo paints it in full size"
     assert hint in stylize().errors
     assert hint not in stylize("--size", "photo").errors
 

@@ -79,7 +79,7 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
         ("presets papr", "NAME takes default, draft, faithful, bold, photoreal, paper, notebook or classic, not papr"),
         ("demo photo.png", "photo.png is too much here: `impasto demo --help` shows what belongs there"),
         ("plates nihgt", "nihgt is too much here: `impasto plates --help` shows what belongs there"),
-        ("study seedz photo.png night", 'Unknown command "seedz". Did you mean "seeds"?'),
+        ("study seedz photo.png night", "study has no command seedz: did you mean seeds?"),
         ("studio --port many", "--port takes a whole number, not many"),
     ],
 )

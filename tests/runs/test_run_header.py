@@ -74,7 +74,7 @@ def test_a_folder_that_holds_a_run_is_refused_and_resume_is_named(
 ) -> None:
     new_run()
     before = files_in(tmp_path)
-    with pytest.raises(InputError, match=r"already holds a run: `impasto resume .*run`"):
+    with pytest.raises(InputError, match=r"already holds a run: .*`impasto resume .*run`"):
         create(tmp_path / "run", inputs)
     assert files_in(tmp_path) == before
 

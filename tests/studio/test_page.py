@@ -215,8 +215,17 @@ def test_a_chinese_browser_shows_chinese(visit, hills):
     page = visit(locale="zh-CN")
     words = ("照片", "风格", "强度", "开始绘制", "历史", "请选择照片和风格")
     until(lambda: all(word in page.page.locator("body").inner_text() for word in words), "the page is Chinese")
+    assert page.page.title() == "impasto 画室"
+    assert "星夜 night" in page.page.locator("#styles").inner_text()
     page.unfold("more", "schedule")
     assert "步数" in page.page.locator("#field-steps").inner_text()
+    page.choose("preset", "草稿 draft")
+    until(lambda: page.value("field-steps") == 32, "the preset is applied")
+    page.paint()
+    assert page.toast().endswith("请先选择照片和风格。")
+    title = "getComputedStyle(document.querySelector('.toast-title'), '::before').content"
+    assert page.page.evaluate(title) == '"错误"'
+    page.close_toast()
     page.prepare(hills)
     page.paint()
     page.finish()

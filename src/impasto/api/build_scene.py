@@ -113,9 +113,9 @@ def _shares(recipe: Recipe, count: int) -> list[float]:
     """Return the shares of the main styles, which sum to 1."""
     mix = recipe.style.mix or (1.0,) * count
     if len(mix) != count:
-        raise SettingError(
-            "style_mix", f" has {len(mix)} shares for {_count_of(count)}: write one for each, such as 70,30"
-        )
+        advice = "write one for each, such as 70,30" if count > 1 else "name the styles that are to be mixed"
+        shares = f"{len(mix)} share{'s' * (len(mix) > 1)}"
+        raise SettingError("style_mix", f" has {shares} for {_count_of(count)}: {advice}")
     return [share / sum(mix) for share in mix]
 
 

@@ -118,7 +118,7 @@ class Result(Savable):
 
     pixels: Float[np.ndarray, "h w 3"] = field(repr=False)
     alpha: Float[np.ndarray, "h w"] | None = field(default=None, repr=False)
-    recipe: Recipe
+    recipe: Recipe = field(repr=False)
     losses: Mapping[str, list[float]] = field(repr=False)
     loss: float
     saved_loss: float

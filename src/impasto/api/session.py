@@ -145,6 +145,8 @@ class Session:
         _check_listener(on_event)
         check_type(run, (str, Path, NoneType), "run", "the path of a folder")
         check_type(output, (str, Path, NoneType), "output", "a path")
+        if output is not None and run is None:
+            raise InputError("output is noted in a run folder, and there is no run: save the result by its method save")
         if regions is None and not (isinstance(recipe, Recipe) and recipe.regions):
             regions = self._regions
         styles = self._styles if styles is None else styles

@@ -21,6 +21,7 @@ from impasto.cli.completion import CompletedApp
 from impasto.cli.console import (
     DONE,
     FAILED,
+    FIRST_SETTINGS,
     HELP_FLAGS,
     STDIO,
     STOPPED,
@@ -51,6 +52,21 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Module and function of each command, and its help text."""
 
+_COMMANDS_ELSEWHERE: Final = {
+    word: command
+    for command, words in {
+        "stylize": "paint transfer apply render",
+        "plates": "styles list ls list-styles gallery",
+        "plates export": "export",
+        "studio": "gui ui web webui app serve server",
+        "info": "show inspect",
+        "runs": "status",
+        "resume": "continue",
+        "--version": "version",
+    }.items()
+    for word in words.split()
+}
+"""What the commands may be called in other programs."""
 _HELP_ALL: Final = HELP_FLAGS[-1]
 _METAVARS: Final = {"INT": "N", "FLOAT": "N", "STR": "TEXT", "STR...": "TEXT", "PATH": "FOLDER"}
 """What stands in the help for types that have no word of their own."""
@@ -160,7 +176,9 @@ class _SettingsHelp(DefaultFormatter):
         self._preset = [*stated, *(after for word, after in pairwise(words) if word == "--preset"), None][0]
 
     def __call__(self, console: Any, options: Any, panel: HelpPanel) -> None:
-        entries = [self._shown(entry) for entry in panel.entries if self._shows_all or not self._is_rare(entry, panel)]
+        entries = [
+            self._shown(entry, panel) for entry in panel.entries if self._shows_all or not self._is_rare(entry, panel)
+        ]
         if entries:
             super().__call__(console, options, panel.copy(entries=entries))
 
@@ -170,13 +188,16 @@ class _SettingsHelp(DefaultFormatter):
         fields = (field for name, field in FIELDS.items() if flag_of(name) in entry.names)
         return any(field.group == panel.title and not field.common for field in fields)
 
-    def _shown(self, entry: HelpEntry) -> HelpEntry:
-        """Return an entry with the default of the chosen preset, and without the names of Python's types."""
+    def _shown(self, entry: HelpEntry, panel: HelpPanel) -> HelpEntry:
+        """Return an entry without the names of Python's types; a setting of a recipe with the default of the preset."""
         from impasto.recipe import FIELDS, as_text, flag_of, resolve
 
         entry = entry.copy(metavar=_METAVARS.get(entry.metavar or "", entry.metavar))
+        if entry.default is not None:
+            entry = entry.copy(default=entry.default.removesuffix(".0"))
         name = next((name for name in FIELDS if flag_of(name) in entry.names), None)
-        if name is None or entry.default is None:
+        # Other commands have options of the same name, with defaults of their own.
+        if name is None or entry.default is None or panel.title not in (FIRST_SETTINGS, FIELDS[name].group):
             return entry
         value = resolve(self._preset).get(name)
         if isinstance(value, bool):
@@ -197,7 +218,8 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
 
         if is_plate(name):
             raise InputError(f"{name} is a built-in style, and the photo comes first: `impasto photo.jpg {name}`")
-        hint = f"{did_you_mean(similar(name, COMMANDS))} `impasto --help` lists the commands".lstrip()
+        meant = _COMMANDS_ELSEWHERE.get(name) or similar(name, COMMANDS)
+        hint = f"{did_you_mean(meant and f'`impasto {meant}`')} `impasto --help` lists the commands".lstrip()
         raise InputError(f"{name} is neither a command nor a file: {hint}")
     return ["stylize", *words]
 

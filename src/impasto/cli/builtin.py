@@ -11,6 +11,7 @@ from impasto.cli.options import NetworkWord
 from impasto.errors import InputError
 from impasto.networks import NETWORKS
 from impasto.recipe import PRESET_PURPOSES, PRESETS, resolve
+from impasto.shell import join
 
 plates = App(name="plates", help_flags=HELP_FLAGS)
 weights = App(name="weights", help_flags=HELP_FLAGS)
@@ -32,8 +33,11 @@ def export_plates(folder: Path, /, *names: Annotated[str, Parameter(completer=co
         folder: A folder that exists.
         names: Built-in styles; by default all of them.
     """
-    from impasto.images import PLATES, atomic_write, plate_path
+    from impasto.images import PLATES, atomic_write, is_plate, plate_path
 
+    if is_plate(str(folder)) and not folder.exists():
+        words = join(["impasto", "plates", "export", ".", str(folder), *names])
+        raise InputError(f"{folder} is a built-in style, and the folder comes first: `{words}`")
     copies = {folder / plate_path(name).name: plate_path(name).read_bytes() for name in names or PLATES}
     for path, data in copies.items():
         if path.exists() and (path.is_dir() or path.read_bytes() != data):

@@ -23,6 +23,9 @@ DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
 
 HELP_FLAGS: Final = ("--help", "-h", "--help-all")
 
+FIRST_SETTINGS: Final = "Start with these"
+"""The heading of the help above those settings of a recipe that are shown first."""
+
 STDIO: Final = "\0-"
 """Replaces a lone `-` before parsing, because the parser reads that as an option. No argument contains a null."""
 

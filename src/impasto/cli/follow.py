@@ -127,7 +127,7 @@ class _Follower:
         self._is_ready.wait()
         if not self._has_begun and math.prod(self._run.size) < math.prod(self._run.photo_size):
             photo, result = ("{} x {}".format(*size) for size in (self._run.photo_size, self._run.size))
-            self._progress.note(f"the photo is {photo}, the result {result}: --size photo paints it all")
+            self._progress.note(f"the photo is {photo}, the result {result}: --size photo paints it in full size")
         self._has_begun = True
         self._progress.show(event)
         if isinstance(event, Step):

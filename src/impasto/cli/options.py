@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from pydantic import BaseModel, SkipValidation, create_model
 
 from impasto.cli.completion import complete_picture, complete_plate, complete_recipe, complete_style
-from impasto.cli.console import is_stdio, read_source
+from impasto.cli.console import FIRST_SETTINGS, is_stdio, read_source
 from impasto.errors import InputError
 from impasto.recipe import (
     FIELDS,
@@ -30,7 +30,7 @@ from impasto.recipe import (
 )
 from impasto.shell import file_word, option
 
-START: Final = Group("Start with these", sort_key=-3, help="Any of them may be left out; --help-all lists all options.")
+START: Final = Group(FIRST_SETTINGS, sort_key=-3, help="Any of them may be left out; --help-all lists all options.")
 OUTPUT: Final = Group("Output", sort_key=-2)
 RECIPE: Final = Group("Recipe", sort_key=-1, help="The options below change single settings.")
 

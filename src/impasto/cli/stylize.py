@@ -103,7 +103,7 @@ def stylize(
         return _paint_mixes(recipe, photo, styles, seconds, destination, saving, reporting)
     output = None if destination.is_stdout else destination.path
     content, pictures = read_source(photo), [read_source(style) for style in styles]
-    begin = partial(start, content, pictures, recipe, run=run, output=output)
+    begin = partial(start, content, pictures, recipe, run=run, output=output if run else None)
     repeats = None if flags is not None and flags.model_fields_set else record
     return follow(begin, destination, reporting, run, repeats=repeats)
 

@@ -5,7 +5,14 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, Final, Literal, get_args, get_origin
 
-from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from cyclopts.exceptions import RepeatArgumentError
 
 from impasto.cli.console import is_stdio
@@ -23,11 +30,12 @@ _OPTIONS_ELSEWHERE: Final = by_name(
         "run": "run_dir checkpoint_dir checkpoint_path log_dir",
         "help": "usage h",
         "help_all": "help_full full_help",
+        "version": "v ver",
     }
 )
 _PICTURES_ELSEWHERE: Final = by_name(
     {
-        "photo": "content content_image content_img content_path photo image input input_image input_path source",
+        "photo": "content content_image content_img content_path photo image i input input_image input_path source",
         "style": "style style_image style_images style_img style_path styles reference reference_image",
     }
 )
@@ -71,7 +79,7 @@ def describe_unknown(name: str, known: Collection[str], command: tuple[str, ...]
         return f"{' '.join(command)} has no option {name}; `impasto stylize` has it"
     meant = similar_name(name, {*known, "help", "help_all"}) or _OPTIONS_ELSEWHERE.get(wanted, "")
     setting, _, value = meant.partition("=")
-    if setting in {*known, "help", "help_all"}:
+    if setting in {*known, "help", "help_all", "version"}:
         return f"there is no option {name}: {did_you_mean(f'{flag_of(setting)} {value}'.strip())}"
     return f"there is no option {name}: `{_help(command)}` lists them"
 
@@ -128,6 +136,14 @@ def _describe_extra(error: UnusedCliTokensError, command: tuple[str, ...]) -> st
     return f"{words} is too much here: `{_help(command)}` shows what belongs there"
 
 
+def _describe_command(error: UnknownCommandError, command: tuple[str, ...]) -> str:
+    word = (error.unused_tokens or [""])[0]
+    # A file's name is like that of some command, too.
+    meant = similar(word, error.app or ()) if word.isalpha() else ""
+    hint = f"{did_you_mean(meant)} `{_help(command)}` lists them".lstrip()
+    return f"{' '.join(command)} has no command {word}: {hint}"
+
+
 def _describe_repeated(error: RepeatArgumentError, _: tuple[str, ...]) -> str:
     return f"{error.token.keyword} is given twice: state it once"
 
@@ -138,6 +154,7 @@ _DESCRIPTIONS: Final[dict[type[CycloptsError], Callable[[Any, tuple[str, ...]], 
     MissingArgumentError: _describe_missing,
     CoercionError: _describe_value,
     RepeatArgumentError: _describe_repeated,
+    UnknownCommandError: _describe_command,
 }
 """How each error of the parser is said, given the command."""
 

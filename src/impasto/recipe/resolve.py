@@ -25,7 +25,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
         text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except (OSError, ValueError) as error:  # a null character in the name, or bytes that are no text
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else reason_of(error)
-        raise InputError(f"cannot read the recipe {path}: {reason}") from None
+        hint = f"; the preset is --preset {path}" if str(path) in PRESETS else ""
+        raise InputError(f"cannot read the recipe {path}: {reason}{hint}") from None
     try:
         fields = load_json(text) if path.suffix.lower() == ".json" else load_toml(text)
     except ValueError as error:
@@ -58,5 +59,7 @@ def resolve(preset: str | None = None, *stated: Mapping[str, Any]) -> Recipe:
     name = as_choice(preset or "default", tuple(PRESETS))
     if name not in PRESETS:
         hint = did_you_mean(similar_name(str(name), PRESETS), f"known are {', '.join(PRESETS)}")
+        if str(name).lower().endswith((".toml", ".json")):
+            hint = f"a file is given by --recipe {name}"
         raise InputError(f"unknown preset {name!r}; {hint}")
     return checked(merge_stated(PRESETS[name].flat(), *stated))

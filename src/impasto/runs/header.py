@@ -86,7 +86,9 @@ def read_header(folder: Path) -> Header:
             _check_format(folder, fields.get("format"))
         return Header.model_validate(fields)
     except (FileNotFoundError, NotADirectoryError):
-        missing = "holds no run: give the folder that --run named" if folder.is_dir() else "is not a folder with a run"
+        missing = "is not a folder with a run: `impasto runs` lists them"
+        if folder.is_dir():
+            missing = "holds no run: give the folder that --run named"
         raise InputError(f"{folder} {missing}") from None
     except OSError as error:
         raise InputError(f"cannot read {file}: {reason_of(error)}") from None
@@ -159,7 +161,9 @@ def _refuse_occupied(path: Path) -> None:
         raise InputError(f"{path} is a file: give --run a folder that is new or empty")
     names = {entry.name for entry in path.iterdir()}
     if RUN_FILE in names:
-        raise InputError(f"{path} already holds a run: `{join(['impasto', 'resume', file_word(path)])}` continues it")
+        resume = join(["impasto", "resume", file_word(path)])
+        advice = f"name another folder; if it is not finished, `{resume}` continues it"
+        raise InputError(f"{path} already holds a run: {advice}")
     is_remains = LOCK_FILE in names and all(name in (LOCK_FILE, INPUTS_FOLDER) or name[0] == "." for name in names)
     copies = (path / INPUTS_FOLDER).glob("*") if is_remains else ()
     if names and not (is_remains and all(is_leftover(copy) or is_name_of_copy(copy.name) for copy in copies)):

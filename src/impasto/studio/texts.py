@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Final
 
@@ -16,6 +17,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {key: (en, zh) for key, (en, zh) in _
 _SETTINGS_IN_CHINESE: Final[dict[str, tuple[str, str]]] = {
     name: (title, description) for name, (title, description) in _TABLES["settings"].items()
 }
+_CHOICES_IN_CHINESE: Final[dict[str, str]] = _TABLES["choices"]
+_MESSAGES_IN_CHINESE: Final[list[tuple[re.Pattern[str], str]]] = [
+    (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(english))), chinese)
+    for english, chinese in _TABLES["messages"].items()
+]
 _TEXT_KEYS: Final = {"color_strength": "colors", "style_mix": "mix"}
 """Keys of settings with their own widget, where the key is not the setting's name."""
 
@@ -55,17 +61,43 @@ def name_widgets(language: str, text: str) -> str:
     return re.sub(r"--[a-z]+(-[a-z]+)*", named, text)
 
 
-def translations(descriptions: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Return all texts by language, as Gradio takes them, with `field_NAME` and `help_NAME` for each setting.
+def translate_message(language: str, text: str) -> str:
+    """Return an error or a notice in the visitor's language, with what the page calls the settings in it.
+
+    A message whose Chinese is not known stays English.
+
+    >>> translate_message("zh-CN", "steps takes a whole number from 1 to 9, not 0")
+    '“步数”须为 1 到 9 之间的整数，而不是 0'
+    """
+    found = ((pattern.fullmatch(text), chinese) for pattern, chinese in _MESSAGES_IN_CHINESE)
+    match, chinese = next(((match, chinese) for match, chinese in found if match), (None, text))
+    if match is not None and _is_chinese(language):
+        parts = match.groupdict()
+        if parts.get("setting") in FIELDS:
+            parts["setting"] = field_label(language, parts["setting"])
+        text = chinese.format(**parts)
+    return name_widgets(language, text)
+
+
+def translations(descriptions: dict[str, str], choices: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return all texts by language, as Gradio takes them.
+
+    Besides those of the page there are `field_NAME` and `help_NAME` for each setting, `choice_VALUE` for each value
+    that is chosen from a list, and in Chinese what Gradio has not translated.
 
     Args:
         descriptions: English description of each setting that the page shows.
+        choices: The values.
     """
     english, chinese = ({key: pair[number] for key, pair in TEXTS.items()} for number in (0, 1))
     for name, description in descriptions.items():
         english |= {f"field_{name}": setting_title(name), f"help_{name}": description}
         title, sentence = _SETTINGS_IN_CHINESE[name]
         chinese |= {f"field_{name}": title, f"help_{name}": sentence}
+    for choice in choices:
+        english[f"choice_{choice}"] = choice
+        chinese[f"choice_{choice}"] = f"{_CHOICES_IN_CHINESE.get(choice, '')} {choice}".lstrip()
+    chinese |= _TABLES["gradio"]
     return {"en": english, "zh": chinese, "zh-CN": chinese}
 
 

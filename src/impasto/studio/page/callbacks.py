@@ -2,7 +2,7 @@
 
 import html
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -15,7 +15,7 @@ from impasto.studio import JobHandle, RunEntry
 from impasto.studio.page import markup
 from impasto.studio.run_index import read_pixels
 from impasto.studio.submission import hide_folders
-from impasto.studio.texts import name_widgets, translate
+from impasto.studio.texts import translate, translate_message
 
 Number: TypeAlias = int | float
 """The value of a slider: an int if it is whole."""
@@ -36,6 +36,11 @@ def language_of(request: gr.Request | None) -> str:
 def toast(message: str) -> gr.Error:
     """Return an error that Gradio shows as a toast; the message is escaped because it may quote the visitor's input."""
     return gr.Error(html.escape(message), duration=12, print_exception=False)
+
+
+def choices_of(values: Iterable[str], text: Callable[[str], Any]) -> list[tuple[Any, str]]:
+    """Return values as a list of Gradio shows them, each with its name in the visitor's language."""
+    return [(text(f"choice_{value}"), value) for value in values]
 
 
 @contextmanager
@@ -113,13 +118,13 @@ def status_text(job: JobHandle, language: str) -> str:
 
 def _status(job: JobHandle, text: str, language: str) -> str:
     progress, losses = job.monitor.progress(), job.monitor.losses()
-    notice = name_widgets(language, job.monitor.notice)
+    notice = translate_message(language, job.monitor.notice)
     share, label = _share(progress.step, progress.steps), translate(language, "loss")
     return markup.status(job.name, text, share, losses, label, notice=notice)
 
 
 def _failure(message: str, language: str) -> str:
-    return translate(language, "failed", message=name_widgets(language, message))
+    return translate(language, "failed", message=translate_message(language, message))
 
 
 def _share(step: int, steps: int | None) -> float:

@@ -15,7 +15,7 @@ from impasto.studio import Studio
 from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
 from impasto.studio.load_run import load_run
 from impasto.studio.page import inputs
-from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
+from impasto.studio.page.callbacks import Number, choices_of, errors_as_toasts, language_of, toast
 from impasto.studio.page.widgets import file_input
 from impasto.studio.texts import translate
 
@@ -28,7 +28,7 @@ class Settings:
 
     def __init__(self, text: Callable[[str], Any]) -> None:
         self.preset = gr.Dropdown(
-            list(PRESETS), value="default", label=text("preset"), info=text("preset_hint"), elem_id="preset"
+            choices_of(PRESETS, text), value="default", label=text("preset"), info=text("preset_hint"), elem_id="preset"
         )
         self._fields: list[tuple[FieldWidget, gr.components.Component]] = []
         for heading, widgets in field_widgets().items():
@@ -77,7 +77,7 @@ class Form:
             )
         )  # fmt: skip
         self.styles = gr.CheckboxGroup(
-            list(PLATES), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
+            choices_of(PLATES, text), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
         )
         with gr.Accordion(text("own_style"), open=False) as self._own_fold:
             self.own = file_input(
@@ -161,7 +161,7 @@ class Form:
         count = len(run.plates) + len(own)
         are_regions_lost = run.regions is None or (regions and not strokes)
         if are_regions_lost or run.has_style_masks or any(run.recipe.style.crop[count:]):
-            gr.Info(html.escape(translate(language, "regions_lost")))
+            gr.Info(html.escape(translate(language, "regions_lost")), title=translate(language, "info"))
         return {
             **self._recipe_updates(run.recipe),
             self.photo: str(run.photo.copy),
@@ -240,7 +240,7 @@ def _field_component(widget: FieldWidget, text: Callable[[str], Any]) -> gr.comp
     }
     build: Mapping[str, Callable[..., gr.components.Component]] = {
         "switch": gr.Checkbox,
-        "choice": partial(gr.Dropdown, list(widget.choices)),
+        "choice": partial(gr.Dropdown, choices_of(widget.choices, text)),
         "slider": partial(gr.Slider, widget.low or 0.0, widget.high or 1.0, step=widget.step),
         "number": gr.Number,  # without bounds: the recipe's message names the setting, Gradio's does not
         "text": gr.Textbox,

@@ -24,7 +24,7 @@ from impasto.studio import RunEntry, Studio
 from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import errors_as_toasts, language_of
-from impasto.studio.texts import translate
+from impasto.studio.texts import field_label, translate
 
 _RESUMABLE: Final = frozenset({"stopped", "interrupted", "failed"})
 _ANONYMOUS: Final = "anonymous"
@@ -129,7 +129,7 @@ def _describe(entry: RunEntry, language: str) -> str:
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
-    lines = [f"- `{name}` = `{as_text(entry.recipe.get(name))}`" for name in changed]
+    lines = [f"- {field_label(language, name)} = `{as_text(entry.recipe.get(name))}`" for name in changed]
     return "\n".join([head, "", *(lines or [translate(language, "history_default")])])
 
 

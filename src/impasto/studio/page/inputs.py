@@ -15,7 +15,7 @@ from impasto.images import PLATES, fit, quantize, read_picture, resize, resize_m
 from impasto.recipe import KEEP
 from impasto.studio.load_run import MaskedRegion, SharedPicture, sha256_of
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import errors_as_toasts, language_of
+from impasto.studio.page.callbacks import choices_of, errors_as_toasts, language_of
 from impasto.studio.submission import Limits
 from impasto.studio.texts import translate
 
@@ -125,7 +125,7 @@ class Regions:
         """SHA-256 of the photo in the editor."""
         self.loaded = gr.State(None)
         """What a loaded run has in the editor, until the editor shows it."""
-        choices = [(text("region_none"), _NO_REGION), (text("region_keep"), KEEP), *((name, name) for name in PLATES)]
+        choices = [(text("region_none"), _NO_REGION), (text("region_keep"), KEEP), *choices_of(PLATES, text)]
         with gr.Row():
             self.styles = [
                 gr.Dropdown(choices, value=_NO_REGION, label=text(f"region_{color}"), elem_id=f"region-{color}")

@@ -6,6 +6,8 @@ from typing import Any, Final
 import gradio as gr
 
 from impasto.errors import InputError
+from impasto.images import PLATES
+from impasto.recipe import PRESETS
 from impasto.studio import JobHandle, Studio
 from impasto.studio.fields import field_widgets
 from impasto.studio.page import markup
@@ -24,8 +26,9 @@ _FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_lim
 
 def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page of a studio, and the options with which Gradio launches it: texts, style sheet and theme."""
-    help_texts = {widget.field: widget.help for widgets in field_widgets().values() for widget in widgets}
-    i18n = gr.I18n(**translations(help_texts))
+    fields = [widget for widgets in field_widgets().values() for widget in widgets]
+    choices = {*PLATES, *PRESETS, *(choice for widget in fields for choice in widget.choices)}
+    i18n = gr.I18n(**translations({widget.field: widget.help for widget in fields}, choices))
     with gr.Blocks(
         title=translate("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
     ) as blocks:
@@ -64,6 +67,8 @@ class PageBuilder:
                 compare = Compare(studio, text)
         history_tab.select(self._history.list_runs, None, self._history.outputs, show_progress="hidden")
         compare_tab.select(compare.list_runs, [compare.chosen], compare.outputs, show_progress="hidden")
+        # The title that Gradio sets is in one language.
+        blocks.load(None, None, None, js="() => { document.title = document.getElementById('title').innerText; }")
         self._connect_runs(blocks)
         self._connect_controls()
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
