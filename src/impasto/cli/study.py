@@ -134,9 +134,9 @@ def _conduct(
     except ModuleNotFoundError as error:
         raise missing_extra(f"a study needs {error.name}", "study") from None
     from impasto.api import keep_memory
-    from impasto.cli.destination import default_name, input_files
+    from impasto.cli.destination import input_files
     from impasto.cli.progress import Progress
-    from impasto.images import Outputs
+    from impasto.images import Outputs, default_name
     from impasto.painting import Eta
 
     plan = EXPERIMENTS[name].plan(**options)
