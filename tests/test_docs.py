@@ -219,7 +219,7 @@ def test_the_table_of_presets_lists_each_with_its_purpose():
 def flags() -> set[str]:
     """Every flag that some command has."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        for command in ("", *COMMANDS, "study iterations", "study seeds", "study custom"):
+        for command in ("", *COMMANDS, "study iterations", "study seeds"):
             main([*command.split(), "--help-all"])
     return {"--help", *re.findall(r"--[a-z][a-z-]*", said.getvalue())}
 

@@ -1,5 +1,7 @@
 """Small photos in folders, and a recipe that is painted in a moment."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,22 @@ def paint(folder):
         batch = make_batch(*words, **options)
         batch.paint(engine)
         return batch
+
+    return painted
+
+
+@pytest.fixture
+def paint_alone(folder):
+    """Return a function that paints photos by `impasto batch`, in one process that is not this one.
+
+    Torch was loaded here before impasto, so that MKL computes in another way than in any process of a batch.
+    """
+
+    def painted(*words: str, out: str, recipe: Recipe) -> dict[str, np.ndarray]:
+        Path("recipe.toml").write_text(recipe.as_toml())
+        options = ["--style", "style.png", "--recipe", "recipe.toml", "-o", out, "--quiet"]
+        subprocess.run([sys.executable, "-m", "impasto", "batch", *(words or ["photos"]), *options], check=True)
+        return pictures(out)
 
     return painted
 

@@ -13,9 +13,10 @@ import numpy as np
 from impasto.api import named_files, plan_job, portable_recipe, read_inputs
 from impasto.batch.engines import Engine
 from impasto.batch.manifest import MANIFEST, BatchStarted, Manifest, PictureDone
-from impasto.batch.painter import STOP_FILE, Painter
-from impasto.batch.storage import open_folder, style_source
+from impasto.batch.painter import Painter
+from impasto.batch.storage import absolute, open_folder, style_source
 from impasto.batch.tasks import Task
+from impasto.batch.worker import STOP_FILE
 from impasto.errors import DiskError, InputError, file_error, reason_of
 from impasto.images import contact_sheet, encode_picture, quantize, read_picture
 from impasto.recipe import Recipe
@@ -65,7 +66,7 @@ class Batch:
     @property
     def worker(self) -> Painter:
         """The painter of this batch, for any engine."""
-        return Painter(None, self._recipe, folder=self.folder.path, done=self._done, **self._form)
+        return Painter(None, self._recipe, folder=absolute(self.folder.path), done=self._done, **self._form)
 
     def stop(self) -> None:
         """End `paint` after checkpoints of the pictures in work; may be called from a signal handler."""
@@ -87,20 +88,23 @@ class Batch:
             DiskError: The disk is full; the next call goes on there.
         """
         left = {task.output: task for task in self.tasks}
-        rows = [{"photo": task.photo, "styles": list(task.styles), "output": task.output} for task in self.tasks]
+        rows = [
+            {"photo": absolute(task.photo), "styles": list(map(absolute, task.styles)), "output": task.output}
+            for task in self.tasks
+        ]
         worker = self._worker = self.worker
         with self._writing():
             recipe = portable_recipe(self._recipe)
             self._manifest.append(BatchStarted(version=version("impasto"), recipe=recipe, pictures=len(rows)))
             full = ""
             for row in engine(worker, rows):
-                done = PictureDone.of(row)
-                if done.status == "full":
-                    full = done.error
+                if row["status"] == "full":
+                    full = row["error"]
                     self.stop()
-                elif done.status != "stopped":
-                    left.pop(done.output)
-                    self._note(done, on_done)
+                elif row["status"] != "stopped":
+                    task = left.pop(row["output"])
+                    named = {"photo": task.photo, "styles": list(task.styles)}
+                    self._note(PictureDone.of(row | named), on_done)
             if full:
                 raise DiskError(f"{full}; the same command continues when there is space again")
             if not self.is_stopping:

@@ -6,17 +6,16 @@ import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, TypeAlias
 
-import numpy as np
 import torch
 
 from impasto.api import keep_memory
-from impasto.batch.painter import Row
+from impasto.batch.worker import Row, Worker, plain
 from impasto.errors import InputError, reason_of
 from impasto.extras import missing_extra
 
@@ -24,19 +23,6 @@ _TRIES: Final = 3
 """How often a row is painted whose process dies; it may be the row that kills it."""
 _MOST_ROWS: Final = 5_000
 """Rows of one dataset of Ray, which plans a task for each."""
-
-
-@runtime_checkable
-class Worker(Protocol):
-    """Paints rows, in this process or, made anew of its arguments, in another one."""
-
-    arguments: Mapping[str, Any]
-
-    def paint(self, row: Row) -> Row:
-        """Return the row of a picture that has ended."""
-
-    def stop(self) -> None:
-        """End after the current step."""
 
 
 Engine: TypeAlias = Callable[[Worker, list[Row]], Iterator[Row]]
@@ -135,8 +121,8 @@ def on_ray(
     *,
     count: int | None = None,
     address: str | None = None,
-    cpus: float = 1,
-    gpus: float = 0,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
 ) -> Iterator[Row]:
     """Paint rows on a cluster of Ray.
 
@@ -219,12 +205,8 @@ def _on_actors(data: Any, worker: Worker, rows: list[Row], count: int, cpus: flo
     )
     ending = set()
     for row in painted.iter_rows():
-        yield {name: _plain(value) for name, value in row.items()}
+        yield {name: plain(value) for name, value in row.items()}
         if is_ending(row):
             ending.add(row["worker"])
             if len(ending) == count:
                 return
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

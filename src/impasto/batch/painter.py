@@ -4,34 +4,25 @@ import hashlib
 import json
 import math
 import os
-import socket
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-import numpy as np
-
-from impasto.api import Result, Run, Session, named_files
+from impasto.api import Result, Session, named_files, portable_recipe
 from impasto.backbones import describe_weights
-from impasto.batch.storage import OWN, NamedBytes, is_url, open_folder, read_any, read_file, style_source
-from impasto.errors import DiskError, ImpastoError, is_out_of_memory
+from impasto.batch.storage import NamedBytes, is_url, open_folder, read_any, read_file, style_source
+from impasto.batch.worker import Row, Worker, problem_of
+from impasto.errors import DiskError, ImpastoError
 from impasto.events import Event
 from impasto.images import is_plate
 from impasto.losses import TERMS
 from impasto.recipe import Recipe, read_style, resolve
 from impasto.runs import CHECKPOINT_FILE, RunFolder
 
-Row: TypeAlias = dict[str, Any]
-"""A picture to paint, or painted: values by column."""
-
-STOP_FILE: Final = f"{OWN}/stop"
-"""While it is in the folder of a batch, its painters stop: they may be processes anywhere."""
 _SEEDS: Final = 10**9
-_POLL_SECONDS: Final = 0.5
 _EMPTY: Final[Row] = (
     {"status": "failed", "error": "", "key": "", "sha256": "", "seed": 0, "steps": 0}
     | dict.fromkeys(("loss", "saved_loss"), math.nan)
@@ -40,7 +31,7 @@ _EMPTY: Final[Row] = (
 """The columns of every row that ended, as tables want it."""
 
 
-class Painter:
+class Painter(Worker):
     r"""Paints rows; network and style images are loaded once and used for all of them.
 
     It is pickled as its arguments, so that it can be sent to another process, and it is a class as
@@ -85,61 +76,37 @@ class Painter:
         **settings: Any,
     ) -> None:
         own = {"folder": folder, "done": done, "suffix": suffix, "bits": bits, "quality": quality}
-        self.arguments: Mapping[str, Any] = {"styles": styles, "recipe": recipe} | own | settings
+        super().__init__({"styles": styles, "recipe": recipe} | own | settings, open_folder(folder) if folder else None)
         chosen = recipe.with_changes(**settings) if isinstance(recipe, Recipe) else resolve(recipe, settings)
         self.recipe = chosen
         self._styles = _as_list(styles)
-        self._folder = None if folder is None else open_folder(folder)
         self._done = done or {}
         self._suffix = suffix
         self._encode = partial(Result.encode, suffix=suffix, bits=bits, quality=quality)  # type: ignore[arg-type]
         self._format = [suffix, bits, quality]
         self._session = Session()
         self._digests: dict[str, str] = {}
-        self._run: Run | None = None
         self._work: Path | None = None
         self._kept = 0
-        self._is_stopping = threading.Event()
-        self._polled = -math.inf
-
-    def __reduce__(self) -> Any:
-        """Return class and arguments: a session belongs to one process."""
-        return partial(type(self), **self.arguments), ()
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Paint the rows of a batch, columns as arrays; what Ray calls."""
-        count = len(next(iter(batch.values())))
-        rows = [self.paint({name: _plain(values[i]) for name, values in batch.items()}) for i in range(count)]
-        columns = {name: np.empty(count, object) for name in rows[0]} if rows else {}
-        for name, column in columns.items():
-            column[:] = [row[name] for row in rows]
-        return columns
-
-    def stop(self) -> None:
-        """End the row that is painted after its current step; the next ones are not begun. From any thread."""
-        self._is_stopping.set()
-        if self._run is not None:
-            self._run.stop()
 
     def paint(self, row: Mapping[str, Any]) -> Row:
         """Return the row of a picture that was painted, or that failed."""
         started = time.monotonic()
         given = {name: value for name, value in row.items() if name != "bytes"}
-        facts = _EMPTY | {"style_sha256": [], "worker": f"{socket.gethostname()}:{os.getpid()}"}
+        facts = _EMPTY | {"style_sha256": [], "worker": self.name}
         if self._folder is None:
             facts["picture"] = b""
         try:
             self._paint(row, facts)
         except DiskError as error:
-            facts |= {"status": "full", "error": _one_line(error)}
+            facts |= {"status": "full", "error": problem_of(error)}
         except (ImpastoError, RuntimeError, MemoryError) as error:
             # The out-of-memory errors of torch are RuntimeErrors.
-            said = "there is not enough memory for this picture: choose a smaller --size"
-            facts["error"] = said if is_out_of_memory(error) else _one_line(error)
+            facts["error"] = problem_of(error)
         return given | facts | {"seconds": time.monotonic() - started}
 
     def _paint(self, row: Mapping[str, Any], facts: Row) -> None:
-        if self._asked_to_stop():
+        if self.asked_to_stop():
             facts["status"] = "stopped"
             return
         styles = _as_list(row.get("styles", row.get("style"))) or self._styles
@@ -190,27 +157,14 @@ class Painter:
             self._folder.fetch_run(work)
         if work is not None and RunFolder.exists(work):
             if RunFolder.open(work).status != "finished":
-                return self._wait_for(self._session.resume(work, on_event=self._receive))
+                return self.wait_for(self._session.resume(work, on_event=self.receive))
             self._forget()
-        run = self._session.start(photo, list(map(style_source, styles)), recipe, run=work, on_event=self._receive)
-        return self._wait_for(run)
+        run = self._session.start(photo, list(map(style_source, styles)), recipe, run=work, on_event=self.receive)
+        return self.wait_for(run)
 
-    def _wait_for(self, run: Run) -> Result:
-        self._run = run
-        try:
-            if self._is_stopping.is_set():
-                run.stop()
-            return run.wait()
-        except KeyboardInterrupt:
-            run.stop()
-            run.wait()
-            raise
-        finally:
-            self._run = None
-
-    def _receive(self, _: Event) -> None:
-        if self._asked_to_stop():
-            self.stop()
+    def receive(self, event: Event) -> None:
+        """Look whether the run is to stop, and keep its checkpoints."""
+        super().receive(event)
         self._keep()
 
     def _keep(self) -> None:
@@ -221,13 +175,6 @@ class Painter:
                 if saved != self._kept:
                     self._folder.save_run(self._work)
                     self._kept = saved
-
-    def _asked_to_stop(self) -> bool:
-        if self._folder is not None and time.monotonic() - self._polled > _POLL_SECONDS:
-            self._polled = time.monotonic()
-            if self._folder.exists(STOP_FILE):
-                self._is_stopping.set()
-        return self._is_stopping.is_set()
 
     def _work_folder(self, key: str, output: str) -> Path | None:
         """Return the run folder of a picture in work; equal photos with two names have two."""
@@ -246,7 +193,7 @@ class Painter:
     @cached_property
     def _shared(self) -> list[Any]:
         """What the results of all rows depend on: weights, files that the recipe names, settings, format."""
-        hardware, network, settings = self.recipe.hardware, self.recipe.network, self.recipe.to_dict()
+        hardware, network, settings = self.recipe.hardware, self.recipe.network, portable_recipe(self.recipe)
         settings["hardware"] = {"device": hardware.device, "precision": hardware.precision}
         weights = describe_weights(network.weights, network.backbone)["sha256"]
         others = [self._digest(str(path)) for path in named_files(recipe=self.recipe) if path.is_file()]
@@ -269,12 +216,3 @@ def _as_list(styles: Any) -> list[str]:
     if styles is None:
         return []
     return [styles] if isinstance(styles, str) else [str(style) for style in styles]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of an array as Python has it."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

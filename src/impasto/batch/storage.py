@@ -16,6 +16,7 @@ import platformdirs
 from impasto.errors import InputError, file_error, reason_of
 from impasto.extras import missing_extra
 from impasto.images import Outputs, atomic_write, is_plate, one_line_errors, plate_path, read_bytes, read_metadata
+from impasto.recipe import read_style
 
 OWN: Final = ".impasto"
 """Hidden folder in that of a batch, for what is there only while it is painted."""
@@ -26,6 +27,14 @@ _ATOMIC: Final = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "memory
 def is_url(word: str) -> bool:
     """Return True if a word is the address of a store, not a path."""
     return re.match(r"[a-z][a-z0-9+.-]+://", word) is not None
+
+
+def absolute(name: str) -> str:
+    """Return a path as a process in another folder needs it; built-in styles and URLs are returned as they are."""
+    if is_url(name) or is_plate(name):
+        return name
+    style, mask = (name, None) if os.path.exists(name) else read_style(name)
+    return "@".join(part if is_plate(part) else os.path.abspath(part) for part in (style, mask) if part)
 
 
 class NamedBytes(io.BytesIO):

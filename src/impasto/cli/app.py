@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("runs:resume", "Continue a run that was kept with --run."),
     "runs": ("runs:runs", "List the runs that were kept with --run."),
     "weights": ("builtin:weights", "List the weights that are available; download the full-precision ones."),
+    "sweep": ("study:sweep", "Paint every combination of values of any settings, and write a report."),
     "study": ("study:study", "Repeat an experiment and write a report: the paper's figures, long runs, any grid."),
 }
 """Module and function of each command, and its help text."""
