@@ -24,7 +24,6 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "notebook": ("notebook", "notebook-small"),
     "schedule": ("schedule",),
     "startup": ("startup",),
-    "batch": ("batch", "batch-memory"),
     "busy": ("busy",),
     "gpu": ("gpu",),
     "precision": ("precision",),

@@ -103,7 +103,8 @@ class Batch:
                     self.stop()
                 elif row["status"] != "stopped":
                     task = left.pop(row["output"])
-                    named = {"photo": task.photo, "styles": list(task.styles)}
+                    error = row["error"].replace(absolute(task.photo), task.photo)
+                    named = {"photo": task.photo, "styles": list(task.styles), "error": error}
                     self._note(PictureDone.of(row | named), on_done)
             if full:
                 raise DiskError(f"{full}; the same command continues when there is space again")
