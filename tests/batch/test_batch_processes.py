@@ -7,6 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
 from tests.batch.conftest import RECIPE, pictures, same
 
 from impasto.batch import Worker, in_processes
@@ -33,6 +34,7 @@ def test_pictures_are_the_same_as_in_one_process_and_a_killed_one_loses_nothing(
     assert same(paint_alone(*photos, recipe=recipe, out="one"), pictures("two"))
 
 
+@pytest.mark.long
 def test_a_row_that_kills_its_process_is_reported_and_the_others_are_painted(paint, monkeypatch):
     # The system kills a process that takes too much memory; this style cannot be painted without dying.
     batch = paint("photos/a.png", out="two", engine=_dying)
