@@ -1,15 +1,21 @@
-"""Batches on a real cluster of Ray with two nodes on this machine."""
+"""Batches on a real cluster of Ray with two nodes on this machine: the same pictures, and nothing lost."""
 
+import json
 import os
+import subprocess
+import sys
+import threading
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.api.conftest import QUICK
-from tests.batch.conftest import RECIPE, pictures, same
+from tests.batch.conftest import RECIPE, make_batch, pictures, same
 
-from impasto.batch import Painter, on_ray
+from impasto.batch import MANIFEST, Painter, on_ray
 
+SLOW = RECIPE.with_changes(steps=40)
 _MEMORY = 100 * 2**20
 
 for _name, _value in {
@@ -35,6 +41,24 @@ def cluster():
     made.shutdown()
 
 
+def wait_until(condition, seconds: float = 300.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def statuses(out: str) -> list[str]:
+    lines = map(json.loads, Path(out, MANIFEST).read_text().splitlines())
+    return [line["status"] for line in lines if line["type"] == "PictureDone"]
+
+
+def in_work(out: str) -> list[Path]:
+    """Return the run folders whose first checkpoint is written."""
+    return [path.parent for path in Path(out).glob(".impasto/runs/*/checkpoint.safetensors")]
+
+
 def test_pictures_are_the_same_as_in_one_process_bit_for_bit(cluster, paint, paint_alone):
     batch = paint(out="there", engine=on_ray)
     assert dict(batch.counts) == {"painted": 3}
@@ -57,3 +81,33 @@ def test_a_painter_works_in_a_pipeline_of_ray_data(cluster, paint_alone):
     (row,) = painted.iter_rows()
     assert (row["status"], row["path"].endswith("photos/a.png")) == ("painted", True)
     assert row["picture"] == Path("here/a_style.png").read_bytes()
+
+
+@pytest.mark.long
+def test_a_driver_that_is_killed_goes_on_when_it_is_started_again(cluster, folder, paint_alone):
+    Path("recipe.toml").write_text(SLOW.as_toml())
+    words = ["photos", "--style", "style.png", "-o", "painted", "--recipe", "recipe.toml"]
+    words += ["--engine", "ray", "--address", cluster.address]
+    driver = subprocess.Popen([sys.executable, "-m", "impasto", "batch", *words], stderr=subprocess.PIPE)
+    wait_until(lambda: driver.poll() is not None or (Path("painted", MANIFEST).exists() and statuses("painted")))
+    assert driver.poll() is None, driver.stderr.read()
+    driver.kill()
+    driver.communicate()
+    # Its actors end with it, and leave their locks.
+    done = len(statuses("painted"))
+    batch = make_batch(recipe=SLOW)
+    batch.paint(on_ray)
+    assert batch.counts["skipped"] >= done >= 1
+    assert batch.counts["skipped"] + batch.counts["painted"] == 3
+    assert same(paint_alone(recipe=SLOW, out="here"), pictures("painted"))
+
+
+@pytest.mark.long
+def test_ctrl_c_leaves_checkpoints_on_every_node(cluster, folder):
+    batch = make_batch(recipe=RECIPE.with_changes(steps=100_000))
+    stopper = threading.Thread(target=lambda: (wait_until(lambda: len(in_work("painted")) == 2), batch.stop()))
+    stopper.start()
+    batch.paint(on_ray)
+    stopper.join()
+    assert dict(batch.counts) == {}
+    assert len(in_work("painted")) == 2
