@@ -1,7 +1,9 @@
 """Batches on a real cluster of Ray with two nodes on this machine: the same pictures, and nothing lost."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -81,6 +83,26 @@ def test_a_painter_works_in_a_pipeline_of_ray_data(cluster, paint_alone):
     (row,) = painted.iter_rows()
     assert (row["status"], row["path"].endswith("photos/a.png")) == ("painted", True)
     assert row["picture"] == Path("here/a_style.png").read_bytes()
+
+
+@pytest.mark.long
+def test_a_worker_that_is_killed_loses_nothing(cluster, paint, paint_alone):
+    logs = []
+
+    def kill():
+        run = wait_until(lambda: in_work("painted"))[0]
+        os.kill(int((run / "run.lock").read_text()), signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError):
+            wait_until(lambda: '"Resumed"' in (run / "events.jsonl").read_text())
+            logs.append(run)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    batch = paint(recipe=SLOW, engine=on_ray)
+    killer.join()
+    assert dict(batch.counts) == {"painted": 3}
+    assert len(logs) == 1
+    assert same(paint_alone(recipe=SLOW, out="here"), pictures("painted"))
 
 
 @pytest.mark.long
