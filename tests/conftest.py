@@ -31,6 +31,7 @@ LONGEST = (
     "tests/test_docs.py",
     "tests/score/test_quality.py",
     "tests/study/",
+    "tests/batch/",
     "tests/cli/",
     "tests/api/",
     "tests/painting/",

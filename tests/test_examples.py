@@ -1,5 +1,6 @@
 """The examples run unchanged, on small pictures."""
 
+import os
 import re
 import runpy
 import shlex
@@ -104,3 +105,15 @@ def test_resume_continues_after_a_kill_and_ends_with_the_same_picture(run_exampl
         np.asarray(PIL.Image.open(folder / f"runs/{run}/result.png")) for run in ("killed", "undisturbed")
     )
     assert np.array_equal(killed_picture, undisturbed)
+
+
+@pytest.mark.long
+def test_ray_pipeline_paints_every_picture_and_prints_how_each_ended(folder):
+    words = shlex.split("ray_pipeline.py photo.jpg night 48")
+    own = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / words[0], *words[1:]], env=os.environ | own, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "photo_painted.png: painted"
+    assert PIL.Image.open(folder / "photo_painted.png").size == (48, 36)

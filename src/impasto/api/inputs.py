@@ -157,6 +157,24 @@ def only_given_files(settings: Mapping[str, Any], given: Iterable[str]) -> dict[
     return {name: resolved[name] for name in settings}
 
 
+def named_files(*words: str, recipe: Recipe | None = None) -> list[Path]:
+    """Return every file that photos and styles as they are named, and a recipe, are read from.
+
+    Args:
+        words: Photos and styles.
+        recipe: A recipe, which may name masks, styles, a start image and weights.
+    """
+    given = list(words)
+    if recipe is not None:
+        given += [recipe.network.weights, *([recipe.start.init] if recipe.start.init not in INITS else [])]
+        for region in recipe.regions:
+            style = region.style if region.style_mask is None else f"{region.style}@{region.style_mask}"
+            given += [region.mask, style]
+    # `STYLE@MASK` is two files, unless a file has exactly this name.
+    names = [part for name in given for part in (name, *read_style(name)) if part]
+    return [*map(Path, names), *(plate_path(name) for name in names if is_plate(name))]
+
+
 def plate_or_file(style: Any, *, in_region: bool = False) -> Any:
     """Return the file of a built-in style image for its name; a file of that name is written `./night`.
 

@@ -206,7 +206,10 @@ class Session:
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
         # Everything on which the statistics of a style image depend, but for the image.
-        losses = tuple(map(type, style_losses(recipe).values()))  # a name may have been registered anew
+        used = style_losses(recipe).values()
+        losses = tuple(map(type, used))  # a name may have been registered anew
+        # Only places are drawn from the style image; pictures of other seeds share all other statistics.
+        seed = recipe.start.seed if any(loss.inputs == "hypercolumns" for loss in used) else None
         style = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
         content = recipe.content.model_dump_json(include={"losses", "layers"})
         key = (weights_key, network, hardware.device, hardware.precision, losses, style, content)
@@ -221,7 +224,7 @@ class Session:
             extractor = self._extractors.get(key, load)
 
         def target(style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
-            return self._targets.get((key, recipe.start.seed, style.key), measure) if style.key else measure()
+            return self._targets.get((key, seed, style.key), measure) if style.key else measure()
 
         return Painter(recipe, job.scene, extractor, levels=job.levels, cache=target)
 

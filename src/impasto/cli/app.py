@@ -37,6 +37,7 @@ from impasto.errors import ImpastoError, InputError, RunError, did_you_mean, is_
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
+    "batch": ("batch:batch", "Paint many photos: folders, patterns, or pairs from a CSV file."),
     "demo": ("stylize:demo", "Paint a built-in photo in a built-in style."),
     "recolor": ("pictures:recolor", "Give a photo the colors of a picture, without strokes."),
     "mask": ("pictures:mask", "Find the main subject of a photo and write a mask of it."),
@@ -48,6 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("runs:resume", "Continue a run that was kept with --run."),
     "runs": ("runs:runs", "List the runs that were kept with --run."),
     "weights": ("builtin:weights", "List the weights that are available; download the full-precision ones."),
+    "sweep": ("study:sweep", "Paint every combination of values of any settings, and write a report."),
     "study": ("study:study", "Repeat an experiment and write a report: the paper's figures, long runs, any grid."),
 }
 """Module and function of each command, and its help text."""
@@ -81,7 +83,7 @@ _USAGE: Final = """Usage: impasto PHOTO STYLE... [OPTIONS]     (options: impasto
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 done, 1 failed, 2 usage or input error, 130 stopped.
+    """Run the command line and return the exit code: 0 done, 1 failed, 2 unusable input, 3 partly failed, 130 stopped.
 
     Args:
         argv: The words after the program's name; None takes those of this process, which then ends with this code.

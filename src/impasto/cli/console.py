@@ -18,7 +18,7 @@ from impasto.errors import InputError, reason_of
 from impasto.filesystem import WeakerPromise
 from impasto.shell import CONTROLS
 
-DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 130
+DONE, FAILED, USAGE, PARTLY_FAILED, STOPPED = 0, 1, 2, 3, 130
 """Exit codes."""
 
 HELP_FLAGS: Final = ("--help", "-h", "--help-all")

@@ -7,20 +7,18 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from impasto.api import Savable
+from impasto.api import Savable, named_files
 from impasto.cli.console import is_stdio, write_bytes
 from impasto.cli.options import RecipeSource, Saving, output_options
 from impasto.errors import InputError, RunError, reason_of
 from impasto.filesystem import is_read_only
-from impasto.images import Outputs, encode_picture, is_plate, output_format, plate_path
-from impasto.recipe import INITS, Recipe, read_style
+from impasto.images import Outputs, encode_picture, output_format
+from impasto.recipe import Recipe
 from impasto.shell import file_word, join, quote
-
-_LONGEST_NAME: Final = 200  # of the 255 bytes that most file systems hold
 
 
 class Destination:
@@ -126,18 +124,6 @@ class Destination:
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
 
 
-def default_name(*stems: str) -> str:
-    """Return `A_B` for the names of the inputs, cut to what file systems hold with a number and an extension."""
-    most = _LONGEST_NAME // len(stems)
-
-    def cut(stem: str) -> str:
-        while len(os.fsencode(stem)) > most:
-            stem = stem[:-1]
-        return stem
-
-    return "_".join(map(cut, stems))
-
-
 def input_files(*words: str, recipe: Recipe | None = None, source: RecipeSource | None = None) -> list[Path]:
     """Return every file that a command reads and no result may overwrite.
 
@@ -146,18 +132,10 @@ def input_files(*words: str, recipe: Recipe | None = None, source: RecipeSource 
         recipe: The recipe, which may name masks, styles, a start image and weights.
         source: The files from which it was read.
     """
-    given = list(words)
-    if recipe is not None:
-        given += [recipe.network.weights, *([recipe.start.init] if recipe.start.init not in INITS else [])]
-        for region in recipe.regions:
-            style = region.style if region.style_mask is None else f"{region.style}@{region.style_mask}"
-            given += [region.mask, style]
+    given = ["/dev/stdin" if is_stdio(word) else word for word in words]  # as in `impasto - night < photo.png`
     if source is not None:
         given += [str(name) for name in (source.recipe, source.from_) if name is not None]
-    # `STYLE@MASK` is two files, unless a file has exactly this name.
-    names = [part for name in given for part in (name, *read_style(name)) if part]
-    files = [Path("/dev/stdin" if is_stdio(name) else name) for name in names]  # as in `impasto - night < photo.png`
-    return [*files, *(plate_path(name) for name in names if is_plate(name))]
+    return named_files(*given, recipe=recipe)
 
 
 def names_folder(out: str) -> bool:

@@ -78,7 +78,8 @@ def mask(
 
 def _destination(saving: Saving, suffix: str, *words: str) -> "Destination":
     """Return the destination: `A_B_SUFFIX.png` in the current folder unless `-o` is given."""
-    from impasto.cli.destination import Destination, default_name, input_files
+    from impasto.cli.destination import Destination, input_files
+    from impasto.images import default_name
 
     check_stdin_used_once(*words)
     stems = ["stdin" if is_stdio(word) else Path(word).stem for word in words]

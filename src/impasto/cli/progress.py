@@ -13,32 +13,29 @@ from impasto.events import Event, LevelStarted, Notice, Step
 from impasto.painting import Eta, clock
 
 
-class Progress:
-    """Shows the progress of a run; its methods may be called from any thread.
+class LiveLine:
+    """A line on a terminal that is written anew, and messages above it; its methods may be called from any thread.
 
     Errors of a closed terminal are ignored, because the picture must still be saved.
     """
 
-    def __init__(self, eta: Eta, *, quiet: bool = False, console: Console | None = None) -> None:
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         """Show nothing if `quiet`, a live line on a terminal (or on `console`), plain lines otherwise."""
         if console is None and sys.stderr.isatty():
             console = Console(stderr=True)
-        self._eta = eta
         self._quiet = quiet
-        self._level = self._step = ""
-        self._tenths = 0
         self._live: Live | None = None
         if console is not None and not quiet and not console.is_dumb_terminal:
             self._live = Live(
                 console=console,
-                get_renderable=self._line,
+                get_renderable=lambda: Text(self.line(), no_wrap=True, overflow="ellipsis"),
                 transient=True,
                 refresh_per_second=8,
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "LiveLine":
         with suppress(OSError):
             if self._live is not None:
                 self._live.start()
@@ -49,6 +46,36 @@ class Progress:
             if self._live is not None:
                 self._live.stop()
 
+    def line(self) -> str:
+        """Return what the line shows now."""
+        raise NotImplementedError
+
+    def note(self, text: str) -> None:
+        """Show a message on a line of its own."""
+        self.note_unless_live(text)
+        with suppress(OSError):
+            if self._live is not None:
+                self._live.console.print(Text(f"impasto: {printable(text)}"))
+
+    def note_unless_live(self, text: str) -> None:
+        """Show a message where there is no live line."""
+        if not self._quiet and self._live is None:
+            warn(text)
+
+
+class Progress(LiveLine):
+    """Shows the progress of a run."""
+
+    def __init__(self, eta: Eta, *, quiet: bool = False, console: Console | None = None) -> None:
+        self._eta = eta
+        self._level = self._step = ""
+        self._tenths = 0
+        super().__init__(quiet=quiet, console=console)
+
+    def line(self) -> str:
+        """Return level, step, loss and the time left."""
+        return f"{self._level}   {self._step}".strip()
+
     def show(self, event: Event) -> None:
         """Show an event; plain lines appear at the start of each level and after each tenth of the steps."""
         if isinstance(event, LevelStarted):
@@ -56,7 +83,7 @@ class Progress:
             self._level = f"level {event.level + 1}/{event.levels}, {event.width} x {event.height}"
             self._step = f"step {event.step}/{event.steps}"
             self._tenths = max(self._tenths, 10 * event.step // event.steps)
-            self._note_unless_live(self._level)
+            self.note_unless_live(self._level)
         elif isinstance(event, Step):
             self._eta.step_done(event)
             left = self._eta.seconds_left()
@@ -65,20 +92,6 @@ class Progress:
             self._step = "   ".join(parts)
             if 10 * event.step // event.steps > self._tenths:
                 self._tenths = 10 * event.step // event.steps
-                self._note_unless_live(", ".join(parts))
+                self.note_unless_live(", ".join(parts))
         elif isinstance(event, Notice):
             self.note(event.text)
-
-    def note(self, text: str) -> None:
-        """Show a message on a line of its own."""
-        self._note_unless_live(text)
-        with suppress(OSError):
-            if self._live is not None:
-                self._live.console.print(Text(f"impasto: {printable(text)}"))
-
-    def _note_unless_live(self, text: str) -> None:
-        if not self._quiet and self._live is None:
-            warn(text)
-
-    def _line(self) -> Text:
-        return Text(f"{self._level}   {self._step}".strip(), no_wrap=True, overflow="ellipsis")

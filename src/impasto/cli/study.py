@@ -32,6 +32,7 @@ from impasto.cli.options import (
     Switch,
     stated_settings,
 )
+from impasto.cli.workplace import WORKPLACE, Workplace
 from impasto.errors import InputError
 from impasto.extras import missing_extra
 from impasto.recipe import read_style
@@ -86,6 +87,7 @@ def _command(name: str) -> Callable[..., int]:
         out: Annotated[Path | None, Parameter(name=("--out", "-o"), group=OUTPUT)] = None,
         yes: Annotated[Switch, Parameter(group=STUDY)] = False,
         source: RecipeSource = RECIPE_SOURCE,
+        where: Workplace = WORKPLACE,
         reporting: Reporting = REPORTING,
         flags: RecipeFlags | None = None,
     ) -> int:
@@ -106,7 +108,7 @@ def _command(name: str) -> Callable[..., int]:
         by_study -= set() if flags is None else flags.model_fields_set
         options["stated"] = {setting: value for setting, value in settings.items() if setting not in by_study}
         options["preset"] = source.preset
-        return _conduct(name, photo, style, out, options, source, reporting)
+        return _conduct(name, photo, style, out, options, source, where, reporting)
 
     # Without fields it would be shown as an argument itself.
     command.__annotations__["own"] = own_options if fields else Annotated[Any, Parameter(parse=False)]
@@ -117,6 +119,9 @@ for _order, (_name, _purpose) in enumerate(STUDIES.items()):
     study.command(_command(_name), name=_name, help=_purpose, sort_key=_order)
 
 
+sweep = _command("custom")
+
+
 def _conduct(
     name: str,
     photo: str,
@@ -124,6 +129,7 @@ def _conduct(
     out: Path | None,
     options: dict[str, Any],
     source: RecipeSource,
+    where: Workplace,
     reporting: Reporting,
 ) -> int:
     """Conduct a study and return the exit code: 0, 1 if a run failed, 130 if it was stopped."""
@@ -134,9 +140,9 @@ def _conduct(
     except ModuleNotFoundError as error:
         raise missing_extra(f"a study needs {error.name}", "study") from None
     from impasto.api import keep_memory
-    from impasto.cli.destination import default_name, input_files
+    from impasto.cli.destination import input_files
     from impasto.cli.progress import Progress
-    from impasto.images import Outputs
+    from impasto.images import Outputs, default_name
     from impasto.painting import Eta
 
     plan = EXPERIMENTS[name].plan(**options)
@@ -144,13 +150,14 @@ def _conduct(
     path = out or Path(default_name(Path(photo).stem, Path(read_style(style)[0]).stem, name))
     inputs = {file for cell in plan.cells for file in input_files(photo, style, recipe=cell.recipe, source=source)}
     Outputs(folder=path, kept=report_files(path)).check(inputs)
+    engine = where.chosen()
     folder = StudyFolder(path, plan, photo, style)
     keep_memory()
     findings = None
     try:
         progress = Progress(Eta(folder.remaining_levels), quiet=reporting.quiet)
         with stop_signals(folder.stop), progress:
-            folder.paint(on_event=progress.show, on_note=progress.note)
+            folder.paint(progress.show, progress.note, engine)
         if not folder.is_stopping:
             findings = write_report(folder, photo, style)
     except KeyboardInterrupt:

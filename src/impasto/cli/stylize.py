@@ -71,10 +71,10 @@ def stylize(
 
     with loading_modules():
         from impasto.api import start
-        from impasto.cli.destination import Destination, default_name, input_files
+        from impasto.cli.destination import Destination, input_files
         from impasto.cli.follow import follow
         from impasto.cli.several import check_one_photo
-        from impasto.images import snapshots_in_the_way
+        from impasto.images import default_name, snapshots_in_the_way
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
     series = [] if style_mix_steps is None else ["--style-mix-steps", str(style_mix_steps)]

@@ -48,6 +48,7 @@ _EXAMPLES: Final = {
     "result": ("a finished picture", "photo_night.png"),
     "content": ("the photo it was painted from", "photo.jpg"),
     "folder": ("a folder", "my-folder"),
+    "out": ("a folder for the pictures", "painted"),
 }
 """What the arguments of commands are, and an example of each."""
 

@@ -8,9 +8,17 @@ from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sni
 from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import read_metadata
-from impasto.images.outputs import Outputs, snapshot_path, snapshots_in_the_way
+from impasto.images.outputs import Outputs, default_name, snapshot_path, snapshots_in_the_way
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
-from impasto.images.read import PICTURE, PICTURE_TYPES, Source, check_is_no_url, read_bytes, read_picture
+from impasto.images.read import (
+    PICTURE,
+    PICTURE_TYPES,
+    Source,
+    check_is_no_url,
+    one_line_errors,
+    read_bytes,
+    read_picture,
+)
 from impasto.images.write import (
     atomic_write,
     check_destination,
@@ -35,6 +43,7 @@ __all__ = [
     "check_is_no_url",
     "contact_sheet",
     "crop",
+    "default_name",
     "demo_photo",
     "describe_stretch",
     "encode_picture",
@@ -44,6 +53,7 @@ __all__ = [
     "is_plate",
     "mask_from_image",
     "normalize_masks",
+    "one_line_errors",
     "output_format",
     "peek_size",
     "plate_description",

@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from impasto.errors import InputError
 from impasto.filesystem import is_read_only
 from impasto.images.metadata import read_metadata
 from impasto.images.write import check_destination
+
+_LONGEST_NAME: Final = 200  # of the 255 bytes that most file systems hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,18 @@ def snapshots_in_the_way(picture: Path, steps: Collection[int]) -> tuple[Path, .
 def snapshot_path(picture: Path, step: int) -> Path:
     """Return where the snapshot of a step is saved beside a picture."""
     return picture.with_name(f"{picture.stem}-{step:06d}.png")
+
+
+def default_name(*stems: str) -> str:
+    """Return `A_B` for the names of the inputs, cut to what file systems hold with a number and an extension."""
+    most = _LONGEST_NAME // len(stems)
+
+    def cut(stem: str) -> str:
+        while len(os.fsencode(stem)) > most:
+            stem = stem[:-1]
+        return stem
+
+    return "_".join(map(cut, stems))
 
 
 def _identities(path: Path) -> set[object]:

@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -94,7 +94,11 @@ def read_picture(source: Source, *, max_megapixels: float = 200.0, role: str = "
         raise file_error(f"cannot read {role}: {reason_of(error)}", error) from None
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InputError(f"{role} is a file that gives text: open it in binary mode")
-    return decode(bytes(data), role, max_megapixels, name="stdin")
+    given = getattr(source, "name", "")
+    if not isinstance(given, str) or not given or given.startswith("<"):
+        return decode(bytes(data), role, max_megapixels, name="stdin")
+    name = PurePath(given)
+    return replace(decode(bytes(data), given, max_megapixels, name=name.stem), suffix=name.suffix)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,21 +1,23 @@
 """The run folder: recipe, inputs, event log, snapshots and checkpoint of a run."""
 
-from impasto.runs.checkpoint import Checkpoint
+from impasto.runs.checkpoint import CHECKPOINT_FILE, Checkpoint
 from impasto.runs.files import check_inside, read_inside, write_inside
 from impasto.runs.folder import LOG_FILE, RunFolder, Status
 from impasto.runs.header import LOCK_FILE, RUN_FILE
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, KeptInputs, RegionInputs
 from impasto.runs.listing import RunSummary, list_runs
 from impasto.runs.lock import FolderLock, is_locked
-from impasto.runs.log import Ending, LogEntry, Progress, RunLog
+from impasto.runs.log import Ending, EventLog, LogEntry, Progress, RunLog
 
 __all__ = [
+    "CHECKPOINT_FILE",
     "INPUTS_FOLDER",
     "LOCK_FILE",
     "LOG_FILE",
     "RUN_FILE",
     "Checkpoint",
     "Ending",
+    "EventLog",
     "FolderLock",
     "Inputs",
     "KeptInput",

@@ -23,7 +23,7 @@ from impasto.images import flush_folder
 from impasto.runs.files import check_inside, open_inside
 from impasto.untrusted import load_json
 
-_NEWEST: Final = "checkpoint.safetensors"
+CHECKPOINT_FILE: Final = "checkpoint.safetensors"
 _PREVIOUS: Final = "checkpoint.previous.safetensors"
 _MOST_TENSORS: Final = 1000  # two for each of the optimizer's `history`, and a few more
 _TEMPORARY: Final = "checkpoint.saving"
@@ -47,7 +47,7 @@ class CheckpointFiles:
     """The two newest checkpoints of a folder; one process at a time may save. `run` tells them from those of others."""
 
     def __init__(self, folder: Path, run: str = "") -> None:
-        self.path = folder / _NEWEST
+        self.path = folder / CHECKPOINT_FILE
         self._run = run
         self._previous = folder / _PREVIOUS
         self._newest_is_good = False
@@ -67,11 +67,11 @@ class CheckpointFiles:
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            _write(folder / _NEWEST, tensors, scalars, self._run)
+            _write(folder / CHECKPOINT_FILE, tensors, scalars, self._run)
             # A damaged newest file must not replace a good previous one.
             if (self._newest_is_good and self.path.exists()) or _is_good(self.path, self._run):
                 move_file(self.path, self._previous)
-            move_file(folder / _NEWEST, self.path)
+            move_file(folder / CHECKPOINT_FILE, self.path)
             flush_folder(self.path.parent)
             self._newest_is_good = True
         finally:

@@ -1,14 +1,14 @@
-"""The event log of a run: one JSON object per line, appended; each line reaches the system before `append` returns.
+"""The event log of a run or a batch: a JSON object per line, appended; it reaches the system before `append` returns.
 
 A killed process can leave an incomplete last line. Reading skips it, and the next writer cuts it off.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
@@ -26,9 +26,7 @@ _MAX_NUMBER: Final = 10**9
 Ending: TypeAlias = Literal["finished", "stopped", "failed"]
 _E = TypeVar("_E")
 
-_ADAPTERS: Final[dict[str, TypeAdapter[LoggedEvent]]] = {
-    kind.__name__: TypeAdapter(kind) for kind in get_args(LoggedEvent)
-}
+_RUN_EVENTS: Final = get_args(LoggedEvent)
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class LogEntry:
     """One line of a log: what happened, and when (UTC, to the millisecond)."""
 
     time: datetime
-    event: LoggedEvent
+    event: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +110,15 @@ class EventLog:
     """The log file. One process may write at a time.
 
     Methods that write raise OSError or InputError if the file cannot be written.
+
+    Args:
+        path: The file.
+        kinds: Dataclasses that a line may hold; by default what a run logs.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kinds: Sequence[type] = _RUN_EVENTS) -> None:
         self.path = path
+        self._kinds = {kind.__name__: kind for kind in kinds}
         self._file: FileIO | None = None
         self._known: tuple[object, RunLog] = (None, RunLog())
 
@@ -131,7 +134,7 @@ class EventLog:
             self._known = (stamp, log)
         return log
 
-    def append(self, event: LoggedEvent, *, durable: bool = False) -> None:
+    def append(self, event: Any, *, durable: bool = False) -> None:
         """Add an entry; `durable` waits until it is on the disk. Numbers that are not finite become null."""
         data = _encode(event)
         file = self._file or self._open()
@@ -145,7 +148,7 @@ class EventLog:
             self.close()
             raise
 
-    def rewrite(self, keep: Callable[[LoggedEvent], bool], add: Iterable[LoggedEvent] = ()) -> None:
+    def rewrite(self, keep: Callable[[Any], bool], add: Iterable[Any] = ()) -> None:
         """Keep the entries for which `keep` returns True and append others, atomically."""
         self.close()
         kept = [raw for raw, entry in self._scan()[0] if keep(entry.event)]
@@ -189,33 +192,37 @@ class EventLog:
         entries = []
         for number, raw in enumerate(lines, start=1):
             try:
-                entries.append((raw, _decode(raw)))
+                entries.append((raw, self._decode(raw)))
             except (ValueError, LookupError, TypeError, OverflowError) as error:
                 raise InputError(
                     f"line {number} of {self.path} cannot be read ({reason_of(error)}): remove that line to continue"
                 ) from None
         return entries, end
 
+    def _decode(self, raw: bytes) -> LogEntry:
+        line = load_json(raw)
+        if not isinstance(line, dict):
+            raise ValueError("not a JSON object")
+        kind, time = line.pop("type"), datetime.fromisoformat(line.pop("time"))
+        # Only these two types have numbers that may be NaN or infinite, and no optional ones.
+        fields = _with_nan(line) if kind in ("Step", "Finished") else line
+        event = _adapter(self._kinds[kind]).validate_python(fields)
+        if not all(0 <= value <= _MAX_NUMBER for value in vars(event).values() if isinstance(value, int)):
+            raise ValueError("a number is out of range")
+        return LogEntry(time.astimezone(UTC), event)
 
-def _encode(event: LoggedEvent) -> bytes:
+
+@cache
+def _adapter(kind: type) -> Any:
+    return TypeAdapter(kind)
+
+
+def _encode(event: Any) -> bytes:
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"type": type(event).__name__, "time": time, **vars(event)})
     # JSON has no NaN and no infinity: they become null.
     line = json.dumps(json.loads(line, parse_constant=lambda _: None))
     return line.encode("ascii") + b"\n"
-
-
-def _decode(raw: bytes) -> LogEntry:
-    line = load_json(raw)
-    if not isinstance(line, dict):
-        raise ValueError("not a JSON object")
-    kind, time = line.pop("type"), datetime.fromisoformat(line.pop("time"))
-    # Only these two types have numbers that may be NaN or infinite, and no optional ones.
-    fields = _with_nan(line) if kind in ("Step", "Finished") else line
-    event = _ADAPTERS[kind].validate_python(fields)
-    if not all(0 <= value <= _MAX_NUMBER for value in vars(event).values() if isinstance(value, int)):
-        raise ValueError("a number is out of range")
-    return LogEntry(time.astimezone(UTC), event)
 
 
 def _with_nan(value: Any) -> Any:

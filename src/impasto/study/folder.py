@@ -1,16 +1,19 @@
 """The folder of a study: one run folder for each run, so that an interrupted study can be continued."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from impasto.api import Job, Run, Session, plan_job, plate_or_file, read_inputs
-from impasto.errors import DiskError, InputError, file_error, reason_of
+from impasto.api import Job, Session, plan_job, plate_or_file, read_inputs
+from impasto.batch import STOP_FILE, Engine, Folder, Row, Worker, absolute, in_process
+from impasto.errors import DiskError, InputError, RunError, file_error, reason_of
 from impasto.events import Event, Finished, LevelStarted, Listener, Step
 from impasto.images import is_leftover
 from impasto.painting import Level
+from impasto.recipe import checked
 from impasto.runs import Inputs, RunFolder, check_inside, read_inside, write_inside
 from impasto.study.plan import Cell, Plan
 
@@ -32,9 +35,9 @@ class StudyFolder:
         self.path = path
         self.plan = plan
         self.is_stopping = False
-        self._run: Run | None = None
         self._content, self._style = content, plate_or_file(style)
-        self._session = Session(self._style)
+        self._folder = Folder(str(path))
+        self._worker = RunPainter(*map(absolute, (str(path), content, style)))
         # Every run is checked before the first is painted, so that the study does not fail after hours.
         inputs, self._levels = self._plan_jobs()
         self._claim(
@@ -73,60 +76,47 @@ class StudyFolder:
     def stop(self) -> None:
         """End `paint` after the current step; may be called from any thread."""
         self.is_stopping = True
-        if self._run is not None:
-            self._run.stop()
+        self._worker.stop()
+        with suppress(InputError):  # a full disk; the worker of this process has stopped
+            self._folder.write(STOP_FILE, b"")
 
-    def paint(self, on_event: Listener, on_note: Callable[[str], None]) -> None:
-        """Paint the remaining runs one after the other until all have ended or `stop` is called.
+    def paint(self, on_event: Listener, on_note: Callable[[str], None], engine: Engine = in_process) -> None:
+        """Paint the remaining runs until all have ended or `stop` is called.
 
-        A run that fails does not end the study. Raises DiskError if the disk is full: the next call goes on there.
+        A run that fails does not end the study. Raises DiskError if the disk is full, and RunError if the process of a
+        run died again and again: the next call goes on there.
 
         Args:
-            on_event: Called in the painting thread with every event but `Finished`; levels and steps are counted over
-                all remaining runs.
-            on_note: Called with one line when a run starts or fails.
+            on_event: Called in the painting thread with every event but `Finished`, if that is in this process; levels
+                and steps are counted over all remaining runs.
+            on_note: Called with one line when a run starts, or elsewhere has ended, or fails.
+            engine: Where the runs are painted.
         """
-        cells = self.remaining_cells
-        levels = [len(self._levels[cell.key]) for cell in cells]
-        total_levels, total_steps = sum(levels), sum(cell.recipe.schedule.steps for cell in cells)
-        first_level = first_step = 0
-
-        def forward(event: Event) -> None:
-            if isinstance(event, LevelStarted):
-                event = replace(event, level=event.level + first_level, levels=total_levels)
-            if isinstance(event, LevelStarted | Step):
-                event = replace(event, step=event.step + first_step, steps=total_steps)
-            if not isinstance(event, Finished):
-                on_event(event)
-
-        for number, (cell, count) in enumerate(zip(cells, levels, strict=True), start=1):
-            if self.is_stopping:
-                return
-            on_note(f"run {number} of {len(cells)}: {cell.caption}")
-            try:
-                self._run = self._start(cell, forward)
-                if self.is_stopping:
-                    self._run.stop()
-                self._run.wait()
-            except DiskError as error:
-                raise DiskError(
-                    f"{cell.caption}: {error}; the same study continues when there is space again"
-                ) from None
-            except (RuntimeError, MemoryError) as error:
-                # RunError and the out-of-memory errors of torch are RuntimeErrors.
-                on_note(f"{cell.caption} failed: {str(error) or 'there is not enough memory'}")
-            first_level, first_step = first_level + count, first_step + cell.recipe.schedule.steps
-
-    def _start(self, cell: Cell, on_event: Listener) -> Run:
-        folder = self._path_of(cell)
-        if self._is_started(cell):
-            return self._session.resume(folder, on_event=on_event)
-        return self._session.start(self._content, recipe=cell.recipe, run=folder, on_event=on_event)
+        cells = {cell.key: cell for cell in self.remaining_cells}
+        progress = _Progress(list(cells.values()), self._levels, on_event, on_note)
+        self._worker.listeners = progress.begin, progress.forward
+        rows: list[Row] = [{"key": key, "recipe": cell.recipe.as_json()} for key, cell in cells.items()]
+        try:
+            for row in engine(self._worker, rows) if rows else ():
+                cell = cells[row["key"]]
+                if row["status"] == "full":
+                    self.stop()
+                    again = "the same study continues when there is space again"
+                    raise DiskError(f"{cell.caption}: {row['error']}; {again}")
+                if row["status"] != "stopped":
+                    progress.end(cell, row["error"])
+                    del cells[cell.key]
+        finally:
+            self._worker.listeners = None
+            self._folder.remove(STOP_FILE)
+            with suppress(OSError):
+                self._folder.work.rmdir()
+        if cells and not self.is_stopping:
+            caption = next(iter(cells.values())).caption
+            raise RunError(f"{caption}: the process that painted it died, again and again; the same study continues")
 
     def _path_of(self, cell: Cell) -> Path:
-        path = self.path / "runs" / cell.key
-        check_inside(self.path, path)
-        return path
+        return _run_path(self.path, cell.key)
 
     def _is_started(self, cell: Cell) -> bool:
         return RunFolder.exists(self._path_of(cell))
@@ -171,6 +161,103 @@ class StudyFolder:
         except OSError as error:
             reason = f"cannot write the study to {self.path}: {reason_of(error)}"
             raise file_error(f"{reason}; choose another with --out", error) from None
+
+
+class RunPainter(Worker):
+    """Paints the runs of a study; a row has the `key` of a run and its `recipe` as JSON.
+
+    `listeners`, which a process keeps for itself, are called with the key of a run that begins, and with every event.
+    """
+
+    listeners: tuple[Callable[[str], None], Listener] | None = None
+
+    def __init__(self, path: str, content: str, style: str) -> None:
+        super().__init__({"path": path, "content": content, "style": style}, Folder(path))
+        self._path, self._content = Path(path), content
+        self._session = Session(plate_or_file(style))
+
+    def paint(self, row: Row) -> Row:
+        """Paint a run, or continue it; an error of what is read is raised."""
+        error = ""
+        try:
+            status = "stopped" if self.asked_to_stop() else self._paint(row)
+        except DiskError as full:
+            status, error = "full", str(full)
+        except (RuntimeError, MemoryError) as failure:
+            # RunError and the out-of-memory errors of torch are RuntimeErrors.
+            status, error = "failed", str(failure) or "there is not enough memory"
+        return {"key": row["key"], "status": status, "error": error, "worker": self.name}
+
+    def _paint(self, row: Row) -> str:
+        if self.listeners is not None:
+            self.listeners[0](row["key"])
+        folder = _run_path(self._path, row["key"])
+        if RunFolder.exists(folder):
+            run = self._session.resume(folder, on_event=self.receive)
+        else:
+            recipe = checked(json.loads(row["recipe"]))
+            run = self._session.start(self._content, recipe=recipe, run=folder, on_event=self.receive)
+        return "stopped" if self.wait_for(run).reason == "stopped" else "painted"
+
+    def receive(self, event: Event) -> None:
+        """Look whether the run is to stop, and forward its event."""
+        super().receive(event)
+        if self.listeners is not None:
+            self.listeners[1](event)
+
+
+class _Progress:
+    """Counts the levels and steps of several runs as those of one."""
+
+    def __init__(
+        self,
+        cells: list[Cell],
+        levels: Mapping[str, tuple[Level, ...]],
+        on_event: Listener,
+        on_note: Callable[[str], None],
+    ) -> None:
+        self._on_event, self._on_note = on_event, on_note
+        self._cells = {cell.key: cell for cell in cells}
+        self._first: dict[str, tuple[int, int]] = {}
+        self._begun: set[str] = set()
+        self._levels = self._steps = 0
+        for cell in cells:
+            self._first[cell.key] = self._levels, self._steps
+            self._levels += len(levels[cell.key])
+            self._steps += cell.recipe.schedule.steps
+        self._current = 0, 0
+
+    def begin(self, key: str) -> None:
+        """Note that a run begins in this process."""
+        self._note(key, "")
+        self._current = self._first[key]
+
+    def forward(self, event: Event) -> None:
+        """Forward an event of the run that began last."""
+        level, step = self._current
+        if isinstance(event, LevelStarted):
+            event = replace(event, level=event.level + level, levels=self._levels)
+        if isinstance(event, LevelStarted | Step):
+            event = replace(event, step=event.step + step, steps=self._steps)
+        if not isinstance(event, Finished):
+            self._on_event(event)
+
+    def end(self, cell: Cell, error: str) -> None:
+        """Note that a run has failed, or has ended elsewhere."""
+        if cell.key not in self._begun:
+            self._note(cell.key, " is done")
+        if error:
+            self._on_note(f"{cell.caption} failed: {error}")
+
+    def _note(self, key: str, ending: str) -> None:
+        self._begun.add(key)
+        self._on_note(f"run {len(self._begun)} of {len(self._cells)}{ending}: {self._cells[key].caption}")
+
+
+def _run_path(folder: Path, key: str) -> Path:
+    path = folder / "runs" / key
+    check_inside(folder, path)
+    return path
 
 
 def _outcome(job: Job) -> tuple[Any, ...]:

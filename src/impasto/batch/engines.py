@@ -1,0 +1,212 @@
+"""Where the rows of a batch are painted: in this process, in several, or on a cluster of Ray."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_end
+from typing import Any, Final, TypeAlias
+
+import torch
+
+from impasto.api import keep_memory
+from impasto.batch.worker import Row, Worker, plain
+from impasto.errors import InputError, reason_of
+from impasto.extras import missing_extra
+
+_TRIES: Final = 3
+"""How often a row is painted whose process dies; it may be the row that kills it."""
+_MOST_ROWS: Final = 5_000
+"""Rows of one dataset of Ray, which plans a task for each."""
+
+
+Engine: TypeAlias = Callable[[Worker, list[Row]], Iterator[Row]]
+"""Yields the rows as they end, in any order, and ends early once they have the status `stopped` or `full`.
+
+A row whose process died again and again is not yielded.
+"""
+
+
+def is_ending(row: Row) -> bool:
+    """Return True for a row after which no other is begun."""
+    return row["status"] in ("stopped", "full")
+
+
+def in_process(worker: Worker, rows: Iterable[Row]) -> Iterator[Row]:
+    """Paint rows one after the other in this process."""
+    for row in rows:
+        done = worker.paint(row)
+        yield done
+        if is_ending(done):
+            return
+
+
+# -- processes ---------------------------------------------------------------------------------------------------------
+
+
+def in_processes(worker: Worker, rows: Iterable[Row], *, count: int, threads: int) -> Iterator[Row]:
+    """Paint rows in several processes of this machine.
+
+    Args:
+        worker: Is sent to every process.
+        rows: What is painted.
+        count: How many processes.
+        threads: Threads of each one.
+    """
+    waiting = deque(enumerate(rows))
+    deaths: Counter[int] = Counter()
+    context, given = multiprocessing.get_context("spawn"), (worker, threads)
+    while waiting:
+        running: dict[Future[Row], tuple[int, Row]] = {}
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=given) as pool:
+            while waiting or running:
+                while waiting and len(running) < count:
+                    item = waiting.popleft()
+                    running[pool.submit(_paint, item[1])] = item
+                ended = [one for one in wait(running, return_when=FIRST_COMPLETED).done if not _is_lost(one)]
+                if not ended:
+                    break
+                for future in ended:
+                    running.pop(future)
+                    if is_ending(future.result()):
+                        waiting.clear()
+                    yield future.result()
+        # Whichever process died, all are begun anew, and the rows in work are continued from their checkpoints.
+        deaths.update(number for number, _ in running.values())
+        waiting.extendleft(item for item in running.values() if deaths[item[0]] < _TRIES)
+
+
+def _is_lost(future: Future[Row]) -> bool:
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+_worker: Worker
+
+
+def _begin(worker: Worker, threads: int) -> None:
+    global _worker
+    _worker = worker
+    # The process that began this one is told to stop, and says so to all.
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    keep_memory()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End when the process is gone that began this one: nobody would hear of what is painted."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_end([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _paint(row: Row) -> Row:
+    return _worker.paint(row)
+
+
+# -- Ray ---------------------------------------------------------------------------------------------------------------
+
+
+def on_ray(
+    worker: Worker,
+    rows: list[Row],
+    *,
+    count: int | None = None,
+    address: str | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+) -> Iterator[Row]:
+    """Paint rows on a cluster of Ray.
+
+    Rows hold paths, so that no decoded picture is ever in Ray's object store.
+
+    Args:
+        worker: Its class is made of its arguments in every actor.
+        rows: What is painted.
+        count: How many actors; None: as many as the cluster has room for now.
+        address: Address of a cluster; None: the one this process is connected to, or a new one on this machine.
+        cpus: Processors of each actor.
+        gpus: Graphics cards of each actor, or shares of one.
+
+    Raises:
+        InputError: The cluster cannot be reached, or Ray is not installed.
+    """
+    connect_to_ray(address)
+    import ray
+
+    left = dict(enumerate(rows))
+    for _ in range(_TRIES):
+        numbers = list(left)
+        for start in range(0, len(numbers), _MOST_ROWS):
+            part = [{**left[number], "_number": number} for number in numbers[start : start + _MOST_ROWS]]
+            for row in _on_actors(ray.data, worker, part, count or _room(ray, cpus, gpus), cpus, gpus):
+                left.pop(row.pop("_number"), None)
+                yield row
+                if is_ending(row):
+                    left.clear()
+        if not left:
+            return
+
+
+def connect_to_ray(address: str | None = None) -> None:
+    """Connect this process to a cluster, or start one on this machine, reachable from here only.
+
+    Raises:
+        InputError: The cluster cannot be reached, or Ray is not installed.
+    """
+    # Nothing is sent to the makers of Ray, and what it starts here listens on this machine only.
+    own = {"RAY_USAGE_STATS_ENABLED": "0"} | ({} if address else {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"})
+    for name, value in own.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        raise missing_extra(f"--engine ray needs {error.name}", "batch") from None
+    if not ray.is_initialized():
+        try:
+            dashboard = None if address else False
+            ray.init(address=address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+            raise InputError(f"there is no cluster of Ray at {address}: {reason_of(error)}") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def _room(ray: Any, cpus: float, gpus: float) -> int:
+    has = ray.cluster_resources()
+    rooms = [has.get(name, 0) // each for name, each in (("CPU", cpus), ("GPU", gpus)) if each]
+    if not int(min(rooms)):
+        raise InputError(f"the cluster of Ray has no room for an actor with {cpus:g} CPUs and {gpus:g} GPUs")
+    return int(min(rooms))
+
+
+def _on_actors(data: Any, worker: Worker, rows: list[Row], count: int, cpus: float, gpus: float) -> Iterator[Row]:
+    """Yield the rows that actors paint; those of an actor that dies are left out."""
+    count = min(count, len(rows))
+    dataset = data.from_items(rows, override_num_blocks=len(rows))
+    dataset.context.max_errored_blocks = -1
+    painted = dataset.map_batches(
+        type(worker),
+        fn_constructor_kwargs=dict(worker.arguments),
+        # A row more than is painted waits at every actor.
+        compute=data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=2),
+        batch_size=1,
+        num_cpus=cpus,
+        num_gpus=gpus,
+    )
+    ending = set()
+    for row in painted.iter_rows():
+        yield {name: plain(value) for name, value in row.items()}
+        if is_ending(row):
+            ending.add(row["worker"])
+            if len(ending) == count:
+                return

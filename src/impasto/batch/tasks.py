@@ -1,0 +1,166 @@
+"""What a batch paints: photos found in folders and by patterns, pairs of a CSV file, and the name of every result."""
+
+import csv
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from impasto.api import plate_or_file
+from impasto.batch.storage import is_url, list_files
+from impasto.errors import InputError, reason_of
+from impasto.images import PICTURE_SUFFIXES, default_name
+from impasto.recipe import read_style
+
+_COLUMNS = ("photo", "style")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to paint.
+
+    Attributes:
+        photo: Path of the photo.
+        styles: Style images as they are named on the command line; several are mixed.
+        output: Name of the result in the folder of the batch, with slashes.
+    """
+
+    photo: str
+    styles: tuple[str, ...]
+    output: str
+
+
+class Photo(NamedTuple):
+    """A photo and its name in a mirrored folder."""
+
+    path: str
+    name: str
+
+
+def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], list[str]]:
+    """Return the photos of files, folders and patterns, and the other files of these folders, which are left out.
+
+    Folders are searched to the bottom, without hidden files and the folder `out`; what counts are the usual extensions
+    of pictures. With several folders, each gets a folder of its own name.
+
+    Raises:
+        InputError: A word is neither a file nor a folder, nor a pattern that fits any.
+    """
+    folders = [word for word in words if os.path.isdir(word) or (is_url(word) and not glob.has_magic(word))]
+    found: dict[str, Photo] = {}
+    others = []
+    place = f"{out.rstrip('/')}/" if is_url(out) else os.path.realpath(out)
+    for word in words:
+        name = PurePosixPath(word).name if is_url(word) else Path(word).resolve().name
+        prefix = PurePosixPath(name if len(folders) > 1 and word in folders else "")
+        is_named = os.path.isfile(word)
+        for photo in [Photo(word, Path(word).name)] if is_named else _below(word, place):
+            if is_named or Path(photo.path).suffix.lower() in PICTURE_SUFFIXES:
+                named = Photo(photo.path, str(prefix / photo.name))
+                found.setdefault(photo.path if is_url(photo.path) else os.path.realpath(photo.path), named)
+            else:
+                others.append(photo.path)
+    if not found:
+        raise InputError(f"there are no pictures in {' '.join(words)}")
+    return list(found.values()), others
+
+
+def _below(word: str, out: str) -> Iterator[Photo]:
+    """Yield every file of a folder, or of a pattern with the folder before its first wildcard as the root."""
+    if is_url(word):
+        found = (Photo(*file) for file in list_files(word))
+        yield from (
+            photo for photo in found if not re.search(r"(^|/)\.", photo.name) and not photo.path.startswith(out)
+        )
+        return
+    if os.path.isdir(word):
+        for folder, names, files in os.walk(word):
+            inside = (name for name in names if os.path.realpath(os.path.join(folder, name)) != out)
+            names[:] = sorted(name for name in inside if not name.startswith("."))
+            for name in sorted(files):
+                if not name.startswith("."):
+                    path = os.path.join(folder, name)
+                    yield Photo(path, Path(os.path.relpath(path, word)).as_posix())
+        return
+    if not glob.has_magic(word):
+        raise InputError(f"{word} does not exist")
+    root = re.split(r"[*?\[]", word)[0].rpartition("/")[0]
+    for path in sorted(filter(os.path.isfile, glob.iglob(word, recursive=True))):
+        if not Path(os.path.realpath(path)).is_relative_to(out):
+            yield Photo(path, Path(os.path.relpath(path, root or ".")).as_posix())
+
+
+def plan_tasks(photos: Sequence[Photo], styles: Sequence[tuple[str, ...]], suffix: str) -> list[Task]:
+    """Return a task for every photo with every style (or mix of styles); raises InputError if two have one output."""
+    stems = Counter(str(PurePosixPath(name).with_suffix("")) for name in {photo.name for photo in photos})
+    tasks = []
+    for photo in photos:
+        name = PurePosixPath(photo.name)
+        is_unique = stems[str(name.with_suffix(""))] == 1
+        stem = name.stem if is_unique else f"{name.stem}-{name.suffix[1:].lower()}"
+        for mix in styles:
+            file = default_name(stem, *(Path(read_style(style)[0]).stem for style in mix)) + suffix
+            tasks.append(Task(photo.path, mix, str(name.with_name(file))))
+    return checked_tasks(tasks)
+
+
+def read_pairs(path: Path, suffix: str) -> list[Task]:
+    """Return the tasks of a CSV file with the columns `photo`, `style` and, if wanted, `output`.
+
+    Files are relative to the folder of the CSV file.
+
+    Raises:
+        InputError: The file cannot be read, lacks a column or a value, or names a file that is missing.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path} needs the column {' and the column '.join(missing)}")
+            return checked_tasks([_task(path, reader.line_num, row, suffix) for row in reader])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else reason_of(error)
+        raise InputError(f"cannot read the pairs {path}: {reason}") from None
+
+
+def _task(path: Path, line: int, row: dict[str, str | None], suffix: str) -> Task:
+    photo, style, output = ((row.get(name) or "").strip() for name in (*_COLUMNS, "output"))
+    try:
+        if not photo or not style:
+            raise InputError("photo or style is empty")
+        photo, style = (word if is_url(word) else _beside(path, word) for word in (photo, style))
+        if not is_url(photo) and not os.path.isfile(photo):
+            raise InputError(f"{photo} does not exist")
+        if not is_url(style):
+            plate_or_file(style if os.path.exists(style) else read_style(style)[0])
+    except InputError as error:
+        raise InputError(f"line {line} of {path}: {error}") from None
+    named = default_name(Path(photo).stem, Path(read_style(style)[0]).stem) + suffix
+    return Task(photo, (style,), PurePosixPath(output or named).as_posix())
+
+
+def _beside(path: Path, word: str) -> str:
+    """Return a file beside that of the pairs; what is none may be the name of a built-in style."""
+    beside = os.path.join(path.parent, word)
+    return beside if os.path.exists(read_style(beside)[0]) or "." in word else word
+
+
+def checked_tasks(tasks: Iterable[Task]) -> list[Task]:
+    """Return tasks; raises InputError if there are none, two have the same output, or one leaves the folder."""
+    by_output: dict[str, Task] = {}
+    for task in tasks:
+        name = PurePosixPath(task.output)
+        if name.is_absolute() or ".." in name.parts:
+            raise InputError(f"the output {task.output} is not inside the folder that -o names")
+        first = by_output.setdefault(task.output, task)
+        if first is not task:
+            both = f"{first.photo} and {task.photo}" if first.photo != task.photo else f"two styles of {task.photo}"
+            raise InputError(f"{both} would both be painted as {task.output}: rename one, or give their common folder")
+    if not by_output:
+        raise InputError("there is nothing to paint: no line names a photo")
+    return list(by_output.values())

@@ -1,0 +1,188 @@
+"""`impasto batch`: paint many photos in one or several styles."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from impasto.cli.completion import complete_picture
+from impasto.cli.console import (
+    DONE,
+    PARTLY_FAILED,
+    STOPPED,
+    is_stdio,
+    loading_modules,
+    stop_signals,
+    warn,
+    warn_of_files_like,
+    write_json,
+    write_line,
+    write_path,
+)
+from impasto.cli.options import (
+    OUTPUT,
+    RECIPE_SOURCE,
+    REPORTING,
+    START,
+    RecipeFlags,
+    RecipeSource,
+    Reporting,
+    StyleWord,
+    stated_settings,
+)
+from impasto.cli.workplace import WORKPLACE, Workplace
+from impasto.errors import InputError
+from impasto.recipe import resolve
+
+if TYPE_CHECKING:
+    from impasto.batch import Batch, PictureDone
+
+_NAMED = 3  # files that are named one by one
+
+
+def batch(
+    *photos: Annotated[str, Parameter(completer=complete_picture, metavar="FOLDER|FILE|PATTERN")],
+    out: Annotated[str, Parameter(name=("--out", "-o"), group=OUTPUT, metavar="FOLDER")],
+    style: Annotated[list[StyleWord] | None, Parameter(group=START, negative="")] = None,
+    pairs: Annotated[Path | None, Parameter(group=START, metavar="FILE")] = None,
+    format: Annotated[Literal["png", "jpg", "webp", "tif"], Parameter(group=OUTPUT, metavar="NAME")] = "png",  # noqa: A002
+    bits: Annotated[Literal[8, 16], Parameter(group=OUTPUT, metavar="N")] = 8,
+    quality: Annotated[int, Parameter(group=OUTPUT, metavar="N")] = 95,
+    where: Workplace = WORKPLACE,
+    source: RecipeSource = RECIPE_SOURCE,
+    reporting: Reporting = REPORTING,
+    flags: RecipeFlags | None = None,
+) -> int:
+    """Paint many photos; return the exit code. The same command again continues, and paints only what is missing.
+
+    Args:
+        photos: Folders, which are searched to the bottom, photos, and patterns such as `trip/**/*.jpg`.
+        out: The folder for the pictures, whose folders are those of the photos.
+        style: A style image, or a built-in style; given several times, every photo is painted in each of them, or with
+            --style-mix in their mixture.
+        pairs: A CSV file with the columns photo and style, instead of photos and --style; a column output may name the
+            results.
+        format: Format of the pictures: png, jpg, webp or tif.
+        bits: Bits per channel; 16 for PNG and TIFF.
+        quality: Quality of JPEG and WebP, 1 to 100.
+    """
+    styles = style or []
+    if any(map(is_stdio, (*photos, *styles, out))):
+        raise InputError("a batch reads and writes files, so that it can be continued: `-` is none")
+    if (pairs is None) == (not photos):
+        raise InputError("name photos or folders, or a file with --pairs: one of both")
+    if pairs is not None and styles:
+        raise InputError("--pairs names the styles: leave --style out")
+    recipe = resolve(source.preset, stated_settings(source, flags, (*photos, *styles)))
+    if not (styles or pairs or recipe.regions):
+        raise InputError("a style is needed: --style night, or a picture")
+
+    with loading_modules():
+        from impasto.api import keep_memory, resolve_hardware
+        from impasto.batch import MANIFEST, Batch, find_photos, plan_tasks, read_pairs
+        from impasto.images import encode_picture
+
+    if where.engine != "ray":
+        resolve_hardware(recipe)
+    engine = where.chosen()
+    suffix = f".{format}"
+    _check_form(encode_picture, suffix, bits, quality)
+    warn_of_files_like(styles)
+    others: list[str] = []
+    if pairs is not None:
+        tasks = read_pairs(pairs, suffix)
+    else:
+        found, others = find_photos(photos, out)
+        mixes = [tuple(styles)] if recipe.style.mix or not styles else [(one,) for one in styles]
+        tasks = plan_tasks(found, mixes, suffix)
+    inputs = [Path(name) for name in (pairs, source.recipe, source.from_) if name is not None]
+    work = Batch(tasks, out, recipe, inputs=inputs, suffix=suffix, bits=bits, quality=quality)
+    keep_memory()
+    progress = _progress(len(tasks), reporting)
+    if others and not reporting.quiet:
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        warn(f"left out, because the name is not that of a picture: {', '.join(others[:_NAMED])}{more}")
+
+    def stop() -> None:
+        work.stop()
+        progress.note("stopping after this step; press Ctrl-C again to give the pictures in work up")
+
+    with stop_signals(stop), progress:
+        work.paint(engine, progress.show)
+    return _report(work, out, MANIFEST, progress.seconds, reporting)
+
+
+def _check_form(encode: Any, suffix: str, bits: int, quality: int) -> None:
+    """Raise InputError if a format does not have these bits or this quality."""
+    import numpy as np
+
+    if bits == 16 and suffix not in (".png", ".tif"):
+        raise InputError(f"{suffix[1:]} holds 8 bits a channel: use --format png or tif with --bits 16")
+    encode(np.zeros((1, 1, 3), np.float32), suffix, bits=bits, quality=quality)
+
+
+def _report(work: "Batch", out: str, manifest: str, seconds: float, reporting: Reporting) -> int:
+    """Say how a batch ended and return the exit code."""
+    counts = work.counts
+    missing = len(work.tasks) - sum(counts.values())
+    if not reporting.quiet or missing:
+        words = [f"{counts[name]} {name}" for name in ("painted", "copied", "skipped", "failed") if counts[name]]
+        ending = f"stopped: {missing} are missing, and the same command continues; " if missing else ""
+        warn(f"{ending}{', '.join(words) or 'nothing painted'} in {seconds:.0f} s; {out}/{manifest} says how")
+    if reporting.json:
+        failures = [{"photo": one.photo, "styles": one.styles, "error": one.error} for one in work.failed]
+        write_json({"path": out, **counts, "missing": missing, "failures": failures})
+    else:
+        write_line(out) if "://" in out else write_path(Path(out))
+    if missing:
+        return STOPPED
+    return PARTLY_FAILED if work.failed else DONE
+
+
+def _progress(count: int, reporting: Reporting) -> Any:
+    """Return the live line of a batch."""
+    from impasto.cli.progress import LiveLine
+    from impasto.painting import clock
+
+    class BatchLine(LiveLine):
+        """Pictures done, the rate, and the time left for all of them."""
+
+        def __init__(self) -> None:
+            self._counts: Counter[str] = Counter()
+            self._begun = time.monotonic()
+            self._waited = 0.0  # until the first picture was painted or failed; what is skipped takes no time
+            super().__init__(quiet=reporting.quiet)
+
+        @property
+        def seconds(self) -> float:
+            """Seconds since the batch began."""
+            return time.monotonic() - self._begun
+
+        def line(self) -> str:
+            return "   ".join([self._done(), *self._pace()])
+
+        def show(self, done: "PictureDone") -> None:
+            """Count a picture; say what failed, and without a terminal where the batch is after each tenth."""
+            before = sum(self._counts.values())
+            self._counts[done.status] += 1
+            if done.status == "failed":
+                self.note(f"{done.photo}: {done.error}" if done.photo not in done.error else done.error)
+            if 10 * before // count < 10 * (before + 1) // count:
+                self.note_unless_live(", ".join([self._done(), *self._pace()]))
+
+        def _done(self) -> str:
+            others = [f"{self._counts[name]} {name}" for name in ("copied", "skipped", "failed") if self._counts[name]]
+            return f"{sum(self._counts.values())}/{count} pictures" + (f" ({', '.join(others)})" if others else "")
+
+        def _pace(self) -> list[str]:
+            painted = self._counts["painted"]
+            if not painted:
+                return [f"{clock(self.seconds)} so far"]
+            each = self.seconds / painted
+            left = each * (count - sum(self._counts.values()))
+            rate = f"{60 / each:.1f} a minute" if each < 60 else f"{3600 / each:.1f} an hour"
+            return [rate, f"{clock(left)} left"]
+
+    return BatchLine()

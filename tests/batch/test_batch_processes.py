@@ -1,0 +1,54 @@
+"""Batches in several processes: the same pictures, and a process that is killed loses nothing."""
+
+import os
+import signal
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.batch.conftest import RECIPE, pictures, same
+
+from impasto.batch import Worker, in_processes
+
+TWO = partial(in_processes, count=2, threads=1)
+
+
+def test_pictures_are_the_same_as_in_one_process_and_a_killed_one_loses_nothing(paint, paint_alone):
+    recipe, photos, killed = RECIPE.with_changes(steps=12), ("photos/a.png", "photos/b.jpg"), []
+
+    def kill():
+        while not (found := list(Path("two").glob(".impasto/runs/*/checkpoint.safetensors"))):
+            time.sleep(0.01)
+        killed.append(int((found[0].parent / "run.lock").read_text()))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    batch = paint(*photos, recipe=recipe, out="two", engine=TWO)
+    killer.join()
+    assert killed
+    assert dict(batch.counts) == {"painted": 2}
+    assert not Path("two/.impasto").exists()
+    assert same(paint_alone(*photos, recipe=recipe, out="one"), pictures("two"))
+
+
+@pytest.mark.long
+def test_a_row_that_kills_its_process_is_reported_and_the_others_are_painted(paint, monkeypatch):
+    # The system kills a process that takes too much memory; this style cannot be painted without dying.
+    batch = paint("photos/a.png", out="two", engine=_dying)
+    assert dict(batch.counts) == {"failed": 1}
+    assert batch.failed[0].error == "the process that painted it died, again and again"
+
+
+class _Dying(Worker):
+    def __init__(self):
+        super().__init__({}, None)
+
+    def paint(self, row):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dying(worker, rows):
+    return in_processes(_Dying(), rows, count=1, threads=1)

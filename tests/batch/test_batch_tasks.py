@@ -1,0 +1,128 @@
+"""What a batch paints: folders, patterns, pairs of a CSV file, and the names of results."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from impasto.batch import Photo, find_photos, plan_tasks, read_pairs
+from impasto.errors import InputError
+
+NIGHT = [("night",)]
+
+
+def outputs(*words: str, out: str = "painted") -> list[str]:
+    return [task.output for task in plan_tasks(find_photos(words, out)[0], NIGHT, ".png")]
+
+
+def test_a_folder_is_searched_to_the_bottom_and_mirrored(folder):
+    assert outputs("photos") == ["a_night.png", "b_night.png", "trip/a_night.png"]
+
+
+def test_hidden_files_and_files_of_other_kinds_are_left_out_and_the_others_are_named(folder):
+    for name in ("photos/notes.txt", "photos/._a.png", "photos/.thumbnails/a.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    photos, others = find_photos(["photos"], "painted")
+    assert [photo.name for photo in photos] == ["a.png", "b.jpg", "trip/a.png"]
+    assert others == ["photos/notes.txt"]
+
+
+def test_the_results_of_a_batch_are_no_photos_of_the_next_one(folder):
+    shutil.copytree("photos", "photos/painted")
+    assert outputs("photos", out="photos/painted") == ["a_night.png", "b_night.png", "trip/a_night.png"]
+
+
+def test_several_folders_have_a_folder_of_their_own_name_each(folder):
+    shutil.copytree("photos/trip", "other")
+    assert outputs("photos/trip", "other") == ["trip/a_night.png", "other/a_night.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("photos/*.png", ["a_night.png"]),
+        ("photos/**/*.png", ["a_night.png", "trip/a_night.png"]),
+        ("*/trip/?.png", ["photos/trip/a_night.png"]),
+    ],
+)
+def test_a_pattern_keeps_the_folders_below_its_fixed_part(folder, pattern, expected):
+    assert outputs(pattern) == expected
+
+
+def test_a_photo_that_is_named_twice_is_painted_once(folder):
+    os.symlink("a.png", "photos/zlink.png")
+    assert outputs("photos", "photos/a.png") == ["a_night.png", "b_night.png", "trip/a_night.png"]
+
+
+def test_photos_that_differ_in_their_extension_keep_it_in_the_name_of_the_result():
+    tasks = plan_tasks([Photo("x/a.JPG", "a.JPG"), Photo("x/a.heic", "a.heic")], NIGHT, ".png")
+    assert [task.output for task in tasks] == ["a-jpg_night.png", "a-heic_night.png"]
+
+
+def test_every_photo_is_painted_in_every_style_and_a_mix_is_one_style():
+    photos = [Photo("a.png", "a.png"), Photo("b.png", "b.png")]
+    tasks = plan_tasks(photos, [("night",), ("knife",)], ".webp")
+    assert [task.output for task in tasks] == ["a_night.webp", "a_knife.webp", "b_night.webp", "b_knife.webp"]
+    assert [task.output for task in plan_tasks(photos[:1], [("night", "knife")], ".png")] == ["a_night_knife.png"]
+
+
+def test_two_photos_with_the_same_result_are_refused_in_one_line(folder):
+    with pytest.raises(InputError, match=r"photos/a\.png and photos/trip/a\.png would both be painted as a_night\.png"):
+        outputs("photos/a.png", "photos/trip/a.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing"], "missing does not exist"),
+        (["empty"], "there are no pictures in empty"),
+        (["photos/*.gif"], r"there are no pictures in photos/\*\.gif"),
+    ],
+)
+def test_without_a_picture_the_message_says_where_none_was(folder, words, message):
+    Path("empty").mkdir()
+    with pytest.raises(InputError, match=message):
+        find_photos(words, "painted")
+
+
+def pairs(text: str) -> Path:
+    Path("lists").mkdir(exist_ok=True)
+    path = Path("lists/pairs.csv")
+    path.write_text(text, encoding="utf-8-sig")
+    return path
+
+
+def test_pairs_are_read_relative_to_their_file_and_may_name_their_results(folder):
+    listed = pairs("style,photo,output\nnight,../photos/a.png,\n../style.png,../photos/b.jpg,x/b.png\n")
+    tasks = read_pairs(listed, ".png")
+    assert [(task.photo, task.styles, task.output) for task in tasks] == [
+        ("lists/../photos/a.png", ("night",), "a_night.png"),
+        ("lists/../photos/b.jpg", ("lists/../style.png",), "x/b.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("photo,stlye\na,b\n", "pairs.csv needs the column style$"),
+        ("", "needs the column photo and the column style"),
+        ("photo,style\n", "there is nothing to paint"),
+        ("photo,style\nmissing.png,night\n", "line 2 of lists/pairs.csv: lists/missing.png does not exist"),
+        ("photo,style\n../photos/a.png,nihgt\n", "line 2 .*did you mean night"),
+        ("photo,style\n../photos/a.png\n", "line 2 .*photo or style is empty"),
+        ("photo,style,output\n../photos/a.png,night,../../a.png\n", "is not inside the folder that -o names"),
+        ("photo,style,output\n../photos/a.png,night,/a.png\n", "is not inside the folder that -o names"),
+        ("photo,style\n../photos/a.png,night\n../photos/a.png,night\n", "would both be painted as a_night.png"),
+    ],
+)
+def test_pairs_that_cannot_be_painted_are_refused_in_one_line(folder, text, message):
+    with pytest.raises(InputError, match=message) as refusal:
+        read_pairs(pairs(text), ".png")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_of_pairs_that_is_no_text_is_refused(folder):
+    with pytest.raises(InputError, match=r"cannot read the pairs photos/a\.png: it is not text"):
+        read_pairs(Path("photos/a.png"), ".png")
