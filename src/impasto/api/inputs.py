@@ -91,7 +91,7 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
     )
 
 
-def named_files(content: Source, styles: Styles, recipe: Recipe, regions: Regions | None = None) -> list[Path]:
+def source_files(content: Source, styles: Styles, recipe: Recipe, regions: Regions | None = None) -> list[Path]:
     """Return the names among what `read_inputs` reads; some may be no files."""
     parts = [_region(region) for region in (recipe.regions if regions is None else region_list(regions))]
     used = [_style(style, "a style") for style in (*_as_list(styles), *(part.style for part in parts))]

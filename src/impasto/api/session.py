@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, Unpack
 
 import torch
 
-from impasto.api.inputs import Regions, Styles, named_files, read_inputs, region_settings
+from impasto.api.inputs import Regions, Styles, read_inputs, region_settings, source_files
 from impasto.api.job import Job, plan_job
 from impasto.api.pictures import Result
 from impasto.api.run import Run
@@ -155,7 +155,7 @@ class Session:
         job = plan_job(chosen, inputs)
         folder = None
         if run is not None:
-            Outputs(folder=Path(run)).check(named_files(content, [] if styles is None else styles, chosen, regions))
+            Outputs(folder=Path(run)).check(source_files(content, [] if styles is None else styles, chosen, regions))
             wanted = None if output is None else Path(output)
             folder = RunFolder.create(Path(run), recipe=job.recipe, inputs=inputs, output=wanted)
         return Run(job, self.painter, on_event=on_event, folder=folder)
