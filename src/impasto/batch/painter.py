@@ -57,6 +57,7 @@ class Painter(Worker):
         **settings: Settings of the recipe by their flat names.
 
     Example:
+        >>> from impasto.images import plate_path
         >>> painter = Painter("night", size=64, steps=1, levels=1)
         >>> row = painter.paint({"photo": str(plate_path("mosaic"))})
         >>> row["status"], row["picture"][:4]
