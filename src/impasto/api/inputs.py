@@ -224,10 +224,11 @@ def _region(given: RegionSource) -> Region:
 
 def _read_style(style: Style, limit: float, role: str) -> tuple[DecodedImage, DecodedImage | None]:
     source, mask = plate_or_file(style.picture), style.mask
-    picture = read_picture(source, max_megapixels=limit, role=role)
-    if source is not style.picture:
-        # The name of a built-in style is not that of its file.
-        picture = replace(picture, suffix="")
+    if source is style.picture:
+        picture = read_picture(source, max_megapixels=limit, role=role)
+    else:
+        # The name of a built-in style is not that of its file, and its size is known.
+        picture = replace(read_picture(source, role=role), suffix="")
     return picture, None if mask is None else read_picture(mask, max_megapixels=limit, role=f"the mask of {role}")
 
 

@@ -40,17 +40,17 @@ def upload_limit(megabytes: int) -> Middleware:
 class _UploadLimit:
     def __init__(self, app: ASGIApp, megabytes: int) -> None:
         self._app = app
-        self._bytes = megabytes * 1_000_000
+        self._megabytes = megabytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused, headers = False, Headers(scope=scope) if scope["type"] == "http" else Headers()
+        refused = False
 
         async def answer(message: Message) -> None:
             nonlocal refused
-            # Gradio says 413 of over-long names, too.
-            if message.get("status") == 413 and int(headers.get("content-length", self._bytes)) >= self._bytes:
+            if message.get("status") == 413:
                 refused = True
-                text = translate(headers.get("accept-language", ""), "too_long", limit=self._bytes // 1_000_000)
+                language = Headers(scope=scope).get("accept-language", "")
+                text = translate(language, "too_long", limit=self._megabytes)
                 await PlainTextResponse(text, 413)(scope, receive, send)
             elif not refused:
                 await send(message)
