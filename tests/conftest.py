@@ -7,6 +7,8 @@ import os
 # on too few cores are many times slower. Child processes inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import impasto  # noqa: F401  # isort: skip  (before torch, so that it computes here as in a process of its own)
+
 import shutil
 import sys
 from collections.abc import Callable

@@ -57,12 +57,12 @@ def _is_intel() -> bool:
         return False
 
 
-if "torch" not in sys.modules:
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
-    if _is_intel():
-        # MKL's products then do not depend on the number of threads. On other processors they would begin to.
-        os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
+if _is_intel():
+    # MKL reads this when it first computes, and its products do not depend on the number of threads then. On other
+    # processors they would begin to.
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 _MODULES: Final = {
     "impasto.api": (

@@ -216,10 +216,7 @@ def test_a_list_without_runs_names_the_folders_below_that_hold_some(impasto, fol
             "--style-weight 0 --content-weight 0",
             "--content-weight or --style-weight must be above 0: all weights are 0",
         ),
-        (
-            "--style-weight 0 --content-layers=,",
-            "--content-weight or --style-weight must be above 0: all weights are 0",
-        ),
+        ("--content-layers=,", "unknown layer ',' of vgg19"),
         ("--style-rotation 1,2", "--style-rotation has 2 numbers for 1 style image"),
     ],
 )

@@ -222,6 +222,12 @@ def matched_parts(photo: Source, style: Source, *, count: int = 5) -> Parts:
 
     Raises:
         InputError: If something given cannot be used.
+
+    Example:
+        >>> import numpy, impasto
+        >>> photo = numpy.random.default_rng(0).random((48, 64, 3))
+        >>> [mask.pixels.shape for mask in impasto.matched_parts(photo, "night", count=2).masks]
+        [(48, 64), (48, 64)]
     """
     check_type(count, int, "count", "a number from 2 to 8")
     if not 2 <= count <= len(_PART_COLORS):

@@ -95,7 +95,7 @@ def tonality(lightness: Float[Tensor, "n"]) -> float:
         >>> tonality(drawing), tonality(torch.linspace(0, 1, 100))
         (0.0, 1.0)
     """
-    dark, middle, bright = torch.quantile(lightness, torch.tensor([0.05, 0.5, 0.95]))
+    dark, middle, bright = torch.quantile(lightness, lightness.new_tensor([0.05, 0.5, 0.95]))
     below = float((bright - middle) / (bright - dark + 1e-3))
     first, last = _PAPER
     return min(1.0, max(0.0, (below - first) / (last - first)))
