@@ -17,6 +17,8 @@ from tests.batch.conftest import RECIPE, make_batch, pictures, same
 
 from impasto.batch import MANIFEST, Painter, on_ray
 
+pytestmark = pytest.mark.long
+
 SLOW = RECIPE.with_changes(steps=40)
 _MEMORY = 100 * 2**20
 
@@ -85,7 +87,6 @@ def test_a_painter_works_in_a_pipeline_of_ray_data(cluster, paint_alone):
     assert row["picture"] == Path("here/a_style.png").read_bytes()
 
 
-@pytest.mark.long
 def test_a_worker_that_is_killed_loses_nothing(cluster, paint, paint_alone):
     logs = []
 
@@ -105,7 +106,6 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, paint, paint_alone):
     assert same(paint_alone(recipe=SLOW, out="here"), pictures("painted"))
 
 
-@pytest.mark.long
 def test_a_driver_that_is_killed_goes_on_when_it_is_started_again(cluster, folder, paint_alone):
     Path("recipe.toml").write_text(SLOW.as_toml())
     words = ["photos", "--style", "style.png", "-o", "painted", "--recipe", "recipe.toml"]
@@ -124,7 +124,6 @@ def test_a_driver_that_is_killed_goes_on_when_it_is_started_again(cluster, folde
     assert same(paint_alone(recipe=SLOW, out="here"), pictures("painted"))
 
 
-@pytest.mark.long
 def test_ctrl_c_leaves_checkpoints_on_every_node(cluster, folder):
     batch = make_batch(recipe=RECIPE.with_changes(steps=100_000))
     stopper = threading.Thread(target=lambda: (wait_until(lambda: len(in_work("painted")) == 2), batch.stop()))
