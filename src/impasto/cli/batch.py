@@ -152,7 +152,6 @@ def _progress(count: int, reporting: Reporting) -> Any:
         def __init__(self) -> None:
             self._counts: Counter[str] = Counter()
             self._begun = time.monotonic()
-            self._waited = 0.0  # until the first picture was painted or failed; what is skipped takes no time
             super().__init__(quiet=reporting.quiet)
 
         @property
