@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,8 @@ from impasto.extras import missing_extra
 
 _TRIES: Final = 3
 """How often a row is painted whose process dies; it may be the row that kills it."""
+_ANSWER_SECONDS: Final = 10.0
+"""How long a cluster may take to accept a connection."""
 _MOST_ROWS: Final = 5_000
 """Rows of one dataset of Ray, which plans a task for each."""
 
@@ -172,6 +175,7 @@ def connect_to_ray(address: str | None = None) -> None:
     except ModuleNotFoundError as error:
         raise missing_extra(f"--engine ray needs {error.name}", "batch") from None
     if not ray.is_initialized():
+        _check_reachable(address or "")
         try:
             dashboard = None if address else False
             ray.init(address=address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR)
@@ -179,6 +183,16 @@ def connect_to_ray(address: str | None = None) -> None:
             raise InputError(f"there is no cluster of Ray at {address}: {reason_of(error)}") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def _check_reachable(address: str) -> None:
+    """Raise InputError if nothing answers at HOST:PORT, where Ray would wait for minutes and write its own messages."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise InputError(f"there is no cluster of Ray at {address}: {reason_of(error)}") from None
 
 
 def _room(ray: Any, cpus: float, gpus: float) -> int:
