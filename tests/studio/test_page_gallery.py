@@ -1,6 +1,7 @@
 """Earlier runs in a browser: the history, comparisons with linked zoom, and the blind vote."""
 
 import csv
+import threading
 
 import numpy as np
 import PIL.Image
@@ -8,6 +9,7 @@ import pytest
 from page_tools import MANY, painted, until
 
 from impasto.studio.captions import MACHINE_FIELDS
+from impasto.studio.page import gallery
 from impasto.studio.page.markup import data_uri
 
 STRENGTHS = (10, 30, 50, 70, 90)
@@ -186,6 +188,37 @@ def test_a_stopped_run_is_resumed_and_followed(visit, hills, server):
     assert page.page.locator("#canvas").is_visible()
     until(lambda: server.newest().step > entry.step, "more steps are painted")
     assert server.newest().name == entry.name
+
+
+def test_a_run_that_is_clicked_while_a_newer_one_is_listed_stays_chosen(visit, hills, server, monkeypatch):
+    clicked, _ = (painted(server, hills) for _ in range(2))
+    page = visit()
+    page.choose_newest_run()
+    page.open_tab("Paint")
+    newer = painted(server, hills)
+
+    # The list with the newer run is held back until the older list has been clicked.
+    list_thumbnails, released = gallery._list_thumbnails, threading.Event()
+    monkeypatch.setattr(gallery, "_list_thumbnails", lambda studio: released.wait(60) and list_thumbnails(studio))
+    page.open_tab("History")
+    pictures = page.page.locator("#history .grid-container button")
+    before = pictures.count()
+    pictures.nth(1).click()
+    page.page.wait_for_timeout(300)
+    released.set()
+    until(lambda: pictures.count() == before + 1, "the newer run is listed")
+    second = server.studio.list_runs()[2]
+    page.page.locator("#details").get_by_text(clicked.name).wait_for()
+    assert page.enabled("load-settings") == [True]
+
+    # The list that is made next keeps the choice.
+    page.click("refresh")
+    pictures.first.click()
+    page.page.locator("#details").get_by_text(newer.name).wait_for()
+    page.open_tab("Paint")
+    page.open_tab("History")
+    until(lambda: page.enabled("load-settings") == [True], "it is still chosen")
+    assert newer.name in page.page.locator("#details").inner_text()
 
 
 def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):

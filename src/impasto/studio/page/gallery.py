@@ -40,6 +40,11 @@ _Pair: TypeAlias = list[str] | None
 class History:
     """The tab that shows, continues or deletes earlier runs and loads their settings; `chosen` is a run's name."""
 
+    # One at a time: a run that is clicked while the list is still made stays chosen.
+    in_order: Final[dict[str, Any]] = {
+        "show_progress": "hidden", "concurrency_id": "history", "concurrency_limit": 1,
+    }  # fmt: skip
+
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
         gr.Markdown(text("history_hint"))
@@ -47,7 +52,6 @@ class History:
             label=text("history"), show_label=False, columns=5, object_fit="cover", allow_preview=False, buttons=[],
             elem_id="history", interactive=False,
         )  # fmt: skip
-        self._names = gr.State([])
         self.chosen = gr.State(None)
         with gr.Row(elem_id="run"):
             with gr.Column(scale=3, min_width=280):
@@ -71,27 +75,25 @@ class History:
             with gr.Row():
                 yes, no = button("delete_yes", variant="stop"), button("delete_no")
         shown = [self.chosen, self._picture, self._details, self.load, self.resume, self._delete, self._confirm]
-        self.outputs: list[Any] = [self._gallery, self._names, *shown]
-        self._gallery.select(self._choose, [self._names], shown, show_progress="hidden")
+        self.outputs: list[Any] = [self._gallery, *shown]
+        self._gallery.select(self._choose, None, shown, **self.in_order)
         self._delete.click(self._ask, [self.chosen], [self._confirm, question], show_progress="hidden")
         no.click(lambda: gr.update(visible=False), None, [self._confirm], queue=False, show_progress="hidden")
-        yes.click(self._delete_run, [self.chosen], self.outputs, show_progress="hidden")
-        refresh.click(self.list_runs, None, self.outputs, show_progress="hidden")
+        yes.click(self._delete_run, [self.chosen], self.outputs, **self.in_order)
+        refresh.click(self.list_runs, [self.chosen], self.outputs, **self.in_order)
 
-    def list_runs(self) -> dict[Any, Any]:
-        """Return the updates that list all runs, without a choice."""
+    def list_runs(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
+        """Return the updates that list all runs and show the chosen one as it is now, if it still exists."""
         runs = _list_thumbnails(self._studio)
         pictures = [(str(path), gallery_label(entry)) for entry, path in runs]
-        return {
-            self._gallery: gr.update(value=pictures, selected_index=None),
-            self._names: [entry.name for entry, _ in runs],
-            **self._show(None, ""),
-        }
+        entry = next((entry for entry, _ in runs if entry.name == chosen), None)
+        gallery = gr.update(value=pictures, selected_index=None)
+        return {self._gallery: gallery, **self._show(entry, language_of(request))}
 
-    def _choose(self, names: list[str], event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
-        index = event.index if isinstance(event.index, int) else event.index[0]
-        name = names[index] if 0 <= index < len(names) else None
-        entry = next((one for one in self._studio.list_runs() if one.name == name), None)
+    def _choose(self, event: gr.SelectData, request: gr.Request) -> dict[Any, Any]:
+        """Show a run by the name of its thumbnail: the page may show an older list than the one sent last."""
+        name = event.value["image"]["orig_name"].rpartition("-")[0]
+        entry = next((entry for entry in self._studio.list_runs() if entry.name == name), None)
         return self._show(entry, language_of(request))
 
     def _show(self, entry: RunEntry | None, language: str) -> dict[Any, Any]:
@@ -118,7 +120,7 @@ class History:
         if name:
             with errors_as_toasts(request):
                 self._studio.delete(name)
-        return self.list_runs()
+        return self.list_runs(name, request)
 
 
 def _describe(entry: RunEntry, language: str) -> str:

@@ -65,7 +65,8 @@ class PageBuilder:
                 self._history = History(studio, text)
             with gr.Tab(text("compare"), id="compare") as compare_tab:
                 compare = Compare(studio, text)
-        history_tab.select(self._history.list_runs, None, self._history.outputs, show_progress="hidden")
+        history = self._history
+        history_tab.select(history.list_runs, [history.chosen], history.outputs, **history.in_order)
         compare_tab.select(compare.list_runs, [compare.chosen], compare.outputs, show_progress="hidden")
         # The title that Gradio sets is in one language.
         blocks.load(None, None, None, js="() => { document.title = document.getElementById('title').innerText; }")
