@@ -1,7 +1,6 @@
 """What is said to those who begin: it names what is wrong, and what it advises works."""
 
 import os
-import subprocess
 
 import numpy as np
 import PIL.Image
@@ -66,29 +65,39 @@ def test_a_built_in_style_may_be_written_with_other_dashes(refused, name):
 
 
 @pytest.mark.parametrize(
-    ("options", "result"),
+    ("options", "words"),
     [
-        (["-o", "my out"], "-o my out/{}_night.png"),
-        (["-o", "my out/"], "-o my out/{}_night.png"),
-        (["-o", "my out/x.tif", "--bits", 16], "--bits 16 -o my out/{}_night.tif"),
-        (["--run", "my out", "--quiet"], "--quiet --run my out/{}_night"),
-        (["--json", "--quality", 80], "--quality 80 --json"),
-        (["--style-mix-steps", 3], "--style-mix-steps 3"),
+        (["-o", "my out"], "-o 'my out'"),
+        (["-o", "my out/"], "-o 'my out'"),
+        (["-o", "my out/x.tif", "--bits", 16], "--bits 16 --format tif -o 'my out/painted'"),
+        (["--run", "my out", "--quiet"], "--quiet -o painted"),
+        (["--json", "--quality", 80, "-o", "x.jpeg"], "--quality 80 --json --format jpg -o painted"),
     ],
 )
-def test_the_printed_loop_keeps_every_option_and_gives_each_photo_paths_of_its_own(refused, pictures, options, result):
+def test_the_printed_command_keeps_every_option(refused, pictures, options, words):
     message = refused("trip/", "night", *options)
-    loop = message[message.index("for photo") :].replace("do impasto", "do printf '%s ' ")
-    printed = subprocess.run(["sh", "-c", loop], capture_output=True, text=True, check=True).stdout
-    expected = (f"trip/{name}.png night {result.format(name)} " for name in ("a b", "it's"))
-    assert printed == "".join(expected)
+    assert message.endswith(f"this paints the 2 pictures in it: impasto batch trip/ --style night {words}\n")
 
 
-def test_the_loop_for_a_folder_keeps_all_styles_and_further_folders(refused, pictures):
+def test_the_command_for_a_folder_keeps_all_styles_and_further_folders(refused, pictures):
     (pictures / "my out" / "c.jpg").touch()
     message = refused("trip", "my out", "night", "style.jpg", "--style-mix", "70,30")
-    loop = """for photo in trip/*.png 'my out'/*.jpg; do impasto "$photo" night style.jpg --style-mix 70,30; done\n"""
-    assert message.endswith(loop)
+    command = "impasto batch trip 'my out' --style night --style style.jpg --style-mix 70,30 -o painted\n"
+    assert message.endswith(f"this paints the 3 pictures in it: {command}")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["trip", "night", "mosaic", "--style-mix-steps", 3],
+            "trip is a folder, and --style-mix-steps is for one photo",
+        ),
+        (["trip", "-"], "for several photos the style is a file, not standard input"),
+    ],
+)
+def test_what_a_batch_cannot_do_is_not_offered(refused, pictures, words, message):
+    assert refused(*words) == f"impasto: {message}\n"
 
 
 # -- a folder in place of a file ---------------------------------------------------------------------------------------

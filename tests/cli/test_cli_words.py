@@ -1,6 +1,6 @@
 """Words of the command line as people write them: understood, or answered with what is meant."""
 
-import os
+import shlex
 
 import pytest
 
@@ -130,14 +130,12 @@ def test_several_files_without_shares_are_refused_with_both_ways(refused, folder
     (folder / "a b.jpg").touch()
     message = refused("a b.jpg", "photo.png", "style.jpg", "--steps", 5, "--preset", "draft")
     assert "to mix 2 styles, state how much each counts, as in --style-mix 50,50;" in message
-    loop = """for photo in 'a b.jpg' photo.png; do impasto "$photo" style.jpg --preset draft --steps 5; done\n"""
-    assert message.endswith(f"to paint 2 photos: {loop}")
+    command = "impasto batch 'a b.jpg' photo.png --style style.jpg --preset draft --steps 5 -o painted\n"
+    assert message.endswith(f"to paint 2 photos: {command}")
 
 
 def test_a_file_beside_a_built_in_style_may_be_a_photo(refused):
-    assert 'for photo in photo.png style.jpg; do impasto "$photo" night; done' in refused(
-        "photo.png", "style.jpg", "night"
-    )
+    assert "impasto batch photo.png style.jpg --style night -o painted\n" in refused("photo.png", "style.jpg", "night")
 
 
 def test_many_photos_are_named_by_a_pattern_if_it_means_the_same(refused, folder):
@@ -145,29 +143,28 @@ def test_many_photos_are_named_by_a_pattern_if_it_means_the_same(refused, folder
     photos = [f"my trip/{number}.jpg" for number in range(9)]
     for photo in photos:
         (folder / photo).touch()
-    assert """for photo in 'my trip'/*.jpg; do impasto "$photo" night; done\n""" in refused(*photos, "night")
+    assert "impasto batch 'my trip'/*.jpg --style night -o painted\n" in refused(*photos, "night")
     assert " 'my trip/3.jpg' " in refused(*photos[1:], "style.jpg", "night")
 
 
 def test_a_folder_is_refused_with_the_command_that_paints_it(refused, folder):
     (folder / "trip").mkdir()
-    assert "trip is a folder without pictures" in refused("trip", "night")
+    assert "there are no pictures in trip" in refused("trip", "night")
     for name in ("a.JPG", "b.png", "notes.txt"):
         (folder / "trip" / name).touch()
-    loop = """for photo in trip/*.JPG trip/*.png; do impasto "$photo" mosaic --size 64; done\n"""
-    assert refused("trip", "mosaic", "--size", "64px").endswith(loop)
+    command = "impasto batch trip --style mosaic --size 64 -o painted\n"
+    assert refused("trip", "mosaic", "--size", "64px").endswith(f"this paints the 2 pictures in it: {command}")
 
 
-def test_the_printed_loop_paints_every_photo(refused, start, folder):
+def test_the_printed_command_paints_every_photo(refused, impasto, folder):
     (folder / "my trip").mkdir()
     for name in ("it's.png", "b c.png"):
-        os.rename(folder / "photo.png", folder / "my trip" / name)
-        (folder / "photo.png").write_bytes((folder / "my trip" / name).read_bytes())
-    message = refused("my trip", "night", "--steps", 2)
-    loop = message[message.index("for photo") :].strip().replace("impasto ", "printf '<%s>' ")
-    assert os.popen(f"cd '{folder}' && {loop}").read() == (
-        "<my trip/b c.png><night><--steps><2><my trip/it's.png><night><--steps><2>"
-    )
+        (folder / "my trip" / name).write_bytes((folder / "photo.png").read_bytes())
+    message = refused("my trip", "night", "--size", 48, "--steps", 2, "--device", "cpu", "-o", "my trip/")
+    program, *words = shlex.split(message[message.index("impasto batch") :])
+    assert (program, impasto(*words).code) == ("impasto", 0)
+    painted = {path.name for path in (folder / "my trip" / "painted").glob("*.png")}
+    assert painted == {"it's_night.png", "b c_night.png"}
 
 
 def test_built_in_styles_are_mixed_without_shares(impasto, folder):

@@ -1,7 +1,7 @@
 """More than one photo: what is said about a folder, or about several files without word which of them are styles."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
@@ -10,34 +10,42 @@ from impasto.api import plate_or_file
 from impasto.cli.console import is_stdio
 from impasto.cli.destination import names_folder
 from impasto.errors import InputError
-from impasto.images import PICTURE_SUFFIXES, is_plate, read_picture
+from impasto.images import is_plate, read_picture
 from impasto.recipe import read_style
 from impasto.shell import file_word, join, quote
 
 _MANY: Final = 8  # so many names are printed one by one
+_RESULTS: Final = "painted"  # folder for the results if none is named
 
 
 def check_one_photo(
-    photo: str, styles: Sequence[str], options: Sequence[str], paths: Mapping[str, str | None], *, mixes: bool
+    photo: str, styles: Sequence[str], options: Sequence[str], out: str | None, *, mixes: bool, in_series: bool
 ) -> None:
-    """Raise InputError for a missing file, and for several photos, with a command that paints all.
+    """Raise InputError for a missing file, and for several photos, with the command that paints all.
 
     Args:
         photo: The first word.
         styles: The words after it.
         options: Words that hold for every photo, for the command.
-        paths: Options that name a file or a folder of a single photo.
+        out: The value of `-o`.
         mixes: Whether it is stated that the styles are mixed.
+        in_series: Whether several mixes of one photo are painted, which is done for a single photo.
     """
     _check_exist(photo, styles)
     words = (photo, *styles)
     if os.path.isdir(photo):
+        from impasto.batch import find_photos
+
         folders = [photo, *takewhile(lambda word: not is_plate(word) and os.path.isdir(word), styles)]
-        patterns = [pattern for folder in folders for pattern in _patterns(Path(folder))]
-        if not patterns:
-            raise InputError(f"{photo} is a folder without pictures")
-        loop = _loop(patterns, words[len(folders) :] or ["night"], options, paths)
-        raise InputError(f"{photo} is a folder; this paints every picture in it: {loop}")
+        results = _folder_of(out, folders)
+        found, _ = find_photos(folders, results)
+        if in_series:
+            raise InputError(f"{photo} is a folder, and --style-mix-steps is for one photo")
+        command = _batch(
+            [quote(file_word(folder)) for folder in folders], words[len(folders) :] or ["night"], options, out, results
+        )
+        count = f"the {len(found)} pictures" if len(found) > 1 else "the picture"
+        raise InputError(f"{photo} is a folder; this paints {count} in it: {command}")
     if mixes or len(styles) < 2 or all(is_plate(read_style(style)[0]) for style in styles):
         return
     *photos, style = words
@@ -46,8 +54,8 @@ def check_one_photo(
     # A file beside other styles may be a photo; a built-in style, a part of a style and standard input are none.
     if not all(os.path.isfile(word) and not is_plate(word) for word in photos):
         raise InputError(mix)
-    loop = _loop(_named(photos), [style], options, paths)
-    raise InputError(f"one photo is painted at a time: {mix}; to paint {len(photos)} photos: {loop}")
+    command = _batch(_named(photos), [style], options, out, _folder_of(out, photos))
+    raise InputError(f"one photo is painted at a time: {mix}; to paint {len(photos)} photos: {command}")
 
 
 def _check_exist(photo: str, styles: Sequence[str]) -> None:
@@ -60,22 +68,23 @@ def _check_exist(photo: str, styles: Sequence[str]) -> None:
         plate_or_file(style)
 
 
-def _loop(photos: Iterable[str], styles: Sequence[str], options: Sequence[str], paths: Mapping[str, str | None]) -> str:
-    """Return a line for a POSIX shell that paints every photo, each to paths of its own."""
-    own = '"$(basename "${photo%.*}")"_' + quote("_".join(Path(read_style(style)[0]).stem for style in styles))
-    words = [join([*("-" if is_stdio(style) else file_word(style) for style in styles), *options])]
-    for flag, path in paths.items():
-        if path is not None and not is_stdio(path):
-            is_folder = flag == "--run" or names_folder(path)
-            suffix = quote(Path(path).suffix) if not is_folder else ".png" if flag == "-o" else ""
-            words.append(f"{flag} {_quoted(Path(path) if is_folder else Path(path).parent)}/{own}{suffix}")
-    return f'for photo in {" ".join(photos)}; do impasto "$photo" {" ".join(words)}; done'
+def _batch(photos: Sequence[str], styles: Sequence[str], options: Sequence[str], out: str | None, folder: str) -> str:
+    """Return the command that paints photos, which are words of a shell, into a folder, in the format of `-o`."""
+    if any(map(is_stdio, styles)):
+        raise InputError("for several photos the style is a file, not standard input")
+    suffix = "" if out is None or is_stdio(out) or names_folder(out) else Path(out).suffix.lower()
+    form = [] if suffix in ("", ".png") else ["--format", {".jpeg": "jpg", ".tiff": "tif"}.get(suffix, suffix[1:])]
+    named = [word for style in styles for word in ("--style", file_word(style))]
+    return f"impasto batch {' '.join(photos)} {join([*named, *options, *form, '-o', file_word(folder)])}"
 
 
-def _patterns(folder: Path) -> list[str]:
-    """Return the patterns of a shell for all pictures in a folder."""
-    suffixes = sorted({file.suffix for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES})
-    return [f"{_quoted(folder)}/*{suffix}" for suffix in suffixes]
+def _folder_of(out: str | None, photos: Sequence[str]) -> str:
+    """Return the folder of `-o`, or one to be made beside the file that it names, or inside it if photos lie there."""
+    if out is None or is_stdio(out):
+        return _RESULTS
+    folder = Path(out if names_folder(out) else Path(out).parent / _RESULTS)
+    inside = any(Path(photo).resolve().is_relative_to(folder.resolve()) for photo in photos)
+    return str(folder / _RESULTS) if inside else str(folder)
 
 
 def _named(photos: Sequence[str]) -> list[str]:
@@ -86,14 +95,5 @@ def _named(photos: Sequence[str]) -> list[str]:
         (folder,) = folders
         suffixes = sorted({path.suffix for path in paths})
         if {path for suffix in suffixes for path in folder.glob(f"*{suffix}")} == set(paths):
-            return [f"{_quoted(folder)}/*{suffix}" for suffix in suffixes]
-    return [quote(_photo_word(photo)) for photo in photos]
-
-
-def _photo_word(photo: str) -> str:
-    """Return the name of a photo that is taken neither for an option nor for a command."""
-    return file_word(photo) if "." in photo or "/" in photo else f"./{photo}"
-
-
-def _quoted(folder: Path) -> str:
-    return quote(file_word(folder))
+            return [f"{quote(file_word(folder))}/*{suffix}" for suffix in suffixes]
+    return [quote(file_word(photo)) for photo in photos]

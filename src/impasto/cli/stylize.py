@@ -77,10 +77,8 @@ def stylize(
         from impasto.images import default_name, snapshots_in_the_way
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
-    series = [] if style_mix_steps is None else ["--style-mix-steps", str(style_mix_steps)]
-    options = [*stated_options(source, flags, recipe), *series, *output_options(saving, reporting)]
-    paths = {"--run": None if run is None else str(run), "-o": saving.out}
-    check_one_photo(photo, styles, options, paths, mixes=mixes)
+    options = [*stated_options(source, flags, recipe), *output_options(saving, reporting)]
+    check_one_photo(photo, styles, options, saving.out, mixes=mixes, in_series=style_mix_steps is not None)
     check_stdin_used_once(photo, *styles, source.from_)
     warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
     # Without a main style, the picture is named after the styles of its regions.

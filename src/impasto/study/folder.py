@@ -103,7 +103,9 @@ class StudyFolder:
                     self.stop()
                     again = "the same study continues when there is space again"
                     raise DiskError(f"{cell.caption}: {row['error']}; {again}")
-                if row["status"] != "stopped":
+                if row["status"] == "stopped":
+                    self.is_stopping = True
+                else:
                     progress.end(cell, row["error"])
                     del cells[cell.key]
         finally:
