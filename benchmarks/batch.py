@@ -2,24 +2,30 @@
 
 Every case paints batches of two lengths as whole processes; the difference is what a further picture costs, without
 the start. The cases take turns; seconds are medians over the turns. With `--memory N`, one process paints N tiny
-pictures, and its resident memory is shown along the way. `--quick` only shows that the script works.
+pictures, and its resident memory is shown along the way. With `--bookkeeping N`, N pictures are planned, noted and, the
+next time, found done, without being painted. `--quick` only shows that the script works.
 """
 
 import argparse
+import functools
+import hashlib
+import itertools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 
 from common import store, table
+from impasto.batch import MANIFEST, Batch, Row, Worker, find_photos, plan_tasks
 from impasto.images import demo_photo
+from impasto.recipe import Recipe
 
 IMPASTO = [sys.executable, "-m", "impasto"]
 CASES = {
@@ -90,16 +96,54 @@ def memory(count: int) -> list[dict[str, Any]]:
         while batch.poll() is None and marks:
             done = len(list(Path(name, "out").glob("*.png")))
             if done >= marks[0]:
-                resident = next(
-                    int(line.split()[1]) / 1024
-                    for line in Path(f"/proc/{batch.pid}/status").read_text().splitlines()
-                    if line.startswith("VmRSS")
-                )
-                rows.append({"pictures": marks.pop(0), "resident memory, MB": resident})
+                rows.append({"pictures": marks.pop(0), "resident memory, MB": resident(batch.pid) / 1e6})
             time.sleep(0.05)
         if batch.wait():
             raise SystemExit("the batch failed")
         return rows
+
+
+def resident(process: int | str = "self") -> int:
+    """Return the bytes of memory that a process has."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def bookkeeping(count: int) -> list[dict[str, Any]]:
+    """Return what the process that leads a batch spends on each picture, the first time and when it goes on."""
+
+    def pretend(status: str, worker: Worker, rows: list[Row]) -> Iterator[Row]:
+        terms = {"content": 1.5e4, "style": 2.5e4}
+        for row in rows:
+            key = hashlib.sha256(row["photo"].encode()).hexdigest()
+            known = {"status": status, "error": "", "key": key, "sha256": key, "style_sha256": [key], "seed": 1}
+            yield row | known | {"steps": 120, "loss": 4e4, "saved_loss": 4e4, "terms": terms, "worker": worker.name}
+
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        photos, out = Path(name) / "photos", Path(name) / "out"
+        photos.mkdir()
+        for number in range(count):
+            (photos / f"{number:07}.jpg").touch()
+        for turn, status in (("first", "painted"), ("again", "skipped")):
+            before, marks = resident(), [time.perf_counter()]
+            tasks = plan_tasks(find_photos([str(photos)], str(out))[0], [("night",)], ".png")
+            batch = Batch(tasks, str(out), Recipe())
+            marks.append(time.perf_counter())
+            batch.paint(functools.partial(pretend, status))
+            marks.append(time.perf_counter())
+            planned, noted = (1e6 * (end - start) / count for start, end in itertools.pairwise(marks))
+            size = (out / MANIFEST).stat().st_size / count
+            grown = (resident() - before) / count
+            rows.append(
+                {
+                    "turn": turn,
+                    "planned, us": planned,
+                    "noted, us": noted,
+                    "manifest, bytes": size,
+                    "memory, bytes": grown,
+                }
+            )
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -108,10 +152,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--photos", default="2,6", help="lengths of the shorter and the longer batch")
     parser.add_argument("--turns", type=int, default=3, help="measurements of every case")
     parser.add_argument("--memory", type=int, metavar="N", help="show the memory over N tiny pictures instead")
+    parser.add_argument("--bookkeeping", type=int, metavar="N", help="show what N pictures cost without painting")
     parser.add_argument("--quick", action="store_true", help="one turn of two steps at 64 px; nothing is stored")
     given = parser.parse_args(argv)
     if given.memory:
         store("batch-memory", memory(given.memory))
+    elif given.bookkeeping:
+        store("batch-bookkeeping", bookkeeping(given.bookkeeping), pictures=given.bookkeeping)
     elif given.quick:
         print(table(measure((1, 2), 1, ["--size", "64", "--steps", "2"])))
     else:

@@ -18,7 +18,7 @@ import impasto
 from impasto.cli import main
 from impasto.errors import InputError
 from impasto.images import atomic_write, plate_path, quantize, write_picture
-from impasto.recipe import Recipe
+from impasto.recipe import Recipe, resolve
 from impasto.runs import RunFolder
 
 pytestmark = pytest.mark.usefixtures("plain_charts")
@@ -169,7 +169,8 @@ def test_an_input_behind_a_linked_folder_is_not_overwritten(refused):
     assert "is inside linked" in refused("folder/photo.png", "style.png", "--run", "linked", "-o", "a.png", *QUICK)
 
 
-def test_the_photo_that_a_demo_leaves_is_not_written_where_its_picture_goes(here, capfd):
+def test_the_photo_that_a_demo_leaves_is_not_written_where_its_picture_goes(here, capfd, monkeypatch):
+    monkeypatch.setattr("impasto.cli.stylize.resolve", lambda *stated: resolve(*stated).with_changes(steps=2))
     Path("photo.jpg").symlink_to("gone.jpg")
     assert main(["demo", "--size", "32", "--quiet", "-o", "out.png"]) == 0
     assert not Path("gone.jpg").exists()

@@ -33,12 +33,15 @@ def painted(threads: int, *words: str, environment) -> tuple[str, str]:
     return ended.stdout, ended.stderr
 
 
-def test_every_preset_paints_the_same_picture_with_one_thread_and_with_two(tmp_path):
+@pytest.mark.parametrize(
+    "presets", [("default",), pytest.param(tuple(PRESETS), marks=pytest.mark.long)], ids=["default", "all"]
+)
+def test_a_preset_paints_the_same_picture_with_one_thread_and_with_two(tmp_path, presets):
     Image.fromarray(data.astronaut()[:400]).save(tmp_path / "photo.png")
-    one, two = (painted(n, str(tmp_path / "photo.png"), *PRESETS, environment=dict(os.environ)) for n in (1, 2))
+    one, two = (painted(n, str(tmp_path / "photo.png"), *presets, environment=dict(os.environ)) for n in (1, 2))
     assert (one[1], two[1]) == ("threads 1\n", "threads 2\n")
     assert one[0] == two[0]
-    assert one[0].count("\n") == 2 * len(PRESETS)
+    assert one[0].count("\n") == 2 * len(presets)
 
 
 @given(
