@@ -52,10 +52,7 @@ def paint(folder):
 
 @pytest.fixture
 def paint_alone(folder):
-    """Return a function that paints photos by `impasto batch`, in one process that is not this one.
-
-    Torch was loaded here before impasto, so that MKL computes in another way than in any process of a batch.
-    """
+    """Return a function that paints photos by `impasto batch`, in one process that is not this one."""
 
     def painted(*words: str, out: str, recipe: Recipe) -> dict[str, np.ndarray]:
         Path("recipe.toml").write_text(recipe.as_toml())

@@ -106,6 +106,33 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, paint, paint_alone):
     assert same(paint_alone(recipe=SLOW, out="here"), pictures("painted"))
 
 
+def test_a_node_that_is_removed_loses_nothing(cluster, paint):
+    node = cluster.add_node(num_cpus=1, object_store_memory=_MEMORY)
+    raylet = node.all_processes["raylet"][0].process.pid
+
+    def is_there(run: Path) -> bool:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            status = Path("/proc", (run / "run.lock").read_text().strip(), "stat").read_text()
+            return int(status.rpartition(")")[2].split()[1]) == raylet
+        return False
+
+    def remove():
+        wait_until(lambda: any(map(is_there, in_work("painted"))))
+        cluster.remove_node(node, allow_graceful=False)
+        removed.append(node)
+
+    removed = []
+    remover = threading.Thread(target=remove)
+    remover.start()
+    work = {"recipe": SLOW, "styles": ("style.png", "night", "mosaic")}
+    batch = paint(engine=on_ray, **work)
+    remover.join()
+    assert removed
+    assert dict(batch.counts) == {"painted": 9}
+    paint(out="here", **work)
+    assert same(pictures("here"), pictures("painted"))
+
+
 def test_a_driver_that_is_killed_goes_on_when_it_is_started_again(cluster, folder, paint_alone):
     Path("recipe.toml").write_text(SLOW.as_toml())
     words = ["photos", "--style", "style.png", "-o", "painted", "--recipe", "recipe.toml"]
