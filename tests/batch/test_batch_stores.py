@@ -13,7 +13,7 @@ from tests.batch.conftest import QUICK, RECIPE, make_batch, write_photo
 
 import impasto
 from impasto.batch import MANIFEST, SHEET, Painter, in_process
-from impasto.batch.storage import RemoteFolder, open_folder
+from impasto.batch.storage import RemoteFolder, open_folder, read_any
 from impasto.errors import InputError
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -179,10 +179,15 @@ def test_an_interrupted_write_leaves_the_old_file_where_a_store_has_no_objects(f
     assert isinstance(place, RemoteFolder)
 
 
-def test_a_painter_reads_a_style_from_a_store(store, folder):
+def test_a_painter_reads_a_style_from_a_store_once(store, folder, monkeypatch):
+    reads = []
+    monkeypatch.setattr("impasto.batch.painter.read_any", lambda name: reads.append(name) or read_any(name))
     store.put("style.png", f"{store.photos}/style.png")
-    row = Painter(f"{store.photos}/style.png", **QUICK).paint({"photo": f"{store.photos}/photos/a.png"})
-    assert row["status"] == "painted", row["error"]
+    painter = Painter(f"{store.photos}/style.png", **QUICK)
+    for name in ("a.png", "b.jpg"):
+        row = painter.paint({"photo": f"{store.photos}/photos/{name}"})
+        assert row["status"] == "painted", row["error"]
+    assert reads == [f"{store.photos}/style.png"]
 
 
 @pytest.mark.long

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from impasto.api import Result, Session, named_files, portable_recipe
 from impasto.backbones import describe_weights
-from impasto.batch.storage import NamedBytes, is_url, open_folder, read_any, read_file, style_source
+from impasto.batch.storage import NamedBytes, is_url, open_folder, read_any, read_file
 from impasto.batch.worker import Row, Worker, problem_of
 from impasto.errors import DiskError, ImpastoError
 from impasto.events import Event
@@ -23,6 +23,8 @@ from impasto.recipe import Recipe, read_style, resolve
 from impasto.runs import CHECKPOINT_FILE, RunFolder
 
 _SEEDS: Final = 10**9
+_MOST_STYLES: Final = 8
+"""So many style images of a store are kept as they were read."""
 _EMPTY: Final[Row] = (
     {"status": "failed", "error": "", "key": "", "sha256": "", "seed": 0, "steps": 0}
     | dict.fromkeys(("loss", "saved_loss"), math.nan)
@@ -87,6 +89,7 @@ class Painter(Worker):
         self._format = [suffix, bits, quality]
         self._session = Session()
         self._digests: dict[str, str] = {}
+        self._downloaded = lru_cache(_MOST_STYLES)(read_any)
         self._work: Path | None = None
         self._kept = 0
 
@@ -160,7 +163,7 @@ class Painter(Worker):
             if RunFolder.open(work).status != "finished":
                 return self.wait_for(self._session.resume(work, on_event=self.receive))
             self._forget()
-        run = self._session.start(photo, list(map(style_source, styles)), recipe, run=work, on_event=self.receive)
+        run = self._session.start(photo, list(map(self._style_source, styles)), recipe, run=work, on_event=self.receive)
         return self.wait_for(run)
 
     def receive(self, event: Event) -> None:
@@ -203,8 +206,12 @@ class Painter(Worker):
     def _digest(self, file: str) -> str:
         """Return the SHA-256 of a file that all rows share, or of a built-in style; it is read once."""
         if file not in self._digests:
-            self._digests[file] = hashlib.sha256(read_any(file)).hexdigest()
+            data = self._downloaded(file) if is_url(file) else read_any(file)
+            self._digests[file] = hashlib.sha256(data).hexdigest()
         return self._digests[file]
+
+    def _style_source(self, style: str) -> Any:
+        return NamedBytes(self._downloaded(style), style) if is_url(style) else style
 
 
 def _files(style: str) -> list[str]:
