@@ -1,18 +1,20 @@
 """Batches whose photos and results are in a store, against an S3-compatible server on this machine."""
 
 import http.server
+import itertools
 import json
 import os
 import shutil
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
 from tests.batch.conftest import QUICK, RECIPE, make_batch, write_photo
 
 import impasto
-from impasto.batch import MANIFEST, SHEET, Painter, in_process
+from impasto.batch import MANIFEST, SHEET, STOP_FILE, Painter, in_process
 from impasto.batch.storage import RemoteFolder, open_folder, read_any
 from impasto.errors import InputError
 
@@ -188,6 +190,16 @@ def test_a_painter_reads_a_style_from_a_store_once(store, folder, monkeypatch):
         row = painter.paint({"photo": f"{store.photos}/photos/{name}"})
         assert row["status"] == "painted", row["error"]
     assert reads == [f"{store.photos}/style.png"]
+
+
+def test_a_store_is_not_asked_in_every_step_whether_to_stop(store, paint, monkeypatch):
+    asked, exists, seconds = [], RemoteFolder.exists, itertools.count()
+    # A second passes between any two looks at the clock.
+    monkeypatch.setattr("impasto.batch.worker.time", types.SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    monkeypatch.setattr(RemoteFolder, "exists", lambda self, name: asked.append(name) or exists(self, name))
+    paint("photos/a.png", out=store.painted, recipe=RECIPE.with_changes(steps=30))
+    assert next(seconds) > 30
+    assert 2 < asked.count(STOP_FILE) <= 1 + next(seconds) / RemoteFolder.poll_seconds
 
 
 @pytest.mark.long

@@ -93,7 +93,10 @@ class Folder:
     Attributes:
         path: Its path or URL, as it was given.
         work: Folder of this machine for what is there only while pictures are painted.
+        poll_seconds: How often a painter looks whether it is to stop.
     """
+
+    poll_seconds = 0.5
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -159,6 +162,8 @@ class Folder:
 
 class RemoteFolder(Folder):
     """A folder of a store. Runs in work are kept in it as archives, because a store changes no part of a file."""
+
+    poll_seconds = 10.0  # each look is a request, which is waited for and paid for
 
     def __init__(self, url: str) -> None:
         self.path = url.rstrip("/")

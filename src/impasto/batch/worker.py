@@ -22,7 +22,6 @@ Row: TypeAlias = dict[str, Any]
 
 STOP_FILE: Final = f"{OWN}/stop"
 """While it is in the folder of a batch, its workers stop: they may be processes anywhere."""
-_POLL_SECONDS: Final = 0.5
 
 
 class Worker(ABC):
@@ -69,7 +68,7 @@ class Worker(ABC):
 
     def asked_to_stop(self) -> bool:
         """Return True if this worker, or every one of the folder, was asked to stop."""
-        if self._folder is not None and time.monotonic() - self._polled > _POLL_SECONDS:
+        if self._folder is not None and time.monotonic() - self._polled > self._folder.poll_seconds:
             self._polled = time.monotonic()
             if self._folder.exists(STOP_FILE):
                 self._is_stopping.set()
