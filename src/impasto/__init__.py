@@ -49,6 +49,19 @@ def _spin_count() -> str:
         return "1000"
 
 
+def _ask_for_every_thread() -> None:
+    """Let OpenMP give as many threads as are asked for: with fewer, torch's libraries compute only a part.
+
+    A limit that the user has set becomes the number of threads that are asked for.
+    """
+    os.environ["OMP_DYNAMIC"] = "false"
+    limit = os.environ.pop("OMP_THREAD_LIMIT", "").strip()
+    if limit.isdecimal() and int(limit):
+        own = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+        asked = int(own) if own.isdecimal() and int(own) else os.cpu_count() or 1
+        os.environ["OMP_NUM_THREADS"] = str(min(asked, int(limit)))
+
+
 def _is_intel() -> bool:
     try:
         with open("/proc/cpuinfo") as file:
@@ -57,8 +70,10 @@ def _is_intel() -> bool:
         return False
 
 
-if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
+if "torch" not in sys.modules:
+    _ask_for_every_thread()
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
 if _is_intel():
     # MKL reads this when it first computes, and its products do not depend on the number of threads then. On other
     # processors they would begin to.

@@ -236,3 +236,17 @@ def test_a_signal_while_libvips_logs_is_not_lost(capfd):
     with pytest.raises(KeyboardInterrupt), stop_signals():
         log_and_wait()
     assert capfd.readouterr().err == ""
+
+
+def test_a_signal_while_torch_is_loaded_waits_until_it_is(capfd):
+    loaded = []
+    module = {"__name__": "torch.part", "loaded": loaded, "signal": signal}
+
+    def load_and_wait() -> None:
+        exec("signal.raise_signal(signal.SIGTERM); loaded.append(True)", module)
+        signal.sigtimedwait([], 60)
+
+    with pytest.raises(KeyboardInterrupt), stop_signals():
+        load_and_wait()
+    assert loaded == [True]
+    assert capfd.readouterr().err == ""

@@ -16,7 +16,7 @@ from impasto.backbones import average, repetition_notice, total
 from impasto.recipe import PRESETS
 
 PAINT = """
-import sys, torch, impasto
+import sys, impasto, torch
 for precision in ("bf16", "fp32"):
     for preset in sys.argv[2:]:
         picture = impasto.stylize(sys.argv[1], "night", preset=preset, size=80, steps=4, levels=2, precision=precision)
@@ -25,10 +25,14 @@ print("threads", torch.get_num_threads(), file=sys.stderr)
 """
 
 
-def painted(threads: int, *words: str, environment) -> tuple[str, str]:
+def painted(threads: int, *words: str, environment, first: str = "impasto") -> tuple[str, str]:
     variables = environment | {"OMP_NUM_THREADS": str(threads), "PYTHONHASHSEED": "0"}
     ended = subprocess.run(
-        [sys.executable, "-c", PAINT, *words], env=variables, capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import {first}{PAINT}", *words],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return ended.stdout, ended.stderr
 
@@ -42,6 +46,17 @@ def test_a_preset_paints_the_same_picture_with_one_thread_and_with_two(tmp_path,
     assert (one[1], two[1]) == ("threads 1\n", "threads 2\n")
     assert one[0] == two[0]
     assert one[0].count("\n") == 2 * len(presets)
+
+
+@pytest.mark.parametrize("first", ["impasto", "torch"])
+def test_the_surroundings_of_a_process_change_no_bit_though_openmp_may_give_fewer_threads(tmp_path, first):
+    Image.fromarray(data.astronaut()[:400]).save(tmp_path / "photo.png")
+    usual = painted(1, str(tmp_path / "photo.png"), "draft", environment=os.environ)[0]
+    others = {"OMP_SCHEDULE": "dynamic,1", "OMP_PROC_BIND": "true", "VIPS_CONCURRENCY": "5", "COLUMNS": "7"}
+    for odd, threads in [({"OMP_THREAD_LIMIT": "1"}, 1 if first == "impasto" else 2), ({"OMP_DYNAMIC": " TRUE "}, 2)]:
+        environment = os.environ | others | {"LC_ALL": "tr_TR.UTF-8", "PYTHONOPTIMIZE": "2"} | odd
+        again = painted(2, str(tmp_path / "photo.png"), "draft", first=first, environment=environment)
+        assert again == (usual, f"threads {threads}\n")
 
 
 @given(

@@ -23,7 +23,15 @@ from impasto.cli import main
 from impasto.errors import InputError
 from impasto.images import read_metadata, read_picture
 from impasto.recipe import Recipe
-from impasto.studio.server import free_port, open_browser, page_address
+from impasto.studio.server import (
+    ServerOptions,
+    free_port,
+    open_browser,
+    page_address,
+    prepare_gradio,
+    public_name,
+    serve,
+)
 
 
 @pytest.fixture
@@ -98,12 +106,18 @@ def test_result_is_also_saved_with_sixteen_bits(painted):
     assert len(np.unique(read_picture(painted / "result.tif").pixels)) > 256
 
 
-def test_upload_above_the_limit_is_refused_before_it_is_read(tmp_path):
+def test_upload_above_the_limit_or_with_too_long_a_name_is_refused_with_the_reason_before_it_is_read(tmp_path):
     with served(tmp_path, max_upload=1) as small_server:
-        answer = httpx.post(
-            f"{small_server.url}/gradio_api/upload", files={"files": ("big.png", b"0" * 1_100_000)}, timeout=PATIENCE
-        )
-    assert answer.status_code == 413
+        for name, size, reason in [
+            ("big.png", 1_100_000, "This file has more than 1 MB"),
+            ("big.png", 30_000_000, "This file has more than 1 MB"),
+            ("a" * 5000 + ".png", 100, "The name of this file is too long"),
+            ("\u753b" * 5000 + ".png", 1_100_000, "The name of this file is too long"),
+        ]:
+            answer = httpx.post(
+                f"{small_server.url}/gradio_api/upload", files={"files": (name, b"0" * size)}, timeout=PATIENCE
+            )
+            assert (answer.status_code, answer.text.startswith(reason)) == (413, True), answer.text
 
 
 # -- access ------------------------------------------------------------------------------------------------------------
@@ -203,22 +217,66 @@ def test_the_browser_is_opened_where_the_user_sees_it(monkeypatch, platform, env
 
 PROXIES = {"http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "not an address", "all_proxy": "socks5://127.0.0.1:9"}
 """Nothing listens at port 9, and httpx cannot use the other two."""
+NOWHERE = dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE"), "/nothing/there")
+FOREIGN = {
+    "GRADIO_SERVER_PORT": "word", "GRADIO_SERVER_NAME": "203.0.113.7", "GRADIO_NUM_PORTS": "word",
+    "GRADIO_NUM_WORKERS": "2", "GRADIO_DEBUG": "1", "GRADIO_MCP_SERVER": "true", "GRADIO_SHARE": "true",
+    "GRADIO_WATCH_DIRS": "/", "GRADIO_VIBE_MODE": "1", "GRADIO_PROFILING": "1", "GRADIO_ALLOWED_PATHS": "/",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "word", "GRADIO_ANALYTICS_ENABLED": "True", "GRADIO_TEMP_DIR": "/proc/there",
+    "GRADIO_DEFAULT_CONCURRENCY_LIMIT": "word", "HF_HUB_ETAG_TIMEOUT": "word", "HF_HUB_OFFLINE": "0",
+    "SYSTEM": "spaces", "SPACE_ID": "a/b", "WEB_CONCURRENCY": "word", "KAGGLE_KERNEL_RUN_TYPE": "word",
+}  # fmt: skip
+"""Each of these makes Gradio open, publish or contact something, or end."""
 
 
-def test_the_command_prints_and_opens_an_address_that_answers_though_there_is_a_proxy(tmp_path):
+def test_what_others_have_set_for_gradio_is_removed_but_for_the_address_of_a_proxy(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.environ", {**FOREIGN, "GRADIO_ROOT_PATH": "https://studio.example", "HOME": "/home/ada"})
+    prepare_gradio(tmp_path)
+    left = {name: value for name, value in os.environ.items() if FOREIGN.get(name) in (None, value)}
+    assert {name: left.pop(name) for name in ("GRADIO_ROOT_PATH", "HOME")} == {
+        "GRADIO_ROOT_PATH": "https://studio.example", "HOME": "/home/ada",
+    }  # fmt: skip
+    assert left == {"HF_HUB_DISABLE_TELEMETRY": "1"}
+
+
+@pytest.mark.parametrize(
+    ("root_path", "name"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("/paint/here/", ""),
+        ("http://studio.example", "studio.example"),
+        ("https://Studio.Example:8443/paint/", "studio.example:8443"),
+        ("https://[2001:db8::1]/", "[2001:db8::1]"),
+        *((odd, None) for odd in ("studio.example", "paint", "two words", "https://", "https:///x", "//a.example/x")),
+        *((odd, None) for odd in ("ftp://a.example", "https://me:secret@a.example", "https://a.example/?x", "/a\n")),
+    ],
+)
+def test_the_address_of_a_proxy_is_one_or_is_refused(root_path, name, monkeypatch):
+    if name is None:
+        monkeypatch.setenv("GRADIO_ROOT_PATH", root_path)
+        with pytest.raises(InputError, match="GRADIO_ROOT_PATH is the address of the page, such as"):
+            serve(None, ServerOptions())
+    else:
+        assert public_name(root_path) == name
+
+
+def test_the_command_prints_and_opens_an_address_that_answers_in_odd_surroundings(tmp_path):
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opening; mv {tmp_path}/opening {tmp_path}/opened\n')
     browser.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
     environment |= {"DISPLAY": ":0", "BROWSER": f"{browser} %s"}
-    environment |= PROXIES | {"SSL_CERT_FILE": str(tmp_path / "missing")}
+    environment |= PROXIES | NOWHERE | FOREIGN
     command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(tmp_path / "kept"), "--host", "0.0.0.0"]
     with subprocess.Popen(
         [*command, "--insecure"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             address = process.stdout.readline().strip()
-            assert httpx.get(f"{address}/config", trust_env=False, timeout=PATIENCE).status_code == 200
+            config = httpx.get(f"{address}/config", trust_env=False, timeout=PATIENCE).json()
+            opened = ("dev_mode", "vibe_mode", "mcp_server", "space_id", "analytics_enabled", "run_history")
+            assert not any(config[name] for name in opened)
             until((tmp_path / "opened").exists, "the browser is opened")
         finally:
             process.terminate()

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def processor_threads(wanted: int | None) -> Iterator[None]:
         # Torch keeps the number for threads that begin, too: runs would inherit it from each other.
         own = _threads_before[0] if _threads_before else torch.get_num_threads()
         _threads_before.append(own)
-    torch.set_num_threads(wanted or own)
+    torch.set_num_threads(int(min(wanted or own, _threads_given())))
     try:
         yield
     finally:
@@ -63,6 +64,17 @@ def processor_threads(wanted: int | None) -> Iterator[None]:
             _threads_before.pop()
             if not _threads_before:
                 torch.set_num_threads(own)
+
+
+def _threads_given() -> float:
+    """Return how many threads OpenMP gives for certain: with fewer than torch asks for, it computes only a part.
+
+    Where impasto was loaded before torch, no variable is left that makes OpenMP give fewer.
+    """
+    if os.environ.get("OMP_DYNAMIC", "").strip().lower() == "true":
+        return 1
+    limit = os.environ.get("OMP_THREAD_LIMIT", "").strip()
+    return (limit.isdecimal() and int(limit)) or math.inf
 
 
 _CGROUP: Final = Path("/sys/fs/cgroup")

@@ -9,8 +9,15 @@ from typing import Any, Final
 
 import torch
 
-_LIMITS: Final = ("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-"""Variables by which a user restricts the instructions of torch's libraries."""
+_LIMITS: Final = (
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+)
+"""Variables by which a user restricts the instructions of torch's libraries, or the precision of their products."""
 _FEATURES: Final = ("avx512_bf16", "amx_tile")
 
 

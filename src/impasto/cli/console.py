@@ -187,11 +187,17 @@ def printable(text: str, encoding: str | None = None) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _is_in_callback(frame: FrameType | None) -> bool:
-    """Return True if Python was called by libvips, which has something to log: an exception would be lost there."""
-    while frame is not None and frame.f_code.co_name != "_log_handler_callback":
+def _must_wait(frame: FrameType | None) -> bool:
+    """Return True where an exception would not arrive: in what libvips calls to log, and while torch is loaded.
+
+    It is lost in the first, and ends the process in the second if it passes a constructor in C++.
+    """
+    while frame is not None:
+        is_torch = str(frame.f_globals.get("__name__")).partition(".")[0] == "torch"
+        if frame.f_code.co_name == "_log_handler_callback" or (is_torch and frame.f_code.co_name == "<module>"):
+            return True
         frame = frame.f_back
-    return frame is not None
+    return False
 
 
 @contextmanager
@@ -200,7 +206,7 @@ def stop_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
     pending = [] if first is None else [first]
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if not pending and _is_in_callback(frame):
+        if not pending and _must_wait(frame):
             threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
             return
         if not pending:

@@ -25,6 +25,11 @@ _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _EVERY_NETWORK: Final = {"0.0.0.0": ("192.0.2.1", socket.AF_INET), "::": ("2001:db8::1", socket.AF_INET6)}
 """Hosts that stand for all addresses of this computer; an address of documentation (RFC 5737, RFC 3849) for each."""
 
+_FOREIGN: Final = re.compile(
+    r"GRADIO_(?!ROOT_PATH$).*|HF_.*|HUGGING.*|SPACES?_.*|SYSTEM|OAUTH_.*|KAGGLE_.*|WEB_CONCURRENCY"
+)
+"""Variables by which Gradio and its libraries open further ports, editors and files, or fail if they are odd."""
+
 _SSH: Final = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 
 
@@ -59,16 +64,18 @@ def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> An
 
     Raises InputError if there is no such address, its port is taken, or Gradio is not installed.
     """
+    public = public_name(os.environ.get("GRADIO_ROOT_PATH", ""))
     prepare_gradio(studio.workspace.path)
     with _without_proxies():
-        blocks = _launch(studio, options)
+        blocks = _launch(studio, options, public)
     if block:
         blocks.block_thread()
     return blocks
 
 
-def _launch(studio: "Studio", options: ServerOptions) -> Any:
+def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
     try:
+        from httpx import TransportError
         from starlette.middleware import Middleware
 
         from impasto.studio.access import HiddenFolders, KnownHosts, check_login, refuse_downloads
@@ -80,7 +87,6 @@ def _launch(studio: "Studio", options: ServerOptions) -> Any:
     blocks.queue(default_concurrency_limit=64, api_open=True)
     refuse_downloads()
     port = free_port(options.host, options.port)
-    public = os.environ.get("GRADIO_ROOT_PATH", "").partition("://")[2].partition("/")[0].lower()
 
     @asynccontextmanager
     async def guarded(app: Any) -> AsyncIterator[None]:
@@ -108,8 +114,13 @@ def _launch(studio: "Studio", options: ServerOptions) -> Any:
             run_history=False,
             show_error=False,
             footer_links=["api"],
+            # Gradio would load the page once more, and fail where a busy computer needs more than three seconds.
+            _frontend=False,
             **look,
         )
+    except TransportError as error:
+        address = page_address(options.host, port)
+        raise InputError(f"nothing answers at {address} ({error}): is this computer's own network on?") from None
     except OSError:
         # Another program has taken the port since it was found free.
         raise InputError(_port_is_taken(port)) from None
@@ -117,9 +128,14 @@ def _launch(studio: "Studio", options: ServerOptions) -> Any:
 
 
 def prepare_gradio(workspace: Path) -> None:
-    """Set environment variables before Gradio is imported: its files are kept here, and it contacts no server."""
+    """Set environment variables before Gradio is imported: its files are kept here, and it contacts no server.
+
+    Those that others have set for Gradio, other than GRADIO_ROOT_PATH, are removed.
+    """
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
+    for name in filter(_FOREIGN.fullmatch, list(os.environ)):
+        del os.environ[name]
     os.environ.update(
         GRADIO_ANALYTICS_ENABLED="False",
         HF_HUB_DISABLE_TELEMETRY="1",
@@ -130,8 +146,8 @@ def prepare_gradio(workspace: Path) -> None:
 
 @contextmanager
 def _without_proxies() -> Iterator[None]:
-    """Let httpx, with which Gradio opens its own page, find no proxy or certificates: it fails if they are wrong."""
-    names = [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT_")]
+    """Let httpx, with which Gradio opens its own page, find no proxy or files of TLS: it fails if they are wrong."""
+    names = [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL")]
     before = {name: os.environ.pop(name) for name in names}
     os.environ["no_proxy"] = "*"
     try:
@@ -142,6 +158,20 @@ def _without_proxies() -> Iterator[None]:
 
 
 # -- the address -------------------------------------------------------------------------------------------------------
+
+
+def public_name(root_path: str) -> str:
+    """Return host and port of the address at which a proxy shows the page; empty if there is only a path, or nothing.
+
+    >>> public_name("https://Studio.example:8443/paint"), public_name("/paint")
+    ('studio.example:8443', '')
+    """
+    found = re.fullmatch(r"(?:https?://([^/\s@?#]+))?(?:/|(?:/[^/\s?#]+)+/?)?", root_path)
+    if found is None:
+        raise InputError(
+            f"GRADIO_ROOT_PATH is the address of the page, such as https://studio.example, or its path, not {root_path}"
+        )
+    return (found[1] or "").lower()
 
 
 def free_port(host: str, port: int | None) -> int:

@@ -49,10 +49,13 @@ class _UploadLimit:
             nonlocal refused
             if message.get("status") == 413:
                 refused = True
+            elif refused:
+                # Gradio gives a part whose header, which has the file's name, is too long the same status.
+                found = "long_name" if message.get("body", b"").startswith(b"Headers") else "too_long"
                 language = Headers(scope=scope).get("accept-language", "")
-                text = translate(language, "too_long", limit=self._megabytes)
+                text = translate(language, found, limit=self._megabytes)
                 await PlainTextResponse(text, 413)(scope, receive, send)
-            elif not refused:
+            else:
                 await send(message)
 
         await self._app(scope, receive, answer)
