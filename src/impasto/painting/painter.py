@@ -36,6 +36,7 @@ CHANGEABLE: Final = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
 
 _PLATEAU_STEPS: Final = 20
 """Steps over which a plateau is judged."""
+_TRY: Final = "the last good picture is kept; try smaller weights or --precision fp32"
 
 
 def check_change(before: Recipe, after: Recipe) -> None:
@@ -163,7 +164,7 @@ class Painter:
         self.current.load_state(tensors)
 
     def paint(self) -> Iterator[Event]:
-        """Paint, yielding events; raises RunError if the loss stays without a finite value."""
+        """Paint, yielding events; raises RunError if the loss stays, or ends, without a finite value."""
         self._started = time.monotonic()
         while True:
             level, steps = self.current.level, self.recipe.schedule.steps
@@ -218,8 +219,7 @@ class Painter:
             )
             if failures >= self.current.optimizer.patience:
                 raise RunError(
-                    f"the loss has no finite value since step {step - self.current.optimizer.patience + 1}: "
-                    "the last good picture is kept; try smaller weights or --precision fp32"
+                    f"the loss has no finite value since step {step - self.current.optimizer.patience + 1}: {_TRY}"
                 )
 
     def _on_plateau(self) -> bool:
@@ -228,6 +228,8 @@ class Painter:
 
     def _finished(self, reason: StopReason) -> Finished:
         saved = self.current.loss_of(quantize(self.current.picture()).astype(np.float32) / 255.0)
+        if not math.isfinite(saved):
+            raise RunError(f"the loss of the picture has no finite value: {_TRY}")
         lowest = self.current.lowest_loss()
         return Finished(
             step=self.step,
