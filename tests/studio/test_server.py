@@ -239,6 +239,7 @@ def test_only_endpoint_paints_a_picture(server, hills, tmp_path):
         api_name="/paint",
     )  # fmt: skip
     assert max(PIL.Image.open(path).size) == 64
+    assert [entry["name"] for entry in read_metadata(Path(path))["inputs"]["styles"]] == ["mosaic"]
     recipe = recipe_in(path)
     assert (recipe.style.strength, recipe.start.seed, recipe.picture.size, recipe.schedule.steps) == (70, 3, 64, 32)
 
