@@ -14,12 +14,36 @@ from impasto.studio import Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
 from impasto.studio.page.widgets import file_input
-from impasto.studio.run_index import RESULT_16_BIT
+from impasto.studio.run_index import RESULT_16_BIT, newest_picture
 from impasto.studio.texts import translate
 
 ENDPOINT: Final = "paint"
 
 _SLIDER_SIZE: Final = 2048
+
+
+class Downloads:
+    """A row of buttons that save a run's picture as PNG, JPEG or TIFF; `where` begins their ids."""
+
+    def __init__(self, studio: Studio, text: Callable[[str], Any], where: str, **options: Any) -> None:
+        self._studio = studio
+        with gr.Row(elem_id=where, elem_classes="downloads"):
+            self.outputs = [
+                gr.DownloadButton(
+                    text(f"download_{kind}"),
+                    size="md",
+                    elem_id=f"{where.removesuffix('s')}-{kind}",
+                    variant="primary" if kind == "png" else "secondary",
+                    **options,
+                )
+                for kind in ("png", "jpeg", "tiff")
+            ]
+
+    def updates(self, path: Path | None) -> dict[Any, Any]:
+        """Return the updates that offer the picture of a run, or disable the buttons if there is none."""
+        files = [] if path is None else export_result(self._studio, path)
+        offered = [gr.update(value=str(file), interactive=True) for file in files] or [gr.update(interactive=False)] * 3
+        return dict(zip(self.outputs, offered, strict=True))
 
 
 class Results:
@@ -29,16 +53,7 @@ class Results:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
-            with gr.Row(elem_id="downloads"):
-                self._downloads = [
-                    gr.DownloadButton(
-                        text(f"download_{kind}"),
-                        size="md",
-                        elem_id=f"download-{kind}",
-                        variant="primary" if kind == "png" else "secondary",
-                    )
-                    for kind in ("png", "jpeg", "tiff")
-                ]
+            self._downloads = Downloads(studio, text, "downloads")
             self._commands: list[Any] = []
             languages: dict[str, Literal["shell", "python"]] = {"command": "shell", "python": "python"}
             for name, language in languages.items():
@@ -47,7 +62,7 @@ class Results:
                         gr.Code(language=language, show_label=False, elem_id=name, wrap_lines=True, lines=1)
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
-        self.outputs: list[Any] = [self._column, self._slider, *self._downloads, *self._commands]
+        self.outputs: list[Any] = [self._column, self._slider, *self._downloads.outputs, *self._commands]
 
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
@@ -65,7 +80,7 @@ class Results:
                 self._column: gr.update(visible=True),
                 self._slider: _before_after(path, language_of(request)),
                 **dict(zip(self._commands, (command, note, python, note), strict=True)),
-                **dict(zip(self._downloads, map(str, export_result(self._studio, path)), strict=True)),
+                **self._downloads.updates(path),
             }
         except ImpastoError:
             return self.hide()
@@ -113,8 +128,14 @@ def files_of_commands(path: Path, language: str) -> str:
 
 
 def export_result(studio: Studio, path: Path) -> list[Path]:
-    """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them."""
-    result, exported = path / "result.png", []
+    """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them.
+
+    A run without a picture has none.
+    """
+    result = newest_picture(path)
+    if result is None:
+        return []
+    exported = []
     for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
         # After a resumed run, the 16-bit file may still hold the earlier result.
         if not source.is_file() or source.stat().st_mtime_ns < result.stat().st_mtime_ns:
