@@ -191,6 +191,7 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
 
     fresh = visit()
     fresh.load_newest_run()
+    assert "regions = keep the photo, stained-glass" in fresh.page.locator("#details").text_content()
     until(lambda: fresh.page.locator(".crop-picture").count() == 2, "the own pictures are there")
     frames = fresh.page.locator(".crop-frame")
     until(lambda: [frame.is_visible() for frame in frames.all()] == [False, True], "the second one is cropped")

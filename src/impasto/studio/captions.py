@@ -56,12 +56,12 @@ def _styles(entry: RunEntry) -> str:
 def _setting(entry: RunEntry, name: str, language: str) -> str:
     if entry.recipe is None:
         return ""
-    label, value = field_label(language, name), _value(entry.recipe.get(name), language)
+    label, value = field_label(language, name), value_text(entry.recipe.get(name), language)
     return f"{label} {value}" if value else translate(language, "without", name=label)
 
 
-def _value(value: Any, language: str) -> str:
-    """Return the value of a setting; empty if there is none."""
+def value_text(value: Any, language: str) -> str:
+    """Return the value of a setting as the page shows it; empty if there is none."""
     if isinstance(value, tuple) and all(isinstance(item, float) for item in value):
         return ", ".join(f"{item:g}" for item in value)
     if isinstance(value, tuple) and isinstance(value[0], RegionSettings):

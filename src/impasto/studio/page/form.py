@@ -83,7 +83,7 @@ class Form:
             self.own = file_input(
                 gr.Gallery(
                     label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3,
-                    height=140, object_fit="contain", elem_id="own",
+                    height=180, object_fit="contain", elem_id="own",
                 )
             )  # fmt: skip
             self.crops = inputs.StyleCrops(self.own, studio.limits, text)

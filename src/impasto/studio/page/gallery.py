@@ -18,10 +18,9 @@ from PIL import Image
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, read_picture
-from impasto.recipe import as_text
 from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
-from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title
+from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title, value_text
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import errors_as_toasts, language_of
 from impasto.studio.page.results import Downloads
@@ -59,8 +58,8 @@ class History:
                 script = markup.script("linked.js")
                 self._picture = gr.HTML("", elem_id="run-picture", padding=False, js_on_load=script)
             with gr.Column(scale=2, min_width=280):
-                self._downloads = Downloads(studio, text, "history-downloads", interactive=False)
                 self._details = gr.Markdown(elem_id="details")
+                self._downloads = Downloads(studio, text, "history-downloads", interactive=False)
                 self._build_buttons(text)
 
     def _build_buttons(self, text: Callable[[str], Any]) -> None:
@@ -139,7 +138,8 @@ def _describe(entry: RunEntry, language: str) -> str:
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
-    lines = [f"- {field_label(language, name)} = `{as_text(entry.recipe.get(name))}`" for name in changed]
+    values = {name: value_text(entry.recipe.get(name), language) for name in changed}
+    lines = [f"- {field_label(language, name)} = `{value}`" for name, value in values.items()]
     return "\n".join([head, "", translate(language, "history_changed" if lines else "history_default"), "", *lines])
 
 
