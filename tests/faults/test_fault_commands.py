@@ -72,51 +72,38 @@ def test_the_command_that_continues_a_run_names_its_folder(here, capfd, name):
     assert Path(folder, "run.json").samefile(Path(f"./{name}", "run.json"))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_loop_over_a_folder_paints_each_of_its_photos(here, capfd, name):
-    Path(name).mkdir()
-    for photo in ("a.png", "-b c.PNG"):
-        shutil.copy("photo.png", Path(name, photo))
-    assert main([f"./{name}", "style.png", "--size", "48", "--bits", "16", "--init=-start.png"]) == 2
-    told = capfd.readouterr().err
+def batch_in(told: str) -> list[str]:
+    """Return the words of the batch in a message of one line."""
     assert told.count("\n") == 1
-    words = words_in("bash", told[told.index(": for ") + 2 :])
-    photos, rest = words[::7], ["style.png", "--size", "48", "--init=-start.png", "--bits", "16"]
-    assert all(Path(photo).is_file() for photo in photos)
-    assert len(photos) == 2
-    assert [words[at + 1 : at + 7] for at in (0, 7)] == [rest, rest]
+    words = words_in("bash", told[told.index(": impasto batch ") + 2 :])
+    assert words[0] == "batch"
+    return words[1:]
 
 
-def test_the_loop_over_named_photos_paints_each_of_them(here, capfd):
+@pytest.mark.parametrize("name", NAMES)
+def test_the_batch_for_a_folder_names_it_and_every_option(here, capfd, name):
+    Path(name).mkdir()
+    shutil.copy("photo.png", Path(name, "a.png"))
+    style = f"./{name}.png"
+    shutil.copy("style.png", style)
+    assert main([f"./{name}", style, "--size", "48", "--bits", "16", "--init=-start.png", f"--out=./{name}/"]) == 2
+    folder, flag, painting, *rest = batch_in(capfd.readouterr().err)
+    assert Path(folder).samefile(f"./{name}")
+    assert (flag, Path(painting).samefile(style)) == ("--style", True)
+    assert rest[:-1] == ["--size", "48", "--init=-start.png", "--bits", "16", "-o"]
+    assert Path(rest[-1]) == Path(name, "painted")
+    assert not any(file.startswith("-") for file in (folder, painting, rest[-1]))
+
+
+def test_the_batch_for_named_photos_names_each_of_them(here, capfd):
     photos = ["-a.png", "it's.png", "demo", "a\nb.png"]
     for photo in photos:
         shutil.copy("photo.png", photo)
     assert main(["stylize", *(f"./{photo}" for photo in photos), "style.png", "--quality", "90"]) == 2
-    told = capfd.readouterr().err
-    assert told.count("\n") == 1
-    words = words_in("bash", told[told.index(": for ") + 2 :])
-    assert [Path(word).name for word in words[::4]] == photos
-    assert not any(word.startswith("-") for word in words[::4])
-    assert words[1:4] == ["style.png", "--quality", "90"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_loop_gives_each_photo_a_result_of_its_own_in_a_folder(here, capfd, name):
-    Path(name).mkdir()
-    for photo in ("photo.png", "-b c.png"):
-        shutil.copy("photo.png", Path(name, photo))
-    style = f"./{name}.png"
-    shutil.copy("style.png", style)
-    assert main([f"./{name}", style, f"--out=./{name}/", "--run=runs"]) == 2
-    told = capfd.readouterr().err
-    assert told.count("\n") == 1
-    words = words_in("bash", told[told.index(": for ") + 2 :])
-    assert len(words) == 12
-    for photo, painting, run_flag, run, out_flag, out in (words[:6], words[6:]):
-        result = f"{Path(photo).stem}_{name}"
-        assert (Path(painting).name, run_flag, Path(run)) == (f"{name}.png", "--run", Path("runs", result))
-        assert (out_flag, Path(out)) == ("-o", Path(name, f"{result}.png"))
-        assert not any(file.startswith("-") for file in (photo, painting, run, out))
+    words = batch_in(capfd.readouterr().err)
+    assert [Path(word).name for word in words[:4]] == photos
+    assert not any(word.startswith("-") for word in words[:4])
+    assert words[4:] == ["--style", "style.png", "--quality", "90", "-o", "painted"]
 
 
 @pytest.mark.parametrize("name", NAMES)

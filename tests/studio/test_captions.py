@@ -73,8 +73,10 @@ def test_setting_that_differs_in_one_of_three_is_named_for_all(entry):
     assert third.startswith("seed 0 · style layers conv1_1=0.6,")
 
 
-def test_regions_are_named_as_on_the_command_line(entry):
-    assert captions(entry, changed(entry, regions="sky.png=night")) == ["regions –", "regions sky.png=night"]
+def test_regions_are_named_by_their_styles_and_the_files_of_their_masks(entry):
+    regional = changed(entry, regions=["mask 1=keep", "sky.png=night@stars.png"])
+    assert captions(entry, regional) == ["no regions", "regions keep the photo, sky.png: night@stars.png"]
+    assert captions(entry, regional, language="zh")[0] == "无区域"
 
 
 def test_many_differences_are_counted(entry):

@@ -43,9 +43,9 @@ def run_of(workspace, small):
 
 
 def kept(path):
-    """Return SHA-256 and name of a run's photo and styles."""
+    """Return SHA-256 and file name of a run's photo and styles."""
     inputs = RunFolder.open(path).kept_inputs
-    return [(picture.sha256, picture.name) for picture in (inputs.content, *inputs.styles)]
+    return [(picture.sha256, picture.file_name) for picture in (inputs.content, *inputs.styles)]
 
 
 def mask(left, right):
@@ -107,7 +107,7 @@ def test_copies_of_a_deleted_run_are_used_as_they_are(workspace, run_of, given, 
     studio.job(first.name).stop()
     shutil.rmtree(first, ignore_errors=True)
     again = studio.submit(copies[0], copies[1:], small, source_run=first.name)
-    assert [name for _, name in kept(again.path)] == ["mein-hund", "waves"]
+    assert [name for _, name in kept(again.path)] == ["mein-hund.jpg", "waves.png"]
 
 
 def test_copies_are_deleted_with_their_run(workspace, run_of, given):
@@ -213,7 +213,7 @@ def test_only_runs_of_the_workspace_are_loaded(workspace, run_of, given, open_st
     with pytest.raises(InputError, match="there is no run"):
         load_run(workspace, name)
     job = open_studio().submit(given[0], "mosaic", small, source_run=name)
-    assert [name for _, name in kept(job.path)] == ["Mein Hund", "mosaic"]
+    assert [name for _, name in kept(job.path)] == ["Mein Hund.jpg", "mosaic"]
 
 
 def test_regions_given_as_arrays_are_numbered_in_the_recipe(open_studio, given, small):

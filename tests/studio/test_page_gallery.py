@@ -163,7 +163,12 @@ def test_settings_of_an_earlier_run_paint_the_same_again(visit, hills, server):
     page.open_tab("History")
     assert page.enabled(*BUTTONS) == [False] * 3
     page.choose_newest_run()
-    assert "strength = 31" in " ".join(page.page.locator("#details").inner_text().split())
+    details = " ".join(page.page.locator("#details").inner_text().split())
+    assert "Settings that differ from the default:" in details
+    assert "strength = 31" in details
+    until(lambda: page.enabled("history-download-png") == [True], "the picture can be downloaded")
+    assert page.download("history-download-png").read_bytes() == (entry.path / "result.png").read_bytes()
+    assert PIL.Image.open(page.download("history-download-jpeg")).format == "JPEG"
     until(lambda: page.enabled(*BUTTONS) == [True, False, True], "a finished run cannot be resumed")
     page.click("load-settings")
     page.page.locator("#photo img").wait_for()
@@ -236,4 +241,4 @@ def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):
     until(lambda: pictures.count() == before - 1, "the history has one less")
     assert not deleted.path.exists()
     assert kept.path.is_dir()
-    until(lambda: page.enabled(*BUTTONS) == [False] * 3, "no run is chosen any more")
+    until(lambda: page.enabled(*BUTTONS, "history-download-png") == [False] * 4, "no run is chosen any more")

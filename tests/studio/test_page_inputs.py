@@ -52,6 +52,9 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
     page.prepare(hills)
     page.page.get_by_role("button", name="Your own style pictures").click()
     page.page.locator("#own input[type=file]").set_input_files(hills)
+    # It replaces the style that was ticked at first.
+    until(lambda: not page.page.locator("#styles input:checked").count(), "no built-in style is ticked")
+    page.page.locator("#styles").get_by_text(PLATES[0], exact=True).click()
     picture, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
     picture.locator("img").wait_for()
     # Away from the button Paint, which stays at the bottom of the window.
@@ -134,9 +137,9 @@ def paint_next(page, server, before):
 
 
 def inputs_of(entry):
-    """Return the hashes and names of what a run was painted from."""
+    """Return the hashes and names of the files that a run was painted from."""
     inputs = RunFolder.open(entry.path).kept_inputs
-    return [(picture.sha256, picture.name) for picture in (inputs.content, *inputs.styles)]
+    return [(picture.sha256, picture.file_name) for picture in (inputs.content, *inputs.styles)]
 
 
 def masks_of(entry):
@@ -172,24 +175,29 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     page.unfold("regions-fold")
     brush(page, 0.2)
     brush(page, 0.8, color=2)
-    page.choose("region-red", "keep the photo")
     page.choose("region-blue", "stained-glass")
     page.paint()
     page.finish()
     first = server.newest()
     assert first.styles == ("woodcut", "mosaic", "my knife", "my watercolor")
+    page.unfold("command-fold")
+    command, note = (page.page.locator(f"#command{part}").inner_text() for part in ("", "-note"))
+    assert "'The lake.jpg' woodcut mosaic 'my knife.png' 'my watercolor.png'" in " ".join(command.split())
+    assert "The lake.jpg, my knife.png, my watercolor.png" in note
+    assert f"“mask 2”: the studio's folder holds it as runs/{first.name}/inputs/region-2-mask.png" in note
     styles = {"mask 1": "keep", "mask 2": "stained-glass"}
     assert first.recipe.regions == tuple(RegionSettings(mask=mask, style=style) for mask, style in styles.items())
     assert not np.logical_and(*(mask > 0 for mask in masks_of(first))).any()
 
     fresh = visit()
     fresh.load_newest_run()
+    assert "regions = keep the photo, stained-glass" in fresh.page.locator("#details").text_content()
     until(lambda: fresh.page.locator(".crop-picture").count() == 2, "the own pictures are there")
     frames = fresh.page.locator(".crop-frame")
     until(lambda: [frame.is_visible() for frame in frames.all()] == [False, True], "the second one is cropped")
     fresh.page.locator("#regions canvas").first.wait_for()
     shown = [fresh.page.locator(f"#region-{color} input").input_value() for color in ("red", "green", "blue")]
-    assert shown == ["keep the photo", "stained-glass", "no region"]
+    assert shown == ["keep the photo", "stained-glass", "keep the photo"]
     sent = fresh.page.request.get(fresh.page.locator("#photo img").get_attribute("src")).body()
     with PIL.Image.open(io.BytesIO(sent)) as image:
         assert (image.size, image.getexif().get_ifd(0x8825)) == ((WIDTH, HEIGHT), {}), "the position stays behind"

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import PIL.Image
+import pillow_heif
 import pytest
 from page_tools import served, until
 from patience import PATIENCE
@@ -104,6 +106,34 @@ def test_an_uploaded_file_stays_in_the_folder_of_uploads_with_any_name(server, n
 
 def test_result_is_also_saved_with_sixteen_bits(painted):
     assert len(np.unique(read_picture(painted / "result.tif").pixels)) > 256
+
+
+def phone_photo(path):
+    """Write a photo as a phone does."""
+    with PIL.Image.open(path) as image:
+        pillow_heif.from_pillow(image.convert("RGB")).save(data := io.BytesIO())
+    return data.getvalue()
+
+
+def test_a_picture_that_browsers_cannot_show_is_shown_as_jpeg_and_kept_as_it_is(server, hills):
+    data = phone_photo(hills)
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        for name, sent, kind in (
+            ("a.heic", data, "JPEG"),
+            ("b.heic", data[: len(data) // 2], None),
+            ("c.jpg", data, "JPEG"),
+        ):
+            (path,) = client.post("/gradio_api/upload", files={"files": (name, sent)}).json()
+            until(lambda path=path: client.get(f"/gradio_api/file={path}").status_code == 200, "it is there")
+            assert client.get(f"/gradio_api/file={path}").content == sent
+            shown = client.get(f"/gradio_api/file={path}", headers={"Accept": "image/avif,image/*,*/*;q=0.8"}).content
+            if kind is None:
+                assert shown == sent, "it is damaged"
+            else:
+                assert (PIL.Image.open(io.BytesIO(shown)).format, PIL.Image.open(io.BytesIO(shown)).size) == (
+                    kind,
+                    (96, 72),
+                )
 
 
 def test_upload_above_the_limit_or_with_too_long_a_name_is_refused_with_the_reason_before_it_is_read(tmp_path):
@@ -283,6 +313,7 @@ def test_the_command_prints_and_opens_an_address_that_answers_in_odd_surrounding
         errors = process.communicate(timeout=PATIENCE)[1]
     assert (tmp_path / "opened").read_text() == address
     assert all(line.startswith("impasto: ") for line in errors.splitlines()), errors
+    assert "current step" not in errors, "nothing was painted"
 
 
 # -- the endpoint for programs -----------------------------------------------------------------------------------------
@@ -297,6 +328,7 @@ def test_only_endpoint_paints_a_picture(server, hills, tmp_path):
         api_name="/paint",
     )  # fmt: skip
     assert max(PIL.Image.open(path).size) == 64
+    assert [entry["name"] for entry in read_metadata(Path(path))["inputs"]["styles"]] == ["mosaic"]
     recipe = recipe_in(path)
     assert (recipe.style.strength, recipe.start.seed, recipe.picture.size, recipe.schedule.steps) == (70, 3, 64, 32)
 

@@ -19,7 +19,7 @@ from impasto.images import (
     plate_path,
     read_picture,
 )
-from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, read_style, resolve
+from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, placeholder, read_style, resolve
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
 
@@ -111,14 +111,14 @@ def region_settings(regions: Regions) -> tuple[str | RegionSettings | dict[str, 
     """Return regions as a recipe reads and checks them; pictures that are not files are named by their numbers."""
 
     def named(region: Region, number: int) -> dict[str, str | None]:
-        def name(source: Source | Savable, otherwise: str) -> str:
-            return str(source) if isinstance(source, (str, Path)) else f"{otherwise} {number}"
+        def name(source: Source | Savable, part: str) -> str:
+            return str(source) if isinstance(source, (str, Path)) else placeholder(part, number)
 
         style = _style(region.style, f"the style image of region {number}")
         return {
             "mask": name(region.mask, "mask"),
             "style": name(style.picture, "style"),
-            "style_mask": None if style.mask is None else name(style.mask, "style mask"),
+            "style_mask": None if style.mask is None else name(style.mask, "style_mask"),
         }
 
     return tuple(

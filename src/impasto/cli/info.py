@@ -1,5 +1,7 @@
 """`impasto info`: how a picture was painted, the layers of a network, or what this installation uses."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import tomli_w
@@ -29,6 +31,8 @@ def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, jso
         stopped = " (this picture was stopped early; the command paints all steps)"
         for line in ("repeat it with" + stopped * (facts.get("reason") == "stopped"), facts["command"], ""):
             write_line(line)
+        if others := _without_file(facts):
+            write_line(f"put files in place of {', '.join(others)}: the pictures of these names were not files\n")
     write_facts({name: value for name, value in facts.items() if name not in ("recipe", "command")})
     if file is not None:
         for line in ("recipe", *tomli_w.dumps(facts["recipe"]).splitlines()):
@@ -47,6 +51,20 @@ def _of_picture(file: str) -> dict[str, Any]:
     except InputError as error:
         command = f"(this version cannot repeat what impasto {record.get('version')} painted: {error})"
     return record | {"command": command}
+
+
+def _without_file(record: Mapping[str, Any]) -> list[str]:
+    """Return the words of the command that stand for pictures which were not given as files."""
+    from impasto.images import is_plate
+
+    inputs = record.get("inputs", {})
+    names = [entry["name"] for role in ("content", "styles") for entry in inputs.get(role, [])]
+    words = [name for name in names if "." not in name and not is_plate(name)]
+    with suppress(InputError):
+        regions = resolve(None, record["recipe"]).regions
+        for number, region in enumerate(regions, start=1):
+            words += region.placeholders(number).values()
+    return words
 
 
 def _of_network(name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`impasto studio`: serve the web page."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,6 +54,8 @@ def studio(
         if not no_open:
             open_browser(address)
         _wait()
+        if opened.is_painting:
+            warn("the studio closes after the current step")
 
 
 def _default_folder() -> Path:
@@ -65,7 +68,5 @@ def _wait() -> None:
     """Sleep until Ctrl-C, SIGTERM or SIGHUP."""
     import threading
 
-    try:
+    with suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        warn("the studio closes after the current step")

@@ -54,6 +54,7 @@ from impasto.recipe.values import (
     Smoothing,
     as_text,
     one_of,
+    placeholder,
     read_style,
 )
 
@@ -108,6 +109,7 @@ __all__ = [
     "merge_stated",
     "one_of",
     "one_of_these",
+    "placeholder",
     "read_recipe",
     "read_style",
     "resolve",

@@ -233,6 +233,10 @@ class Recipe(BaseModel):
             'impasto photo.jpg night --size 256'
         """
         recipe, stated = self._stated()
+        if len(styles) > 1 and not self.style.mix:
+            # The command line mixes files only if their shares are stated.
+            recipe = recipe.with_changes(style_mix=(1,) * len(styles))
+            stated = stated | {"style_mix": recipe.style.mix}
         # A photo without an extension may have the name of a command.
         words = ["impasto", *([] if "." in content else ["stylize"])]
         return join([*words, *map(file_word, (content, *styles)), *recipe.flags(stated)])

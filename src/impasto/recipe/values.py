@@ -262,9 +262,26 @@ class RegionSettings(BaseModel):
         """Whether the photo stays as it is."""
         return self.style == KEEP
 
+    def placeholders(self, number: int) -> dict[str, str]:
+        """Return what stands for pictures that were not given as files, by part; the region is the `number`th one.
+
+        >>> RegionSettings(mask="mask 2", style="night").placeholders(2)
+        {'mask': 'mask 2'}
+        """
+        return {part: name for part, name in self if name == placeholder(part, number)}
+
     def as_text(self) -> str:
         """Return the region as it is written on the command line."""
         return f"{self.mask}={self.style}" + (f"@{self.style_mask}" if self.style_mask else "")
+
+
+def placeholder(part: str, number: int) -> str:
+    """Return what stands for a picture of a region that is not given as a file.
+
+    >>> placeholder("style_mask", 1)
+    'style mask 1'
+    """
+    return f"{part.replace('_', ' ')} {number}"
 
 
 def read_region(text: str) -> dict[str, str]:

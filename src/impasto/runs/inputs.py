@@ -101,6 +101,11 @@ class KeptInput(BaseModel):
     name: Annotated[str, Field(max_length=1000)]
     suffix: Annotated[str, Field(max_length=1000)] = ""
 
+    @property
+    def file_name(self) -> str:
+        """Name of the user's file; that of a built-in style has no extension."""
+        return self.name + self.suffix
+
 
 KeptInputs: TypeAlias = Inputs[KeptInput]
 

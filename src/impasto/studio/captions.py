@@ -54,17 +54,28 @@ def _styles(entry: RunEntry) -> str:
 
 
 def _setting(entry: RunEntry, name: str, language: str) -> str:
-    return f"{field_label(language, name)} {_value(entry.recipe.get(name))}" if entry.recipe else ""
+    if entry.recipe is None:
+        return ""
+    label, value = field_label(language, name), value_text(entry.recipe.get(name), language)
+    return f"{label} {value}" if value else translate(language, "without", name=label)
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any, language: str) -> str:
+    """Return the value of a setting as the page shows it; empty if there is none."""
     if isinstance(value, tuple) and all(isinstance(item, float) for item in value):
-        return ", ".join(f"{item:g}" for item in value) or "–"
+        return ", ".join(f"{item:g}" for item in value)
     if isinstance(value, tuple) and isinstance(value[0], RegionSettings):
-        return ", ".join(region.as_text() for region in value)
+        return ", ".join(_region(region, number, language) for number, region in enumerate(value, start=1))
     if isinstance(value, float):
         return f"{value:g}"
-    return "–" if value is None else as_text(value) or "–"
+    return "" if value is None else as_text(value)
+
+
+def _region(region: RegionSettings, number: int, language: str) -> str:
+    """Return the style of a region, after the name of its mask if that is a file."""
+    text = region.as_text().removeprefix(f"{region.mask}=")
+    style = translate(language, "region_keep") if region.keeps else text
+    return style if "mask" in region.placeholders(number) else f"{region.mask}: {style}"
 
 
 def _with_time(caption: str, entry: RunEntry) -> str:

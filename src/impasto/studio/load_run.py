@@ -88,7 +88,7 @@ def originals_of(workspace: Workspace, name: str) -> Mapping[str, Original]:
         kept = RunFolder.open(path).kept_inputs
         for item in (kept.content, *kept.styles):
             for copy in workspace.shared_copies(name, item):
-                found[sha256_of(copy)] = Original(file=path / item.file, sha256=item.sha256, name=item.name)
+                found[sha256_of(copy)] = Original(file=path / item.file, kept=item)
     return found
 
 

@@ -143,6 +143,12 @@ class Studio:
         with self._condition:
             return self._jobs.get(name)
 
+    @property
+    def is_painting(self) -> bool:
+        """Whether a job is being painted or paused."""
+        with self._condition:
+            return self._current is not None
+
     def list_runs(self) -> list[RunEntry]:
         """Return the workspace's runs, newest first, with the states of jobs."""
         with self._condition:

@@ -79,7 +79,7 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
         from starlette.middleware import Middleware
 
         from impasto.studio.access import HiddenFolders, KnownHosts, check_login, refuse_downloads
-        from impasto.studio.page import build_page, upload_limit
+        from impasto.studio.page import build_page, shown_as_jpeg, upload_limit
     except ModuleNotFoundError as error:
         raise missing_extra(f"the studio needs {error.name}", "studio") from None
 
@@ -94,14 +94,18 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
         app.middleware_stack = KnownHosts(app.middleware_stack, known_names(options.host), public)
         yield
 
-    folders = Middleware(HiddenFolders, studio.workspace.path)
+    middleware = [
+        upload_limit(options.max_upload),
+        shown_as_jpeg(studio.limits.max_megapixels),
+        Middleware(HiddenFolders, studio.workspace.path),
+    ]
     try:
         blocks.launch(
             server_name=_in_url(options.host),
             server_port=port,
             auth=check_login(options.auth) if options.auth else None,
             max_file_size=options.max_upload * 1_000_000,
-            app_kwargs={"middleware": [upload_limit(options.max_upload), folders], "lifespan": guarded},
+            app_kwargs={"middleware": middleware, "lifespan": guarded},
             allowed_paths=[str(studio.workspace.exports)],
             blocked_paths=[str(studio.workspace.runs)],
             max_threads=128,

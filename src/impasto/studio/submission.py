@@ -27,7 +27,7 @@ from impasto.api import (
 from impasto.errors import ImpastoError, InputError, reason_of
 from impasto.images import DecodedImage, is_plate, peek_size, read_bytes
 from impasto.recipe import INITS, Recipe, resolve
-from impasto.runs import Inputs, RunFolder
+from impasto.runs import Inputs, KeptInput, RunFolder
 from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.run_index import Workspace, newest_picture
 
@@ -43,11 +43,10 @@ class Submission(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Original:
-    """An input of a run that has a copy for visitors: its file, its SHA-256, and its original name."""
+    """An input of a run that has a copy for visitors: its file, and what the run keeps about it."""
 
     file: Path
-    sha256: str
-    name: str
+    kept: KeptInput
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
@@ -209,10 +208,11 @@ def _original(given: Any, originals: Mapping[str, Original]) -> Any:
 
 def _with_names(inputs: Inputs, originals: Mapping[str, Original]) -> Inputs:
     """Return inputs in which originals have their original names."""
-    names = {(original.sha256, original.file.stem): original.name for original in originals.values()}
+    found = {(original.kept.sha256, original.file.stem): original.kept for original in originals.values()}
 
     def named(picture: DecodedImage) -> DecodedImage:
-        return dataclasses.replace(picture, name=names.get((picture.sha256, picture.name), picture.name))
+        kept = found.get((picture.sha256, picture.name))
+        return picture if kept is None else dataclasses.replace(picture, name=kept.name, suffix=kept.suffix)
 
     return dataclasses.replace(inputs, content=named(inputs.content), styles=tuple(map(named, inputs.styles)))
 

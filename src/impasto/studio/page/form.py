@@ -83,7 +83,7 @@ class Form:
             self.own = file_input(
                 gr.Gallery(
                     label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3,
-                    height=180, elem_id="own",
+                    height=180, object_fit="contain", elem_id="own",
                 )
             )  # fmt: skip
             self.crops = inputs.StyleCrops(self.own, studio.limits, text)
@@ -97,6 +97,8 @@ class Form:
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
             self.regions = inputs.Regions(self.photo, studio.limits, text)
         self._dropped = file_input(gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140))
+        self._are_styles_chosen = gr.State(False)
+        """Whether the visitor chose the built-in styles; the first own picture replaces the one ticked at first."""
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
         self.inputs: set[Any] = {
@@ -111,12 +113,14 @@ class Form:
         preset.input(self._show_preset, [preset], [*sliders, *self.settings.fields], **quick)
         for source in (self.styles, self.own):
             source.change(self._show_mix, [self.styles, self.own], [self.mix], **quick)
+        self.styles.input(lambda: True, None, [self._are_styles_chosen], **quick)
+        self.own.upload(lambda chosen: gr.skip() if chosen else [], [self._are_styles_chosen], [self.styles], **quick)
         outputs = [*sliders, self.size, preset, *self.settings.fields, self.crops.field, self.crops.shown]
         self._dropped.upload(self._load_png, [self._dropped], outputs, show_progress="hidden")
         self._run_outputs: list[Any] = [
             *outputs, self.photo, self.styles, self.own, self._own_fold, self.mix, self.crops.pictures,
             *self.regions.styles, self.regions.shown, self.regions.editor, self.regions.loaded, self._regions_fold,
-            self._source_run,
+            self._source_run, self._are_styles_chosen,
         ]  # fmt: skip
 
     def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
@@ -124,7 +128,7 @@ class Form:
         built_in, own = list(values[self.styles] or ()), list(values[self.own] or ())
         regions, styles = self.regions.read(values), [*built_in, *own]
         if values[self.photo] is None or not (styles or regions):
-            raise toast(translate(language_of(request), "none_chosen"))
+            raise toast(translate(language_of(request), "no_photo" if values[self.photo] is None else "no_style"))
         styled_regions = sum(region.style != KEEP for region in regions)
         recipe = self.settings.recipe(
             values,
@@ -177,6 +181,7 @@ class Form:
             self.regions.loaded: editor,
             self._regions_fold: gr.update(open=True) if strokes else gr.skip(),
             self._source_run: run.name,
+            self._are_styles_chosen: True,
         }
 
     def _load_png(self, file: str, request: gr.Request) -> dict[Any, Any]:

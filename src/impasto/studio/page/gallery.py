@@ -18,12 +18,12 @@ from PIL import Image
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, read_picture
-from impasto.recipe import as_text
 from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
-from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title
+from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title, value_text
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import errors_as_toasts, language_of
+from impasto.studio.page.results import Downloads
 from impasto.studio.texts import field_label, translate
 
 _RESUMABLE: Final = frozenset({"stopped", "interrupted", "failed"})
@@ -59,6 +59,7 @@ class History:
                 self._picture = gr.HTML("", elem_id="run-picture", padding=False, js_on_load=script)
             with gr.Column(scale=2, min_width=280):
                 self._details = gr.Markdown(elem_id="details")
+                self._downloads = Downloads(studio, text, "history-downloads", interactive=False)
                 self._build_buttons(text)
 
     def _build_buttons(self, text: Callable[[str], Any]) -> None:
@@ -74,7 +75,10 @@ class History:
             question = gr.Markdown()
             with gr.Row():
                 yes, no = button("delete_yes", variant="stop"), button("delete_no")
-        shown = [self.chosen, self._picture, self._details, self.load, self.resume, self._delete, self._confirm]
+        shown = [
+            self.chosen, self._picture, *self._downloads.outputs, self._details, self.load, self.resume, self._delete,
+            self._confirm,
+        ]  # fmt: skip
         self.outputs: list[Any] = [self._gallery, *shown]
         self._gallery.select(self._choose, None, shown, **self.in_order)
         self._delete.click(self._ask, [self.chosen], [self._confirm, question], show_progress="hidden")
@@ -98,13 +102,16 @@ class History:
 
     def _show(self, entry: RunEntry | None, language: str) -> dict[Any, Any]:
         """Return the updates that show a run, or none, and enable the buttons that apply to it."""
-        panes = []
+        panes, downloads = [], self._downloads.updates(None)
         if entry is not None:
-            with suppress(InputError):
+            # It may have no picture, or be deleted meanwhile.
+            with suppress(InputError, OSError):
                 panes.append(_pane_of(entry, run_title(entry)))
+                downloads = self._downloads.updates(entry.path)
         return {
             self.chosen: entry and entry.name,
             self._picture: markup.linked(panes, translate(language, "zoom_hint")),
+            **downloads,
             self._details: _describe(entry, language) if entry else "",
             self.load: gr.update(interactive=entry is not None and entry.recipe is not None),
             self.resume: gr.update(interactive=entry is not None and entry.status in _RESUMABLE),
@@ -131,8 +138,9 @@ def _describe(entry: RunEntry, language: str) -> str:
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
-    lines = [f"- {field_label(language, name)} = `{as_text(entry.recipe.get(name))}`" for name in changed]
-    return "\n".join([head, "", *(lines or [translate(language, "history_default")])])
+    values = {name: value_text(entry.recipe.get(name), language) for name in changed}
+    lines = [f"- {field_label(language, name)} = `{value}`" for name, value in values.items()]
+    return "\n".join([head, "", translate(language, "history_changed" if lines else "history_default"), "", *lines])
 
 
 class Compare:

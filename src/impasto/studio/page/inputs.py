@@ -125,10 +125,10 @@ class Regions:
         """SHA-256 of the photo in the editor."""
         self.loaded = gr.State(None)
         """What a loaded run has in the editor, until the editor shows it."""
-        choices = [(text("region_none"), _NO_REGION), (text("region_keep"), KEEP), *choices_of(PLATES, text)]
+        choices = [(text("region_keep"), KEEP), *choices_of(PLATES, text), (text("region_none"), _NO_REGION)]
         with gr.Row():
             self.styles = [
-                gr.Dropdown(choices, value=_NO_REGION, label=text(f"region_{color}"), elem_id=f"region-{color}")
+                gr.Dropdown(choices, value=KEEP, label=text(f"region_{color}"), elem_id=f"region-{color}")
                 for color in BRUSHES
             ]
         self.inputs = {self.editor, self.loaded, *self.styles}
@@ -150,7 +150,7 @@ class Regions:
 
     def style_updates(self, regions: Sequence[MaskedRegion]) -> dict[Any, Any]:
         """Return updates that choose the styles of regions, in the order of the brush's colors."""
-        names = [*(region.style for region in regions), *(_NO_REGION for _ in BRUSHES)]
+        names = [*(region.style for region in regions), *(KEEP for _ in BRUSHES)]
         return dict(zip(self.styles, names, strict=False))
 
     def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:

@@ -46,13 +46,18 @@ def script(name: str) -> str:
     return (files("impasto.studio.page") / name).read_text(encoding="utf-8")
 
 
-def data_uri(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> str:
-    """Return a picture as a data URI of a JPEG, so that no file has to be stored and served."""
+def jpeg(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> bytes:
+    """Return a picture as a JPEG for the page."""
     image = Image.fromarray(pixels)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     data = io.BytesIO()
     image.save(data, "JPEG", quality=_JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    return data.getvalue()
+
+
+def data_uri(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> str:
+    """Return a picture as a data URI of a JPEG, so that no file has to be stored and served."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(pixels, longest)).decode()}"
 
 
 def canvas(pixels: UInt8[np.ndarray, "h w 3"] | None, text: str) -> str:

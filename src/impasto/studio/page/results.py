@@ -2,24 +2,48 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import gradio as gr
 
 from impasto.errors import ImpastoError, RunError
-from impasto.images import PLATES, plate_path, read_picture, resize, write_picture
+from impasto.images import PLATES, is_plate, plate_path, read_picture, resize, write_picture
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.studio import Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
 from impasto.studio.page.widgets import file_input
-from impasto.studio.run_index import RESULT_16_BIT
+from impasto.studio.run_index import RESULT_16_BIT, newest_picture
 from impasto.studio.texts import translate
 
 ENDPOINT: Final = "paint"
 
 _SLIDER_SIZE: Final = 2048
+
+
+class Downloads:
+    """A row of buttons that save a run's picture as PNG, JPEG or TIFF; `where` begins their ids."""
+
+    def __init__(self, studio: Studio, text: Callable[[str], Any], where: str, **options: Any) -> None:
+        self._studio = studio
+        with gr.Row(elem_id=where, elem_classes="downloads"):
+            self.outputs = [
+                gr.DownloadButton(
+                    text(f"download_{kind}"),
+                    size="md",
+                    elem_id=f"{where.removesuffix('s')}-{kind}",
+                    variant="primary" if kind == "png" else "secondary",
+                    **options,
+                )
+                for kind in ("png", "jpeg", "tiff")
+            ]
+
+    def updates(self, path: Path | None) -> dict[Any, Any]:
+        """Return the updates that offer the picture of a run, or disable the buttons if there is none."""
+        files = [] if path is None else export_result(self._studio, path)
+        offered = [gr.update(value=str(file), interactive=True) for file in files] or [gr.update(interactive=False)] * 3
+        return dict(zip(self.outputs, offered, strict=True))
 
 
 class Results:
@@ -29,21 +53,16 @@ class Results:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
-            with gr.Row(elem_id="downloads"):
-                self._downloads = [
-                    gr.DownloadButton(
-                        text(f"download_{kind}"),
-                        size="md",
-                        elem_id=f"download-{kind}",
-                        variant="primary" if kind == "png" else "secondary",
+            self._downloads = Downloads(studio, text, "downloads")
+            self._commands: list[Any] = []
+            languages: dict[str, Literal["shell", "python"]] = {"command": "shell", "python": "python"}
+            for name, language in languages.items():
+                with gr.Accordion(text(f"as_{name}"), open=False, elem_id=f"{name}-fold"):
+                    self._commands.append(
+                        gr.Code(language=language, show_label=False, elem_id=name, wrap_lines=True, lines=1)
                     )
-                    for kind in ("png", "jpeg", "tiff")
-                ]
-            with gr.Accordion(text("as_command"), open=False):
-                self._command = gr.Code(language="shell", show_label=False, elem_id="command", wrap_lines=True)
-            with gr.Accordion(text("as_python"), open=False):
-                self._python = gr.Code(language="python", show_label=False, elem_id="python", wrap_lines=True)
-        self.outputs: list[Any] = [self._column, self._slider, *self._downloads, self._command, self._python]
+                    self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
+        self.outputs: list[Any] = [self._column, self._slider, *self._downloads.outputs, *self._commands]
 
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
@@ -56,12 +75,12 @@ class Results:
             if not (path / "result.png").is_file():
                 return self.hide()
             command, python = commands_of(path)
+            note = markup.render("hint_line", files_of_commands(path, language_of(request)))
             return {
                 self._column: gr.update(visible=True),
                 self._slider: _before_after(path, language_of(request)),
-                self._command: command,
-                self._python: python,
-                **dict(zip(self._downloads, map(str, export_result(self._studio, path)), strict=True)),
+                **dict(zip(self._commands, (command, note, python, note), strict=True)),
+                **self._downloads.updates(path),
             }
         except ImpastoError:
             return self.hide()
@@ -81,18 +100,42 @@ def _before_after(path: Path, language: str) -> str:
 
 
 def commands_of(path: Path) -> tuple[str, str]:
-    """Return the command and the Python call that paint a run's picture, without settings of this machine."""
+    """Return the command and the Python code that paint a run's picture, without settings of this machine."""
     folder = RunFolder.open(path)
     kept, standard = folder.kept_inputs, Recipe()
-    names = [picture.name for picture in (kept.content, *kept.styles)]
+    masks = kept.style_masks or (None,) * len(kept.styles)
+    styles = [
+        style.file_name + (f"@{mask.file_name}" if mask else "") for style, mask in zip(kept.styles, masks, strict=True)
+    ]
     machine = {name: standard.get(name) for name in ("device", "threads", "max_megapixels")}
     portable = folder.recipe.with_changes(**machine)
-    return portable.as_command(*names), portable.as_python(*names)
+    names = (kept.content.file_name, *styles)
+    return portable.as_command(*names), f"import impasto\n\n{portable.as_python(*names)}"
+
+
+def files_of_commands(path: Path, language: str) -> str:
+    """Return in a sentence or two which files the command of a run needs, and where those are that had no file."""
+    folder = RunFolder.open(path)
+    kept = folder.kept_inputs
+    given = [one.file_name for one in (kept.content, *kept.styles, *kept.style_masks) if one is not None]
+    named = [name for name in dict.fromkeys(given) if not is_plate(name)]
+    lines = [translate(language, "command_files", names=", ".join(named))]
+    for number, (region, pictures) in enumerate(zip(folder.recipe.regions, kept.regions, strict=True), start=1):
+        for part, name in region.placeholders(number).items():
+            file = f"{path.parent.name}/{path.name}/{getattr(pictures, part).file}"
+            lines.append(translate(language, "command_mask", name=name, file=file))
+    return " ".join(lines)
 
 
 def export_result(studio: Studio, path: Path) -> list[Path]:
-    """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them."""
-    result, exported = path / "result.png", []
+    """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them.
+
+    A run without a picture has none.
+    """
+    result = newest_picture(path)
+    if result is None:
+        return []
+    exported = []
     for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
         # After a resumed run, the 16-bit file may still hold the earlier result.
         if not source.is_file() or source.stat().st_mtime_ns < result.stat().st_mtime_ns:
@@ -127,7 +170,8 @@ def add_endpoint(studio: Studio) -> None:
         stated = {"strength": strength, "color_strength": colors, "size": size, "seed": seed}
         with errors_as_toasts(request):
             recipe = resolve(preset, {name: value for name, value in stated.items() if value is not None})
-            return str(_paint_and_wait(studio, photo, style_picture or plate_path(style), recipe))
+            plate_path(style)  # refuses the name of a file of the server
+            return str(_paint_and_wait(studio, photo, style_picture or style, recipe))
 
     with gr.Row(visible=False):
         inputs: list[Any] = [
@@ -154,7 +198,7 @@ def add_endpoint(studio: Studio) -> None:
     )
 
 
-def _paint_and_wait(studio: Studio, photo: str, style: str | Path, recipe: Recipe) -> Path:
+def _paint_and_wait(studio: Studio, photo: str, style: str, recipe: Recipe) -> Path:
     job = studio.submit(photo, style, recipe)
     job.watch(job)
     job.wait()

@@ -1,15 +1,22 @@
 """Files that visitors give: impasto reads and checks them itself."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from gradio.components import Component
 from gradio.data_classes import FileData, ImageData
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from impasto.errors import InputError
+from impasto.images import quantize, read_picture, sniff
+from impasto.studio.page import markup
 from impasto.studio.texts import translate
+
+_NOT_SHOWN: Final = frozenset({"heic", "tiff"})
+"""Formats that some browsers cannot show."""
 
 Widget = TypeVar("Widget", bound=Component)
 
@@ -59,3 +66,53 @@ class _UploadLimit:
                 await send(message)
 
         await self._app(scope, receive, answer)
+
+
+def shown_as_jpeg(max_megapixels: float) -> Middleware:
+    """Return what sends a JPEG in place of a picture that some browsers cannot show; the file itself is kept."""
+    return Middleware(_ShownAsJpeg, max_megapixels)
+
+
+class _ShownAsJpeg:
+    def __init__(self, app: ASGIApp, max_megapixels: float) -> None:
+        self._app = app
+        self._max_megapixels = max_megapixels
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Browsers ask like this for what they show, and otherwise for what they save.
+        if scope["type"] != "http" or not Headers(scope=scope).get("accept", "").startswith("image/"):
+            await self._app(scope, receive, send)
+            return
+        start: Message = {}
+        is_replaced: bool | None = None
+        body = bytearray()
+
+        async def answer(message: Message) -> None:
+            nonlocal start, is_replaced
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            if is_replaced is None:
+                is_replaced = start["status"] == 200 and sniff(message.get("body", b"")) in _NOT_SHOWN
+                if not is_replaced:
+                    await send(start)
+            if not is_replaced:
+                await send(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body"):
+                data = bytes(body)
+                picture = await run_in_threadpool(self._picture, data)
+                if picture is not None:
+                    await Response(picture, media_type="image/jpeg")(scope, receive, send)
+                else:
+                    await send(start)
+                    await send({**message, "body": data})
+
+        await self._app(scope, receive, answer)
+
+    def _picture(self, data: bytes) -> bytes | None:
+        try:
+            return markup.jpeg(quantize(read_picture(data, max_megapixels=self._max_megapixels).pixels))
+        except InputError:
+            return None
