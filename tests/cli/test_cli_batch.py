@@ -66,11 +66,11 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["photos"], "batch needs a folder for the pictures"),
-        (["photos", "-o", "painted"], "a style is needed"),
-        (["-o", "painted", "--style", "night"], "name photos or folders, or a file with --pairs"),
-        (["photos", "--pairs", "p.csv", "-o", "painted"], "one of both"),
-        (["--pairs", "p.csv", "--style", "night", "-o", "painted"], "--pairs names the styles"),
+        (["photos"], "batch needs a style and a folder for the pictures"),
+        (["photos", "-o", "painted"], "batch needs a style, as in `impasto batch photos -o painted --style night`"),
+        (["-o", "painted", "--style", "night"], "batch needs photos, as in"),
+        (["photos", "--pairs", "p.csv", "-o", "painted"], "--pairs names the photos and the styles"),
+        (["--pairs", "p.csv", "--style", "night", "-o", "painted"], "--pairs names the photos and the styles"),
         (["--pairs", "p.csv", "-o", "painted"], "cannot read the pairs p.csv: No such file"),
         (["-", "--style", "night", "-o", "painted"], "a batch reads and writes files"),
         (["photos", "--style", "nihgt", "-o", "painted"], "did you mean night?"),

@@ -54,7 +54,17 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
     ("words", "message"),
     [
         ("stylize", "stylize needs a photo and a style, as in `impasto stylize photo.jpg night`"),
-        ("recolor photo.png", "recolor needs a photo and a style, as in `impasto recolor photo.jpg night`"),
+        ("recolor photo.png", "recolor needs a style, as in `impasto recolor photo.png night`; `impasto plates` lists"),
+        ("photo.png --size 64", "stylize needs a style, as in `impasto photo.png --size 64 night`; `impasto plates`"),
+        (
+            "score --style night photo.png",
+            "needs the photo it was painted from, as in `impasto score --style night photo.png --content photo.jpg`",
+        ),
+        ("batch", "photos, a style and a folder for the pictures, as in `impasto batch . --style night -o painted`"),
+        ("batch . night", "a folder for the pictures, as in `impasto batch . --style night -o painted`"),
+        ("batch . --size 64", "a style and a folder for the pictures, as in `impasto batch . --size 64 --style night"),
+        ("batch . night -o new", "batch takes styles with --style, as in `impasto batch . --style night -o new`"),
+        ("batch --pairs p.csv", "a folder for the pictures, as in `impasto batch --pairs p.csv -o painted`"),
         ("mask", "mask needs a photo, as in `impasto mask photo.jpg`"),
         ("resume", "resume needs a folder, as in `impasto resume my-folder`"),
         ("study seeds", "study seeds needs a photo and a style, as in `impasto study seeds photo.jpg night`"),

@@ -38,6 +38,7 @@ from impasto.cli.options import (
     stated_options,
     stated_settings,
 )
+from impasto.cli.usage import MissingWordsError
 from impasto.errors import InputError
 from impasto.recipe import Recipe, read_style, resolve
 from impasto.shell import file_word, quote
@@ -79,6 +80,8 @@ def stylize(
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
     options = [*stated_options(source, flags, recipe), *output_options(saving, reporting)]
     check_one_photo(photo, styles, options, saving.out, mixes=mixes, in_series=style_mix_steps is not None)
+    if not (styles or recipe.regions):
+        raise MissingWordsError("stylize", ["styles"])
     check_stdin_used_once(photo, *styles, source.from_)
     warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
     # Without a main style, the picture is named after the styles of its regions.
