@@ -42,8 +42,6 @@ from impasto.recipe import resolve
 if TYPE_CHECKING:
     from impasto.batch import Batch, PictureDone
 
-_NAMED = 3  # files that are named one by one
-
 
 def batch(
     *photos: Annotated[str, Parameter(completer=complete_picture, metavar="FOLDER|FILE|PATTERN")],
@@ -82,7 +80,7 @@ def batch(
 
     with loading_modules():
         from impasto.api import keep_memory, resolve_hardware
-        from impasto.batch import MANIFEST, Batch, find_photos, plan_tasks, read_pairs
+        from impasto.batch import MANIFEST, Batch, LeftOut, find_photos, plan_tasks, read_pairs
         from impasto.images import encode_picture
 
     if where.engine != "ray":
@@ -91,20 +89,19 @@ def batch(
     suffix = f".{format}"
     _check_form(encode_picture, suffix, bits, quality)
     warn_of_files_like(styles)
-    others: list[str] = []
+    left_out = LeftOut()
     if pairs is not None:
         tasks = read_pairs(pairs, suffix)
     else:
-        found, others = find_photos(photos, out)
+        found, left_out = find_photos(photos, out)
         mixes = [tuple(styles)] if recipe.style.mix or not styles else [(one,) for one in styles]
         tasks = plan_tasks(found, mixes, suffix)
     inputs = [Path(name) for name in (pairs, source.recipe, source.from_) if name is not None]
     work = Batch(tasks, out, recipe, inputs=inputs, suffix=suffix, bits=bits, quality=quality)
     keep_memory()
     progress = _progress(len(tasks), reporting)
-    if others and not reporting.quiet:
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        warn(f"left out, because the name is not that of a picture: {', '.join(others[:_NAMED])}{more}")
+    if str(left_out) and not reporting.quiet:
+        warn(str(left_out))
 
     def stop() -> None:
         work.stop()

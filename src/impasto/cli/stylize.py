@@ -129,7 +129,7 @@ def _paint_mixes(
     from impasto.api import Session
     from impasto.cli.destination import Destination
     from impasto.cli.follow import follow
-    from impasto.images import contact_sheet, quantize, read_picture, write_picture
+    from impasto.images import MADE_HERE, contact_sheet, quantize, read_picture, write_picture
 
     if recipe.style.mix:
         raise InputError("--style-mix-steps paints all mixes: leave --style-mix out")
@@ -149,7 +149,8 @@ def _paint_mixes(
     pictures = [read_picture(path).pixels for path in paths]
     captions = [f"{100 - second} : {second}" for second in seconds]
     cell = max(pictures[0].shape)
-    write_picture(sheet.path, quantize(contact_sheet([pictures], captions=[captions], cell=cell)))
+    mixes = quantize(contact_sheet([pictures], captions=[captions], cell=cell))
+    write_picture(sheet.path, mixes, metadata=MADE_HERE)
     if reporting.json:
         write_json({"path": str(sheet.path), "pictures": list(map(str, paths))})
     else:
