@@ -198,10 +198,10 @@ def test_a_snapshot_that_is_never_reached_is_named(pictures, snapshots, late):
 
 def test_info_of_a_stopped_picture_says_that_the_command_paints_all_steps(impasto, folder):
     record = {"program": "impasto", "recipe": Recipe(strength=60, style_mix=(70, 30)).to_dict()}
-    for reason, note in (("steps", ""), ("stopped", " (this picture was stopped early; the command paints all steps)")):
+    for reason, note in (("steps", ""), ("stopped", "; this picture was stopped early, the command paints all steps")):
         write_picture(folder / "out.png", np.zeros((8, 8, 3), np.float32), metadata=record | {"reason": reason})
-        assert impasto("info", "out.png").out.splitlines()[:2] == [
-            f"repeat it with{note}",
+        assert impasto("info", "out.png").out.splitlines()[-2:] == [
+            f"repeat it with (add the folders of the files, which are not stored{note})",
             "impasto stylize PHOTO --strength 60 --style-mix 70,30",
         ]
 
