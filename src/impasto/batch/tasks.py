@@ -14,7 +14,7 @@ from typing import NamedTuple
 from impasto.api import plate_or_file
 from impasto.batch.storage import is_url, list_files
 from impasto.errors import InputError, reason_of
-from impasto.images import PICTURE_SUFFIXES, default_name, is_made_here
+from impasto.images import PICTURE_SUFFIXES, default_name, is_made_here, missing_file
 from impasto.recipe import read_style
 from impasto.runs import RunFolder
 
@@ -131,7 +131,7 @@ def _below(word: str, out: str) -> Iterator[Photo]:
                     yield Photo(path, Path(os.path.relpath(path, word)).as_posix())
         return
     if not glob.has_magic(word):
-        raise InputError(f"{word} does not exist")
+        raise missing_file(word)
     root = re.split(r"[*?\[]", word)[0].rpartition("/")[0]
     for path in sorted(filter(os.path.isfile, glob.iglob(word, recursive=True))):
         if not Path(os.path.realpath(path)).is_relative_to(out):
@@ -179,7 +179,7 @@ def _task(path: Path, line: int, row: dict[str, str | None], suffix: str) -> Tas
             raise InputError("photo or style is empty")
         photo, style = (word if is_url(word) else _beside(path, word) for word in (photo, style))
         if not is_url(photo) and not os.path.isfile(photo):
-            raise InputError(f"{photo} does not exist")
+            raise missing_file(photo)
         if not is_url(style):
             plate_or_file(style if os.path.exists(style) else read_style(style)[0])
     except InputError as error:

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Collection, Sequence
-from itertools import dropwhile
+from itertools import dropwhile, pairwise
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import (
@@ -69,8 +69,24 @@ class MissingWordsError(InputError):
         self.command, self.names, self.misplaced = command, names, misplaced
 
 
-def describe_usage(error: InputError | CycloptsError, words: Sequence[str]) -> str:
-    """Return in one line what is wrong with the words of a command line."""
+def describe_usage(error: InputError | CycloptsError, words: Sequence[str], switches: Collection[str] = ()) -> str:
+    """Return in one line what is wrong with the words of a command line.
+
+    Args:
+        error: What was noticed.
+        words: The words.
+        switches: The options of the command that take no value.
+    """
+    text = _describe(error, words)
+    values = (
+        (before, word) for before, word in pairwise(words) if before in switches and re.fullmatch(r"[\w.]+", word)
+    )
+    # What follows a switch was taken for a file.
+    switch = next((before for before, word in values if re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", text)), "")
+    return f"{switch} takes no value; {text}" if switch and "did you mean" not in text else text
+
+
+def _describe(error: InputError | CycloptsError, words: Sequence[str]) -> str:
     if isinstance(error, MissingWordsError):
         given = [part for word in words for part in (("--style", word) if word in error.misplaced else (word,))]
         arguments = [(name, name in ("style", "out")) for name in error.names]

@@ -15,9 +15,11 @@ from impasto.images.read import (
     PICTURE_TYPES,
     Source,
     check_is_no_url,
+    missing_file,
     one_line_errors,
     read_bytes,
     read_picture,
+    similar_file,
 )
 from impasto.images.write import (
     atomic_write,
@@ -54,6 +56,7 @@ __all__ = [
     "is_made_here",
     "is_plate",
     "mask_from_image",
+    "missing_file",
     "normalize_masks",
     "one_line_errors",
     "output_format",
@@ -67,6 +70,7 @@ __all__ = [
     "resize",
     "resize_mask",
     "rotate",
+    "similar_file",
     "snapshot_path",
     "snapshots_in_the_way",
     "sniff",
