@@ -218,11 +218,14 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
     name = words[0]
     if re.fullmatch(r"[a-z][a-z-]*", name) and not Path(name).exists():
         from impasto.images import is_plate, similar_file
+        from impasto.recipe import FIELDS, flag_of, similar_name
 
         if is_plate(name):
             raise InputError(f"{name} is a built-in style, and the photo comes first: `impasto photo.jpg {name}`")
-        meant = _COMMANDS_ELSEWHERE.get(name) or similar(name, COMMANDS)
-        meant = f"`impasto {meant}`" if meant else similar_file(name)
+        command = _COMMANDS_ELSEWHERE.get(name) or ("" if name in FIELDS else similar(name, COMMANDS))
+        setting, _, value = similar_name(name, FIELDS).partition("=")
+        option = f"{flag_of(setting)} {value}".strip() if setting else ""
+        meant = f"`impasto {command}`" if command else similar_file(name) or option
         hint = f"{did_you_mean(meant)} `impasto --help` lists the commands".lstrip()
         raise InputError(f"{name} is neither a command nor a file: {hint}")
     return ["stylize", *words]
