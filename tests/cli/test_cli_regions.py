@@ -151,7 +151,7 @@ def test_a_series_of_mixes_overwrites_none_of_its_inputs(refused, masks):
         ("style.jpg@nowhere.png", "nowhere.png"),
         ("style.jpg@black.png", "black"),
         ("style.jpg@right.png --style-crop 0,0,20,40", "its mask is black there"),
-        ("", "a style is needed"),
+        ("", "stylize needs a style"),
         ("style.jpg --style-mix-steps 3", "mixes two styles"),
         ("style.jpg red.png style.jpg --style-mix-steps 3", "mixes two styles"),
         ("style.jpg red.png --style-mix-steps 3 --run run", "keeps no --run"),
