@@ -88,7 +88,10 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
         (["photos", "--style", "night", "-o", "painted", "--steps", "0"], "--steps takes"),
         (["photos", "--style", "night", "-o", "painted", "--format", "jpg", "--bits", "16"], "jpg holds 8 bits"),
         (["photos", "--style", "night", "-o", "painted", "--quality", "101"], "quality must be from 1 to 100"),
-        (["photos", "--style", "night", "-o", "painted", "--device", "cuda"], "there is no device cuda here"),
+        (
+            ["photos", "--style", "night", "-o", "painted", "--device", "cuda"],
+            "there is no device cuda here: use --device auto or cpu\n",
+        ),
         (
             ["photos", "--style", "night", "-o", "painted", "--engine", "ray", "--address", "127.0.0.1:1"],
             "there is no cluster of Ray at 127.0.0.1:1: Connection refused",
