@@ -17,6 +17,7 @@ TORCH := $(PIP) --no-deps --no-index torch 2>/dev/null || $(PIP) --no-deps --ind
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/impasto demo
+	@command -v impasto >/dev/null || echo "so that \`impasto\` is found, now and in each new terminal: . $(BIN)/activate"
 
 test: $(VENV)/dev.stamp | browser
 	$(BIN)/python -m pytest -n 2

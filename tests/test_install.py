@@ -54,6 +54,20 @@ def test_the_install_section_is_the_first_and_shows_uv_and_pip_in_three_lines_ea
     assert max(map(len, lines)) <= 3
 
 
+@pytest.mark.parametrize("is_active", [False, True])
+def test_make_demo_ends_with_how_impasto_is_found_unless_it_is(tmp_path, is_active):
+    program = tmp_path / "bin" / "impasto"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho painted\n")
+    program.chmod(0o755)
+    (tmp_path / "demo.stamp").touch()
+    path = f"{program.parent}:/usr/bin:/bin" if is_active else "/usr/bin:/bin"
+    words = ["make", "--no-print-directory", f"VENV={tmp_path}", "demo"]
+    made = subprocess.run(words, cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert "painted\n" in made.stdout
+    assert (f". {program.parent}/activate" in made.stdout) == (not is_active)
+
+
 @pytest.fixture
 def make(tmp_path):
     """Return a function that sets an environment up by make, with a pip that only fails as it is told."""

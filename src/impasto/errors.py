@@ -13,6 +13,7 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 """What allocators and oneDNN say; they raise RuntimeError, OSError or ImportError."""
+_LEAST_LIKENESS = 0.7  # a slip of the fingers is above it, two short words that share half their letters are below
 _DISK_ERRORS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO")}
 
 
@@ -68,9 +69,12 @@ def similar(name: str, known: Iterable[str]) -> str:
     >>> similar("Stained Glas", ["night", "stained-glass"]), similar("xyz", ["night"])
     ('stained-glass', '')
     """
-    by_form = {item.replace("-", "_"): item for item in known}
-    wanted = re.sub(r"[\s-]", "_", name.strip().lower())
-    return next((by_form[form] for form in get_close_matches(wanted, by_form, n=1)), "")
+    by_form = {_form(item): item for item in known}
+    return next((by_form[form] for form in get_close_matches(_form(name), by_form, n=1, cutoff=_LEAST_LIKENESS)), "")
+
+
+def _form(name: str) -> str:
+    return re.sub(r"[\s-]", "_", name.strip().lower())
 
 
 def did_you_mean(meant: str, otherwise: str = "") -> str:

@@ -4,10 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tests.batch.conftest import write_photo
 
 from impasto.batch import Photo, find_photos, plan_tasks, read_pairs
 from impasto.errors import InputError
+from impasto.images import write_picture
 
 NIGHT = [("night",)]
 
@@ -24,9 +27,50 @@ def test_hidden_files_and_files_of_other_kinds_are_left_out_and_the_others_are_n
     for name in ("photos/notes.txt", "photos/._a.png", "photos/.thumbnails/a.png"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
-    photos, others = find_photos(["photos"], "painted")
+    photos, left_out = find_photos(["photos"], "painted")
     assert [photo.name for photo in photos] == ["a.png", "b.jpg", "trip/a.png"]
-    assert others == ["photos/notes.txt"]
+    assert left_out.others == ["photos/notes.txt"]
+    assert "without the extension of a picture: 1 (photos/notes.txt)" in str(left_out)
+
+
+def write_painted(path: str, **options) -> str:
+    """Write a picture as impasto writes what it paints."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_picture(Path(path), np.zeros((300, 400, 3), np.float32), metadata={"program": "impasto"}, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("word", ["photos", "photos/**/*"])
+def test_what_impasto_painted_is_no_photo_unless_it_is_named_itself(folder, word, suffix):
+    made = write_painted(f"photos/trip/x{suffix}")
+    photos, left_out = find_photos([word], "painted")
+    assert (len(photos), left_out.made) == (3, [made])
+    assert f"pictures that impasto made: 1 ({made})" in str(left_out)
+    photos, left_out = find_photos([word, made], "painted")
+    assert (photos[-1].path, len(photos), left_out.made) == (made, 4, [])
+
+
+@pytest.mark.parametrize("word", ["photos", "photos/**/*", "photos/runs/town"])
+def test_the_copies_inside_a_kept_run_are_no_photos(folder, word):
+    write_photo(Path("photos/runs/town/inputs/content.png"), 1)
+    write_photo(Path("photos/runs/town/style.png"), 2)
+    Path("photos/runs/town/run.json").touch()
+    if word == "photos/runs/town":
+        with pytest.raises(InputError, match=r"there are no pictures in .*kept runs: 1 \(photos/runs/town\)"):
+            find_photos([word], "painted")
+        return
+    photos, left_out = find_photos([word], "painted")
+    assert (len(photos), left_out.runs, left_out.others) == (3, ["photos/runs/town"], [])
+    assert len(find_photos([word, "photos/runs/town/style.png"], "painted")[0]) == 4
+
+
+def test_many_that_are_left_out_are_counted(folder):
+    for number in range(5):
+        write_painted(f"photos/x{number}.png")
+    assert "impasto made: 5 (photos/x0.png, photos/x1.png, photos/x2.png and 2 more)" in str(
+        find_photos(["photos"], "painted")[1]
+    )
 
 
 def test_the_results_of_a_batch_are_no_photos_of_the_next_one(folder):

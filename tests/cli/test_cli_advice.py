@@ -196,12 +196,25 @@ def test_a_snapshot_that_is_never_reached_is_named(pictures, snapshots, late):
     assert notices(pictures, **snapshots) == late
 
 
+@pytest.mark.parametrize(
+    ("style", "crop", "used"),
+    [("style.jpg", "4,4,4,6", 24), ("style.jpg@dot.png", "", 16), ("style.jpg", "4,4,9,9", None), ("night", "", None)],
+)
+def test_a_style_without_texture_is_named(pictures, style, crop, used):
+    dot = np.zeros((64, 56), np.uint8)
+    dot[10:14, 10:14] = 255
+    PIL.Image.fromarray(dot).save("dot.png")
+    little = f"only {used} px of a style image are used: in fewer than 8 x 8 px the network finds too little texture"
+    said = notices(pictures, style, style_crop=crop, size=80, upscale=True)
+    assert said == ([little] if used else [])
+
+
 def test_info_of_a_stopped_picture_says_that_the_command_paints_all_steps(impasto, folder):
     record = {"program": "impasto", "recipe": Recipe(strength=60, style_mix=(70, 30)).to_dict()}
-    for reason, note in (("steps", ""), ("stopped", " (this picture was stopped early; the command paints all steps)")):
+    for reason, note in (("steps", ""), ("stopped", "; this picture was stopped early, the command paints all steps")):
         write_picture(folder / "out.png", np.zeros((8, 8, 3), np.float32), metadata=record | {"reason": reason})
-        assert impasto("info", "out.png").out.splitlines()[:2] == [
-            f"repeat it with{note}",
+        assert impasto("info", "out.png").out.splitlines()[-2:] == [
+            f"repeat it with (add the folders of the files, which are not stored{note})",
             "impasto stylize PHOTO --strength 60 --style-mix 70,30",
         ]
 

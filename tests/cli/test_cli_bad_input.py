@@ -55,7 +55,7 @@ def write_bad_pictures(folder) -> None:
     ("name", "message"),
     [
         ("nowhere.jpg", "nowhere.jpg"),
-        ("album", "folder"),
+        ("album", "album"),
         ("empty.png", "empty"),
         ("letter.jpg", "not a picture"),
         ("cut-photo.png", "cut-photo.png"),

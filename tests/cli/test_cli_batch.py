@@ -22,10 +22,21 @@ def test_a_folder_is_painted_and_the_folder_of_the_pictures_is_printed(impasto, 
     (photos / "notes.txt").touch()
     done = impasto("batch", "photos", "--style", "style.jpg", "-o", "painted", *QUICK)
     assert (done.code, done.out) == (0, "painted\n")
-    assert "left out, because the name is not that of a picture: photos/notes.txt" in done.err
+    assert "left out are files without the extension of a picture: 1 (photos/notes.txt). " in done.err
     assert "2/2 pictures" in done.err
     assert "2 painted in " in done.errors[-1]
     assert (folder / "painted" / "b_style.png").exists()
+
+
+def test_what_impasto_made_in_a_folder_of_photos_is_not_painted_again(impasto, photos, refused):
+    assert impasto("mask", "photos/a.png", "-o", "photos/mask.png").code == 0
+    assert impasto("recolor", "photos/a.png", "night", "-o", "photos/colors.jpg").code == 0
+    assert impasto("photos/a.png", "night", "-o", "photos/again.webp", "--run", "photos/run", *QUICK).code == 0
+    assert "this paints the 2 pictures in it, 3 that impasto made are left out: " in refused("photos", "night")
+    done = impasto("batch", "photos", "--style", "style.jpg", "-o", "painted", *QUICK)
+    assert "left out are pictures that impasto made: 3 (photos/again.webp, " in done.err
+    assert "kept runs: 1 (photos/run)" in done.err
+    assert "2 painted in " in done.errors[-1]
 
 
 def test_a_broken_file_ends_with_3_and_json_names_it(impasto, photos):
@@ -66,18 +77,21 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["photos"], "batch needs a folder for the pictures"),
-        (["photos", "-o", "painted"], "a style is needed"),
-        (["-o", "painted", "--style", "night"], "name photos or folders, or a file with --pairs"),
-        (["photos", "--pairs", "p.csv", "-o", "painted"], "one of both"),
-        (["--pairs", "p.csv", "--style", "night", "-o", "painted"], "--pairs names the styles"),
+        (["photos"], "batch needs a style and a folder for the pictures"),
+        (["photos", "-o", "painted"], "batch needs a style, as in `impasto batch photos -o painted --style night`"),
+        (["-o", "painted", "--style", "night"], "batch needs photos, as in"),
+        (["photos", "--pairs", "p.csv", "-o", "painted"], "--pairs names the photos and the styles"),
+        (["--pairs", "p.csv", "--style", "night", "-o", "painted"], "--pairs names the photos and the styles"),
         (["--pairs", "p.csv", "-o", "painted"], "cannot read the pairs p.csv: No such file"),
         (["-", "--style", "night", "-o", "painted"], "a batch reads and writes files"),
         (["photos", "--style", "nihgt", "-o", "painted"], "did you mean night?"),
         (["photos", "--style", "night", "-o", "painted", "--steps", "0"], "--steps takes"),
         (["photos", "--style", "night", "-o", "painted", "--format", "jpg", "--bits", "16"], "jpg holds 8 bits"),
         (["photos", "--style", "night", "-o", "painted", "--quality", "101"], "quality must be from 1 to 100"),
-        (["photos", "--style", "night", "-o", "painted", "--device", "cuda"], "there is no device cuda here"),
+        (
+            ["photos", "--style", "night", "-o", "painted", "--device", "cuda"],
+            "there is no device cuda here: use --device auto or cpu\n",
+        ),
         (
             ["photos", "--style", "night", "-o", "painted", "--engine", "ray", "--address", "127.0.0.1:1"],
             "there is no cluster of Ray at 127.0.0.1:1: Connection refused",

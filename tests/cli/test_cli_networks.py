@@ -33,7 +33,7 @@ def test_a_network_paints_and_is_recorded_in_the_picture(stylize, impasto, folde
     assert record["recipe"]["network"]["backbone"] == name
     assert as_text(record["recipe"]["style"]["layers"]) == as_text(find_network(name).style_layers)
     assert "ST-LPIPS" in record["weights"]["name"]
-    command = impasto("info", "out.png").out.splitlines()[1]
+    command = impasto("info", "out.png").out.splitlines()[-1]
     assert f"--backbone {name}" in command
     assert "--style-layers" not in command
     assert stylize("--from", "out.png", "-o", "again.png").code == 0

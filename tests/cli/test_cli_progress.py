@@ -89,6 +89,14 @@ def test_without_a_terminal_there_are_plain_lines_and_with_quiet_none(
     assert capsys.readouterr().err == shown
 
 
+def test_a_message_above_the_live_line_is_not_cut_into_lines():
+    screen = io.StringIO()
+    command = "impasto batch " + 9 * "long-name.jpg "
+    with Progress(Eta(LEVELS), console=Console(file=screen, force_terminal=True, width=80)) as progress:
+        progress.note(command)
+    assert f"impasto: {command}" in screen.getvalue()
+
+
 def test_a_notice_has_its_own_line_unless_quiet(capsys):
     notice = Notice(step=3, text="the region sky.png is too small for conv4_1: it learns from the other layers")
     Progress(Eta(LEVELS)).show(notice)

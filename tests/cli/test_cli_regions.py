@@ -88,6 +88,17 @@ def test_layers_that_a_tiny_region_cannot_use_are_reported_unless_quiet(impasto,
 # -- series of mixes ---------------------------------------------------------------------------------------------------
 
 
+def test_the_sheet_of_mixes_names_the_styles(impasto, masks, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "impasto.images.contact_sheet", lambda rows, captions, cell: said.extend(captions) or rows[0][0]
+    )
+    long = Path("the_scream_by_munch.png")
+    long.write_bytes(Path("red.png").read_bytes())
+    assert impasto("photo.png", "night", long, "--style-mix-steps", 2, *QUICK, "-o", "mix.png").code == 0
+    assert said == [["100 night : 0 the_scream_by", "0 night : 100 the_scream_by"]]
+
+
 def test_a_series_of_mixes_is_a_picture_for_each_and_a_sheet(impasto, masks):
     outcome = impasto("stylize", "photo.png", "style.jpg", "red.png", "--style-mix-steps", 3, *QUICK, "-o", "mix.png")
     assert outcome.code == 0, outcome
@@ -151,7 +162,7 @@ def test_a_series_of_mixes_overwrites_none_of_its_inputs(refused, masks):
         ("style.jpg@nowhere.png", "nowhere.png"),
         ("style.jpg@black.png", "black"),
         ("style.jpg@right.png --style-crop 0,0,20,40", "its mask is black there"),
-        ("", "a style is needed"),
+        ("", "stylize needs a style"),
         ("style.jpg --style-mix-steps 3", "mixes two styles"),
         ("style.jpg red.png style.jpg --style-mix-steps 3", "mixes two styles"),
         ("style.jpg red.png --style-mix-steps 3 --run run", "keeps no --run"),

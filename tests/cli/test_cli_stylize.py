@@ -53,10 +53,14 @@ def test_a_named_output_is_overwritten(stylize, folder):
     assert pixels(folder / "out.png").shape == (36, 48, 3)
 
 
-def test_a_hint_reports_a_result_smaller_than_the_photo(stylize):
-    hint = "impasto: the photo is 64 x 48, the result 48 x 36: --size photo paints it in full size"
-    assert hint in stylize().errors
-    assert hint not in stylize("--size", "photo").errors
+def test_a_hint_reports_a_result_smaller_than_the_photo_unless_its_size_was_chosen(impasto, stylize, folder):
+    PIL.Image.new("RGB", (600, 400)).save("large.png")
+    Path("small.toml").write_text("size = 512\n")
+    hint = "impasto: the photo is 600 x 400, the result 256 x 171: --size photo paints it in full size"
+    draft = ["large.png", "style.jpg", "--preset", "draft", "--steps", 1, "--device", "cpu"]
+    assert hint in impasto(*draft).errors
+    assert "--size photo" not in impasto(*draft, "--recipe", "small.toml").err
+    assert "--size photo" not in stylize(content="large.png").err
 
 
 def test_quiet_prints_only_the_path(stylize):

@@ -54,7 +54,17 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
     ("words", "message"),
     [
         ("stylize", "stylize needs a photo and a style, as in `impasto stylize photo.jpg night`"),
-        ("recolor photo.png", "recolor needs a photo and a style, as in `impasto recolor photo.jpg night`"),
+        ("recolor photo.png", "recolor needs a style, as in `impasto recolor photo.png night`; `impasto plates` lists"),
+        ("photo.png --size 64", "stylize needs a style, as in `impasto photo.png --size 64 night`; `impasto plates`"),
+        (
+            "score --style night photo.png",
+            "needs the photo it was painted from, as in `impasto score --style night photo.png --content photo.jpg`",
+        ),
+        ("batch", "photos, a style and a folder for the pictures, as in `impasto batch . --style night -o painted`"),
+        ("batch . night", "a folder for the pictures, as in `impasto batch . --style night -o painted`"),
+        ("batch . --size 64", "a style and a folder for the pictures, as in `impasto batch . --size 64 --style night"),
+        ("batch . night -o new", "batch takes styles with --style, as in `impasto batch . --style night -o new`"),
+        ("batch --pairs p.csv", "a folder for the pictures, as in `impasto batch --pairs p.csv -o painted`"),
         ("mask", "mask needs a photo, as in `impasto mask photo.jpg`"),
         ("resume", "resume needs a folder, as in `impasto resume my-folder`"),
         ("study seeds", "study seeds needs a photo and a style, as in `impasto study seeds photo.jpg night`"),
@@ -72,6 +82,21 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
         ("photo.png night --bits 12", "--bits takes 8 or 16, not 12"),
         ("photo.png night --quality good", "--quality takes a whole number, not good"),
         ("photo.png night --json=maybe", "--json takes no value"),
+        ("photo.png night --upscale 2", "impasto: --upscale takes no value; there is no file 2, and no built-in style"),
+        ("photo.png night --no-keep-best yes", "impasto: --no-keep-best takes no value; there is no file yes, and"),
+        ("--quiet 0.5 photo.png night", "impasto: --quiet takes no value; 0.5 does not exist"),
+        ("demo --json 1", "impasto: --json takes no value; 1 is too much here"),
+        ("batch photo.png --style night -o new --upscale 2", "impasto: --upscale takes no value; 2 does not exist"),
+        ("photo.png --quiet nigth", "impasto: there is no file nigth, and no built-in style of that name: did you"),
+        ("photo.png night --keep face", "there is no option --keep: did you mean --region foreground=keep?"),
+        ("help keep", "keep is neither a command nor a file: did you mean --region foreground=keep? `impasto --help`"),
+        ("help size", "size is neither a command nor a file: did you mean --size? `impasto --help` lists"),
+        ("help xyz", "impasto: xyz is neither a command nor a file: `impasto --help` lists the commands"),
+        ("photo.JPG night", "photo.JPG does not exist: did you mean photo.png?"),
+        ("pohto night", "impasto: pohto is neither a command nor a file: did you mean photo.png?"),
+        ("photo.png Style.jpeg", "no built-in style of that name: did you mean style.jpg? `impasto plates` lists"),
+        ("photo.png night --region ./photo.jpg=keep", "did you mean photo.png?"),
+        ("batch Photo.png --style night -o new", "Photo.png does not exist: did you mean photo.png?"),
         ("photo.png night --size huge", "--size takes a whole number of px from 16 to 65,536, or photo, not huge"),
         ("photo.png night --strength=-5", "--strength takes a number from 0 to 100, not -5"),
         ("photo.png night --color sepia", "--color takes style, photo, match or luminance, not sepia"),
@@ -85,6 +110,17 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
 )
 def test_what_is_missing_or_wrong_is_said_in_plain_words(refused, words, message):
     assert message in refused(*words.split())
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("golden_gate.JPG", True), ("golden gate.jpg", True), ("IMG_0002.jpg", False), ("trip/golden_gate.jpg", False)],
+)
+def test_a_file_of_a_similar_name_is_offered_unless_its_number_is_another(refused, folder, written, meant):
+    for name in ("golden_gate.jpg", "IMG_0001.jpg", "golden_gate.txt"):
+        (folder / name).touch()
+    hint = ": did you mean golden_gate.jpg?" if meant else ""
+    assert refused(written, "night") == f"impasto: {written} does not exist{hint}\n"
 
 
 def test_a_value_from_a_file_is_named_as_in_the_file(refused, folder):

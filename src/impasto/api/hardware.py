@@ -13,7 +13,7 @@ from typing import Final
 import torch
 
 from impasto.errors import InputError
-from impasto.recipe import Precision, Recipe
+from impasto.recipe import Precision, Recipe, one_of_these
 
 
 def resolve_hardware(recipe: Recipe) -> Recipe:
@@ -26,8 +26,8 @@ def resolve_hardware(recipe: Recipe) -> Recipe:
     if device == "auto":
         device = "cuda" if there["cuda"] else "mps" if there["mps"] else "cpu"
     elif not there[device]:
-        usable = ", ".join(name for name, present in there.items() if present)
-        raise InputError(f"there is no device {device} here: use --device auto, or one of {usable}")
+        usable = one_of_these(["auto", *(name for name, present in there.items() if present)])
+        raise InputError(f"there is no device {device} here: use --device {usable}")
     precision = recipe.hardware.precision
     if precision == "auto":
         precision = "bf16" if _computes_bf16(device) else "fp32"

@@ -18,6 +18,7 @@ from impasto.images import (
     is_plate,
     plate_path,
     read_picture,
+    similar_file,
 )
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, placeholder, read_style, resolve
 from impasto.runs import Inputs, RegionInputs
@@ -188,7 +189,8 @@ def plate_or_file(style: Any, *, in_region: bool = False) -> Any:
     if os.path.exists(style):  # not Path.exists, which fails for a name that is too long
         return style
     check_is_no_url(style)
-    hint = did_you_mean(similar(Path(style).stem, [*PLATES, KEEP] if in_region else PLATES))
+    named = similar(Path(style).stem, [*PLATES, KEEP] if in_region else PLATES)
+    hint = did_you_mean(named or similar_file(style))
     keeps = f", and `{KEEP}` leaves the photo as it is" if in_region else ""
     where = " ".join(filter(None, (hint, "`impasto plates` lists them")))
     raise InputError(f"there is no file {style}, and no built-in style of that name: {where}{keeps}")
@@ -249,7 +251,8 @@ def _mask(given: Source | Savable, photo: DecodedImage) -> Source:
         return automatic_mask(given, photo.pixels)
     if isinstance(given, str) and not os.path.exists(given):
         check_is_no_url(given)
-        hint = did_you_mean(similar(given, AUTOMATIC_MASKS), "make one with `impasto mask`, or by hand")
+        meant = similar(given, AUTOMATIC_MASKS) or similar_file(given)
+        hint = did_you_mean(meant, "make one with `impasto mask`, or by hand")
         raise InputError(f"there is no file {given}; a mask is a file, {' or '.join(AUTOMATIC_MASKS)}: {hint}")
     # What `subject_mask` returns.
     return given.as_array() if isinstance(given, Savable) else given

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,9 @@ from impasto.losses import needed_layers
 from impasto.painting import Level, Scene, plan_levels
 from impasto.recipe import INITS, LONGEST_SIDE, Recipe
 from impasto.runs import Inputs
+
+_FEATURES: Final = 8
+"""Features across the deepest layer below which the part of a style image that is used has hardly any texture."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +45,7 @@ class Job:
     @property
     def notices(self) -> list[str]:
         """What the user should know before painting begins, in one line each."""
-        found = list(self.stretched)
+        found = [*self.stretched, *_tiny_styles(self.recipe, self.levels[-1], self.scene)]
         picture, steps = self.recipe.picture, self.recipe.schedule.steps
         if picture.size != "photo" and max(self.size) < picture.size:
             own = "the photo has only {} x {} px, so the result has, too".format(*self.photo_size)
@@ -96,6 +99,17 @@ def _stretched(inputs: Inputs) -> list[str]:
     masked = [*zip(inputs.style_masks, inputs.styles, strict=False), *((r.style_mask, r.style) for r in inputs.regions)]
     pairs += [(mask, style) for mask, style in masked if style]
     return [line for own, other in pairs if own and (line := describe_stretch(own, other))]
+
+
+def _tiny_styles(recipe: Recipe, finest: Level, scene: Scene) -> list[str]:
+    """Say how little of a style image is used if it is enlarged and holds no more than a few features."""
+    network = recipe.network
+    side = _FEATURES * min_input_size(network.backbone, needed_layers(recipe), network.padding) // 2
+    styles = [style for region in scene.regions for style in region.styles]
+    enlarged = [style for style in styles if style.size(finest)[0] > style.pixels.shape[1]]
+    used = [style.pixels[..., 0].size if style.mask is None else round(float(style.mask.sum())) for style in enlarged]
+    text = f"px of a style image are used: in fewer than {side} x {side} px the network finds too little texture"
+    return [f"only {count} {text}" for count in dict.fromkeys(used) if count < side**2]
 
 
 def _describe_inputs(inputs: Inputs) -> dict[str, Any]:

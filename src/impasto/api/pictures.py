@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from impasto.errors import InputError, check_type, file_error, reason_of
 from impasto.events import StopReason
-from impasto.images import encode_picture, quantize, write_picture
+from impasto.images import MADE_HERE, encode_picture, quantize, write_picture
 from impasto.recipe import Recipe
 
 
@@ -28,6 +28,7 @@ class Savable:
     """A picture that can be saved, with the transparency, EXIF and metadata that it has."""
 
     pixels: np.ndarray
+    metadata: Mapping[str, Any] = MADE_HERE
 
     def as_array(self) -> np.ndarray:
         """Return the pixels, h x w x 3 (a mask: x 1) in [0, 1]."""

@@ -5,7 +5,7 @@ from impasto.batch.engines import Engine, connect_to_ray, in_process, in_process
 from impasto.batch.manifest import MANIFEST, BatchStarted, Manifest, PictureDone
 from impasto.batch.painter import Painter
 from impasto.batch.storage import Folder, absolute, is_url, open_folder
-from impasto.batch.tasks import Photo, Task, find_photos, plan_tasks, read_pairs
+from impasto.batch.tasks import LeftOut, Photo, Task, find_photos, plan_tasks, read_pairs
 from impasto.batch.worker import STOP_FILE, Row, Worker, problem_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "BatchStarted",
     "Engine",
     "Folder",
+    "LeftOut",
     "Manifest",
     "Painter",
     "Photo",

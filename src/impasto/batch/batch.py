@@ -18,7 +18,7 @@ from impasto.batch.storage import absolute, open_folder, style_source
 from impasto.batch.tasks import Task
 from impasto.batch.worker import STOP_FILE
 from impasto.errors import DiskError, InputError, file_error, reason_of
-from impasto.images import contact_sheet, encode_picture, quantize, read_picture
+from impasto.images import MADE_HERE, contact_sheet, encode_picture, quantize, read_picture
 from impasto.recipe import Recipe
 from impasto.runs import LOCK_FILE, FolderLock
 
@@ -156,7 +156,7 @@ class Batch:
         pictures = [[read_picture(self.folder.read(task.output)).pixels for task in row] for row in rows]
         captions = [[Path(task.output).stem for task in row] for row in rows]
         sheet = quantize(contact_sheet(pictures, captions=captions, cell=_CELL))
-        record = {"program": "impasto", "sheet": len(tasks)}
+        record = {**MADE_HERE, "sheet": len(tasks)}
         self.folder.write(SHEET, encode_picture(sheet, ".jpg", metadata=record))
 
 

@@ -6,17 +6,20 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from impasto.api import plate_or_file
 from impasto.batch.storage import is_url, list_files
 from impasto.errors import InputError, reason_of
-from impasto.images import PICTURE_SUFFIXES, default_name
+from impasto.images import PICTURE_SUFFIXES, default_name, is_made_here, missing_file
 from impasto.recipe import read_style
+from impasto.runs import RunFolder
 
 _COLUMNS = ("photo", "style")
+_NAMED = 3  # of what is left out
 
 
 @dataclass(frozen=True)
@@ -41,32 +44,73 @@ class Photo(NamedTuple):
     name: str
 
 
-def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], list[str]]:
-    """Return the photos of files, folders and patterns, and the other files of these folders, which are left out.
+@dataclass(frozen=True)
+class LeftOut:
+    """What a folder or a pattern holds beside photos.
+
+    Attributes:
+        made: Pictures that impasto made.
+        runs: Kept runs, with the copies of their inputs.
+        others: Files without the extension of a picture.
+    """
+
+    made: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """How many of each, and the names of some; empty if there are none."""
+        kinds = {
+            "pictures that impasto made": self.made,
+            "kept runs": self.runs,
+            "files without the extension of a picture": self.others,
+        }
+        counts = [f"{kind}: {len(paths)} ({_shortened(paths)})" for kind, paths in kinds.items() if paths]
+        return f"left out are {'; '.join(counts)}. A file that is named itself is painted" if counts else ""
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], LeftOut]:
+    """Return the photos of files, folders and patterns, and what is left out of these folders and patterns.
 
     Folders are searched to the bottom, without hidden files and the folder `out`; what counts are the usual extensions
-    of pictures. With several folders, each gets a folder of its own name.
+    of pictures. In a store, what impasto made is not recognized, because every picture would have to be read. With
+    several folders, each gets a folder of its own name.
 
     Raises:
         InputError: A word is neither a file nor a folder, nor a pattern that fits any.
     """
     folders = [word for word in words if os.path.isdir(word) or (is_url(word) and not glob.has_magic(word))]
     found: dict[str, Photo] = {}
-    others = []
+    left_out = LeftOut()
+    is_run = cache(RunFolder.is_run)
     place = f"{out.rstrip('/')}/" if is_url(out) else os.path.realpath(out)
     for word in words:
         name = PurePosixPath(word).name if is_url(word) else Path(word).resolve().name
         prefix = PurePosixPath(name if len(folders) > 1 and word in folders else "")
         is_named = os.path.isfile(word)
         for photo in [Photo(word, Path(word).name)] if is_named else _below(word, place):
-            if is_named or Path(photo.path).suffix.lower() in PICTURE_SUFFIXES:
+            file, is_local = Path(photo.path), not (is_named or is_url(photo.path))
+            folders_above = file.parents[: len(PurePosixPath(photo.name).parts)] if is_local else ()
+            run = next(filter(is_run, folders_above), None)
+            if run is not None:
+                left_out.runs.extend([str(run)] if str(run) not in left_out.runs else [])
+            elif not is_named and file.suffix.lower() not in PICTURE_SUFFIXES:
+                left_out.others.append(photo.path)
+            elif is_local and is_made_here(file):
+                left_out.made.append(photo.path)
+            else:
                 named = Photo(photo.path, str(prefix / photo.name))
                 found.setdefault(photo.path if is_url(photo.path) else os.path.realpath(photo.path), named)
-            else:
-                others.append(photo.path)
     if not found:
-        raise InputError(f"there are no pictures in {' '.join(words)}")
-    return list(found.values()), others
+        why = f": {left_out}" if left_out.made or left_out.runs else ""
+        raise InputError(f"there are no pictures in {' '.join(words)}{why}")
+    left_out.made[:] = [path for path in left_out.made if os.path.realpath(path) not in found]
+    return list(found.values()), left_out
 
 
 def _below(word: str, out: str) -> Iterator[Photo]:
@@ -87,7 +131,7 @@ def _below(word: str, out: str) -> Iterator[Photo]:
                     yield Photo(path, Path(os.path.relpath(path, word)).as_posix())
         return
     if not glob.has_magic(word):
-        raise InputError(f"{word} does not exist")
+        raise missing_file(word)
     root = re.split(r"[*?\[]", word)[0].rpartition("/")[0]
     for path in sorted(filter(os.path.isfile, glob.iglob(word, recursive=True))):
         if not Path(os.path.realpath(path)).is_relative_to(out):
@@ -135,7 +179,7 @@ def _task(path: Path, line: int, row: dict[str, str | None], suffix: str) -> Tas
             raise InputError("photo or style is empty")
         photo, style = (word if is_url(word) else _beside(path, word) for word in (photo, style))
         if not is_url(photo) and not os.path.isfile(photo):
-            raise InputError(f"{photo} does not exist")
+            raise missing_file(photo)
         if not is_url(style):
             plate_or_file(style if os.path.exists(style) else read_style(style)[0])
     except InputError as error:

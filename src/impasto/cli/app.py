@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -216,12 +217,16 @@ def _with_command(words: list[str], commands: set[str]) -> list[str]:
         return words
     name = words[0]
     if re.fullmatch(r"[a-z][a-z-]*", name) and not Path(name).exists():
-        from impasto.images import is_plate
+        from impasto.images import is_plate, similar_file
+        from impasto.recipe import FIELDS, flag_of, similar_name
 
         if is_plate(name):
             raise InputError(f"{name} is a built-in style, and the photo comes first: `impasto photo.jpg {name}`")
-        meant = _COMMANDS_ELSEWHERE.get(name) or similar(name, COMMANDS)
-        hint = f"{did_you_mean(meant and f'`impasto {meant}`')} `impasto --help` lists the commands".lstrip()
+        command = _COMMANDS_ELSEWHERE.get(name) or ("" if name in FIELDS else similar(name, COMMANDS))
+        setting, _, value = similar_name(name, FIELDS).partition("=")
+        option = f"{flag_of(setting)} {value}".strip() if setting else ""
+        meant = f"`impasto {command}`" if command else similar_file(name) or option
+        hint = f"{did_you_mean(meant)} `impasto --help` lists the commands".lstrip()
         raise InputError(f"{name} is neither a command nor a file: {hint}")
     return ["stylize", *words]
 
@@ -263,12 +268,21 @@ def _check_dashes(words: Sequence[str]) -> None:
         raise InputError(describe_unknown(name, {*FIELDS, "out", "preset", "recipe", "quiet"}, ("stylize",)))
 
 
-def _explain(error: Exception, words: Sequence[str]) -> int:
+def _switches(words: list[str]) -> set[str]:
+    """Return the options of the command that take no value; none if there is no such command."""
+    with suppress(InputError, CycloptsError, ValueError):  # a group of commands has no options
+        app = _make_app(words)
+        _, apps, _ = app.parse_commands(_with_command(words, set(app)))
+        return {name for one in apps[-1].assemble_argument_collection() if one.hint is bool for name in one.names}
+    return set()
+
+
+def _explain(error: Exception, words: list[str]) -> int:
     """Write what went wrong to standard error and return the exit code."""
     if isinstance(error, (InputError, CycloptsError)) and not isinstance(error, RunError):
         from impasto.cli.usage import describe_usage
 
-        warn(describe_usage(error, words))
+        warn(describe_usage(error, words, _switches(words)))
         return USAGE
     if isinstance(error, ImpastoError):
         warn(str(error))

@@ -1,7 +1,9 @@
 """`impasto batch`: paint many photos in one or several styles."""
 
+import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,6 +34,7 @@ from impasto.cli.options import (
     StyleWord,
     stated_settings,
 )
+from impasto.cli.usage import MissingWordsError
 from impasto.cli.workplace import WORKPLACE, Workplace
 from impasto.errors import InputError
 from impasto.recipe import resolve
@@ -39,12 +42,10 @@ from impasto.recipe import resolve
 if TYPE_CHECKING:
     from impasto.batch import Batch, PictureDone
 
-_NAMED = 3  # files that are named one by one
-
 
 def batch(
     *photos: Annotated[str, Parameter(completer=complete_picture, metavar="FOLDER|FILE|PATTERN")],
-    out: Annotated[str, Parameter(name=("--out", "-o"), group=OUTPUT, metavar="FOLDER")],
+    out: Annotated[str | None, Parameter(name=("--out", "-o"), group=OUTPUT, metavar="FOLDER")] = None,
     style: Annotated[list[StyleWord] | None, Parameter(group=START, negative="")] = None,
     pairs: Annotated[Path | None, Parameter(group=START, metavar="FILE")] = None,
     format: Annotated[Literal["png", "jpg", "webp", "tif"], Parameter(group=OUTPUT, metavar="NAME")] = "png",  # noqa: A002
@@ -59,7 +60,7 @@ def batch(
 
     Args:
         photos: Folders, which are searched to the bottom, photos, and patterns such as `trip/**/*.jpg`.
-        out: The folder for the pictures, whose folders are those of the photos.
+        out: The folder for the pictures, which is needed; its folders are those of the photos.
         style: A style image, or a built-in style; given several times, every photo is painted in each of them, or with
             --style-mix in their mixture.
         pairs: A CSV file with the columns photo and style, instead of photos and --style; a column output may name the
@@ -69,19 +70,17 @@ def batch(
         quality: Quality of JPEG and WebP, 1 to 100.
     """
     styles = style or []
-    if any(map(is_stdio, (*photos, *styles, out))):
+    if any(map(is_stdio, (*photos, *styles, out or ""))):
         raise InputError("a batch reads and writes files, so that it can be continued: `-` is none")
-    if (pairs is None) == (not photos):
-        raise InputError("name photos or folders, or a file with --pairs: one of both")
-    if pairs is not None and styles:
-        raise InputError("--pairs names the styles: leave --style out")
+    if pairs is not None and (photos or styles):
+        raise InputError("--pairs names the photos and the styles: leave those of the command line out")
     recipe = resolve(source.preset, stated_settings(source, flags, (*photos, *styles)))
-    if not (styles or pairs or recipe.regions):
-        raise InputError("a style is needed: --style night, or a picture")
+    if out is None or not (pairs or (photos and (styles or recipe.regions))):
+        raise _incomplete(photos, has_styles=bool(styles or pairs or recipe.regions), pairs=pairs, out=out)
 
     with loading_modules():
         from impasto.api import keep_memory, resolve_hardware
-        from impasto.batch import MANIFEST, Batch, find_photos, plan_tasks, read_pairs
+        from impasto.batch import MANIFEST, Batch, LeftOut, find_photos, plan_tasks, read_pairs
         from impasto.images import encode_picture
 
     if where.engine != "ray":
@@ -90,20 +89,19 @@ def batch(
     suffix = f".{format}"
     _check_form(encode_picture, suffix, bits, quality)
     warn_of_files_like(styles)
-    others: list[str] = []
+    left_out = LeftOut()
     if pairs is not None:
         tasks = read_pairs(pairs, suffix)
     else:
-        found, others = find_photos(photos, out)
+        found, left_out = find_photos(photos, out)
         mixes = [tuple(styles)] if recipe.style.mix or not styles else [(one,) for one in styles]
         tasks = plan_tasks(found, mixes, suffix)
     inputs = [Path(name) for name in (pairs, source.recipe, source.from_) if name is not None]
     work = Batch(tasks, out, recipe, inputs=inputs, suffix=suffix, bits=bits, quality=quality)
     keep_memory()
     progress = _progress(len(tasks), reporting)
-    if others and not reporting.quiet:
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        warn(f"left out, because the name is not that of a picture: {', '.join(others[:_NAMED])}{more}")
+    if str(left_out) and not reporting.quiet:
+        warn(str(left_out))
 
     def stop() -> None:
         work.stop()
@@ -112,6 +110,16 @@ def batch(
     with stop_signals(stop), progress:
         work.paint(engine, progress.show)
     return _report(work, out, MANIFEST, progress.seconds, reporting)
+
+
+def _incomplete(photos: Sequence[str], *, has_styles: bool, pairs: Path | None, out: str | None) -> MissingWordsError:
+    """Return what is said if photos, styles or the folder for the pictures are missing."""
+    from impasto.images import is_plate
+
+    # Other commands take styles without an option.
+    misplaced = {word for word in photos if not has_styles and is_plate(word) and not os.path.lexists(word)}
+    needed = {"photos": pairs or set(photos) - misplaced, "style": has_styles or misplaced, "out": out}
+    return MissingWordsError("batch", [name for name, stated in needed.items() if not stated], misplaced)
 
 
 def _check_form(encode: Any, suffix: str, bits: int, quality: int) -> None:

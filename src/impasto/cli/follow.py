@@ -16,7 +16,7 @@ from impasto.cli.destination import Destination
 from impasto.cli.options import Reporting
 from impasto.cli.progress import Progress
 from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
-from impasto.events import Event, Snapshot, Step
+from impasto.events import Event, LevelStarted, Snapshot, Step
 from impasto.images import snapshot_path, write_picture
 from impasto.painting import Eta
 
@@ -32,18 +32,20 @@ def follow(
     folder: Path | None = None,
     *,
     reports_result: bool = True,
+    suggests_size: bool = False,
     repeats: Mapping[str, Any] | None = None,
 ) -> int:
     """Paint what `begin(on_event=...)` starts, save it, and return the exit code: 0, or 130 if stopped.
 
     The first Ctrl-C ends the run after the current step, a second one raises KeyboardInterrupt. If the run fails, the
-    last good picture is saved. With a run `folder`, snapshots are saved only there. `repeats` is the record
-    of the picture that is painted again, with its own photo or another.
+    last good picture is saved. With a run `folder`, snapshots are saved only there. `suggests_size`: nobody has chosen
+    a size, so that a line says how the photo's own is painted. `repeats` is the record of the picture that is painted
+    again, with its own photo or another.
     """
     if reporting.json and destination.is_stdout:
         raise InputError("--json and `-o -` both need standard output: choose one of them")
     keep_memory()
-    follower = _Follower(destination, saves_snapshots=folder is None)
+    follower = _Follower(destination, saves_snapshots=folder is None, suggests_size=suggests_size)
     run = begin(on_event=follower.receive)
     repeated = repeats if repeats and _photo(repeats) in ([], _photo(run.metadata)) else {}
     if not reporting.quiet and (notice := repetition_notice(repeated, run.metadata)):
@@ -79,12 +81,13 @@ class _Follower:
     _progress: Progress
     fitting = math.inf  # pixels that the memory holds
 
-    def __init__(self, destination: Destination, *, saves_snapshots: bool) -> None:
+    def __init__(self, destination: Destination, *, saves_snapshots: bool, suggests_size: bool) -> None:
         self._destination = destination
+        self._suggests_size = suggests_size
         self._saves_snapshots = saves_snapshots
         self._is_ready = threading.Event()
         self._is_stopping = threading.Event()
-        self._has_begun = self._has_improved = False
+        self._has_improved = False
 
     def stop(self) -> None:
         """End the run after the current step."""
@@ -97,11 +100,12 @@ class _Follower:
         try:
             with progress:
                 self._is_ready.set()
+                has_said = False
                 while run.running:
                     with suppress(TimeoutError):
                         run.wait(_POLL_SECONDS)
-                    if self._is_stopping.is_set():
-                        self._is_stopping.clear()
+                    if self._is_stopping.is_set() and not has_said:
+                        has_said = True
                         progress.note("stopping after this step; press Ctrl-C again to give the picture up")
                 return run.wait()
         except Exception as error:
@@ -125,11 +129,12 @@ class _Follower:
     def receive(self, event: Event) -> None:
         """Show an event; save the picture of a snapshot."""
         self._is_ready.wait()
-        if not self._has_begun and math.prod(self._run.size) < math.prod(self._run.photo_size):
+        if self._suggests_size and math.prod(self._run.size) < math.prod(self._run.photo_size):
             photo, result = ("{} x {}".format(*size) for size in (self._run.photo_size, self._run.size))
             self._progress.note(f"the photo is {photo}, the result {result}: --size photo paints it in full size")
-        self._has_begun = True
-        self._progress.show(event)
+        self._suggests_size = False
+        if not (isinstance(event, LevelStarted) and self._is_stopping.is_set()):
+            self._progress.show(event)
         if isinstance(event, Step):
             self._has_improved |= event.improved
         elif isinstance(event, Snapshot) and self._saves_snapshots:

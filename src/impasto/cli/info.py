@@ -27,16 +27,15 @@ def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, jso
     if json:
         write_json(facts)
         return
-    if file is not None:
-        stopped = " (this picture was stopped early; the command paints all steps)"
-        for line in ("repeat it with" + stopped * (facts.get("reason") == "stopped"), facts["command"], ""):
-            write_line(line)
-        if others := _without_file(facts):
-            write_line(f"put files in place of {', '.join(others)}: the pictures of these names were not files\n")
     write_facts({name: value for name, value in facts.items() if name not in ("recipe", "command")})
     if file is not None:
-        for line in ("recipe", *tomli_w.dumps(facts["recipe"]).splitlines()):
+        # The command is what most people look for, and the end of a long text stays on the screen.
+        stopped = "; this picture was stopped early, the command paints all steps" * (facts.get("reason") == "stopped")
+        heading = f"repeat it with (add the folders of the files, which are not stored{stopped})"
+        for line in ("recipe", *tomli_w.dumps(facts["recipe"]).splitlines(), "", heading, facts["command"]):
             write_line(line)
+        if others := _without_file(facts):
+            write_line(f"put files in place of {', '.join(others)}: the pictures of these names were not files")
 
 
 def _of_picture(file: str) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class LiveLine:
         self.note_unless_live(text)
         with suppress(OSError):
             if self._live is not None:
-                self._live.console.print(Text(f"impasto: {printable(text)}"))
+                # The terminal wraps it, so that a command in it can be copied.
+                self._live.console.print(Text(f"impasto: {printable(text)}"), soft_wrap=True)
 
     def note_unless_live(self, text: str) -> None:
         """Show a message where there is no live line."""

@@ -38,14 +38,15 @@ def check_one_photo(
 
         folders = [photo, *takewhile(lambda word: not is_plate(word) and os.path.isdir(word), styles)]
         results = _folder_of(out, folders)
-        found, _ = find_photos(folders, results)
+        found, left_out = find_photos(folders, results)
         if in_series:
             raise InputError(f"{photo} is a folder, and --style-mix-steps is for one photo")
         command = _batch(
             [quote(file_word(folder)) for folder in folders], words[len(folders) :] or ["night"], options, out, results
         )
         count = f"the {len(found)} pictures" if len(found) > 1 else "the picture"
-        raise InputError(f"{photo} is a folder; this paints {count} in it: {command}")
+        made = f", {len(left_out.made)} that impasto made are left out" if left_out.made else ""
+        raise InputError(f"{photo} is a folder; this paints {count} in it{made}: {command}")
     if mixes or len(styles) < 2 or all(is_plate(read_style(style)[0]) for style in styles):
         return
     *photos, style = words

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -38,12 +38,16 @@ from impasto.cli.options import (
     stated_options,
     stated_settings,
 )
+from impasto.cli.usage import MissingWordsError
 from impasto.errors import InputError
 from impasto.recipe import Recipe, read_style, resolve
 from impasto.shell import file_word, quote
 
 if TYPE_CHECKING:
     from impasto.cli.destination import Destination
+
+
+_CAPTION: Final = 13  # letters of a style's name for which a caption has room
 
 
 def stylize(
@@ -67,7 +71,8 @@ def stylize(
         style_mix_steps: Paint this many mixes, from the first style alone to the second, and a sheet of them.
     """
     record = None if source.from_ is None or source.recipe is not None else read_record(source.from_)
-    recipe = resolve(source.preset, stated_settings(source, flags, (photo, *styles), record=record))
+    stated = stated_settings(source, flags, (photo, *styles), record=record)
+    recipe = resolve(source.preset, stated)
 
     with loading_modules():
         from impasto.api import start
@@ -79,6 +84,8 @@ def stylize(
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
     options = [*stated_options(source, flags, recipe), *output_options(saving, reporting)]
     check_one_photo(photo, styles, options, saving.out, mixes=mixes, in_series=style_mix_steps is not None)
+    if not (styles or recipe.regions):
+        raise MissingWordsError("stylize", ["styles"])
     check_stdin_used_once(photo, *styles, source.from_)
     warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
     # Without a main style, the picture is named after the styles of its regions.
@@ -103,7 +110,7 @@ def stylize(
     content, pictures = read_source(photo), [read_source(style) for style in styles]
     begin = partial(start, content, pictures, recipe, run=run, output=output if run else None)
     repeats = None if flags is not None and flags.model_fields_set else record
-    return follow(begin, destination, reporting, run, repeats=repeats)
+    return follow(begin, destination, reporting, run, suggests_size="size" not in stated, repeats=repeats)
 
 
 def _stem(word: str) -> str:
@@ -126,7 +133,7 @@ def _paint_mixes(
     from impasto.api import Session
     from impasto.cli.destination import Destination
     from impasto.cli.follow import follow
-    from impasto.images import contact_sheet, quantize, read_picture, write_picture
+    from impasto.images import MADE_HERE, contact_sheet, quantize, read_picture, write_picture
 
     if recipe.style.mix:
         raise InputError("--style-mix-steps paints all mixes: leave --style-mix out")
@@ -144,9 +151,11 @@ def _paint_mixes(
         if code != DONE:
             return code
     pictures = [read_picture(path).pixels for path in paths]
-    captions = [f"{100 - second} : {second}" for second in seconds]
+    first, other = (_stem(style)[:_CAPTION] for style in styles)
+    captions = [f"{100 - second} {first} : {second} {other}" for second in seconds]
     cell = max(pictures[0].shape)
-    write_picture(sheet.path, quantize(contact_sheet([pictures], captions=[captions], cell=cell)))
+    mixes = quantize(contact_sheet([pictures], captions=[captions], cell=cell))
+    write_picture(sheet.path, mixes, metadata=MADE_HERE)
     if reporting.json:
         write_json({"path": str(sheet.path), "pictures": list(map(str, paths))})
     else:
@@ -198,7 +207,7 @@ def demo(
         write_picture(copy, read_picture(photo).pixels)
         if not reporting.quiet:
             warn(f"the photo is {copy}, to try other commands with: impasto {quote(file_word(copy))} mosaic")
-    return follow(partial(start, photo, picture, recipe), destination, reporting)
+    return follow(partial(start, photo, picture, recipe), destination, reporting, suggests_size=size is None)
 
 
 def _is_demo(path: Path, photo: str) -> bool:

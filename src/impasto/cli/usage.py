@@ -2,7 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from itertools import dropwhile, pairwise
 from typing import Any, Final, Literal, get_args, get_origin
 
 from cyclopts import (
@@ -48,13 +49,48 @@ _EXAMPLES: Final = {
     "result": ("a finished picture", "photo_night.png"),
     "content": ("the photo it was painted from", "photo.jpg"),
     "folder": ("a folder", "my-folder"),
+    "photos": ("photos", "."),
     "out": ("a folder for the pictures", "painted"),
 }
 """What the arguments of commands are, and an example of each."""
 
 
-def describe_usage(error: InputError | CycloptsError, words: Collection[str]) -> str:
-    """Return in one line what is wrong with the words of a command line."""
+class MissingWordsError(InputError):
+    """A command lacks arguments that are needed only together with others, so that the parser does not miss them.
+
+    Args:
+        command: The command.
+        names: The arguments.
+        misplaced: Styles that are named as if they were photos.
+    """
+
+    def __init__(self, command: str, names: Sequence[str], misplaced: Collection[str] = ()) -> None:
+        super().__init__(f"{command} needs {', '.join(names)}")
+        self.command, self.names, self.misplaced = command, names, misplaced
+
+
+def describe_usage(error: InputError | CycloptsError, words: Sequence[str], switches: Collection[str] = ()) -> str:
+    """Return in one line what is wrong with the words of a command line.
+
+    Args:
+        error: What was noticed.
+        words: The words.
+        switches: The options of the command that take no value.
+    """
+    text = _describe(error, words)
+    values = (
+        (before, word) for before, word in pairwise(words) if before in switches and re.fullmatch(r"[\w.]+", word)
+    )
+    # What follows a switch was taken for a file.
+    switch = next((before for before, word in values if re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)", text)), "")
+    return f"{switch} takes no value; {text}" if switch and "did you mean" not in text else text
+
+
+def _describe(error: InputError | CycloptsError, words: Sequence[str]) -> str:
+    if isinstance(error, MissingWordsError):
+        given = [part for word in words for part in (("--style", word) if word in error.misplaced else (word,))]
+        arguments = [(name, name in ("style", "out")) for name in error.names]
+        return _describe_needed((error.command,), arguments, given)
     if isinstance(error, SettingError):
         flags = {name: flag_of(name) for name in re.findall(r"\w+_\w+", error.wrong) if name in FIELDS}
         if {word.partition("=")[0] for word in words} & {flag_of(error.name), *flags.values()}:
@@ -62,6 +98,8 @@ def describe_usage(error: InputError | CycloptsError, words: Collection[str]) ->
             return flag_of(error.name) + wrong
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, MissingArgumentError) and error.keyword is None:
+        return _describe_needed(tuple(error.command_chain or ()), _missing_arguments(error, words), words)
     describe = _DESCRIPTIONS.get(type(error))
     if describe is not None:
         return describe(error, tuple(error.command_chain or ()))
@@ -90,24 +128,38 @@ def _describe_option(error: UnknownOptionError, command: tuple[str, ...]) -> str
     return describe_unknown((error.token.keyword or error.token.value).partition("=")[0], known, command)
 
 
-def _describe_missing(error: MissingArgumentError, command: tuple[str, ...]) -> str:
-    """Return what is said about an option without its value, or about a command without its arguments."""
-    if error.keyword is not None and error.argument is not None:
-        setting = FIELDS.get(_setting(error.keyword))
-        wanted = accepted(setting.info) if setting is not None else _wanted(error.argument.hint)
-        return f"{error.keyword} needs a value: {wanted or error.argument.parameter.metavar or 'a text'}"
-    return _describe_missing_arguments(error, command)
+def _describe_missing_value(error: MissingArgumentError, _: tuple[str, ...]) -> str:
+    """Return what is said about an option without its value."""
+    assert error.keyword is not None
+    assert error.argument is not None
+    setting = FIELDS.get(_setting(error.keyword))
+    wanted = accepted(setting.info) if setting is not None else _wanted(error.argument.hint)
+    return f"{error.keyword} needs a value: {wanted or error.argument.parameter.metavar or 'a text'}"
 
 
-def _describe_missing_arguments(error: MissingArgumentError, command: tuple[str, ...]) -> str:
-    """Return what a command needs, with an example."""
+def _missing_arguments(error: MissingArgumentError, words: Collection[str]) -> list[tuple[str, bool]]:
+    """Return the arguments that are missing, and whether each is an option."""
     parameters = inspect.signature(error.target).parameters.values() if error.target else ()
     needed = [p for p in parameters if p.default is p.empty and (p.kind != p.VAR_POSITIONAL or p.name == "styles")]
-    named = [_EXAMPLES.get(p.name, (f"a {p.name}", p.name.upper())) for p in needed]
-    options = [(flag_of(p.name),) if p.kind is p.KEYWORD_ONLY else () for p in needed]
-    example = [word for option, (_, word) in zip(options, named, strict=True) for word in (*option, word)]
-    things = " and ".join(filter(None, (", ".join(what for what, _ in named[:-1]), *(what for what, _ in named[-1:]))))
-    return f"{' '.join(command)} needs {things}, as in `{join(['impasto', *command, *example])}`"
+    first = error.argument.field_info.name if error.argument is not None else ""
+    # The parser names the first one that is missing: words stand for arguments in their order.
+    missing = dropwhile(lambda parameter: parameter.name != first, needed)
+    stated = {word.partition("=")[0] for word in words}
+    arguments = [(parameter.name, parameter.kind is parameter.KEYWORD_ONLY) for parameter in missing]
+    return [(name, is_option) for name, is_option in arguments if not (is_option and flag_of(name) in stated)]
+
+
+def _describe_needed(command: tuple[str, ...], missing: Sequence[tuple[str, bool]], words: Sequence[str]) -> str:
+    """Return what a command needs, with what was typed as an example, completed."""
+    named = [_EXAMPLES.get(name, (f"a {name}", name.upper())) for name, _ in missing]
+    things = [what for what, _ in named]
+    flags = [("-o" if name == "out" else flag_of(name),) if is_option else () for name, is_option in missing]
+    more = [part for flag, (_, word) in zip(flags, named, strict=True) for part in (*flag, word)]
+    listed = " and ".join(filter(None, (", ".join(things[:-1]), *things[-1:])))
+    example = join(["impasto", *("-" if is_stdio(word) else word for word in words), *more])
+    plates = "; `impasto plates` lists the built-in styles" if {"style", "styles"} & dict(missing).keys() else ""
+    wanted = f"needs {listed}" if listed else "takes styles with --style"
+    return f"{' '.join(command)} {wanted}, as in `{example}`{plates}"
 
 
 def _describe_value(error: CoercionError, _: tuple[str, ...]) -> str:
@@ -152,7 +204,7 @@ def _describe_repeated(error: RepeatArgumentError, _: tuple[str, ...]) -> str:
 _DESCRIPTIONS: Final[dict[type[CycloptsError], Callable[[Any, tuple[str, ...]], str]]] = {
     UnknownOptionError: _describe_option,
     UnusedCliTokensError: _describe_extra,
-    MissingArgumentError: _describe_missing,
+    MissingArgumentError: _describe_missing_value,
     CoercionError: _describe_value,
     RepeatArgumentError: _describe_repeated,
     UnknownCommandError: _describe_command,

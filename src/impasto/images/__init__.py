@@ -7,7 +7,7 @@ from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
 from impasto.images.geometry import crop, fit, resize, rotate
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
-from impasto.images.metadata import read_metadata
+from impasto.images.metadata import MADE_HERE, is_made_here, read_metadata
 from impasto.images.outputs import Outputs, default_name, snapshot_path, snapshots_in_the_way
 from impasto.images.plates import PLATES, demo_photo, is_plate, plate_description, plate_path
 from impasto.images.read import (
@@ -15,9 +15,11 @@ from impasto.images.read import (
     PICTURE_TYPES,
     Source,
     check_is_no_url,
+    missing_file,
     one_line_errors,
     read_bytes,
     read_picture,
+    similar_file,
 )
 from impasto.images.write import (
     atomic_write,
@@ -31,6 +33,7 @@ from impasto.images.write import (
 )
 
 __all__ = [
+    "MADE_HERE",
     "PICTURE",
     "PICTURE_SUFFIXES",
     "PICTURE_TYPES",
@@ -50,8 +53,10 @@ __all__ = [
     "fit",
     "flush_folder",
     "is_leftover",
+    "is_made_here",
     "is_plate",
     "mask_from_image",
+    "missing_file",
     "normalize_masks",
     "one_line_errors",
     "output_format",
@@ -65,6 +70,7 @@ __all__ = [
     "resize",
     "resize_mask",
     "rotate",
+    "similar_file",
     "snapshot_path",
     "snapshots_in_the_way",
     "sniff",

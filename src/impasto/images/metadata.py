@@ -6,6 +6,7 @@ other programs keep. The JSON is ASCII, so that no character is lost.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -16,6 +17,8 @@ from impasto.images.read import read_bytes
 from impasto.untrusted import load_json
 
 _NAMESPACE: Final = "urn:impasto:record:1"
+_ENDS: Final = 128 * 1024
+"""Bytes at the beginning and the end of a file where the packet is, before or after the pixels."""
 _KEY: Final = f"{{{_NAMESPACE}}}record"
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PACKET: Final = (
@@ -24,6 +27,10 @@ _PACKET: Final = (
     f'xmp:CreatorTool="impasto" xmlns:impasto="{_NAMESPACE}"><impasto:record>%s</impasto:record>'
     '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
 )
+
+
+MADE_HERE: Final[Mapping[str, Any]] = {"program": "impasto"}
+"""Metadata of a picture that impasto made, but did not paint by a recipe."""
 
 
 def read_metadata(source: Path | bytes) -> dict[str, Any] | None:
@@ -41,6 +48,15 @@ def read_metadata(source: Path | bytes) -> dict[str, Any] | None:
     data, name = (source, "the picture") if isinstance(source, bytes) else (read_bytes(source), str(source))
     packet = xmp_packet(data, name)
     return None if packet is None else unpack_metadata(packet)
+
+
+def is_made_here(path: Path) -> bool:
+    """Return True if impasto wrote a picture file; only its ends are read, so that thousands can be asked."""
+    with suppress(OSError), path.open("rb") as file:
+        ends = file.read(_ENDS)
+        file.seek(max(path.stat().st_size - _ENDS, len(ends)))
+        return _NAMESPACE.encode() in ends + file.read()
+    return False
 
 
 def xmp_packet(data: bytes, name: str = "the picture") -> bytes | None:

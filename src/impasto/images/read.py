@@ -13,9 +13,17 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from PIL import Image, ImageOps
 
-from impasto.errors import InputError, check_type, file_error, reason_of
+from impasto.errors import InputError, check_type, did_you_mean, file_error, reason_of, similar
 from impasto.images.colorimetry import SRGB_PRIMARIES, gamma_profile
-from impasto.images.decode import HEAD_LENGTH, DecodedImage, check_format, decode, decoder_errors, to_vips
+from impasto.images.decode import (
+    HEAD_LENGTH,
+    PICTURE_SUFFIXES,
+    DecodedImage,
+    check_format,
+    decode,
+    decoder_errors,
+    to_vips,
+)
 from impasto.images.exif import clean_exif
 
 # Modes of PIL that PNG does not have, and the modes they are converted to without loss of color.
@@ -116,9 +124,27 @@ def read_bytes(path: Path) -> bytes:
                 check_format(head, str(path))
                 return head + file.read()
         except FileNotFoundError:
-            raise InputError(f"{path} does not exist") from None
+            raise missing_file(path) from None
         except IsADirectoryError:
             raise InputError(f"{path} is a folder, not a picture") from None
+
+
+def missing_file(path: str | Path) -> InputError:
+    """Return the error of a picture file that does not exist, with one of a similar name if its folder holds one."""
+    return InputError(": ".join(filter(None, (f"{path} does not exist", did_you_mean(similar_file(path))))))
+
+
+def similar_file(path: str | Path) -> str:
+    """Return the picture file in the same folder that is probably meant; empty if none is like it."""
+    folder, wanted = Path(path).parent, Path(path)
+    numbers = re.findall(r"\d+", wanted.stem)  # IMG_0001.jpg is not IMG_0002.jpg
+    with contextlib.suppress(OSError):
+        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES]
+        # Of two files with one stem, that with the extension that was written is meant.
+        files = sorted(files, key=lambda file: (file.suffix == wanted.suffix, file))
+        by_stem = {file.stem: str(file) for file in files if re.findall(r"\d+", file.stem) == numbers}
+        return by_stem.get(similar(wanted.stem, by_stem), "")
+    return ""
 
 
 def check_is_no_url(name: str | Path) -> None:

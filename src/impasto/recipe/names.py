@@ -39,6 +39,8 @@ _NAMES_ELSEWHERE: Final = {
     "style_size": "style_resolution style_image_size style_width style_height",
     "style_crop": "crop crop_style",
     "regions": "mask masks content_mask style_mask segmentation seg mask_path",
+    "regions=foreground=keep": """keep protect preserve keep_face keep_faces keep_subject preserve_face preserve_faces
+        protect_face protect_faces face faces subject""",
     "color=photo": """preserve_color preserve_colors preserve_colour preserve_colours keep_color keep_colors keep_colour
         keep_colours original_color original_colors original_colour original_colours color_preserve content_colors""",
     "color=luminance": "luminance luminance_only luma_only",

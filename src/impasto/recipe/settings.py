@@ -125,7 +125,8 @@ class StyleSettings(Settings):
     prefix = "style_"
 
     strength: Annotated[Percent, Flag("strength", common=True, first=True)] = 50.0
-    """Balance of content and style: 0 is the photo, 50 what the preset does, 100 the style alone."""
+    """Balance of content and style: 0 is the photo, 50 what the preset does, 100 counts the style alone; after few
+    steps, as in draft, the photo from which painting begins still shows."""
     weight: Annotated[Weight, COMMON] = 30.0
     """How much the style counts (beta in the paper)."""
     layers: LayerWeights = read_weights(NETWORKS["vgg19"].style_layers)

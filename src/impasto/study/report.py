@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from jinja2 import Environment, StrictUndefined
 
 from impasto.errors import file_error
-from impasto.images import contact_sheet, encode_picture, fit, quantize, resize, write_picture
+from impasto.images import MADE_HERE, contact_sheet, encode_picture, fit, quantize, resize, write_picture
 from impasto.recipe import PRESETS
 from impasto.runs import check_inside, write_inside
 from impasto.shell import file_word, join, option
@@ -60,8 +60,8 @@ def write_report(study: StudyFolder, content: str, style: str) -> Findings:
     try:
         (path / "pictures").mkdir(exist_ok=True)
         for file, picture in zip(pictures, findings.pictures, strict=True):
-            write_picture(file, picture.pixels)
-        write_picture(path / "sheet.png", quantize(_contact_sheet(findings)))
+            write_picture(file, picture.pixels, metadata=MADE_HERE)
+        write_picture(path / "sheet.png", quantize(_contact_sheet(findings)), metadata=MADE_HERE)
         write_inside(path, path / "figures.csv", figures_csv(findings).encode())
         write_inside(path, path / "steps.csv", steps_csv(findings).encode())
         write_inside(path, path / "report.html", _render(findings, content, style).encode("utf-8", "replace"))
