@@ -84,11 +84,11 @@ def test_the_command_of_a_run_whose_inputs_were_loaded_names_the_files_that_were
     assert results.commands_of(again.path)[0].startswith("impasto 'Mein Hund.png' woodcut waves.png ")
 
 
-def test_info_says_for_which_words_of_its_command_there_was_no_file(run, capsys):
+def test_info_says_for_which_words_of_its_command_there_was_no_file(run, capsys, tmp_path):
     assert main(["info", str(run.path / "result.png")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2].startswith("impasto 'Mein Hund.png' woodcut waves.png ")
     assert lines[-1].startswith("put files in place of mask 1, mask 2: ")
-    impasto.stylize(np.zeros((48, 64, 3), np.float32), "night", run.recipe.with_changes(regions=())).save("array.png")
-    assert main(["info", "array.png"]) == 0
+    impasto.stylize(np.zeros((48, 64, 3), np.float32), "night", run.recipe.with_changes(regions=())).save(tmp_path / "array.png")
+    assert main(["info", str(tmp_path / "array.png")]) == 0
     assert "put files in place of picture: " in capsys.readouterr().out
