@@ -89,6 +89,8 @@ def test_info_says_for_which_words_of_its_command_there_was_no_file(run, capsys,
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2].startswith("impasto 'Mein Hund.png' woodcut waves.png ")
     assert lines[-1].startswith("put files in place of mask 1, mask 2: ")
-    impasto.stylize(np.zeros((48, 64, 3), np.float32), "night", run.recipe.with_changes(regions=())).save(tmp_path / "array.png")
+    impasto.stylize(np.zeros((48, 64, 3), np.float32), "night", run.recipe.with_changes(regions=())).save(
+        tmp_path / "array.png"
+    )
     assert main(["info", str(tmp_path / "array.png")]) == 0
     assert "put files in place of picture: " in capsys.readouterr().out
