@@ -48,7 +48,7 @@ def test_a_preset_paints_the_same_picture_with_one_thread_and_with_two(tmp_path,
     assert one[0].count("\n") == 2 * len(presets)
 
 
-@pytest.mark.parametrize("first", ["impasto", "torch"])
+@pytest.mark.parametrize("first", [pytest.param("impasto", marks=pytest.mark.long), "torch"])
 def test_the_surroundings_of_a_process_change_no_bit_though_openmp_may_give_fewer_threads(tmp_path, first):
     Image.fromarray(data.astronaut()[:400]).save(tmp_path / "photo.png")
     usual = painted(1, str(tmp_path / "photo.png"), "draft", environment=os.environ)[0]

@@ -260,11 +260,11 @@ FOREIGN = {
 
 
 def test_what_others_have_set_for_gradio_is_removed_but_for_the_address_of_a_proxy(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.environ", {**FOREIGN, "GRADIO_ROOT_PATH": "https://studio.example", "HOME": "/home/ada"})
+    monkeypatch.setattr("os.environ", {**FOREIGN, "GRADIO_ROOT_PATH": "https://studio.example", "HOME": "/nowhere/ada"})
     prepare_gradio(tmp_path)
     left = {name: value for name, value in os.environ.items() if FOREIGN.get(name) in (None, value)}
     assert {name: left.pop(name) for name in ("GRADIO_ROOT_PATH", "HOME")} == {
-        "GRADIO_ROOT_PATH": "https://studio.example", "HOME": "/home/ada",
+        "GRADIO_ROOT_PATH": "https://studio.example", "HOME": "/nowhere/ada",
     }  # fmt: skip
     assert left == {"HF_HUB_DISABLE_TELEMETRY": "1"}
 
