@@ -17,7 +17,7 @@ from tests.api.conftest import QUICK
 from tests.batch.conftest import RECIPE, make_batch, pictures, same, write_photo
 
 import impasto
-from impasto.batch import MANIFEST, SHEET, Painter, in_process
+from impasto.batch import MANIFEST, SHEET, Batch, Painter, Task, in_process
 from impasto.errors import DiskError, InputError
 from impasto.images import read_metadata
 from impasto.recipe import Recipe
@@ -88,6 +88,37 @@ def test_a_photo_is_known_by_its_content_not_by_its_name(paint):
     after = pictures("painted")
     assert np.array_equal(after["c_style.png"], before["a_style.png"])
     assert not np.array_equal(after["b_style.png"], before["b_style.png"])
+
+
+def test_photos_that_take_over_each_others_names_keep_their_own_pictures(paint, folder):
+    paint()
+    first = pictures("painted")
+    Path("photos/a.png").rename("photos/c.png")
+    Path("photos/trip/a.png").rename("photos/a.png")
+    shutil.copy("photos/c.png", "photos/trip/a.png")
+    batch = paint()
+    assert not batch.failed
+    now = pictures("painted")
+    assert np.array_equal(now["a_style.png"], first["trip/a_style.png"])
+    assert np.array_equal(now["c_style.png"], first["a_style.png"])
+    assert np.array_equal(now["trip/a_style.png"], first["a_style.png"])
+    assert dict(paint().counts) == {"skipped": 4}
+
+
+def test_a_result_that_somebody_has_changed_is_kept_and_not_copied_for_another_photo(paint, folder):
+    paint()
+    first = pictures("painted")["a_style.png"]
+    Path("painted/a_style.png").write_bytes(b"mine")
+    shutil.copy("photos/a.png", "photos/c.png")
+    assert dict(paint().counts) == {"skipped": 3, "painted": 1}
+    assert Path("painted/a_style.png").read_bytes() == b"mine"
+    assert np.array_equal(np.asarray(PIL.Image.open("painted/c_style.png")), first)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SHEET, ".impasto/a.png"])
+def test_the_names_of_the_batch_itself_are_refused_as_outputs(folder, name):
+    with pytest.raises(InputError, match="is kept for the batch itself"):
+        Batch([Task("photos/a.png", ("style.png",), name)], "painted", RECIPE)
 
 
 def test_another_recipe_paints_anew_and_the_first_one_again_too(paint):

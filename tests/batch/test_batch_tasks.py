@@ -78,6 +78,23 @@ def test_the_results_of_a_batch_are_no_photos_of_the_next_one(folder):
     assert outputs("photos", out="photos/painted") == ["a_night.png", "b_night.png", "trip/a_night.png"]
 
 
+def test_what_is_no_file_and_folders_that_cannot_be_read_are_named_and_not_waited_for(folder, monkeypatch):
+    os.mkfifo("photos/pipe.jpg")
+    Path("photos/locked").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found, left_out = find_photos(["photos"], "painted")
+    assert len(found) == 3
+    assert (left_out.others, left_out.unreadable) == (["photos/pipe.jpg"], ["photos/locked"])
+    assert "folders that cannot be read: 1 (photos/locked)" in str(left_out)
+
+
 def test_several_folders_have_a_folder_of_their_own_name_each(folder):
     shutil.copytree("photos/trip", "other")
     assert outputs("photos/trip", "other") == ["trip/a_night.png", "other/a_night.png"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from impasto.api import named_files, plan_job, portable_recipe, read_inputs
 from impasto.batch.engines import Engine
 from impasto.batch.manifest import MANIFEST, BatchStarted, Manifest, PictureDone
 from impasto.batch.painter import Painter
-from impasto.batch.storage import absolute, open_folder, style_source
+from impasto.batch.storage import OWN, absolute, open_folder, style_source
 from impasto.batch.tasks import Task
 from impasto.batch.worker import STOP_FILE
 from impasto.errors import DiskError, InputError, file_error, reason_of
@@ -55,9 +55,12 @@ class Batch:
         styles = {task.styles for task in tasks}
         for mix in styles:
             _check_styles(mix, recipe)
+        for task in tasks:
+            if PurePosixPath(task.output).parts[0] in (MANIFEST, SHEET, OWN):
+                raise InputError(f"{task.output}, as which {task.photo} would be painted, is kept for the batch itself")
         self._manifest = Manifest(self.folder)
         self._done = self._manifest.done()
-        own = {*self._done.values()}
+        own = {output for outputs in self._done.values() for output in outputs}
         found = self.folder.existing([SHEET, *(task.output for task in tasks)])
         names = {name for mix in styles for name in mix}
         read = [*map(str, inputs), *(task.photo for task in tasks), *map(str, named_files(*names, recipe=recipe))]
@@ -147,16 +150,20 @@ class Batch:
 
     def _write_sheet(self) -> None:
         """Write a sheet of the pictures that are there, a row for each photo if there are several styles."""
-        tasks = [task for task in self.tasks if self.folder.exists(task.output)][:MAX_ON_SHEET]
-        if not tasks:
+        shown: list[tuple[Task, Any]] = []
+        for task in self.tasks:
+            with suppress(InputError):  # none was painted, or somebody has damaged it
+                if len(shown) < MAX_ON_SHEET and self.folder.exists(task.output):
+                    shown.append((task, read_picture(self.folder.read(task.output)).pixels))
+        if not shown:
             return
-        groups = [list(group) for _, group in groupby(tasks, key=lambda task: task.photo)]
+        groups = [list(group) for _, group in groupby(shown, key=lambda one: one[0].photo)]
         is_grid = max(map(len, groups)) == 1
-        rows = [tasks[i : i + _COLUMNS] for i in range(0, len(tasks), _COLUMNS)] if is_grid else groups
-        pictures = [[read_picture(self.folder.read(task.output)).pixels for task in row] for row in rows]
-        captions = [[Path(task.output).stem for task in row] for row in rows]
+        rows = [shown[i : i + _COLUMNS] for i in range(0, len(shown), _COLUMNS)] if is_grid else groups
+        pictures = [[pixels for _, pixels in row] for row in rows]
+        captions = [[Path(task.output).stem for task, _ in row] for row in rows]
         sheet = quantize(contact_sheet(pictures, captions=captions, cell=_CELL))
-        record = {**MADE_HERE, "sheet": len(tasks)}
+        record = {**MADE_HERE, "sheet": len(shown)}
         self.folder.write(SHEET, encode_picture(sheet, ".jpg", metadata=record))
 
 

@@ -38,6 +38,7 @@ class PictureDone:
         error: What was wrong, in one line; empty if nothing.
         key: SHA-256 of everything on which the result depends: bytes of all inputs, recipe, format.
         sha256: SHA-256 of the photo.
+        picture_sha256: SHA-256 of the file that was written.
         style_sha256: SHA-256 of each style image and mask.
         seed: Seed, which derives from the photo.
         steps: Number of steps done.
@@ -55,6 +56,7 @@ class PictureDone:
     error: str = ""
     key: str = ""
     sha256: str = ""
+    picture_sha256: str = ""
     style_sha256: list[str] = ()  # type: ignore[assignment]
     seed: int = 0
     steps: int = 0
@@ -79,11 +81,14 @@ class Manifest:
         self._log = EventLog(folder.at(MANIFEST), (BatchStarted, PictureDone))
         self._due = 0.0
 
-    def done(self) -> dict[str, str]:
-        """Return the outputs that hold a picture by its key; an output belongs to what was written there last."""
+    def done(self) -> dict[str, dict[str, str]]:
+        """Return by key the outputs that hold its picture, each with the SHA-256 of the file that was written last."""
         done = [one for one in self._log.read().of(PictureDone) if one.status in ("painted", "copied")]
-        written = {one.output: one.key for one in done}
-        return {key: output for output, key in written.items()}
+        written = {one.output: one for one in done}
+        found: dict[str, dict[str, str]] = {}
+        for output, one in written.items():
+            found.setdefault(one.key, {})[output] = one.picture_sha256
+        return found
 
     def append(self, entry: BatchStarted | PictureDone) -> None:
         """Add an entry; raises OSError or InputError if it cannot be written."""

@@ -26,7 +26,7 @@ _SEEDS: Final = 10**9
 _MOST_STYLES: Final = 8
 """So many style images of a store are kept as they were read."""
 _EMPTY: Final[Row] = (
-    {"status": "failed", "error": "", "key": "", "sha256": "", "seed": 0, "steps": 0}
+    {"status": "failed", "error": "", "key": "", "sha256": "", "picture_sha256": "", "seed": 0, "steps": 0}
     | dict.fromkeys(("loss", "saved_loss"), math.nan)
     | {"terms": dict.fromkeys(TERMS, 0.0)}
 )
@@ -44,15 +44,16 @@ class Painter(Worker):
     - `output`, a name in the painter's `folder`, where the picture is written; without a folder the file's bytes are
       returned as `picture`.
 
-    The row that is returned has no `bytes`, and `status`, `error`, `key`, `sha256`, `seed`, `steps`, `loss`,
-    `saved_loss`, `terms`, `seconds` and `worker` as in `PictureDone`. A picture that fails is a row with an `error`.
-    Seeds derive from the photo's bytes, so that a result depends neither on the order nor on the process.
+    The row that is returned has no `bytes`, and `status`, `error`, `key`, `sha256`, `picture_sha256`, `seed`, `steps`,
+    `loss`, `saved_loss`, `terms`, `seconds` and `worker` as in `PictureDone`. A picture that fails is a row with an
+    `error`. Seeds derive from the photo's bytes, so that a result depends neither on the order nor on the process.
 
     Args:
         styles: Style image of every row, or several, which are mixed; None: the rows name theirs.
         recipe: A recipe or the name of a preset; None: `default`.
         folder: Folder for the pictures, a path or URL.
-        done: Outputs in the folder that need not be painted again, by the keys of their pictures.
+        done: Outputs in the folder that need not be painted again, and the SHA-256 of their files, by the keys of their
+            pictures.
         suffix: Extension that names the format: `.png`, `.jpg`, `.webp` or `.tif`.
         bits: Bits per channel, as for `Result.save`.
         quality: Quality of JPEG and WebP.
@@ -72,7 +73,7 @@ class Painter(Worker):
         recipe: Recipe | str | None = None,
         *,
         folder: str | None = None,
-        done: Mapping[str, str] | None = None,
+        done: Mapping[str, Mapping[str, str]] | None = None,
         suffix: str = ".png",
         bits: int = 8,
         quality: int = 95,
@@ -138,6 +139,7 @@ class Painter(Worker):
             self._keep()
             return
         picture = self._encode(result)
+        facts["picture_sha256"] = hashlib.sha256(picture).hexdigest()
         if self._folder is None:
             facts["picture"] = picture
         else:
@@ -146,14 +148,25 @@ class Painter(Worker):
         facts["status"] = "painted"
 
     def _is_there(self, key: str, output: str, facts: Row) -> bool:
-        """Return True if the picture was painted before; it is copied if that was under another name."""
-        known = self._done.get(key)
-        if self._folder is None or known is None or not self._folder.exists(known):
+        """Return True if the picture was painted before; it is copied if that was under another name.
+
+        A file that is not the one that was written then, because another photo has the name now or somebody has changed
+        it, is not copied.
+        """
+        if self._folder is None:
             return False
-        facts["status"] = "skipped" if known == output else "copied"
-        if known != output:
-            self._folder.write(output, self._folder.read(known))
-        return True
+        outputs = self._done.get(key, {})
+        if output in outputs and self._folder.exists(output):
+            facts["status"] = "skipped"
+            return True
+        for known, sha256 in outputs.items():
+            if self._folder.exists(known):
+                picture = self._folder.read(known)
+                if hashlib.sha256(picture).hexdigest() == sha256:
+                    self._folder.write(output, picture)
+                    facts |= {"status": "copied", "picture_sha256": sha256}
+                    return True
+        return False
 
     def _result(self, photo: NamedBytes, styles: Sequence[str], recipe: Recipe, work: Path | None) -> Result:
         """Paint a picture, or continue it if a painter that was lost or stopped has begun it."""

@@ -51,12 +51,14 @@ class LeftOut:
     Attributes:
         made: Pictures that impasto made.
         runs: Kept runs, with the copies of their inputs.
-        others: Files without the extension of a picture.
+        others: What is no file with the extension of a picture.
+        unreadable: Folders that cannot be read.
     """
 
     made: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """How many of each, and the names of some; empty if there are none."""
@@ -64,6 +66,7 @@ class LeftOut:
             "pictures that impasto made": self.made,
             "kept runs": self.runs,
             "files without the extension of a picture": self.others,
+            "folders that cannot be read": self.unreadable,
         }
         counts = [f"{kind}: {len(paths)} ({_shortened(paths)})" for kind, paths in kinds.items() if paths]
         return f"left out are {'; '.join(counts)}. A file that is named itself is painted" if counts else ""
@@ -93,13 +96,13 @@ def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], LeftOut]:
         name = PurePosixPath(word).name if is_url(word) else Path(word).resolve().name
         prefix = PurePosixPath(name if len(folders) > 1 and word in folders else "")
         is_named = os.path.isfile(word)
-        for photo in [Photo(word, Path(word).name)] if is_named else _below(word, place):
+        for photo in [Photo(word, Path(word).name)] if is_named else _below(word, place, left_out.unreadable):
             file, is_local = Path(photo.path), not (is_named or is_url(photo.path))
             folders_above = file.parents[: len(PurePosixPath(photo.name).parts)] if is_local else ()
             run = next(filter(is_run, folders_above), None)
             if run is not None:
                 left_out.runs.extend([str(run)] if str(run) not in left_out.runs else [])
-            elif not is_named and file.suffix.lower() not in PICTURE_SUFFIXES:
+            elif not is_named and (file.suffix.lower() not in PICTURE_SUFFIXES or (is_local and _is_special(file))):
                 left_out.others.append(photo.path)
             elif is_local and is_made_here(file):
                 left_out.made.append(photo.path)
@@ -107,13 +110,18 @@ def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], LeftOut]:
                 named = Photo(photo.path, str(prefix / photo.name))
                 found.setdefault(photo.path if is_url(photo.path) else os.path.realpath(photo.path), named)
     if not found:
-        why = f": {left_out}" if left_out.made or left_out.runs else ""
+        why = f": {left_out}" if left_out.made or left_out.runs or left_out.unreadable else ""
         raise InputError(f"there are no pictures in {' '.join(words)}{why}")
     left_out.made[:] = [path for path in left_out.made if os.path.realpath(path) not in found]
     return list(found.values()), left_out
 
 
-def _below(word: str, out: str) -> Iterator[Photo]:
+def _is_special(path: Path) -> bool:
+    """Return True for a pipe, a socket or a device, which would be waited for."""
+    return path.exists() and not path.is_file()
+
+
+def _below(word: str, out: str, unreadable: list[str]) -> Iterator[Photo]:
     """Yield every file of a folder, or of a pattern with the folder before its first wildcard as the root."""
     if is_url(word):
         found = (Photo(*file) for file in list_files(word))
@@ -122,7 +130,7 @@ def _below(word: str, out: str) -> Iterator[Photo]:
         )
         return
     if os.path.isdir(word):
-        for folder, names, files in os.walk(word):
+        for folder, names, files in os.walk(word, onerror=lambda error: unreadable.append(str(error.filename))):
             inside = (name for name in names if os.path.realpath(os.path.join(folder, name)) != out)
             names[:] = sorted(name for name in inside if not name.startswith("."))
             for name in sorted(files):
