@@ -198,6 +198,18 @@ def test_a_style_of_few_positions_is_summarized_as_their_moments(masked):
 # -- threads -----------------------------------------------------------------------------------------------------------
 
 
+def test_the_gradient_of_few_positions_does_not_depend_on_the_number_of_threads(threads):
+    style = moments_of(random_map(256, 20, 30, seed=1).float())
+    maps = random_map(256, 10, 16).contiguous(memory_format=torch.channels_last)
+    target = gaussian_target(style)
+
+    def gradient():
+        leaf = maps.clone().requires_grad_()
+        return torch.autograd.grad(wasserstein2_loss(Positions(leaf, None), target), leaf)[0]
+
+    threads(gradient)
+
+
 @pytest.fixture
 def three_threads():
     before = torch.get_num_threads()

@@ -139,7 +139,7 @@ def similar_file(path: str | Path) -> str:
     folder, wanted = Path(path).parent, Path(path)
     numbers = re.findall(r"\d+", wanted.stem)  # IMG_0001.jpg is not IMG_0002.jpg
     with contextlib.suppress(OSError):
-        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES]
+        files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and file.exists()]
         # Of two files with one stem, that with the extension that was written is meant.
         files = sorted(files, key=lambda file: (file.suffix == wanted.suffix, file))
         by_stem = {file.stem: str(file) for file in files if re.findall(r"\d+", file.stem) == numbers}

@@ -87,7 +87,8 @@ def _from_positions(
         return maps.sum().to(target.mean) * torch.nan, features * torch.nan
     style = _float64(target.covariance)
     shares = _float64(weights).to(maps.device)
-    mean = maps @ shares
+    with _at_most_threads(1):  # the only product with a vector: its sums depend on the number of threads
+        mean = maps @ shares
     spread = (maps - mean[:, None]) * shares.sqrt()
     seen = style @ spread
     values, vectors = _eigh(spread.T @ seen)
