@@ -5,7 +5,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -97,16 +97,7 @@ def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], LeftOut]:
         prefix = PurePosixPath(name if len(folders) > 1 and word in folders else "")
         is_named = os.path.isfile(word)
         for photo in [Photo(word, Path(word).name)] if is_named else _below(word, place, left_out.unreadable):
-            file, is_local = Path(photo.path), not (is_named or is_url(photo.path))
-            folders_above = file.parents[: len(PurePosixPath(photo.name).parts)] if is_local else ()
-            run = next(filter(is_run, folders_above), None)
-            if run is not None:
-                left_out.runs.extend([str(run)] if str(run) not in left_out.runs else [])
-            elif not is_named and (file.suffix.lower() not in PICTURE_SUFFIXES or (is_local and _is_special(file))):
-                left_out.others.append(photo.path)
-            elif is_local and is_made_here(file):
-                left_out.made.append(photo.path)
-            else:
+            if is_named or not _is_left_out(photo, left_out, is_run):
                 named = Photo(photo.path, str(prefix / photo.name))
                 found.setdefault(photo.path if is_url(photo.path) else os.path.realpath(photo.path), named)
     if not found:
@@ -114,6 +105,23 @@ def find_photos(words: Sequence[str], out: str) -> tuple[list[Photo], LeftOut]:
         raise InputError(f"there are no pictures in {' '.join(words)}{why}")
     left_out.made[:] = [path for path in left_out.made if os.path.realpath(path) not in found]
     return list(found.values()), left_out
+
+
+def _is_left_out(photo: Photo, left_out: LeftOut, is_run: Callable[[Path], bool]) -> bool:
+    """Return True for a file of a folder that is not painted, and note it."""
+    file, is_local = Path(photo.path), not is_url(photo.path)
+    folders_above = file.parents[: len(PurePosixPath(photo.name).parts)] if is_local else ()
+    run = next(filter(is_run, folders_above), None)
+    if run is not None:
+        if str(run) not in left_out.runs:
+            left_out.runs.append(str(run))
+    elif file.suffix.lower() not in PICTURE_SUFFIXES or (is_local and _is_special(file)):
+        left_out.others.append(photo.path)
+    elif is_local and is_made_here(file):
+        left_out.made.append(photo.path)
+    else:
+        return False
+    return True
 
 
 def _is_special(path: Path) -> bool:
