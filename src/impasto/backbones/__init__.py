@@ -4,7 +4,7 @@ from impasto.backbones.antialiased import antialiased_maps
 from impasto.backbones.computing import computed_with, repetition_notice
 from impasto.backbones.download import fetch_weights
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
-from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
+from impasto.backbones.features import FeatureExtractor, Features, Reach, SmoothedExtractor
 from impasto.backbones.matmul import (
     add_product,
     average,
@@ -29,6 +29,7 @@ __all__ = [
     "FeatureExtractor",
     "Features",
     "Moments",
+    "Reach",
     "SmoothedExtractor",
     "VGG19Weights",
     "add_product",

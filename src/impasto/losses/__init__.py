@@ -10,6 +10,8 @@ from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers,
 from impasto.losses.sliced import random_directions
 from impasto.losses.statistics import Mean, Positions, Statistic
 from impasto.losses.targets import EncodedImage, RegionTarget, StyleTarget, measure_style
+from impasto.losses.tiled import TiledObjective
+from impasto.losses.tiles import TiledImage, Tiling
 
 __all__ = [
     "CONTENT_LOSSES",
@@ -27,6 +29,9 @@ __all__ = [
     "Statistic",
     "StyleLoss",
     "StyleTarget",
+    "TiledImage",
+    "TiledObjective",
+    "Tiling",
     "gram",
     "interpolate_linearly",
     "make_extractor",
