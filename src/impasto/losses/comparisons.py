@@ -174,31 +174,47 @@ class Binder:
     matching: float
     """How far the photo's features get the statistics of the matching places."""
 
-    def style(self, name: str, loss: StyleLoss) -> dict[str, Comparison]:
-        """Return the comparisons of a style loss by layer, in the order of the random numbers that they draw."""
-        if loss.inputs == "hypercolumns":
-            return {"": self._hypercolumns(name, loss)}
+    def styles(self, losses: Mapping[str, StyleLoss]) -> dict[str, dict[str, Comparison]]:
+        """Return the comparisons of the style losses by layer, in the order of the random numbers that they draw."""
+        opened = {name: self._opened(loss) for name, loss in losses.items() if loss.inputs != "hypercolumns"}
+        photo: dict[tuple[str, str], list[Sequence[Any]]] = {}
+        for number, part in enumerate(self.photo.parts()):
+            for name, by_layer in opened.items():
+                for layer, (one, numbers) in by_layer.items():
+                    if numbers and (one.scope != "pixels" or number == 0):
+                        canvas = self.photo if one.scope == "pixels" else part
+                        photo.setdefault((name, layer), []).append(one.measure(canvas))
+        found: dict[str, dict[str, Comparison]] = {}
+        for name, loss in losses.items():
+            if loss.inputs == "hypercolumns":
+                found[name] = {"": self._hypercolumns(name, loss)}
+                continue
+            found[name] = {}
+            for layer, (one, numbers) in opened[name].items():
+                statistics = one.join(photo.pop((name, layer))) if numbers else []
+                found[name][layer] = self._prepared(name, one, [self.regions[number] for number in numbers], statistics)
+        return found
+
+    def _opened(self, loss: StyleLoss) -> dict[str, tuple[LayerComparison, Sequence[int]]]:
+        """Return the comparisons of a loss by layer without targets, and the numbers of their regions."""
         at_layers = self.at_layers
         if loss.inputs == "pixels":
             at_layers = {"": LayerRegions.of_pixels([region.mask for region in self.regions])}
-        return {layer: self._layer(name, loss, layer, *at_layers[layer]) for layer in loss.layers or at_layers}
+        found = {}
+        for layer in loss.layers or at_layers:
+            numbers, weights = at_layers[layer]
+            if weights is not None and loss.needs_maps and layer:
+                # The random draw can leave a region with soft values without any position.
+                numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
+                weights = tuple(one for one in weights if len(one.members))
+            found[layer] = LayerComparison(loss, layer, weights), numbers
+        return found
 
-    def _layer(
-        self,
-        name: str,
-        loss: StyleLoss,
-        layer: str,
-        numbers: Sequence[int],
-        weights: tuple[PositionWeights, ...] | None,
+    def _prepared(
+        self, name: str, opened: LayerComparison, regions: Sequence[RegionTarget], photo: Sequence[Any]
     ) -> LayerComparison:
-        if weights is not None and loss.needs_maps and layer:
-            # The random draw can leave a region with soft values without any position.
-            numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
-            weights = tuple(one for one in weights if len(one.members))
-        found = LayerComparison(loss, layer, weights)
-        regions = [self.regions[number] for number in numbers]
-        parts = [self.photo] if found.scope == "pixels" else self.photo.parts()
-        photo = found.join([found.measure(part) for part in parts]) if regions else []
+        """Return a comparison with its targets."""
+        loss, layer, weights = opened.loss, opened.layer, opened.weights
         targets = [
             loss.prepare(region.statistic(name, layer), canvas, self.generator)
             for region, canvas in zip(regions, photo, strict=True)
@@ -248,15 +264,16 @@ class Binder:
             places = photo.places(min(loss.samples, MAX_VECTORS), self.generator)
             columns = loss.prepare(photo.columns(layers, places, scales), saliency)
             return ColumnsComparison(loss, [(places, scales)], [columns])
-        restyled = ((layer, weight, self._restyled(layer)) for layer, weight in loss.layers.items())
-        return MapsComparison(loss, [(layer, weight, loss.prepare(maps, saliency)) for layer, weight, maps in restyled])
+        whole, targets = dict(photo.maps(layers)), []
+        for layer, weight in loss.layers.items():
+            targets.append((layer, weight, loss.prepare(self._restyled(layer, whole.pop(layer)), saliency)))
+        return MapsComparison(loss, targets)
 
-    def _restyled(self, layer: str) -> Float[Tensor, "1 c h w"]:
+    def _restyled(self, layer: str, maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
         """Return the photo's features, as far as wanted with the statistics of the matching places of the styles.
 
         The photo's own features pull against the style losses: shading, skin and fur would stay photographs.
         """
-        maps = self.photo.map(layer)
         result, share = maps, self.matching
         for region in self.regions:
             if (statistics := region.local(layer)) is not None:

@@ -90,7 +90,7 @@ class Objective:
             binder = Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe))
             self._range = regional_range([(region.range, region.mask) for region in regions])
             self._content = self._bind_content(binder)
-            self._style = {name: binder.style(name, loss) for name, loss in self._style_losses.items()}
+            self._style = binder.styles(self._style_losses)
         missing = [
             (number, tuple(layer for layer in layers if number not in at_layers[layer].numbers))
             for number in range(len(regions))

@@ -1,7 +1,7 @@
 """What the canvas is compared with: the statistics of style images, for the whole canvas or for its regions."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -84,9 +84,9 @@ class EncodedImage:
             mask = torch.ones_like(importance)
         return PositionWeights(mask, importance=importance)
 
-    def map(self, layer: str) -> Float[Tensor, "1 c _h _w"]:
-        """Return the map of a layer."""
-        return self.features[layer]
+    def maps(self, layers: Collection[str]) -> Mapping[str, Tensor]:
+        """Return the whole maps of some layers."""
+        return {layer: self.features[layer] for layer in layers}
 
     def some(
         self, layer: str, weights: tuple[PositionWeights, ...] | None
@@ -100,7 +100,7 @@ class EncodedImage:
 
     def scales(self, layers: Sequence[str]) -> dict[str, float]:
         """Return what each layer of hypercolumns is multiplied by."""
-        return layer_scales({layer: self.features[layer] for layer in layers}, self.mask)
+        return layer_scales(self.maps(layers), self.mask)
 
     def columns(
         self, layers: Sequence[str], places: Float[Tensor, "n 2"], scales: Mapping[str, float]
@@ -176,7 +176,8 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
     statistics |= {key: losses[key[0]].summarize(losses[key[0]].join(parts)) for key, parts in found.items()}
     local = {}
     if matches is not None:
-        local = {layer: LocalStatistics.of(image.map(layer), matches) for layer in compared_layers(recipe)}
+        compared = image.maps(compared_layers(recipe))
+        local = {layer: LocalStatistics.of(maps, matches) for layer, maps in compared.items()}
     return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales, local)
 
 

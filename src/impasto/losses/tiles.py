@@ -4,7 +4,7 @@ A tile has its own positions in every layer. Its features are extracted from a w
 deepest layer, so that padding is seen only at the border of the picture; positions beyond its own are left out.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
@@ -216,13 +216,13 @@ class TiledImage(EncodedImage):
             self._weights[layer] = super().weights(layer)
         return self._weights[layer]
 
-    def map(self, layer: str) -> Float[Tensor, "1 c _h _w"]:
-        """Put the map of a layer together, which has full size."""
-        like = self.features[layer]
-        maps = torch.empty_like(like, memory_format=torch.channels_last)
-        for part in self.parts():
-            part.cut(layer, maps).copy_(part.some(layer, None)[0])
-        return maps
+    def maps(self, layers: Collection[str]) -> Mapping[str, Tensor]:
+        """Put the maps of some layers together; they have full size."""
+        found = {layer: torch.empty_like(self.features[layer], memory_format=torch.channels_last) for layer in layers}
+        for part in self.parts() if found else ():
+            for layer, maps in found.items():
+                part.cut(layer, maps).copy_(part.some(layer, None)[0])
+        return found
 
     def columns(
         self, layers: Sequence[str], places: Float[Tensor, "n 2"], scales: Mapping[str, float]
@@ -230,7 +230,7 @@ class TiledImage(EncodedImage):
         return joined_columns([part.columns(layers, places, scales) for part in self.parts()], len(places))
 
     def scales(self, layers: Sequence[str]) -> dict[str, float]:
-        return {layer: layer_scales({layer: self.map(layer)}, self.mask)[layer] for layer in layers}
+        return {layer: layer_scales(self.maps([layer]), self.mask)[layer] for layer in layers}
 
 
 def joined_columns(parts: Sequence[PartialColumns], count: int) -> Float[Tensor, "1 c n 1"]:

@@ -18,6 +18,9 @@ from impasto.losses import (
     Objective,
     RegionTarget,
     StyleTarget,
+    TiledImage,
+    TiledObjective,
+    Tiling,
     measure_style,
     total_of,
     with_gradient,
@@ -40,6 +43,7 @@ class LevelOptimizer:
     """Optimizes the canvas of one level, step by step.
 
     The scene has the level's size. `start` is the canvas of the level before, or of this one; None: the recipe's start.
+    `tile` is about the number of pixels of the tiles in which pictures are evaluated; None: as a whole.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class LevelOptimizer:
         *,
         start: Float[np.ndarray, "_h _w 3"] | None = None,
         cache: TargetCache | None = None,
+        tile: int | None = None,
     ) -> None:
         self.level = level
         self._recipe = recipe
@@ -68,11 +73,13 @@ class LevelOptimizer:
         salience = recipe.content.saliency_weight
         self._keep_best = recipe.optimizer.keep_best and not level.above
         self.canvas = _canvas_of(recipe, scene, device)
-        self.objective = Objective(
-            extractor,
+        evaluate = partial(Objective, extractor)
+        if tile is not None:
+            evaluate = partial(TiledObjective, Tiling(extractor, *content.shape[2:], tile))
+        self.objective = evaluate(
             recipe,
             content=content,
-            regions=[_target_of(region, extractor, recipe, cache) for region in scene.regions],
+            regions=[_target_of(region, extractor, recipe, cache, tile) for region in scene.regions],
             low_frequency_target=_tensor(scene.recolored, device),
             saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
@@ -162,7 +169,11 @@ class LevelOptimizer:
 
 
 def _target_of(
-    region: CanvasRegion, extractor: FeatureExtractor, recipe: Recipe, cache: TargetCache | None
+    region: CanvasRegion,
+    extractor: FeatureExtractor,
+    recipe: Recipe,
+    cache: TargetCache | None,
+    tile: int | None,
 ) -> RegionTarget:
     """Measure the style images of a region."""
     device = extractor.device
@@ -173,7 +184,11 @@ def _target_of(
         )
         with torch.no_grad():
             pixels, border = _tensor(style.pixels, device), 1 if style.margin else 0
-            image = EncodedImage.of(extractor, pixels, mask, border=border, importance=importance)
+            encode = partial(EncodedImage.of, extractor)
+            if tile is not None:
+                # Strips, because samples of a style image are drawn from its positions row by row.
+                encode = partial(TiledImage.of, Tiling(extractor, *pixels.shape[2:], tile, strips=True))
+            image = encode(pixels, mask, border=border, importance=importance)
             return measure_style(image, recipe, style.matches)
 
     return RegionTarget(
