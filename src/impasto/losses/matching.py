@@ -22,7 +22,7 @@ _HUBS: Final = 10
 """Number of nearest neighbors whose mean cosine is subtracted (k of CSLS)."""
 _PAPER: Final = (0.15, 0.45)
 """Shares of a style's range by which its median lies below its brightest: of a drawing, and of what has all tones."""
-_CHUNK: Final = 2**24
+_CHUNK: Final = 2**22
 """Features that are restyled at a time."""
 
 

@@ -1,6 +1,7 @@
 """The objective of a picture in tiles: loss and gradient of the whole picture, in the memory of one tile."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -14,7 +15,7 @@ from impasto.losses.targets import EncodedImage
 from impasto.losses.tiles import Tile, TiledImage, Tiling
 from impasto.recipe import Recipe
 
-_Statistics: TypeAlias = dict[Key, Sequence[Any]]
+_Statistics: TypeAlias = Mapping[Key, Sequence[Any]]
 """The statistics of a tile by comparison, one for every region."""
 
 
@@ -35,6 +36,13 @@ class TiledObjective(Objective):
         self._tiling = tiling
         super().__init__(tiling.extractor, recipe, **inputs)
 
+    @classmethod
+    def of(cls, objective: Objective, tiling: Tiling) -> "TiledObjective":
+        """Return the objective that another one is, in other tiles; what it is compared with is shared."""
+        tiled = cls.__new__(cls)
+        vars(tiled).update(vars(objective), _tiling=tiling)
+        return tiled
+
     def _encoded(self, picture: Float[Tensor, "1 3 h w"]) -> TiledImage:
         return TiledImage.of(self._tiling, picture)
 
@@ -47,7 +55,7 @@ class TiledObjective(Objective):
                 for key, value in _summed(comparisons, part):
                     values[key] = values[key] + value
             pixels = ((key, one) for key, one in comparisons.items() if one.scope == "pixels")
-            return values | _compared(joined, statistics) | {key: one.value(_bare(picture)) for key, one in pixels}
+            return values | _compared(joined, statistics) | {key: _value_of_pixels(one, picture) for key, one in pixels}
 
     def value_and_grad(self, picture: Float[Tensor, "1 3 h w"]) -> tuple[dict[str, Tensor], Float[Tensor, "1 3 h w"]]:
         """Return the weighted terms by name, whose sum is the loss, and the gradient of the loss."""
@@ -77,9 +85,10 @@ class TiledObjective(Objective):
             canvas.window_of(gradient, tile).add_(_pulled(found, found_slopes, window))
         del leaves, slopes
         for key, one in comparisons.items():
-            if one.scope == "pixels" and factors[key] is not None:
-                values[key], own = _value_and_grad(lambda leaf, one=one: one.value(_bare(leaf)), picture)
-                gradient.add_(own.mul_(factors[key]))
+            factor = factors[key]
+            if one.scope == "pixels" and factor is not None:
+                values[key], own = _value_and_grad(partial(_value_of_pixels, one), picture)
+                gradient.add_(own.mul_(factor))
         terms = self._terms_of(values, picture)
         for name, term in self._picture_terms().items():
             terms[name], own = _value_and_grad(term, picture)
@@ -155,6 +164,5 @@ def _value_and_grad(function: Callable[[Tensor], Tensor], picture: Tensor) -> tu
     return value.detach(), _pulled([value], [torch.ones_like(value)], leaf)
 
 
-def _bare(picture: Float[Tensor, "1 3 h w"]) -> EncodedImage:
-    """Return a picture without features, for losses of the pixels."""
-    return EncodedImage(picture, Features((), iter(())))
+def _value_of_pixels(comparison: Comparison, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
+    return comparison.value(EncodedImage(picture, Features((), iter(()))))
