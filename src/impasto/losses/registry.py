@@ -76,7 +76,7 @@ def compared_layers(recipe: Recipe) -> Collection[str]:
     return dict.fromkeys(layer for loss in losses for layer in loss.layers)
 
 
-_PROBE: Final = 256
+_PROBE: Final = 64
 _SORTED: Final = 12
 """How many maps a loss keeps that compares the positions of the whole canvas."""
 

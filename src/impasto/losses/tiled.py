@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Features
+from impasto.backbones import Features, release_memory
 from impasto.losses.comparisons import Comparison, StatisticComparison
 from impasto.losses.objective import Key, Objective, total_of
 from impasto.losses.targets import EncodedImage
@@ -63,11 +63,14 @@ class TiledObjective(Objective):
         canvas, comparisons = self._encoded(picture), self._comparisons()
         joined = _joined(comparisons)
         with torch.no_grad():
-            leaves = [{key: _leaves(found) for key, found in _measured(joined, part).items()} for part in canvas.parts()]
+            leaves = [
+                {key: _leaves(found) for key, found in _measured(joined, part).items()} for part in canvas.parts()
+            ]
         with torch.enable_grad():
             values = {key: picture.new_zeros(()).requires_grad_() for key in comparisons} | _compared(joined, leaves)
             loss = total_of(self._terms_of(values, picture))
         slopes = _gradients(loss, [*values.values(), *(leaf for tile in leaves for leaf in _tensors(tile))])
+        release_memory()
         factors = dict(zip(values, slopes, strict=False))
         of_statistics = iter(slopes[len(values) :])
         values = {key: value.detach() for key, value in values.items()}

@@ -122,7 +122,9 @@ class EncodedTile(EncodedImage):
     def _map(self, layer: str, rows: slice, columns: slice) -> Float[Tensor, "1 c h w"]:
         """Return some positions, which are given in the map of the whole picture."""
         top, left = self._starts(layer)
-        maps = self.features[layer][:, :, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        maps = self.features[layer][
+            :, :, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
         return maps.contiguous(memory_format=torch.channels_last)
 
     def layer(self, name: str) -> tuple[Float[Tensor, "1 c h w"], PositionWeights | None]:

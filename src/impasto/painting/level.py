@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import FeatureExtractor, SmoothedExtractor
+from impasto.backbones import FeatureExtractor, SmoothedExtractor, release_memory
 from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.losses import (
@@ -93,6 +93,12 @@ class LevelOptimizer:
         self.optimizer = make_optimizer(settings, coordinates, recipe.hardware.precision)
         self._best = coordinates
         self._lowest = coordinates.new_full((), torch.inf)
+        self._release()
+
+    def _release(self) -> None:
+        """Return freed memory to the system where it is scarce."""
+        if self.plan.tile is not None:
+            release_memory()
 
     def advance(self) -> Float[Tensor, "n"]:
         """Evaluate once; return terms, whether the point was accepted, and failures in a row, still on the device."""
@@ -107,6 +113,7 @@ class LevelOptimizer:
             better = accepted & (loss < self._lowest)
             self._lowest = torch.where(better, loss, self._lowest)
             self._best = torch.where(better, self.optimizer.accepted, self._best)
+        self._release()
         others = [accepted.to(loss.dtype), self.optimizer.failures.to(loss.dtype)]
         return torch.stack([*terms.values(), *others])
 
@@ -201,7 +208,10 @@ def _target_of(
                 height, width = pixels.shape[2:]
                 encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True))
             image = encode(pixels, mask, border=border, importance=importance)
-            return measure_style(image, recipe, style.matches)
+            target = measure_style(image, recipe, style.matches)
+            if tile is not None:
+                release_memory()
+            return target
 
     return RegionTarget(
         styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],

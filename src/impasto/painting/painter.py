@@ -99,7 +99,8 @@ class Painter:
             scene = match_scene(scene, extractor, levels, strength=strength)
         self._scenes = [scene.at(level) for level in levels]
         self._extractor, self._cache = extractor, cache
-        self._plans = [plan_memory(recipe, extractor, level) for level in levels]
+        # The finest level first: it needs most, and an error says how much.
+        self._plans = [plan_memory(recipe, extractor, level) for level in reversed(levels)][::-1]
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
