@@ -5,7 +5,7 @@ import sys
 
 
 def release_memory() -> None:
-    """Return the freed memory of this process to the system, as far as the C library can; does nothing without glibc."""
+    """Return the freed memory of this process to the system; does nothing without glibc."""
     if sys.platform.startswith("linux"):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

@@ -156,7 +156,7 @@ class ContentLoss(Loss):
         return photo
 
     def part(self, target: Any, cut: Callable[[Tensor], Tensor]) -> Any:
-        """Return the target of some positions, which `cut` takes from a map; the losses of all parts sum to the whole."""
+        """Return the target of the positions that `cut` takes from a map; the losses of all parts sum to the whole."""
         return cut(target)
 
     def loss(self, maps: Float[Tensor, "1 c h w"], target: Any) -> Float[Tensor, ""]:

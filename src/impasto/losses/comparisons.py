@@ -58,7 +58,7 @@ class StatisticComparison(Comparison):
 
 @dataclass(frozen=True, eq=False)
 class LayerComparison(StatisticComparison):
-    """A style loss in one layer, or of the pixels: how the canvas is measured, and what each region is compared with."""
+    """A style loss in one layer, or of the pixels, and what each region is compared with."""
 
     loss: StyleLoss
     layer: str
@@ -71,9 +71,11 @@ class LayerComparison(StatisticComparison):
 
     @property
     def scope(self) -> Literal["statistics", "tiles", "pixels"]:  # type: ignore[override]
+        """What a picture in tiles is compared by."""
         return "pixels" if self.loss.inputs == "pixels" else "tiles" if self.loss.is_mean else "statistics"
 
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
+        """Return the loss of a canvas, or what a tile adds to it."""
         if not self.loss.is_mean:
             return super().value(canvas)
         statistics = self.measure(canvas) if self.targets else []
@@ -85,13 +87,16 @@ class LayerComparison(StatisticComparison):
         return values
 
     def measure(self, canvas: EncodedImage) -> Sequence[Any]:
+        """Return the statistics of a canvas, or of a tile."""
         maps, weights = canvas.some(self.layer, self.weights) if self.layer else (canvas.picture, self.weights)
         return [self.loss.measure(maps)] if weights is None else self.loss.measure_regions(maps, weights)
 
     def join(self, parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return the statistics of a canvas from those of its tiles."""
         return [self.loss.join(region) for region in zip(*parts, strict=True)]
 
     def compare(self, statistics: Sequence[Any]) -> Float[Tensor, ""]:
+        """Return the loss of a canvas with these statistics."""
         return _compare(self.loss, statistics, self.targets, self.shares)
 
 
@@ -108,13 +113,16 @@ class ColumnsComparison(StatisticComparison):
     scope = "statistics"
 
     def measure(self, canvas: EncodedImage) -> Sequence[Any]:
+        """Return the statistics of a canvas, or of a tile."""
         return [canvas.columns(list(self.loss.layers), *some) for some in self.places]
 
     def join(self, parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return the statistics of a canvas from those of its tiles."""
         regions = zip(self.places, *parts, strict=True)
         return [joined_columns(found, len(places)) for (places, _), *found in regions]
 
     def compare(self, statistics: Sequence[Any]) -> Float[Tensor, ""]:
+        """Return the loss of a canvas with these statistics."""
         if isinstance(self.loss, StyleLoss):
             statistics = [self.loss.measure(columns) for columns in statistics]
         return _compare(self.loss, statistics, self.targets, self.shares)
@@ -143,6 +151,7 @@ class MapsComparison(Comparison):
     scope = "tiles"
 
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
+        """Return the loss of a canvas, or what a tile adds to it."""
         value = canvas.picture.new_zeros(())
         for layer, weight, target in self.targets:
             maps, _ = canvas.some(layer, None)
@@ -160,6 +169,7 @@ class PixelsComparison(Comparison):
     scope = "pixels"
 
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
+        """Return the loss of a canvas, or what a tile adds to it."""
         return self.loss.loss(canvas.picture, self.target)
 
 

@@ -12,7 +12,7 @@ from impasto.backbones import Features, release_memory
 from impasto.losses.comparisons import Comparison, StatisticComparison
 from impasto.losses.objective import Key, Objective, total_of
 from impasto.losses.targets import EncodedImage
-from impasto.losses.tiles import Tile, TiledImage, Tiling
+from impasto.losses.tiles import TiledImage, Tiling
 from impasto.recipe import Recipe
 
 _Statistics: TypeAlias = Mapping[Key, Sequence[Any]]

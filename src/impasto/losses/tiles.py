@@ -7,6 +7,7 @@ deepest layer, so that padding is seen only at the border of the picture; positi
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -44,7 +45,7 @@ def spans(size: int, side: int, stride: int, before: int, after: int) -> list[Sp
     edges = [round(number * size / count / stride) * stride for number in range(count)] + [size]
     return [
         Span(first, last, slice(max(0, first - before), min(size, last + after)), size)
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in pairwise(edges)
     ]
 
 
@@ -128,6 +129,7 @@ class EncodedTile(EncodedImage):
         return maps.contiguous(memory_format=torch.channels_last)
 
     def layer(self, name: str) -> tuple[Float[Tensor, "1 c h w"], PositionWeights | None]:
+        """Return what counts of the tile's own positions."""
         inner, own = self.whole.inner(name), self.own(name)
         rows, columns = (
             slice(max(one.start, some.start), max(one.start, some.start, min(one.stop, some.stop)))
@@ -143,10 +145,12 @@ class EncodedTile(EncodedImage):
     def some(
         self, layer: str, weights: tuple[PositionWeights, ...] | None
     ) -> tuple[Float[Tensor, "1 c h w"], tuple[PositionWeights, ...] | None]:
+        """Return the tile's own positions, and the weights of the regions there."""
         own, width = self.own(layer), self.whole.features[layer].shape[3]
         return self._map(layer, *own), weights and tuple(one.part(width, *own) for one in weights)
 
     def cut(self, layer: str, maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c _h _w"]:
+        """Return the tile's own positions of a map."""
         rows, columns = self.own(layer)
         return maps[:, :, rows, columns]
 
@@ -197,6 +201,7 @@ class TiledImage(EncodedImage):
         return cls(picture, features, mask, border, importance, tiling=tiling)
 
     def parts(self) -> Iterator[EncodedTile]:
+        """Yield the tiles, each computed when it is reached."""
         return (self.part(tile, self.window(tile)) for tile in self.tiling.tiles)
 
     def window(self, tile: Tile) -> Float[Tensor, "1 3 _h _w"]:
@@ -214,6 +219,7 @@ class TiledImage(EncodedImage):
         return EncodedTile(window, self.tiling.extractor(window, whole=True), whole=self, tile=tile)
 
     def weights(self, layer: str) -> PositionWeights | None:
+        """Return how much each position of a layer counts, computed once."""
         if layer not in self._weights:
             self._weights[layer] = super().weights(layer)
         return self._weights[layer]
@@ -229,9 +235,11 @@ class TiledImage(EncodedImage):
     def columns(
         self, layers: Sequence[str], places: Float[Tensor, "n 2"], scales: Mapping[str, float]
     ) -> Float[Tensor, "1 c n 1"]:
+        """Return the hypercolumns at some places as a map of one column."""
         return joined_columns([part.columns(layers, places, scales) for part in self.parts()], len(places))
 
     def scales(self, layers: Sequence[str]) -> dict[str, float]:
+        """Return what each layer of hypercolumns is multiplied by."""
         return {layer: layer_scales(self.maps([layer]), self.mask)[layer] for layer in layers}
 
 

@@ -35,8 +35,8 @@ _CHUNKED: Final = 2**20
 class MemoryPlan:
     """How a level is painted within a limit.
 
-    `tile` is about the number of pixels of its tiles, None: it is evaluated as a whole. `history` is the number of pairs
-    that L-BFGS keeps. `peak` is the memory of the process in bytes, about.
+    `tile` is about the number of pixels of its tiles, None: it is evaluated as a whole. `history` is the number of
+    pairs that L-BFGS keeps. `peak` is the memory of the process in bytes, about.
     """
 
     tile: int | None

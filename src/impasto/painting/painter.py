@@ -122,7 +122,7 @@ class Painter:
                 plan = self._halved(plan, level, error)
 
     def _halved(self, plan: MemoryPlan, level: Level, error: Exception) -> MemoryPlan:
-        """Return a plan with tiles of half the size if memory was lacking; else, or if they are small, raise the error."""
+        """Return a plan with smaller tiles if memory was lacking; raise the error otherwise, or if they are small."""
         smaller = plan.halved(level)
         if not (is_out_of_memory(error) and self._extractor.reach and smaller):
             raise error
