@@ -109,7 +109,9 @@ def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16", limit
     """
     scarce = pixels > pixels_that_fit(precision, limit)
     if scarce:
-        _set_malloc({_MMAP_MAX: 65_536, _MMAP_THRESHOLD: 16 * 2**20, _TRIM_THRESHOLD: 16 * 2**20})
+        # Within a limit no block may stay behind in the heap because a smaller one that is kept lies above it.
+        size = (16 if limit is None else 2) * 2**20
+        _set_malloc({_MMAP_MAX: 65_536, _MMAP_THRESHOLD: size, _TRIM_THRESHOLD: size})
     return scarce
 
 

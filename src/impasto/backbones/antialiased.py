@@ -4,7 +4,7 @@ Structure: Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", 2022
 stride, these compute every position, blur and keep every other one (Zhang 2019).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -130,7 +130,9 @@ class AntialiasedExtractor:
         network = weights.network
         self.layers = tuple(name for name in network.layers if name in options.layers)
         self.device = options.device
-        self.reach = {name: reach for name, reach in _reaches(network.name).items() if name in self.layers}
+        self.reach: Mapping[str, Reach] = {
+            name: reach for name, reach in _reaches(network.name).items() if name in self.layers
+        }
         self._options = options
         self._input_size = antialiased_input_size(network, self.layers, options.padding)
         self._dtype = torch.bfloat16 if options.precision == "bf16" else None

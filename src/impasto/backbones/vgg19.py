@@ -1,6 +1,6 @@
 """VGG-19 with frozen weights: from an image to its features."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -61,7 +61,7 @@ class VGG19Extractor:
                 kernel, bias = (values.detach().to(self.device, dtype) for values in weights.layers[name])
                 self._parameters[name] = kernel.contiguous(memory_format=torch.channels_last), bias
         self._block = self._first_block()
-        self.reach = self._reaches()
+        self.reach: Mapping[str, Reach] = self._reaches()
 
     def _reaches(self) -> dict[str, Reach]:
         found, reach = {}, Reach()

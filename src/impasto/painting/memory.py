@@ -75,6 +75,11 @@ def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level) -> Me
     return fitting
 
 
+def peak_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, plan: MemoryPlan) -> float:
+    """Return the memory of the process in bytes, about, while a level is painted as planned."""
+    return plan.peak if math.isfinite(plan.peak) else next(_plans(recipe, extractor, level)).peak
+
+
 def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level) -> Iterator[MemoryPlan]:
     """Yield the ways to paint a level, from the fastest to the one that takes the least memory."""
     pixels = level.width * level.height

@@ -98,9 +98,9 @@ class Painter:
         if strength := recipe.style.matching:
             scene = match_scene(scene, extractor, levels, strength=strength)
         self._scenes = [scene.at(level) for level in levels]
-        self._extractor, self._cache = extractor, cache
+        self.extractor, self._cache = extractor, cache
         # The finest level first: it needs most, and an error says how much.
-        self._plans = [plan_memory(recipe, extractor, level) for level in reversed(levels)][::-1]
+        self.plans = [plan_memory(recipe, extractor, level) for level in reversed(levels)][::-1]
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
@@ -112,11 +112,11 @@ class Painter:
         """The optimization of the current level."""
 
     def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
-        scene, level, plan = self._scenes[index], self.levels[index], self._plans[index]
+        scene, level, plan = self._scenes[index], self.levels[index], self.plans[index]
         while True:
             try:
                 return LevelOptimizer(
-                    self.recipe, scene, self._extractor, level, start=start, cache=self._cache, plan=plan
+                    self.recipe, scene, self.extractor, level, start=start, cache=self._cache, plan=plan
                 )
             except Exception as error:
                 plan = self._halved(plan, level, error)
@@ -124,7 +124,7 @@ class Painter:
     def _halved(self, plan: MemoryPlan, level: Level, error: Exception) -> MemoryPlan:
         """Return a plan with smaller tiles if memory was lacking; raise the error otherwise, or if they are small."""
         smaller = plan.halved(level)
-        if not (is_out_of_memory(error) and self._extractor.reach and smaller):
+        if not (is_out_of_memory(error) and self.extractor.reach and smaller):
             raise error
         return smaller
 
