@@ -58,9 +58,8 @@ class Estimate:
         """Return it in one line."""
         width, height = self.size
         tiles = "" if self.tile is None else f" in tiles of {self.tile} px"
-        line = (
-            f"{width} x {height} px, {self.steps} steps{tiles}: about {clock(self.seconds)}, {memory_text(self.memory)}"
-        )
+        costs = f"about {clock(self.seconds)}, {memory_text(self.memory)}"
+        line = f"{width} x {height} px, {self.steps} steps{tiles}: {costs}"
         return f"{line}; {self.advice}" if self.advice else line
 
 
