@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from impasto.backbones import FeatureExtractor, computed_with
 from impasto.errors import ImpastoError
 from impasto.images import atomic_write
-from impasto.painting import Level, Painter, Speed, clock, measure_speed, peak_memory, plan_memory
+from impasto.painting import Level, Painter, Scene, Speed, clock, measure_speed, peak_memory, plan_memory
 from impasto.recipe import Recipe, memory_text
 from impasto.untrusted import MAX_BYTES, load_json
 
@@ -63,20 +63,20 @@ class Estimate:
         return f"{line}; {self.advice}" if self.advice else line
 
 
-def estimate_run(recipe: Recipe, levels: Sequence[Level], extractor: FeatureExtractor) -> Estimate:
+def estimate_run(recipe: Recipe, scene: Scene, levels: Sequence[Level], extractor: FeatureExtractor) -> Estimate:
     """Return what a run will take; the speed of this machine is measured if it is not known, which takes seconds."""
     speed = _known_speed(recipe)
     if speed is None:
         speed = measure_speed(recipe, extractor)
         _keep_speed(recipe, speed)
-    plans = [plan_memory(recipe, extractor, level) for level in reversed(levels)][::-1]
-    finest, plan = levels[-1], plans[-1]
+    finest = levels[-1]
+    plans = [plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)][::-1]
     return Estimate(
         size=(finest.width, finest.height),
         steps=recipe.schedule.steps,
         seconds=speed.seconds(levels, plans, extractor),
-        memory=peak_memory(recipe, extractor, finest, plan),
-        tile=None if plan.tile is None else round(math.sqrt(plan.tile)),
+        memory=peak_memory(recipe, extractor, finest, scene.style_pixels(finest), plans[-1]),
+        tile=None if plans[-1].tile is None else round(math.sqrt(plans[-1].tile)),
     )
 
 
@@ -85,7 +85,7 @@ def first_line(painter: Painter) -> str | None:
     recipe, levels = painter.recipe, painter.levels
     if _known_speed(recipe) is None and levels[-1].width * levels[-1].height < _LARGE:
         return None
-    return str(estimate_run(recipe, levels, painter.extractor))
+    return str(estimate_run(recipe, painter.scene, levels, painter.extractor))
 
 
 def _speeds_file() -> Path:

@@ -187,7 +187,7 @@ class Session:
         """
         job, _, _ = self._planned(content, styles, _one_recipe(recipe, preset), regions, settings)
         with processor_threads(job.recipe.hardware.threads):
-            return estimate_run(job.recipe, job.levels, self._loaded(job)[0])
+            return estimate_run(job.recipe, job.scene, job.levels, self._loaded(job)[0])
 
     def _planned(
         self,

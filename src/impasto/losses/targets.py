@@ -173,7 +173,7 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
         for name, loss in by_layer.items():
             for layer in filter(positions.get, loss.layers):
                 found.setdefault((name, layer), []).append(loss.measure(*part.layer(layer)))
-    statistics |= {key: losses[key[0]].summarize(losses[key[0]].join(parts)) for key, parts in found.items()}
+    statistics |= {key: losses[key[0]].summarize(losses[key[0]].join(found.pop(key))) for key in list(found)}
     local = {}
     if matches is not None:
         compared = image.maps(compared_layers(recipe))

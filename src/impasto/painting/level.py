@@ -59,7 +59,7 @@ class LevelOptimizer:
         plan: MemoryPlan | None = None,
     ) -> None:
         self.level, self._extractor = level, extractor
-        self.plan = plan = plan or plan_memory(recipe, extractor, level)
+        self.plan = plan = plan or plan_memory(recipe, extractor, level, scene.style_pixels(level))
         self._recipe = recipe
         self._scene = scene
         if start is None:

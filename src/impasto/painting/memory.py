@@ -19,9 +19,9 @@ _FEWEST_PAIRS: Final = 2
 """Pairs below which the history of L-BFGS is not shortened; Adam's moments take as much."""
 
 # Measured by benchmarks/tiles.py.
-_PROCESS: Final = 0.8e9
+_PROCESS: Final = 0.55e9
 """Bytes of the process with a network, before a picture is painted."""
-_PICTURES: Final = 17
+_PICTURES: Final = 20
 """Pictures of full size in fp32 that are in memory at once: the scene, the canvas, what the optimizer computes."""
 _MAPS: Final = 650
 """Numbers that a pixel takes in the features of a tile and their gradients."""
@@ -55,10 +55,16 @@ class MemoryPlan:
         return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
 
 
-def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level) -> MemoryPlan:
+def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int = 0) -> MemoryPlan:
     """Return how a level is painted in the memory that the recipe allows; as a whole if it sets no limit.
 
     The result depends on nothing but the arguments, so that a resumed run has the same tiles.
+
+    Args:
+        recipe: The limit, the losses and the optimizer.
+        extractor: The network.
+        level: The level.
+        style: Pixels of the largest style image at the level.
 
     Raises:
         InputError: The limit is too small for the smallest tile.
@@ -66,7 +72,7 @@ def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level) -> Me
     limit = recipe.hardware.memory_limit
     if limit is None:
         return MemoryPlan(None, min(recipe.optimizer.history, level.steps), math.inf)
-    plans = list(_plans(recipe, extractor, level))
+    plans = list(_plans(recipe, extractor, level, style))
     fitting = next((plan for plan in plans if plan.peak <= limit), None)
     if fitting is None:
         least = memory_text(plans[-1].peak)
@@ -75,19 +81,19 @@ def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level) -> Me
     return fitting
 
 
-def peak_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, plan: MemoryPlan) -> float:
+def peak_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int, plan: MemoryPlan) -> float:
     """Return the memory of the process in bytes, about, while a level is painted as planned."""
-    return plan.peak if math.isfinite(plan.peak) else next(_plans(recipe, extractor, level)).peak
+    return plan.peak if math.isfinite(plan.peak) else next(_plans(recipe, extractor, level, style)).peak
 
 
-def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level) -> Iterator[MemoryPlan]:
+def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int) -> Iterator[MemoryPlan]:
     """Yield the ways to paint a level, from the fastest to the one that takes the least memory."""
     pixels = level.width * level.height
     exact = 2 if recipe.hardware.precision == "bf16" else 4
     # More pairs than steps are never filled.
     most = min(recipe.optimizer.history, level.steps)
     fewest = min(most, _FEWEST_PAIRS)
-    kept = _PROCESS + pixels * (_PICTURES * 12 + exact * kept_features(recipe, extractor))
+    kept = _PROCESS + max(pixels, style) * (_PICTURES * 12 + exact * kept_features(recipe, extractor))
     of_pair = pixels * 2 * 3 * exact
     maps = _MAPS if pixels <= _CHUNKED else _WHOLE_MAPS
     yield MemoryPlan(None, most, kept + most * of_pair + exact * maps * pixels)

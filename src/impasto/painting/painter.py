@@ -100,7 +100,11 @@ class Painter:
         self._scenes = [scene.at(level) for level in levels]
         self.extractor, self._cache = extractor, cache
         # The finest level first: it needs most, and an error says how much.
-        self.plans = [plan_memory(recipe, extractor, level) for level in reversed(levels)][::-1]
+        self.plans = [
+            plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)
+        ][::-1]
+            ::-1
+        ]
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
@@ -141,6 +145,11 @@ class Painter:
         self.current.change(recipe, reweighted=reweighted)
         if reweighted:
             self._losses.clear()
+
+    @property
+    def scene(self) -> Scene:
+        """The scene at the size of the result."""
+        return self._scenes[-1]
 
     @property
     def is_settled(self) -> bool:
