@@ -100,9 +100,7 @@ class Painter:
         self._scenes = [scene.at(level) for level in levels]
         self.extractor, self._cache = extractor, cache
         # The finest level first: it needs most, and an error says how much.
-        self.plans = [
-            plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)
-        ][::-1]
+        self.plans = [plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)][
             ::-1
         ]
         self._scalars = _AsyncScalars(extractor.device)
