@@ -83,7 +83,7 @@ def test_less_memory_means_smaller_tiles_and_then_a_shorter_history(extractor):
 def test_a_run_in_tiles_paints_the_same_picture_and_says_so(make_painter, monkeypatch):
     whole = make_painter()
     assert not [event for event in whole.paint() if isinstance(event, Notice)]
-    monkeypatch.setattr("impasto.painting.painter.plan_memory", lambda *_: TILED)
+    monkeypatch.setattr("impasto.painting.painter.plan_run", lambda *_: (TILED, TILED))
     tiled = make_painter()
     notices = [event.text for event in tiled.paint() if isinstance(event, Notice)]
     assert notices == ["painted in tiles of about 48 x 48 px, which takes longer but less memory"]
@@ -91,7 +91,7 @@ def test_a_run_in_tiles_paints_the_same_picture_and_says_so(make_painter, monkey
 
 
 def test_a_run_in_tiles_continues_to_the_same_picture(make_painter, monkeypatch):
-    monkeypatch.setattr("impasto.painting.painter.plan_memory", lambda *_: TILED)
+    monkeypatch.setattr("impasto.painting.painter.plan_run", lambda *_: (TILED, TILED))
     whole = make_painter()
     for event in whole.paint():
         if isinstance(event, Step) and event.step == 3:

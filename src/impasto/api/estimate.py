@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from impasto.backbones import FeatureExtractor, computed_with
 from impasto.errors import ImpastoError
 from impasto.images import atomic_write
-from impasto.painting import Level, Painter, Scene, Speed, clock, measure_speed, peak_memory, plan_memory
+from impasto.painting import Level, Painter, Scene, Speed, clock, measure_speed, peak_memory, plan_run
 from impasto.recipe import Recipe, memory_text
 from impasto.untrusted import MAX_BYTES, load_json
 
@@ -70,7 +70,7 @@ def estimate_run(recipe: Recipe, scene: Scene, levels: Sequence[Level], extracto
         speed = measure_speed(recipe, extractor)
         _keep_speed(recipe, speed)
     finest = levels[-1]
-    plans = [plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)][::-1]
+    plans = plan_run(recipe, extractor, scene, levels)
     return Estimate(
         size=(finest.width, finest.height),
         steps=recipe.schedule.steps,

@@ -3,7 +3,7 @@
 from impasto.painting.eta import Eta, clock
 from impasto.painting.level import LevelOptimizer, TargetCache
 from impasto.painting.matching import match_scene, matched_parts
-from impasto.painting.memory import MemoryPlan, peak_memory, plan_memory
+from impasto.painting.memory import MemoryPlan, peak_memory, plan_memory, plan_run
 from impasto.painting.painter import CHANGEABLE, Painter, Position, check_change
 from impasto.painting.pyramid import Level, plan_levels
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
@@ -30,4 +30,5 @@ __all__ = [
     "peak_memory",
     "plan_levels",
     "plan_memory",
+    "plan_run",
 ]

@@ -1,7 +1,7 @@
 """How much memory a level takes, and the tiles and the history with which it stays within a limit."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,6 +9,7 @@ from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError
 from impasto.losses import kept_features
 from impasto.painting.pyramid import Level
+from impasto.painting.scene import Scene
 from impasto.recipe import Recipe, memory_text
 
 SMALLEST_TILE: Final = 128**2
@@ -53,6 +54,15 @@ class MemoryPlan:
         """Return a plan with tiles of half the size; None if they are too small for that."""
         tile = (self.tile or level.width * level.height) // 2
         return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
+
+
+def plan_run(
+    recipe: Recipe, extractor: FeatureExtractor, scene: Scene, levels: Sequence[Level]
+) -> tuple[MemoryPlan, ...]:
+    """Return how every level is painted, see `plan_memory`; `scene` has any size."""
+    # The finest level first: it needs most, and an error says how much.
+    plans = [plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)]
+    return tuple(reversed(plans))
 
 
 def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int = 0) -> MemoryPlan:

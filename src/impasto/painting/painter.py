@@ -19,7 +19,7 @@ from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
 from impasto.painting.matching import match_scene
-from impasto.painting.memory import MemoryPlan, plan_memory
+from impasto.painting.memory import MemoryPlan, plan_run
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
@@ -99,10 +99,7 @@ class Painter:
             scene = match_scene(scene, extractor, levels, strength=strength)
         self._scenes = [scene.at(level) for level in levels]
         self.extractor, self._cache = extractor, cache
-        # The finest level first: it needs most, and an error says how much.
-        self.plans = [plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)][
-            ::-1
-        ]
+        self.plans = plan_run(recipe, extractor, scene, levels)
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
