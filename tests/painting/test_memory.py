@@ -80,6 +80,16 @@ def test_less_memory_means_smaller_tiles_and_then_a_shorter_history(extractor):
     assert plans[2].history < plans[1].history
 
 
+@pytest.mark.parametrize("limit", ["3GB", "60GB"])
+def test_smoothed_features_depend_on_the_whole_picture_and_have_no_tiles(limit, extractor):
+    recipe = Recipe(max_memory=limit, smoothing="softmax")
+    if limit == "60GB":
+        assert plan_memory(recipe, extractor, level_of(2048)).tile is None
+        return
+    with pytest.raises(InputError, match="3GB is too little for 2048 x 2048 px"):
+        plan_memory(recipe, extractor, level_of(2048))
+
+
 def test_a_run_in_tiles_paints_the_same_picture_and_says_so(make_painter, monkeypatch):
     whole = make_painter()
     assert not [event for event in whole.paint() if isinstance(event, Notice)]

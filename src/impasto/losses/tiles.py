@@ -67,11 +67,13 @@ class Tiling:
     def __init__(
         self, extractor: FeatureExtractor, height: int, width: int, pixels: int, *, strips: bool = False
     ) -> None:
+        if not extractor.reach:
+            raise ValueError("the features of this network depend on the whole picture, which has no tiles")
         self.extractor = extractor
         reaches = extractor.reach.values()
-        stride = max((reach.stride for reach in reaches), default=1)
-        before = max((-(-reach.before // stride) * stride for reach in reaches), default=0)
-        after = max((reach.after + 1 - reach.stride for reach in reaches), default=0)
+        stride = max(reach.stride for reach in reaches)
+        before = max(-(-reach.before // stride) * stride for reach in reaches)
+        after = max(reach.after + 1 - reach.stride for reach in reaches)
         side = round(pixels**0.5)
         across = width if strips else side
         rows = spans(height, max(1, pixels // width) if strips else side, stride, before, after)

@@ -56,6 +56,11 @@ class MemoryPlan:
         return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
 
 
+def has_tiles(recipe: Recipe, extractor: FeatureExtractor) -> bool:
+    """Return True if the features of a tile do not depend on the whole picture."""
+    return bool(extractor.reach) and not recipe.network.smooths
+
+
 def plan_run(
     recipe: Recipe, extractor: FeatureExtractor, scene: Scene, levels: Sequence[Level]
 ) -> tuple[MemoryPlan, ...]:
@@ -107,7 +112,7 @@ def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int
     of_pair = pixels * 2 * 3 * exact
     maps = _MAPS if pixels <= _CHUNKED else _WHOLE_MAPS
     yield MemoryPlan(None, most, kept + most * of_pair + exact * maps * pixels)
-    if not extractor.reach:
+    if not has_tiles(recipe, extractor):
         return
     tiles = [tile for tile in _TILES if tile < pixels]
     for tile, history in [*((tile, most) for tile in tiles), *((tile, fewest) for tile in (*tiles, SMALLEST_TILE))]:

@@ -19,7 +19,7 @@ from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
 from impasto.painting.matching import match_scene
-from impasto.painting.memory import MemoryPlan, plan_run
+from impasto.painting.memory import MemoryPlan, has_tiles, plan_run
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
@@ -123,7 +123,7 @@ class Painter:
     def _halved(self, plan: MemoryPlan, level: Level, error: Exception) -> MemoryPlan:
         """Return a plan with smaller tiles if memory was lacking; raise the error otherwise, or if they are small."""
         smaller = plan.halved(level)
-        if not (is_out_of_memory(error) and self.extractor.reach and smaller):
+        if not (is_out_of_memory(error) and has_tiles(self.recipe, self.extractor) and smaller):
             raise error
         return smaller
 
