@@ -1,8 +1,8 @@
 """What do tiles cost, and what do they save?
 
 Every size is painted by processes of their own, as a whole and in tiles: some steps of the finest level with the losses
-of `default`, in fp32. The pictures are compared with the first one. A row `rounded` starts from a canvas that differs by
-one part in ten million: that much rounding alone makes. Freed memory is returned to the system, as within a limit.
+of `default`, in fp32. The pictures are compared with the first one. A row `rounded` starts from a canvas that differs
+by one part in ten million: that much rounding alone makes. Freed memory is returned to the system, as within a limit.
 """
 
 import argparse

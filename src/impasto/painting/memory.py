@@ -22,12 +22,17 @@ _FEWEST_PAIRS: Final = 2
 # Measured by benchmarks/tiles.py.
 _PROCESS: Final = 0.55e9
 """Bytes of the process with a network, before a picture is painted."""
-_PICTURES: Final = 20
-"""Pictures of full size in fp32 that are in memory at once: the scene, the canvas, what the optimizer computes."""
+_PICTURES: Final = 12
+"""Pictures of a level in fp32 that are in memory at once: the canvas, what it is compared with, what the optimizer
+computes."""
+_SCENE: Final = 8
+"""Pictures of the size of the result in fp32, which are in memory at every level."""
 _MAPS: Final = 650
 """Numbers that a pixel takes in the features of a tile and their gradients."""
 _WHOLE_MAPS: Final = 270
 """The same where a large picture is evaluated as a whole, its first block in chunks."""
+_STYLE_MAPS: Final = 320
+"""The same in the features of a style image that is measured as a whole."""
 _CHUNKED: Final = 2**20
 """Pixels above which that is done."""
 
@@ -108,10 +113,12 @@ def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int
     # More pairs than steps are never filled.
     most = min(recipe.optimizer.history, level.steps)
     fewest = min(most, _FEWEST_PAIRS)
-    kept = _PROCESS + max(pixels, style) * (_PICTURES * 12 + exact * kept_features(recipe, extractor))
+    largest = max(pixels, style)
+    kept = _PROCESS + 12 * _SCENE * largest * level.reduction**2
+    kept += largest * (12 * _PICTURES + exact * kept_features(recipe, extractor))
     of_pair = pixels * 2 * 3 * exact
     maps = _MAPS if pixels <= _CHUNKED else _WHOLE_MAPS
-    yield MemoryPlan(None, most, kept + most * of_pair + exact * maps * pixels)
+    yield MemoryPlan(None, most, kept + max(most * of_pair + exact * maps * pixels, exact * _STYLE_MAPS * style))
     if not has_tiles(recipe, extractor):
         return
     tiles = [tile for tile in _TILES if tile < pixels]
