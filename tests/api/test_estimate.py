@@ -101,3 +101,13 @@ def test_a_limit_that_is_too_small_is_an_error_in_one_line(measured, photo, caps
     assert main(["estimate", str(path), "night", "--max-memory", "300MB"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "--max-memory" in line
+
+
+def test_a_run_that_cannot_be_estimated_is_painted_all_the_same(measured, photo, monkeypatch):
+    impasto.Session().estimate(photo, "night", **QUICK)
+
+    def fails(*_, **__):
+        raise RuntimeError("too small")
+
+    monkeypatch.setattr(Speed, "seconds", fails)
+    assert impasto.stylize(photo, "night", **QUICK).steps == 4

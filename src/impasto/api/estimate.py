@@ -85,7 +85,11 @@ def first_line(painter: Painter) -> str | None:
     recipe, levels = painter.recipe, painter.levels
     if _known_speed(recipe) is None and levels[-1].width * levels[-1].height < _LARGE:
         return None
-    return str(estimate_run(recipe, painter.scene, levels, painter.extractor))
+    try:
+        return str(estimate_run(recipe, painter.scene, levels, painter.extractor))
+    except Exception:
+        # Whatever hinders an estimate, such as a network that needs larger pictures, need not hinder the run.
+        return None
 
 
 def _speeds_file() -> Path:
