@@ -48,6 +48,14 @@ def test_a_broken_file_ends_with_3_and_json_names_it(impasto, photos):
     assert sum("photos/broken.jpg" in line for line in done.errors) == 1
 
 
+def test_quiet_says_in_a_line_why_a_photo_failed_and_nothing_else(impasto, photos):
+    for name in ("broken.jpg", "other.png"):
+        (photos / name).write_bytes(b"no picture")
+    done = impasto("batch", "photos", "--style", "style.jpg", "-o", "painted", "--quiet", *QUICK)
+    assert (done.code, done.out) == (3, "painted\n")
+    assert [line.split()[1] for line in done.errors] == ["photos/broken.jpg", "photos/other.png"]
+
+
 def test_pairs_are_painted_and_mixes_are_one_picture(impasto, photos, folder):
     (folder / "pairs.csv").write_text("photo,style\nphotos/a.png,style.jpg\n")
     assert impasto("batch", "--pairs", "pairs.csv", "-o", "one", *QUICK).code == 0

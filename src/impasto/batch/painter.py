@@ -85,6 +85,7 @@ class Painter(Worker):
         self.recipe = chosen
         self._styles = _as_list(styles)
         self._done = done or {}
+        self._painted: dict[str, dict[str, str]] = {}
         self._suffix = suffix
         self._encode = partial(Result.encode, suffix=suffix, bits=bits, quality=quality)  # type: ignore[arg-type]
         self._format = [suffix, bits, quality]
@@ -144,6 +145,7 @@ class Painter(Worker):
             facts["picture"] = picture
         else:
             self._folder.write(output, picture)
+            self._painted.setdefault(key, {})[output] = facts["picture_sha256"]
         self._forget()
         facts["status"] = "painted"
 
@@ -155,7 +157,7 @@ class Painter(Worker):
         """
         if self._folder is None:
             return False
-        outputs = self._done.get(key, {})
+        outputs = {**self._done.get(key, {}), **self._painted.get(key, {})}
         if output in outputs and self._folder.exists(output):
             facts["status"] = "skipped"
             return True
