@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from impasto.api import hardware, processes_that_fit
+from impasto.api import hardware, processes_that_fit, usable_cores
 from impasto.recipe import Recipe
 
 _RESIDENT = """
@@ -77,3 +77,14 @@ def test_as_many_processes_paint_as_there_are_cores_and_memory(monkeypatch, giga
     monkeypatch.setattr(hardware, "_free_memory", lambda: gigabytes * 1e9)
     recipe = Recipe(**{"size": 512, "device": "cpu", "precision": "bf16"} | settings)
     assert processes_that_fit(recipe) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("250000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8)]
+)
+def test_a_container_has_as_many_cores_as_its_processor_time_allows(monkeypatch, tmp_path, limit, expected):
+    if limit:
+        (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(hardware, "_CGROUP", tmp_path)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert usable_cores() == expected

@@ -1,9 +1,11 @@
 """`impasto batch` as it is called: exit codes, messages, Ctrl-C, and what is refused."""
 
 import json
+import os
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,20 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
     assert not list(folder.glob("painted/*.png"))
 
 
+def test_ctrl_c_while_processes_begin_ends_without_their_tracebacks(start, photos, folder):
+    words = ["batch", "photos", "--style", "style.jpg", "-o", "painted", "--workers", 2, *QUICK]
+    process = start(*words, start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while sum("libtorch" in Path(f"/proc/{child}/maps").read_text() for child in children.read_text().split()) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"painted\n"), err
+    assert b"Traceback" not in err
+    assert not list(folder.glob("painted/*.png"))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -104,7 +120,7 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
             ["photos", "--style", "night", "-o", "painted", "--engine", "ray", "--address", "127.0.0.1:1"],
             "there is no cluster of Ray at 127.0.0.1:1: Connection refused",
         ),
-        (["missing", "--style", "night", "-o", "painted"], "missing does not exist"),
+        (["missing", "--style", "night", "-o", "painted", "--json"], "missing does not exist"),
         (["photo.png", "photos/a.png", "--style", "night", "-o", "."], "is inside ."),
     ],
 )

@@ -7,6 +7,7 @@ from impasto.api.hardware import (
     processes_that_fit,
     resolve_hardware,
     return_memory_if_scarce,
+    usable_cores,
 )
 from impasto.api.inputs import (
     Region,
@@ -60,4 +61,5 @@ __all__ = [
     "start",
     "stylize",
     "subject_mask",
+    "usable_cores",
 ]

@@ -78,7 +78,7 @@ def _threads_given() -> float:
 
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
-"""The container's limit of memory (control groups, version 2)."""
+"""The container's limits of memory and processor time (control groups, version 2)."""
 
 # Numbers of parameters of mallopt(3), from glibc's malloc.h.
 _TRIM_THRESHOLD: Final = -1
@@ -139,7 +139,21 @@ def processes_that_fit(recipe: Recipe) -> int:
     size, style_size = recipe.picture.size, recipe.style.size or 0
     pixels = recipe.picture.max_megapixels * 1e6 if size == "photo" else max(size, style_size) ** 2
     each = _BYTES_PER_PROCESS + pixels * _bytes_per_pixel(recipe.hardware.precision)
-    return int(max(1, min(torch.get_num_threads(), _threads_given(), _SHARE_OF_MEMORY * _free_memory() / each)))
+    return int(max(1, min(usable_cores(), _SHARE_OF_MEMORY * _free_memory() / each)))
+
+
+def usable_cores() -> int:
+    """Return how many threads can compute at once in all processes that paint, within the limits of a container.
+
+    Example:
+        >>> usable_cores() >= 1
+        True
+    """
+    cores = min(torch.get_num_threads(), _threads_given())
+    with suppress(OSError, ValueError):
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text(encoding="ascii").split())  # or "max" without a limit
+        cores = min(cores, quota / period)
+    return int(max(1, cores))
 
 
 def _bytes_per_pixel(precision: Precision) -> int:

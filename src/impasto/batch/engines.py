@@ -10,6 +10,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for_end
 from typing import Any, Final, TypeAlias
 
@@ -70,7 +72,8 @@ def in_processes(worker: Worker, rows: Iterable[Row], *, count: int, threads: in
             while waiting or running:
                 while waiting and len(running) < count:
                     item = waiting.popleft()
-                    running[pool.submit(_paint, item[1])] = item
+                    with _signals_held_back():
+                        running[pool.submit(_paint, item[1])] = item
                 ended = [one for one in wait(running, return_when=FIRST_COMPLETED).done if not _is_lost(one)]
                 if not ended:
                     break
@@ -82,6 +85,20 @@ def in_processes(worker: Worker, rows: Iterable[Row], *, count: int, threads: in
         # Whichever process died, all are begun anew, and the rows in work are continued from their checkpoints.
         deaths.update(number for number, _ in running.values())
         waiting.extendleft(item for item in running.values() if deaths[item[0]] < _TRIES)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let processes begin without hearing Ctrl-C, which a terminal sends to all; here it takes effect afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let the signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_lost(future: Future[Row]) -> bool:

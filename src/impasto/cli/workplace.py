@@ -20,7 +20,7 @@ class Workplace:
     """Where pictures are painted."""
 
     workers: Annotated[int | None, Parameter(metavar="N")] = None
-    """Pictures painted at once, each by a process of its own; by default a batch has one for each core."""
+    """Pictures painted at once, each by its own process; by default one, in a batch and on Ray as many as fit."""
     engine: Annotated[Literal["local", "ray"], Parameter(metavar="NAME")] = "local"
     """local: this machine; ray: a cluster of Ray, or one that is started on this machine."""
     address: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
@@ -36,8 +36,7 @@ class Workplace:
         Args:
             usual: How many processes of this machine paint if --workers does not say.
         """
-        import torch
-
+        from impasto.api import usable_cores
         from impasto.batch import connect_to_ray, in_process, in_processes, on_ray
 
         if self.workers is not None and not 1 <= self.workers <= 10_000:
@@ -52,7 +51,7 @@ class Workplace:
         count = self.workers or usual
         if count == 1:
             return in_process
-        return partial(in_processes, count=count, threads=max(1, torch.get_num_threads() // count))
+        return partial(in_processes, count=count, threads=max(1, usable_cores() // count))
 
 
 WORKPLACE: Final = Workplace()
