@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import torch
 
-from impasto.api import keep_memory
+from impasto.api import keep_memory, usable_cores
 from impasto.batch.worker import Row, Worker, plain
 from impasto.errors import InputError, reason_of
 from impasto.extras import missing_extra
@@ -49,6 +49,29 @@ def in_process(worker: Worker, rows: Iterable[Row]) -> Iterator[Row]:
         yield done
         if is_ending(done):
             return
+
+
+def on_this_machine(worker: Worker, rows: list[Row], *, count: int) -> Iterator[Row]:
+    """Paint rows in this process, or in several, which share the cores.
+
+    Several begin only at the first row that has to be painted, because their start takes seconds.
+
+    Args:
+        worker: Is sent to every process.
+        rows: What is painted.
+        count: The largest number of processes.
+    """
+    left = deque(rows)
+    while count > 1 and left and (known := worker.recall(left[0])) is not None:
+        left.popleft()
+        yield known
+        if is_ending(known):
+            return
+    count = min(count, len(left))
+    if count > 1:
+        yield from in_processes(worker, left, count=count, threads=max(1, usable_cores() // count))
+    else:
+        yield from in_process(worker, left)
 
 
 # -- processes ---------------------------------------------------------------------------------------------------------

@@ -245,7 +245,7 @@ def _named_result(output: str, suffix: str) -> str:
 
 def _beside(path: Path, word: str) -> str:
     """Return a file beside that of the pairs; what is none may be the name of a built-in style."""
-    beside = os.path.join(path.parent, word)
+    beside = str(path.parent / word)
     return beside if os.path.exists(read_style(beside)[0]) or "." in word else word
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -94,7 +95,7 @@ def batch(
         mixes = [tuple(styles)] if recipe.style.mix or not styles else [(one,) for one in styles]
         tasks = plan_tasks(found, mixes, suffix)
     inputs = [Path(name) for name in (pairs, source.recipe, source.from_) if name is not None]
-    engine = where.chosen(1 if where.engine == "ray" else min(processes_that_fit(recipe), len(tasks)))
+    engine = where.chosen(1 if where.engine == "ray" else processes_that_fit(recipe))
     work = Batch(tasks, out, recipe, inputs=inputs, suffix=suffix, bits=bits, quality=quality)
     keep_memory()
     progress = _progress(len(tasks), reporting)
@@ -105,7 +106,7 @@ def batch(
         work.stop()
         progress.note("stopping after this step; press Ctrl-C again to give the pictures in work up")
 
-    with stop_signals(stop), progress:
+    with suppress(KeyboardInterrupt), stop_signals(stop), progress:
         work.paint(engine, progress.show)
     return _report(work, out, MANIFEST, progress.seconds, reporting)
 

@@ -36,8 +36,7 @@ class Workplace:
         Args:
             usual: How many processes of this machine paint if --workers does not say.
         """
-        from impasto.api import usable_cores
-        from impasto.batch import connect_to_ray, in_process, in_processes, on_ray
+        from impasto.batch import connect_to_ray, on_ray, on_this_machine
 
         if self.workers is not None and not 1 <= self.workers <= 10_000:
             raise InputError(f"--workers takes a whole number from 1 to 10000, not {self.workers}")
@@ -48,10 +47,7 @@ class Workplace:
             return partial(on_ray, count=self.workers, cpus=self.cpus, gpus=self.gpus)
         if self.address or self.cpus != WORKPLACE.cpus or self.gpus:
             raise InputError("--address, --cpus and --gpus are for --engine ray")
-        count = self.workers or usual
-        if count == 1:
-            return in_process
-        return partial(in_processes, count=count, threads=max(1, usable_cores() // count))
+        return partial(on_this_machine, count=self.workers or usual)
 
 
 WORKPLACE: Final = Workplace()
