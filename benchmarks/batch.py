@@ -86,7 +86,7 @@ def memory(count: int) -> list[dict[str, Any]]:
     """Return the resident memory of a process along a batch of tiny pictures."""
     with tempfile.TemporaryDirectory() as name:
         write_photos(Path(name) / "photos", count)
-        settings = ["--size", "64", "--steps", "4", "--quiet"]
+        settings = ["--size", "64", "--steps", "4", "--workers", "1", "--quiet"]
         batch = subprocess.Popen(
             [*IMPASTO, "batch", f"{name}/photos", "--style", "night", *settings, "-o", f"{name}/out"],
             stdout=subprocess.DEVNULL,
