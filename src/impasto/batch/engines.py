@@ -64,7 +64,7 @@ def on_this_machine(worker: Worker, rows: list[Row], *, count: int) -> Iterator[
         count: The largest number of processes.
     """
     left = deque(rows)
-    while count > 1 and left and (known := worker.recall(left[0])) is not None:
+    while count > 1 and left and (known := worker.look_up(left[0])) is not None:
         left.popleft()
         yield known
         if is_ending(known):

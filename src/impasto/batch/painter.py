@@ -99,7 +99,7 @@ class Painter(Worker):
         """Return the row of a picture that was painted, or that failed."""
         return self._ended(row, self._paint)
 
-    def recall(self, row: Mapping[str, Any]) -> Row | None:
+    def look_up(self, row: Mapping[str, Any]) -> Row | None:
         """Return the row of a picture that is there, is copied, or cannot be read; None if it has to be painted."""
         found = self._ended(row, self._find)
         return found if found["status"] != "failed" or found["error"] else None

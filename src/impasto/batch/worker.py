@@ -60,7 +60,7 @@ class Worker(ABC):
     def paint(self, row: Row) -> Row:
         """Return the row of a picture that has ended; its `status` and `error` say how."""
 
-    def recall(self, row: Row) -> Row | None:
+    def look_up(self, row: Row) -> Row | None:
         """Return the row of a picture that need not be painted; None for any other."""
         return None
 
