@@ -1,7 +1,14 @@
 """The Python interface: sessions, runs and results."""
 
 from impasto.api.calls import matched_parts, recolor, resume, start, stylize, subject_mask
-from impasto.api.hardware import keep_memory, pixels_that_fit, resolve_hardware, return_memory_if_scarce
+from impasto.api.hardware import (
+    keep_memory,
+    pixels_that_fit,
+    processes_that_fit,
+    resolve_hardware,
+    return_memory_if_scarce,
+    usable_cores,
+)
 from impasto.api.inputs import (
     Region,
     RegionSource,
@@ -42,6 +49,7 @@ __all__ = [
     "plan_job",
     "plate_or_file",
     "portable_recipe",
+    "processes_that_fit",
     "read_inputs",
     "recolor",
     "region_settings",
@@ -53,4 +61,5 @@ __all__ = [
     "start",
     "stylize",
     "subject_mask",
+    "usable_cores",
 ]
