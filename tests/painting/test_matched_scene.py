@@ -54,6 +54,16 @@ def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene,
     assert style.importance[half + 8 :].mean() > 1.5 * style.importance[: half - 8].mean()
 
 
+def test_the_colors_of_a_photo_matched_with_itself_keep_their_contrast(extractor):
+    soft = np.linspace(0.2, 0.8, 96, dtype=np.float32)[None, :, None] * np.array((1, 0.8, 0.5), dtype=np.float32)
+    photo = (np.broadcast_to(soft, (64, 96, 3)) + 0.05 * stripes(64, 96, 4)).astype(np.float32)
+    scene = Scene(content=photo, regions=(CanvasRegion(styles=(StyleImage(pixels=photo),)),))
+    colored = match_scene(scene, extractor, [LEVEL], strength=1.0).recolored
+    coarse, expected = resize(colored, 12, 8), resize(photo, 12, 8)
+    np.testing.assert_allclose(coarse.mean(axis=(0, 1)), expected.mean(axis=(0, 1)), atol=0.02)
+    np.testing.assert_allclose(coarse.std(axis=(0, 1)), expected.std(axis=(0, 1)), rtol=0.15)
+
+
 def test_strength_0_changes_neither_colors_nor_importance(scene, extractor):
     matched = match_scene(scene, extractor, [LEVEL], strength=0.0)
     np.testing.assert_allclose(matched.recolored, scene.recolored, atol=1e-6)

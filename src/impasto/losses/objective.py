@@ -12,7 +12,7 @@ from torch import Tensor
 from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
-from impasto.losses.matching import restyle
+from impasto.losses.matching import layer_share, restyle
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
 from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
@@ -59,6 +59,8 @@ class _Comparison:
     targets: Sequence[Any]
     shares: Sequence[float] | None
     """Share of the canvas of every region; None: one region that is the whole canvas."""
+    weight: float = 1.0
+    """How much the layer counts on this level."""
 
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
         """Return the loss of the canvas."""
@@ -119,7 +121,14 @@ class _Binder:
             loss.prepare(region.statistic(name, layer), canvas, self.generator)
             for region, canvas in zip(regions, measure(self.photo) if regions else [], strict=True)
         ]
-        return _Comparison(loss, measure, targets, None if weights is None else [region.weight for region in regions])
+        shares = None if weights is None else [region.weight for region in regions]
+        weight = layer_share(self._positions(layer), loss.recipe.style.matching) if layer else 1.0
+        return _Comparison(loss, measure, targets, shares, weight)
+
+    def _positions(self, layer: str) -> float:
+        """Return the number of positions of the canvas in a layer."""
+        maps = self.photo.features.map_or_moments(layer)
+        return maps.weight if isinstance(maps, Moments) else float(maps.shape[2] * maps.shape[3])
 
     def _hypercolumns(self, name: str, loss: StyleLoss) -> _Comparison:
         layers = list(loss.layers)
@@ -314,7 +323,7 @@ class Objective:
         losses = {}
         for name, comparisons in self._style.items():
             weights = self._style_losses[name].layers
-            values = (weights.get(layer, 1.0) * one.value(canvas) for layer, one in comparisons.items())
+            values = (weights.get(layer, 1.0) * one.weight * one.value(canvas) for layer, one in comparisons.items())
             losses[name] = sum(values, start=zero)
         return _weighted_sum(losses, self._recipe.style.losses, canvas.picture)
 
