@@ -30,8 +30,8 @@ from impasto.recipe import Recipe
 IMPASTO = [sys.executable, "-m", "impasto"]
 CASES = {
     "shell loop": None,
+    "batch --workers 1": ["--workers", "1"],
     "batch": [],
-    "batch --workers 2": ["--workers", "2"],
     "batch --engine ray": ["--engine", "ray", "--workers", "1", "--cpus", str(os.cpu_count())],
     "batch --engine ray, 2 actors": ["--engine", "ray", "--workers", "2"],
 }
@@ -66,16 +66,16 @@ def paint(case: str, count: int, settings: Sequence[str]) -> float:
         return time.perf_counter() - started
 
 
-def measure(counts: Sequence[int], turns: int, settings: Sequence[str]) -> list[dict[str, Any]]:
+def measure(cases: Sequence[str], counts: Sequence[int], turns: int, settings: Sequence[str]) -> list[dict[str, Any]]:
     """Return a row for every case."""
-    times: dict[tuple[str, int], list[float]] = {(case, count): [] for case in CASES for count in counts}
+    times: dict[tuple[str, int], list[float]] = {(case, count): [] for case in cases for count in counts}
     for _ in range(turns):
         for case, count in times:
             times[case, count].append(paint(case, count, settings))
             print(f"{case}, {count} photos: {times[case, count][-1]:.1f} s", flush=True)
     few, many = counts
     rows = []
-    for case in CASES:
+    for case in cases:
         first, last = (statistics.median(times[case, count]) for count in counts)
         each = (last - first) / (many - few)
         rows.append({"case": case, f"{few} photos, s": first, f"{many} photos, s": last, "s a further photo": each})
@@ -86,7 +86,7 @@ def memory(count: int) -> list[dict[str, Any]]:
     """Return the resident memory of a process along a batch of tiny pictures."""
     with tempfile.TemporaryDirectory() as name:
         write_photos(Path(name) / "photos", count)
-        settings = ["--size", "64", "--steps", "4", "--quiet"]
+        settings = ["--size", "64", "--steps", "4", "--workers", "1", "--quiet"]
         batch = subprocess.Popen(
             [*IMPASTO, "batch", f"{name}/photos", "--style", "night", *settings, "-o", f"{name}/out"],
             stdout=subprocess.DEVNULL,
@@ -150,20 +150,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", default="256", help="long side in pixels")
     parser.add_argument("--photos", default="2,6", help="lengths of the shorter and the longer batch")
+    parser.add_argument("--case", action="append", choices=CASES, help="measure this case only; may be repeated")
     parser.add_argument("--turns", type=int, default=3, help="measurements of every case")
     parser.add_argument("--memory", type=int, metavar="N", help="show the memory over N tiny pictures instead")
     parser.add_argument("--bookkeeping", type=int, metavar="N", help="show what N pictures cost without painting")
     parser.add_argument("--quick", action="store_true", help="one turn of two steps at 64 px; nothing is stored")
     given = parser.parse_args(argv)
+    cases = given.case or list(CASES)
     if given.memory:
         store("batch-memory", memory(given.memory))
     elif given.bookkeeping:
         store("batch-bookkeeping", bookkeeping(given.bookkeeping), pictures=given.bookkeeping)
     elif given.quick:
-        print(table(measure((1, 2), 1, ["--size", "64", "--steps", "2"])))
+        print(table(measure(cases, (1, 2), 1, ["--size", "64", "--steps", "2"])))
     else:
         few, many = map(int, given.photos.split(","))
-        store("batch", measure((few, many), given.turns, ["--size", given.size]), cores=os.cpu_count(), size=given.size)
+        rows = measure(cases, (few, many), given.turns, ["--size", given.size])
+        store("batch", rows, cores=os.cpu_count(), size=given.size)
 
 
 if __name__ == "__main__":

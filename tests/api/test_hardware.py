@@ -1,12 +1,13 @@
-"""How much freed memory a process keeps, measured in child processes."""
+"""How much freed memory a process keeps, measured in child processes, and how many processes fit."""
 
 import subprocess
 import sys
 
 import pytest
+import torch
 from tests.api.conftest import QUICK
 
-from impasto.api import hardware, plan_job, read_inputs
+from impasto.api import hardware, plan_job, processes_that_fit, read_inputs, usable_cores
 from impasto.api.job import picture_metadata
 from impasto.recipe import Recipe
 
@@ -69,3 +70,38 @@ def test_a_limit_of_memory_does_not_leave_this_machine(photo):
     job = plan_job(recipe, read_inputs(photo, "night", recipe))
     assert job.recipe.hardware.max_memory == "3GB"
     assert "max_memory" not in picture_metadata(job.recipe, job.sources)["recipe"]["hardware"]
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "cores", "settings", "expected"),
+    [
+        (1_000, 8, {}, 8),
+        (float("inf"), 8, {}, 8),
+        (1_000, 1, {}, 1),
+        (4, 8, {}, 2),  # three of 1.2 GB would leave too little for others
+        (4, 8, {"precision": "fp32"}, 1),
+        (4, 8, {"size": 256}, 4),
+        (4, 8, {"size": 1024}, 1),
+        (4, 8, {"size": 256, "style_size": 1024}, 1),
+        (16, 8, {"size": "photo"}, 1),
+        (16, 8, {"size": "photo", "max_megapixels": 1}, 3),
+        (0.1, 8, {}, 1),
+        (1_000, 8, {"threads": 4}, 1),
+    ],
+)
+def test_as_many_processes_paint_as_there_are_cores_and_memory(monkeypatch, gigabytes, cores, settings, expected):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    monkeypatch.setattr(hardware, "_free_memory", lambda: gigabytes * 1e9)
+    recipe = Recipe(**{"size": 512, "device": "cpu", "precision": "bf16"} | settings)
+    assert processes_that_fit(recipe) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("250000 100000", 2), ("50000 100000", 1), ("max 100000", 8), (None, 8)]
+)
+def test_a_container_has_as_many_cores_as_its_processor_time_allows(monkeypatch, tmp_path, limit, expected):
+    if limit:
+        (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(hardware, "_CGROUP", tmp_path)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert usable_cores() == expected

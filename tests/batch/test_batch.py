@@ -90,6 +90,14 @@ def test_a_photo_is_known_by_its_content_not_by_its_name(paint):
     assert not np.array_equal(after["b_style.png"], before["b_style.png"])
 
 
+def test_equal_photos_are_painted_once_and_have_a_picture_each(paint):
+    shutil.copy("photos/a.png", "photos/trip/c.png")
+    assert dict(paint("photos/a.png", "photos/trip/c.png").counts) == {"painted": 1, "copied": 1}
+    both = pictures("painted")
+    assert list(both) == ["a_style.png", "c_style.png"]
+    assert np.array_equal(both["a_style.png"], both["c_style.png"])
+
+
 def test_photos_that_take_over_each_others_names_keep_their_own_pictures(paint, folder):
     paint()
     first = pictures("painted")
@@ -260,12 +268,31 @@ def test_the_contact_sheet_shows_every_picture(paint):
         assert np.asarray(sheet).std() > 20
 
 
+def test_the_contact_sheet_says_in_which_folder_a_photo_is(paint, monkeypatch):
+    said = []
+
+    def sheet(rows, *, captions, cell):
+        said.extend(captions)
+        return rows[0][0]
+
+    monkeypatch.setattr("impasto.batch.batch.contact_sheet", sheet)
+    paint()
+    assert said == [["a_style", "b_style", "trip/a_style"]]
+
+
+def test_the_picture_of_a_photo_that_is_gone_stays(paint):
+    paint("photos/a.png", "photos/b.jpg")
+    os.remove("photos/a.png")
+    assert dict(paint().counts) == {"skipped": 1, "painted": 1}
+    assert "a_style.png" in files()
+
+
 def test_a_file_that_impasto_did_not_paint_is_not_replaced(folder):
     Path("painted").mkdir()
     for name in ("a_style.png", SHEET):
         mine = Path("painted", name)
         mine.write_bytes(b"mine")
-        with pytest.raises(InputError, match=f"{name} is in the way"):
+        with pytest.raises(InputError, match=f"{name} is in the way, .*: choose another folder with -o"):
             make_batch()
         mine.unlink()
 

@@ -1,9 +1,11 @@
 """`impasto batch` as it is called: exit codes, messages, Ctrl-C, and what is refused."""
 
 import json
+import os
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,14 @@ def test_a_broken_file_ends_with_3_and_json_names_it(impasto, photos):
     assert sum("photos/broken.jpg" in line for line in done.errors) == 1
 
 
+def test_quiet_says_in_a_line_why_a_photo_failed_and_nothing_else(impasto, photos):
+    for name in ("broken.jpg", "other.png"):
+        (photos / name).write_bytes(b"no picture")
+    done = impasto("batch", "photos", "--style", "style.jpg", "-o", "painted", "--quiet", *QUICK)
+    assert (done.code, done.out) == (3, "painted\n")
+    assert [line.split()[1] for line in done.errors] == ["photos/broken.jpg", "photos/other.png"]
+
+
 def test_pairs_are_painted_and_mixes_are_one_picture(impasto, photos, folder):
     (folder / "pairs.csv").write_text("photo,style\nphotos/a.png,style.jpg\n")
     assert impasto("batch", "--pairs", "pairs.csv", "-o", "one", *QUICK).code == 0
@@ -74,6 +84,20 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
     assert not list(folder.glob("painted/*.png"))
 
 
+def test_ctrl_c_while_processes_begin_ends_without_their_tracebacks(start, photos, folder):
+    words = ["batch", "photos", "--style", "style.jpg", "-o", "painted", "--workers", 2, *QUICK]
+    process = start(*words, start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while sum("libtorch" in Path(f"/proc/{child}/maps").read_text() for child in children.read_text().split()) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"painted\n"), err
+    assert b"Traceback" not in err
+    assert not list(folder.glob("painted/*.png"))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -96,7 +120,7 @@ def test_ctrl_c_ends_with_130_after_a_checkpoint(start, photos, folder):
             ["photos", "--style", "night", "-o", "painted", "--engine", "ray", "--address", "127.0.0.1:1"],
             "there is no cluster of Ray at 127.0.0.1:1: Connection refused",
         ),
-        (["missing", "--style", "night", "-o", "painted"], "missing does not exist"),
+        (["missing", "--style", "night", "-o", "painted", "--json"], "missing does not exist"),
         (["photo.png", "photos/a.png", "--style", "night", "-o", "."], "is inside ."),
     ],
 )

@@ -1,6 +1,9 @@
 """Contact sheets: positions of pictures and captions."""
 
+import itertools
+
 import numpy as np
+import pytest
 
 from impasto.images import contact_sheet
 
@@ -42,6 +45,34 @@ def test_captions_are_below_the_pictures():
     assert below[:, 112:208].min() < 0.5
     assert not np.array_equal(below[:, 8:104], below[:, 112:208])
     assert below[:, 104:112].min() == 1
+
+
+def _caption(text: str, cell: int = 200) -> np.ndarray:
+    return contact_sheet([[_plain(1, 1, 1, 1, 1)]], captions=[[text]], cell=cell)[8 + cell : -8, 8:-8, 0]
+
+
+@pytest.mark.parametrize("letters", ["éè", "üu", "中文", "яж", "日本", "한국"])
+def test_letters_of_other_scripts_are_drawn_and_differ(letters):
+    drawn = [_caption(letter) for letter in (*letters, "?")]
+    assert all(strip.min() < 0.5 for strip in drawn)
+    assert not any(np.array_equal(one, other) for one, other in itertools.combinations(drawn, 2))
+
+
+def test_an_accent_on_its_own_is_drawn_as_part_of_its_letter():
+    assert np.array_equal(_caption("e\N{COMBINING ACUTE ACCENT}tude"), _caption("étude"))
+
+
+def test_what_no_letter_is_in_a_name_is_a_question_mark():
+    for odd in ("\N{GRINNING FACE}", "\n", "\udcff"):
+        assert np.array_equal(_caption(f"a{odd}b"), _caption("a?b"))
+
+
+def test_a_caption_that_is_too_wide_is_shortened_in_the_middle():
+    filler = 50 * "x"
+    whole = _caption(f"a{filler}b{filler}c")
+    assert np.array_equal(whole, _caption(f"a{filler}{filler}c"))
+    assert not np.array_equal(whole, _caption(f"d{filler}b{filler}c"))
+    assert not np.array_equal(whole, _caption(f"a{filler}b{filler}d"))
 
 
 def test_fewer_captions_than_pictures_are_no_error():

@@ -6,7 +6,7 @@ import torch
 from tests.api.conftest import start_and
 
 import impasto
-from impasto.images import resize
+from impasto.images import demo_photo, plate_path, read_picture, resize
 from impasto.painting import CanvasRegion, Level, Scene, StyleImage
 from impasto.painting.matching import match_scene, matched_parts
 
@@ -52,6 +52,20 @@ def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene,
     assert style.importance.max() <= 1
     half = style.importance.shape[0] // 2
     assert style.importance[half + 8 :].mean() > 1.5 * style.importance[: half - 8].mean()
+
+
+def test_the_colors_have_the_contrast_of_the_places_that_they_are_averages_of(extractor):
+    photo = resize(read_picture(demo_photo()).pixels, 96, 64)
+    style = resize(read_picture(plate_path("night")).pixels, 96, 76)
+    scene = Scene(content=photo, regions=(CanvasRegion(styles=(StyleImage(pixels=style),)),))
+    matched = match_scene(scene, extractor, [LEVEL], strength=1.0)
+    matches = matched.regions[0].styles[0].matches
+    palette = torch.from_numpy(resize(style, *matches.style_grid[::-1])).permute(2, 0, 1)[None]
+    counts = matches.counts(torch.ones(matches.photo_grid[0] * matches.photo_grid[1]))[0, 0].numpy()
+    averages = matches.average(palette)[0].numpy().std(axis=(1, 2)).mean()
+    spread = np.sqrt(np.cov(palette[0].flatten(1).numpy(), aweights=counts.ravel()).diagonal()).mean()
+    found = resize(matched.recolored, *matches.photo_grid[::-1]).std(axis=(0, 1)).mean()
+    assert 1.08 * averages < found < spread
 
 
 def test_strength_0_changes_neither_colors_nor_importance(scene, extractor):

@@ -2,7 +2,14 @@
 
 from impasto.api.calls import matched_parts, recolor, resume, start, stylize, subject_mask
 from impasto.api.estimate import Estimate
-from impasto.api.hardware import keep_memory, pixels_that_fit, resolve_hardware, return_memory_if_scarce
+from impasto.api.hardware import (
+    keep_memory,
+    pixels_that_fit,
+    processes_that_fit,
+    resolve_hardware,
+    return_memory_if_scarce,
+    usable_cores,
+)
 from impasto.api.inputs import (
     Region,
     RegionSource,
@@ -44,6 +51,7 @@ __all__ = [
     "plan_job",
     "plate_or_file",
     "portable_recipe",
+    "processes_that_fit",
     "read_inputs",
     "recolor",
     "region_settings",
@@ -55,4 +63,5 @@ __all__ = [
     "start",
     "stylize",
     "subject_mask",
+    "usable_cores",
 ]

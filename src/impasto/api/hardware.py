@@ -78,7 +78,7 @@ def _threads_given() -> float:
 
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
-"""The container's limit of memory (control groups, version 2)."""
+"""The container's limits of memory and processor time (control groups, version 2)."""
 
 # Numbers of parameters of mallopt(3), from glibc's malloc.h.
 _TRIM_THRESHOLD: Final = -1
@@ -90,6 +90,10 @@ _USED_SHARE: Final = 0.85
 """Share of the free memory that is used; the rest is for the system and what else begins."""
 _BYTES_PER_PIXEL: Final = 2_600
 """Upper bound of what a pixel of the default recipe takes in bf16 while freed memory is kept."""
+_BYTES_PER_PROCESS: Final = 0.5e9
+"""What a process that paints takes beside that: libraries, network, photo, style."""
+_SHARE_OF_MEMORY: Final = 0.75
+"""So much of the free memory may be filled by processes that were not asked for."""
 
 
 def keep_memory() -> None:
@@ -117,7 +121,7 @@ def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16", limit
 
 def pixels_that_fit(precision: Precision = "bf16", limit: float | None = None) -> float:
     """Return how many pixels, about, can be painted in so many bytes; None: in the memory that is free now."""
-    return (_free_memory() if limit is None else limit) / _BYTES_PER_PIXEL / (1 if precision == "bf16" else 2)
+    return (_free_memory() if limit is None else limit) / _bytes_per_pixel(precision)
 
 
 def limit_memory(recipe: Recipe, pixels: int) -> Recipe:
@@ -129,6 +133,47 @@ def limit_memory(recipe: Recipe, pixels: int) -> Recipe:
     if hardware.max_memory is not None or hardware.device == "cuda" or pixels <= pixels_that_fit(hardware.precision):
         return recipe
     return recipe.with_changes(max_memory=memory_text(_USED_SHARE * _free_memory()))
+
+
+def processes_that_fit(recipe: Recipe) -> int:
+    """Return how many processes of one thread should paint at once on this machine: one for each core, if they fit.
+
+    The memory that they take is estimated as for square pictures of the default recipe. One process is enough for a
+    graphics card, and where the recipe states a number of threads.
+
+    Args:
+        recipe: Recipe of all pictures; `auto` in device and precision is replaced first.
+
+    Example:
+        >>> from impasto.recipe import Recipe
+        >>> processes_that_fit(Recipe(size=64, threads=2))
+        1
+    """
+    recipe = resolve_hardware(recipe)
+    if recipe.hardware.device != "cpu" or recipe.hardware.threads is not None:
+        return 1
+    size, style_size = recipe.picture.size, recipe.style.size or 0
+    pixels = recipe.picture.max_megapixels * 1e6 if size == "photo" else max(size, style_size) ** 2
+    each = _BYTES_PER_PROCESS + pixels * _bytes_per_pixel(recipe.hardware.precision)
+    return int(max(1, min(usable_cores(), _SHARE_OF_MEMORY * _free_memory() / each)))
+
+
+def usable_cores() -> int:
+    """Return how many threads can compute at once in all processes that paint, within the limits of a container.
+
+    Example:
+        >>> usable_cores() >= 1
+        True
+    """
+    cores = min(torch.get_num_threads(), _threads_given())
+    with suppress(OSError, ValueError):
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text(encoding="ascii").split())  # or "max" without a limit
+        cores = min(cores, quota / period)
+    return int(max(1, cores))
+
+
+def _bytes_per_pixel(precision: Precision) -> int:
+    return _BYTES_PER_PIXEL * (1 if precision == "bf16" else 2)
 
 
 def _set_malloc(options: dict[int, int]) -> None:

@@ -1,7 +1,7 @@
 """Batches: many photos painted in one or several styles, in one process or many, and what is known of each."""
 
 from impasto.batch.batch import MAX_ON_SHEET, SHEET, Batch
-from impasto.batch.engines import Engine, connect_to_ray, in_process, in_processes, on_ray
+from impasto.batch.engines import Engine, connect_to_ray, in_process, in_processes, on_ray, on_this_machine
 from impasto.batch.manifest import MANIFEST, BatchStarted, Manifest, PictureDone
 from impasto.batch.painter import Painter
 from impasto.batch.storage import Folder, absolute, is_url, open_folder
@@ -32,6 +32,7 @@ __all__ = [
     "in_processes",
     "is_url",
     "on_ray",
+    "on_this_machine",
     "open_folder",
     "plan_tasks",
     "problem_of",

@@ -161,7 +161,7 @@ class Batch:
         is_grid = max(map(len, groups)) == 1
         rows = [shown[i : i + _COLUMNS] for i in range(0, len(shown), _COLUMNS)] if is_grid else groups
         pictures = [[pixels for _, pixels in row] for row in rows]
-        captions = [[Path(task.output).stem for task, _ in row] for row in rows]
+        captions = [[str(PurePosixPath(task.output).with_suffix("")) for task, _ in row] for row in rows]
         sheet = quantize(contact_sheet(pictures, captions=captions, cell=_CELL))
         record = {**MADE_HERE, "sheet": len(shown)}
         self.folder.write(SHEET, encode_picture(sheet, ".jpg", metadata=record))

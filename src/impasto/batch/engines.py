@@ -10,18 +10,22 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for_end
 from typing import Any, Final, TypeAlias
 
 import torch
 
-from impasto.api import keep_memory
+from impasto.api import keep_memory, usable_cores
 from impasto.batch.worker import Row, Worker, plain
 from impasto.errors import InputError, reason_of
 from impasto.extras import missing_extra
 
 _TRIES: Final = 3
 """How often a row is painted whose process dies; it may be the row that kills it."""
+_MOST_PROCESSES: Final = 60
+"""Processes on one machine: Windows waits for hardly more, and each takes some of the open files that Linux allows."""
 _ANSWER_SECONDS: Final = 10.0
 """How long a cluster may take to accept a connection."""
 _MOST_ROWS: Final = 5_000
@@ -49,6 +53,29 @@ def in_process(worker: Worker, rows: Iterable[Row]) -> Iterator[Row]:
             return
 
 
+def on_this_machine(worker: Worker, rows: list[Row], *, count: int) -> Iterator[Row]:
+    """Paint rows in this process, or in several, which share the cores.
+
+    Several begin only at the first row that has to be painted, because their start takes seconds.
+
+    Args:
+        worker: Is sent to every process.
+        rows: What is painted.
+        count: The largest number of processes.
+    """
+    left = deque(rows)
+    while count > 1 and left and (known := worker.look_up(left[0])) is not None:
+        left.popleft()
+        yield known
+        if is_ending(known):
+            return
+    count = min(count, len(left), _MOST_PROCESSES)
+    if count > 1:
+        yield from in_processes(worker, left, count=count, threads=max(1, usable_cores() // count))
+    else:
+        yield from in_process(worker, left)
+
+
 # -- processes ---------------------------------------------------------------------------------------------------------
 
 
@@ -61,31 +88,47 @@ def in_processes(worker: Worker, rows: Iterable[Row], *, count: int, threads: in
         count: How many processes.
         threads: Threads of each one.
     """
-    waiting = deque(enumerate(rows))
-    deaths: Counter[int] = Counter()
-    context, given = multiprocessing.get_context("spawn"), (worker, threads)
-    while waiting:
-        running: dict[Future[Row], tuple[int, Row]] = {}
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=given) as pool:
-            while waiting or running:
-                while waiting and len(running) < count:
-                    item = waiting.popleft()
-                    running[pool.submit(_paint, item[1])] = item
-                ended = [one for one in wait(running, return_when=FIRST_COMPLETED).done if not _is_lost(one)]
-                if not ended:
-                    break
-                for future in ended:
-                    running.pop(future)
-                    if is_ending(future.result()):
-                        waiting.clear()
-                    yield future.result()
-        # Whichever process died, all are begun anew, and the rows in work are continued from their checkpoints.
-        deaths.update(number for number, _ in running.values())
-        waiting.extendleft(item for item in running.values() if deaths[item[0]] < _TRIES)
+    waiting, deaths = deque(enumerate(rows)), Counter[int]()
+    running: dict[Future[Row], tuple[ProcessPoolExecutor, int, Row]] = {}
+    with ExitStack() as pools:
+
+        def begin() -> ProcessPoolExecutor:
+            # A pool for each process: if one dies, it is known which, and the others go on.
+            context, given = multiprocessing.get_context("spawn"), (worker, threads)
+            return pools.enter_context(ProcessPoolExecutor(1, context, initializer=_begin, initargs=given))
+
+        idle = [begin() for _ in range(count)]
+        while waiting or running:
+            while waiting and idle:
+                pool, (number, row) = idle.pop(), waiting.popleft()
+                with _signals_held_back():
+                    running[pool.submit(_paint, row)] = pool, number, row
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                pool, number, row = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    deaths[number] += 1
+                    if deaths[number] < _TRIES:
+                        waiting.appendleft((number, row))  # is continued from its checkpoint
+                    idle.append(begin())
+                    continue
+                idle.append(pool)
+                if is_ending(future.result()):
+                    waiting.clear()
+                yield future.result()
 
 
-def _is_lost(future: Future[Row]) -> bool:
-    return isinstance(future.exception(), BrokenProcessPool)
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let processes begin without hearing Ctrl-C, which a terminal sends to all; here it takes effect afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let the signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker: Worker

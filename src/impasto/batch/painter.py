@@ -5,7 +5,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -85,6 +85,7 @@ class Painter(Worker):
         self.recipe = chosen
         self._styles = _as_list(styles)
         self._done = done or {}
+        self._painted: dict[str, dict[str, str]] = {}
         self._suffix = suffix
         self._encode = partial(Result.encode, suffix=suffix, bits=bits, quality=quality)  # type: ignore[arg-type]
         self._format = [suffix, bits, quality]
@@ -96,13 +97,22 @@ class Painter(Worker):
 
     def paint(self, row: Mapping[str, Any]) -> Row:
         """Return the row of a picture that was painted, or that failed."""
+        return self._ended(row, self._paint)
+
+    def look_up(self, row: Mapping[str, Any]) -> Row | None:
+        """Return the row of a picture that is there, is copied, or cannot be read; None if it has to be painted."""
+        found = self._ended(row, self._find)
+        return found if found["status"] != "failed" or found["error"] else None
+
+    def _ended(self, row: Mapping[str, Any], act: Callable[[Mapping[str, Any], Row], object]) -> Row:
+        """Return a row with the facts about it that an action finds; its errors are facts, too."""
         started = time.monotonic()
         given = {name: value for name, value in row.items() if name != "bytes"}
         facts = _EMPTY | {"style_sha256": [], "worker": self.name}
         if self._folder is None:
             facts["picture"] = b""
         try:
-            self._paint(row, facts)
+            act(row, facts)
         except DiskError as error:
             facts |= {"status": "full", "error": problem_of(error)}
         except (ImpastoError, RuntimeError, MemoryError) as error:
@@ -110,23 +120,32 @@ class Painter(Worker):
             facts["error"] = problem_of(error)
         return given | facts | {"seconds": time.monotonic() - started}
 
-    def _paint(self, row: Mapping[str, Any], facts: Row) -> None:
+    def _find(self, row: Mapping[str, Any], facts: Row) -> NamedBytes | None:
+        """Note what is known before painting; return the photo, or None if there is nothing to paint."""
         if self.asked_to_stop():
             facts["status"] = "stopped"
-            return
-        styles = _as_list(row.get("styles", row.get("style"))) or self._styles
+            return None
         name = str(row.get("photo", row.get("path", "")))
         photo = NamedBytes(row["bytes"], name) if "bytes" in row else read_file(name)
         sha256, output = hashlib.sha256(photo.getbuffer()).hexdigest(), str(row.get("output", ""))
-        digests = [self._digest(part) for style in styles for part in _files(style)]
+        digests = [self._digest(part) for style in self._styles_of(row) for part in _files(style)]
         key = self._key([sha256, *digests])
         seed = (self.recipe.start.seed + int(sha256[:15], 16)) % _SEEDS
         facts |= {"key": key, "sha256": sha256, "style_sha256": digests, "seed": seed}
-        if self._is_there(key, output, facts):
+        return None if self._is_there(key, output, facts) else photo
+
+    def _styles_of(self, row: Mapping[str, Any]) -> list[str]:
+        return _as_list(row.get("styles", row.get("style"))) or self._styles
+
+    def _paint(self, row: Mapping[str, Any], facts: Row) -> None:
+        photo = self._find(row, facts)
+        if photo is None:
             return
+        key, output = facts["key"], str(row.get("output", ""))
         self._work = self._work_folder(key, output)
         try:
-            result = self._result(photo, styles, self.recipe.with_changes(seed=seed), self._work)
+            recipe = self.recipe.with_changes(seed=facts["seed"])
+            result = self._result(photo, self._styles_of(row), recipe, self._work)
         except DiskError:
             raise
         except ImpastoError:
@@ -144,6 +163,7 @@ class Painter(Worker):
             facts["picture"] = picture
         else:
             self._folder.write(output, picture)
+            self._painted.setdefault(key, {})[output] = facts["picture_sha256"]
         self._forget()
         facts["status"] = "painted"
 
@@ -155,7 +175,7 @@ class Painter(Worker):
         """
         if self._folder is None:
             return False
-        outputs = self._done.get(key, {})
+        outputs = {**self._done.get(key, {}), **self._painted.get(key, {})}
         if output in outputs and self._folder.exists(output):
             facts["status"] = "skipped"
             return True

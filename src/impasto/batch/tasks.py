@@ -2,10 +2,11 @@
 
 import csv
 import glob
+import io
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -14,12 +15,13 @@ from typing import NamedTuple
 from impasto.api import plate_or_file
 from impasto.batch.storage import is_url, list_files
 from impasto.errors import InputError, reason_of
-from impasto.images import PICTURE_SUFFIXES, default_name, is_made_here, missing_file
+from impasto.images import PICTURE_SUFFIXES, default_name, is_made_here, missing_file, output_format
 from impasto.recipe import read_style
 from impasto.runs import RunFolder
 
 _COLUMNS = ("photo", "style")
-_NAMED = 3  # of what is left out
+_LONGEST_HEADER = 100
+_NAMED = 3  # of what is left out, or wrong
 
 
 @dataclass(frozen=True)
@@ -163,64 +165,96 @@ def plan_tasks(photos: Sequence[Photo], styles: Sequence[tuple[str, ...]], suffi
         is_unique = stems[str(name.with_suffix(""))] == 1
         stem = name.stem if is_unique else f"{name.stem}-{name.suffix[1:].lower()}"
         for mix in styles:
-            file = default_name(stem, *(Path(read_style(style)[0]).stem for style in mix)) + suffix
-            tasks.append(Task(photo.path, mix, str(name.with_name(file))))
-    return checked_tasks(tasks)
+            tasks.append(Task(photo.path, mix, str(name.with_name(_usual_name(stem, mix) + suffix))))
+    return _checked(tasks, "rename a photo or style, or give the photos' common folder")
 
 
 def read_pairs(path: Path, suffix: str) -> list[Task]:
     """Return the tasks of a CSV file with the columns `photo`, `style` and, if wanted, `output`.
 
-    Files are relative to the folder of the CSV file.
+    Commas, semicolons or tabs separate the columns. Files are relative to the folder of the CSV file.
 
     Raises:
         InputError: The file cannot be read, lacks a column or a value, or names a file that is missing.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path} needs the column {' and the column '.join(missing)}")
-            return checked_tasks([_task(path, reader.line_num, row, suffix) for row in reader])
+        text = path.read_bytes().decode("utf-8-sig")
+        reader = _table(path, text)
+        tasks: list[Task] = []
+        problems: list[str] = []
+        for row in reader:
+            try:
+                tasks.append(_task(path, row, suffix))
+            except InputError as error:
+                problems.append(f"line {reader.line_num}{f' of {path}' * (not problems)}: {error}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else reason_of(error)
+        reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else reason_of(error)
         raise InputError(f"cannot read the pairs {path}: {reason}") from None
+    if problems:
+        more = f"; and {len(problems) - _NAMED} more lines" if len(problems) > _NAMED else ""
+        raise InputError("; ".join(problems[:_NAMED]) + more)
+    if not tasks:
+        raise InputError(f"there is nothing to paint: no line of {path} names a photo")
+    return _checked(tasks, f"change a line of {path}, or name the results in a column output")
 
 
-def _task(path: Path, line: int, row: dict[str, str | None], suffix: str) -> Task:
+def _table(path: Path, text: str) -> "csv.DictReader[str]":
+    """Return the rows of a CSV file; raises InputError if its first line does not name the columns."""
+    header = text.partition("\n")[0].strip()
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+    missing = [name for name in _COLUMNS if name not in reader.fieldnames]
+    if missing:
+        has = f"is `{header[:_LONGEST_HEADER]}`" if header else "is empty"
+        raise InputError(
+            f"{path} needs the column {' and the column '.join(missing)}: its first line {has}, "
+            "and a right one is `photo,style` or `photo,style,output`"
+        )
+    return reader
+
+
+def _task(path: Path, row: dict[str, str | None], suffix: str) -> Task:
     photo, style, output = ((row.get(name) or "").strip() for name in (*_COLUMNS, "output"))
-    try:
-        if not photo or not style:
-            raise InputError("photo or style is empty")
-        photo, style = (word if is_url(word) else _beside(path, word) for word in (photo, style))
-        if not is_url(photo) and not os.path.isfile(photo):
-            raise missing_file(photo)
-        if not is_url(style):
-            plate_or_file(style if os.path.exists(style) else read_style(style)[0])
-    except InputError as error:
-        raise InputError(f"line {line} of {path}: {error}") from None
-    named = default_name(Path(photo).stem, Path(read_style(style)[0]).stem) + suffix
-    return Task(photo, (style,), PurePosixPath(output or named).as_posix())
+    if not photo or not style:
+        raise InputError("photo or style is empty")
+    photo, style = (word if is_url(word) else _beside(path, word) for word in (photo, style))
+    if not is_url(photo) and not os.path.isfile(photo):
+        raise missing_file(photo)
+    if not is_url(style):
+        plate_or_file(style if os.path.exists(style) else read_style(style)[0])
+    named = _named_result(output, suffix) if output else _usual_name(Path(photo).stem, [style]) + suffix
+    return Task(photo, (style,), named)
+
+
+def _usual_name(stem: str, styles: Sequence[str]) -> str:
+    """Return the name of a result that nobody has named, without its extension."""
+    return default_name(stem, *(Path(read_style(style)[0]).stem for style in styles))
+
+
+def _named_result(output: str, suffix: str) -> str:
+    """Return a name of the column `output` with the extension of the format; raises InputError if it does not fit."""
+    name = PurePosixPath(output)
+    if name.is_absolute() or ".." in name.parts:
+        raise InputError(f"the output {output} is not inside the folder that -o names")
+    if name.suffix.lower() not in PICTURE_SUFFIXES:
+        return f"{name}{suffix}"
+    if output_format(Path(name)) != output_format(suffix):
+        raise InputError(f"the output {output} does not end with {suffix}: rename it, or choose its --format")
+    return str(name)
 
 
 def _beside(path: Path, word: str) -> str:
     """Return a file beside that of the pairs; what is none may be the name of a built-in style."""
-    beside = os.path.join(path.parent, word)
+    beside = str(path.parent / word)
     return beside if os.path.exists(read_style(beside)[0]) or "." in word else word
 
 
-def checked_tasks(tasks: Iterable[Task]) -> list[Task]:
-    """Return tasks; raises InputError if there are none, two have the same output, or one leaves the folder."""
+def _checked(tasks: list[Task], advice: str) -> list[Task]:
+    """Return the tasks; raises InputError with the advice if two of them have the same output."""
     by_output: dict[str, Task] = {}
     for task in tasks:
-        name = PurePosixPath(task.output)
-        if name.is_absolute() or ".." in name.parts:
-            raise InputError(f"the output {task.output} is not inside the folder that -o names")
         first = by_output.setdefault(task.output, task)
         if first is not task:
-            both = f"{first.photo} and {task.photo}" if first.photo != task.photo else f"two styles of {task.photo}"
-            raise InputError(f"{both} would both be painted as {task.output}: rename one, or give their common folder")
-    if not by_output:
-        raise InputError("there is nothing to paint: no line names a photo")
-    return list(by_output.values())
+            both = f"{first.photo} and {task.photo}" if first.photo != task.photo else f"two pictures of {task.photo}"
+            raise InputError(f"{both} would both be painted as {task.output}: {advice}")
+    return tasks

@@ -60,6 +60,10 @@ class Worker(ABC):
     def paint(self, row: Row) -> Row:
         """Return the row of a picture that has ended; its `status` and `error` say how."""
 
+    def look_up(self, row: Row) -> Row | None:
+        """Return the row of a picture that need not be painted; None for any other."""
+        return None
+
     def stop(self) -> None:
         """End the row that is painted after its current step; the next ones are not begun. From any thread."""
         self._is_stopping.set()

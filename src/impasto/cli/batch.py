@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -79,13 +80,10 @@ def batch(
         raise _incomplete(photos, has_styles=bool(styles or pairs or recipe.regions), pairs=pairs, out=out)
 
     with loading_modules():
-        from impasto.api import keep_memory, resolve_hardware
+        from impasto.api import keep_memory, processes_that_fit
         from impasto.batch import MANIFEST, Batch, LeftOut, find_photos, plan_tasks, read_pairs
         from impasto.images import encode_picture
 
-    if where.engine != "ray":
-        resolve_hardware(recipe)
-    engine = where.chosen()
     suffix = f".{format}"
     _check_form(encode_picture, suffix, bits, quality)
     warn_of_files_like(styles)
@@ -97,6 +95,7 @@ def batch(
         mixes = [tuple(styles)] if recipe.style.mix or not styles else [(one,) for one in styles]
         tasks = plan_tasks(found, mixes, suffix)
     inputs = [Path(name) for name in (pairs, source.recipe, source.from_) if name is not None]
+    engine = where.chosen(1 if where.engine == "ray" else processes_that_fit(recipe))
     work = Batch(tasks, out, recipe, inputs=inputs, suffix=suffix, bits=bits, quality=quality)
     keep_memory()
     progress = _progress(len(tasks), reporting)
@@ -107,7 +106,7 @@ def batch(
         work.stop()
         progress.note("stopping after this step; press Ctrl-C again to give the pictures in work up")
 
-    with stop_signals(stop), progress:
+    with suppress(KeyboardInterrupt), stop_signals(stop), progress:
         work.paint(engine, progress.show)
     return _report(work, out, MANIFEST, progress.seconds, reporting)
 
@@ -175,7 +174,8 @@ def _progress(count: int, reporting: Reporting) -> Any:
             before = sum(self._counts.values())
             self._counts[done.status] += 1
             if done.status == "failed":
-                self.note(f"{done.photo}: {done.error}" if done.photo not in done.error else done.error)
+                say = warn if reporting.quiet else self.note
+                say(f"{done.photo}: {done.error}" if done.photo not in done.error else done.error)
             if 10 * before // count < 10 * (before + 1) // count:
                 self.note_unless_live(", ".join([self._done(), *self._pace()]))
 

@@ -1,6 +1,5 @@
 """Options that say where many pictures are painted: in this process, in several, or on a cluster of Ray."""
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -21,7 +20,7 @@ class Workplace:
     """Where pictures are painted."""
 
     workers: Annotated[int | None, Parameter(metavar="N")] = None
-    """Pictures that are painted at once, each in a process of its own; by default one, and on Ray as many as fit."""
+    """Pictures painted at once, each by its own process; by default one, in a batch and on Ray as many as fit."""
     engine: Annotated[Literal["local", "ray"], Parameter(metavar="NAME")] = "local"
     """local: this machine; ray: a cluster of Ray, or one that is started on this machine."""
     address: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
@@ -31,9 +30,13 @@ class Workplace:
     gpus: Annotated[float, Parameter(metavar="N")] = 0.0
     """Graphics cards of each worker on Ray; 0.5 lets two share one."""
 
-    def chosen(self) -> "Engine":
-        """Return the engine; raises InputError for options that do not fit, and for a cluster that does not answer."""
-        from impasto.batch import connect_to_ray, in_process, in_processes, on_ray
+    def chosen(self, usual: int = 1) -> "Engine":
+        """Return the engine; raises InputError for options that do not fit, and for a cluster that does not answer.
+
+        Args:
+            usual: How many processes of this machine paint if --workers does not say.
+        """
+        from impasto.batch import connect_to_ray, on_ray, on_this_machine
 
         if self.workers is not None and not 1 <= self.workers <= 10_000:
             raise InputError(f"--workers takes a whole number from 1 to 10000, not {self.workers}")
@@ -44,10 +47,7 @@ class Workplace:
             return partial(on_ray, count=self.workers, cpus=self.cpus, gpus=self.gpus)
         if self.address or self.cpus != WORKPLACE.cpus or self.gpus:
             raise InputError("--address, --cpus and --gpus are for --engine ray")
-        if self.workers in (None, 1):
-            return in_process
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
-        return partial(in_processes, count=self.workers, threads=threads)
+        return partial(on_this_machine, count=self.workers or usual)
 
 
 WORKPLACE: Final = Workplace()

@@ -1,11 +1,12 @@
 """Contact sheets: rows of pictures with captions, for visual comparison."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
 
 from impasto.images.geometry import fit, resize
 
@@ -23,8 +24,8 @@ def contact_sheet(
 
     Args:
         rows: RGB in [0, 1]; rows may differ in length, and each is as high as its tallest picture.
-        captions: Texts in the same order, drawn below the pictures and cut off at the cell's width; letters lose their
-            accents, other scripts are left out.
+        captions: Texts in the same order, drawn below the pictures, and shortened in the middle to the cell's width. A
+            letter that the font lacks, an emoji for example, is `?`.
         cell: Side in pixels of the square into which each picture is fitted.
         gap: White pixels around each picture.
 
@@ -50,9 +51,14 @@ def contact_sheet(
 
 
 def _draw_caption(text: str, width: int, height: int) -> Float[np.ndarray, "{height} {width}"]:
-    strip = Image.new("L", (width, height), 255)
-    font = ImageFont.load_default(size=height * 0.7)
-    # Pillow's own font has no letters beyond ASCII.
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    ImageDraw.Draw(strip).text((width / 2, height / 2), plain, fill=_CAPTION_GRAY, font=font, anchor="mm")
-    return np.asarray(strip, dtype=np.float32) / 255
+    strip = np.full((height, width), 255, np.uint8)
+    # Composed, because the font has letters with accents, but no accents; names of files may hold bytes of any kind.
+    plain = re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", unicodedata.normalize("NFC", text).encode(errors="replace").decode())
+    # OpenCV's own font has the letters of most scripts, and draws `?` for others.
+    font, size = cv2.FontFace("sans"), round(height * 0.65)
+    shown, kept = plain, len(plain)
+    while (drawn := cv2.getTextSize((width, height), shown, (0, 0), font, size)[2]) > width and kept > 2:
+        kept -= 1
+        shown = f"{plain[: kept // 2]}...{plain[-(kept - kept // 2) :]}"
+    cv2.putText(strip, shown, ((width - drawn) // 2, round(height * 0.72)), (_CAPTION_GRAY,), font, size)
+    return strip.astype(np.float32) / 255

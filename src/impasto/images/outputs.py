@@ -44,11 +44,11 @@ class Outputs:
         _check_streams(read)
         for path in (*self.pictures, *self.derived):
             if read.keys() & _identities(path):
-                raise InputError(f"{path} is one of the pictures to paint from: choose another name with -o")
+                raise InputError(f"{path} is one of the pictures to paint from: {self._advice(path)}")
             check_destination(path)
         for path in self.derived:
             if os.path.lexists(path) and not _is_painted(path):
-                raise InputError(f"{path} is in the way, and impasto did not paint it: choose another name with -o")
+                raise InputError(f"{path} is in the way, and impasto did not paint it: {self._advice(path)}")
         if self.folder is not None:
             self._check_folder(self.folder, read)
         for path in filter(Path.exists, self.kept):
@@ -56,6 +56,11 @@ class Outputs:
                 raise InputError(f"{path} is one of the files to paint from: choose another folder")
             if is_read_only(path):
                 raise InputError(f"{path} is read-only: make it writable, or choose another folder")
+
+    def _advice(self, path: Path) -> str:
+        """Return what may be chosen instead of a path: the name of a file, or the folder in which its name is given."""
+        is_inside = self.folder is not None and path.is_relative_to(self.folder)
+        return f"choose another {'folder' if is_inside else 'name'} with -o"
 
     def _check_folder(self, folder: Path, read: dict[object, Path]) -> None:
         place = Path(os.path.realpath(folder))

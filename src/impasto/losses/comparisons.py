@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.backbones import Moments
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
-from impasto.losses.matching import restyle
+from impasto.losses.matching import layer_share, restyle
 from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values
 from impasto.losses.tiles import joined_columns
@@ -28,6 +28,8 @@ class Comparison(ABC):
 
     scope: Literal["statistics", "tiles", "pixels"]
     """What a picture in tiles is compared by: joined statistics, the sum of its tiles' values, or its pixels."""
+    weight: float = 1.0
+    """How much the layer counts on this level."""
 
     @abstractmethod
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
@@ -68,6 +70,7 @@ class LayerComparison(StatisticComparison):
     """Share of the canvas of every region; None: one region that is the whole canvas."""
     counts: Sequence[float] = ()
     """Positions of every region on the whole canvas, if the loss is a mean over them."""
+    weight: float = 1.0
 
     @property
     def scope(self) -> Literal["statistics", "tiles", "pixels"]:  # type: ignore[override]
@@ -231,7 +234,13 @@ class Binder:
         ]
         shares = None if weights is None else [region.weight for region in regions]
         counts = [canvas.weight for canvas in photo] if loss.is_mean else []
-        return LayerComparison(loss, layer, weights, targets, shares, counts)
+        weight = layer_share(self._positions(layer), loss.recipe.style.matching) if layer else 1.0
+        return LayerComparison(loss, layer, weights, targets, shares, counts, weight)
+
+    def _positions(self, layer: str) -> float:
+        """Return the number of positions of the canvas in a layer."""
+        maps = self.photo.features.map_or_moments(layer)
+        return maps.weight if isinstance(maps, Moments) else float(maps.shape[2] * maps.shape[3])
 
     def _hypercolumns(self, name: str, loss: StyleLoss) -> ColumnsComparison:
         layers = list(loss.layers)

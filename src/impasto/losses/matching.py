@@ -20,10 +20,30 @@ _TEMPERATURE: Final = 0.1
 """Difference of likeness that makes a match count e times less."""
 _HUBS: Final = 10
 """Number of nearest neighbors whose mean cosine is subtracted (k of CSLS)."""
+_ENOUGH: Final = 2000
+"""Positions of a map from which its layer counts in full."""
 _PAPER: Final = (0.15, 0.45)
 """Shares of a style's range by which its median lies below its brightest: of a drawing, and of what has all tones."""
 _CHUNK: Final = 2**22
 """Features that are restyled at a time."""
+
+
+def layer_share(positions: float, matching: float) -> float:
+    """Return how much a style layer counts whose map has so many positions.
+
+    On a coarse level each position of a deep layer sees a good part of the style image, and the layer's statistics are
+    those of whole things: a tree is copied on an animal's fur, a house into water. So a layer counts in proportion to
+    its positions until there are enough of them.
+
+    Args:
+        positions: Number of positions of the canvas.
+        matching: How far it does so: 0, where every layer counts in full, to 1.
+
+    Example:
+        >>> layer_share(500, matching=1.0), layer_share(500, matching=0.0), layer_share(8000, matching=1.0)
+        (0.25, 1.0, 1.0)
+    """
+    return 1 - matching * max(0.0, 1 - positions / _ENOUGH)
 
 
 @dataclass(frozen=True, eq=False)

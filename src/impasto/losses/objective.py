@@ -189,7 +189,10 @@ class Objective:
         losses = {}
         for name, comparisons in self._style.items():
             weights = self._style_losses[name].layers
-            own = (weights.get(layer, 1.0) * values["style", name, layer] for layer in comparisons)
+            own = [
+                weights.get(layer, 1.0) * one.weight * values["style", name, layer]
+                for layer, one in comparisons.items()
+            ]
             losses[name] = sum(own, start=zero)
         return _weighted_sum(losses, self._recipe.style.losses, picture)
 
