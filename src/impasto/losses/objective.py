@@ -8,11 +8,12 @@ from typing import Any, Final, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
-from impasto.losses.matching import layer_share, restyle
+from impasto.losses.matching import agreement, layer_share, restyle
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
 from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
@@ -179,7 +180,8 @@ class _Binder:
             columns = loss.prepare(photo.columns(layers, places, scales), saliency)
             return lambda canvas: loss.loss(canvas.columns(layers, places, scales), columns)
         targets = [
-            (layer, weight, loss.prepare(self._restyled(layer), saliency)) for layer, weight in loss.layers.items()
+            (layer, weight, loss.prepare(self._restyled(layer), self._importance(layer, saliency)))
+            for layer, weight in loss.layers.items()
         ]
 
         def compare(canvas: EncodedImage) -> Float[Tensor, ""]:
@@ -201,6 +203,19 @@ class _Binder:
                 mask = region.mask
                 result = moved if mask is None else result + resize_to_layer(mask, maps).to(maps.dtype) * (moved - maps)
         return result
+
+    def _importance(self, layer: str, saliency: Float[Tensor, "1 1 _h _w"] | None) -> Float[Tensor, "1 1 h w"] | None:
+        """Return how much each position of a layer counts: more on what is salient, and where matches agree."""
+        maps = self.photo.features[layer]
+        height, width = maps.shape[2:]
+        weights = None if saliency is None else functional.adaptive_avg_pool2d(saliency, (height, width))
+        for region in self.regions:
+            if (statistics := region.local(layer)) is not None:
+                held = agreement(statistics, height, width).to(maps.device) ** self.matching
+                if region.mask is not None:
+                    held = 1 + resize_to_layer(region.mask, maps) * (held - 1)
+                weights = held if weights is None else weights * held
+        return weights
 
 
 class Objective:
