@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from impasto.images import PLATES, plate_path, read_picture, resize
 from impasto.losses import Matches, match, tonality
-from impasto.losses.matching import LocalStatistics, interpolate_linearly, restyle
+from impasto.losses.matching import LocalStatistics, agreement, interpolate_linearly, restyle
 
 
 def units(count: int, channels: int, seed: int) -> torch.Tensor:
@@ -101,6 +101,19 @@ def test_features_keep_size_and_number_format(size):
     assert moved.dtype == photo.dtype
     assert torch.isfinite(moved).all()
     assert bool((moved >= 0).all())
+
+
+def test_places_count_by_the_variance_of_their_matches():
+    # The left half of the style is paper, the right half varies; each half of the photo matches one of them.
+    style = torch.zeros(1, 3, 4, 8)
+    style[..., 4:] = random_map(3, 4, 4, seed=0).float()
+    grid = torch.arange(32).reshape(4, 8)
+    places = torch.cat([half.flatten().expand(4, 1, 16) for half in (grid[:, :4], grid[:, 4:])], dim=1).reshape(8, 16)
+    matches = Matches(places, torch.full((8, 16), 1 / 16), (4, 2), (4, 8))
+    found = agreement(LocalStatistics.of(style, matches), 4, 2)
+    variance = style[..., 4:].var(dim=(2, 3), correction=0).mean()
+    expected = torch.tensor([variance / 2 / (0.05 * variance / 2), variance / 2 / (variance + 0.05 * variance / 2)])
+    torch.testing.assert_close(found, expected.expand(1, 1, 4, 2))
 
 
 def test_a_photo_of_one_color_gets_the_mean_of_the_style():

@@ -9,11 +9,12 @@ from typing import Any, Final, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from impasto.backbones import Moments
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import MAX_VECTORS
-from impasto.losses.matching import layer_share, restyle
+from impasto.losses.matching import agreement, layer_share, restyle
 from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values
 from impasto.losses.tiles import joined_columns
@@ -285,7 +286,8 @@ class Binder:
             return ColumnsComparison(loss, [(places, scales)], [columns])
         whole, targets = dict(photo.maps(layers)), []
         for layer, weight in loss.layers.items():
-            targets.append((layer, weight, loss.prepare(self._restyled(layer, whole.pop(layer)), saliency)))
+            restyled = self._restyled(layer, whole.pop(layer))
+            targets.append((layer, weight, loss.prepare(restyled, self._importance(layer, saliency))))
         return MapsComparison(loss, targets)
 
     def _restyled(self, layer: str, maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
@@ -300,3 +302,16 @@ class Binder:
                 mask = region.mask
                 result = moved if mask is None else result + resize_to_layer(mask, maps).to(maps.dtype) * (moved - maps)
         return result
+
+    def _importance(self, layer: str, saliency: Float[Tensor, "1 1 _h _w"] | None) -> Float[Tensor, "1 1 h w"] | None:
+        """Return how much each position of a layer counts: more on what is salient, and where matches agree."""
+        maps = self.photo.features[layer]
+        height, width = maps.shape[2:]
+        weights = None if saliency is None else functional.adaptive_avg_pool2d(saliency, (height, width))
+        for region in self.regions:
+            if (statistics := region.local(layer)) is not None:
+                held = agreement(statistics, height, width).to(maps.device) ** self.matching
+                if region.mask is not None:
+                    held = 1 + resize_to_layer(region.mask, maps) * (held - 1)
+                weights = held if weights is None else weights * held
+        return weights

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones import full_precision
+from impasto.losses.base import TINY
 
 _NEIGHBORS: Final = 32
 """How many places of the style a place of the photo is matched with."""
@@ -22,6 +23,8 @@ _HUBS: Final = 10
 """Number of nearest neighbors whose mean cosine is subtracted (k of CSLS)."""
 _ENOUGH: Final = 2000
 """Positions of a map from which its layer counts in full."""
+_DOUBT: Final = 0.05
+"""Share of the mean variance that is added to that of a place, so that none counts more than 20 times."""
 _PAPER: Final = (0.15, 0.45)
 """Shares of a style's range by which its median lies below its brightest: of a drawing, and of what has all tones."""
 _CHUNK: Final = 2**22
@@ -162,6 +165,23 @@ def restyle(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share:
         restyled = mean + deviation * (exact - center[:, some]) / unit[:, some]
         moved[:, some] = torch.maximum(exact + share * (restyled - exact), lowest.to(exact)).to(photo.dtype)
     return moved
+
+
+def agreement(statistics: LocalStatistics, height: int, width: int) -> Float[Tensor, "1 1 h w"]:
+    """Return how much the places of a style that match a place of a photo agree, about 1 on average.
+
+    v / (V + 0.05 v), where V is the variance over the matching places, averaged over the channels, and v its mean over
+    the photo. Where all are bare paper, or one calm ground, the photo is held there, so that the style's lines and
+    flakes do not fill it; where they differ, strokes are free.
+
+    Args:
+        statistics: Those of the style for every place of a grid.
+        height: Of the result.
+        width: Of the result.
+    """
+    variance = (statistics.square - statistics.mean.square()).clamp(min=0).mean(dim=1, keepdim=True)
+    usual = variance.mean() + TINY
+    return usual / (_resized(variance, height, width) + _DOUBT * usual)
 
 
 def _resized(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[Tensor, "1 c h w"]:

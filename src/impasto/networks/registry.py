@@ -44,7 +44,7 @@ NETWORKS: Final[dict[str, Network]] = {
             family="vgg19",
             weights="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
             layers=_vgg_layers(2, 2, 4, 4, 4),
-            content_layers={"conv3_2": 0.5, "conv4_2": 1.0},
+            content_layers={"conv3_2": 0.25, "conv4_2": 1.0},
             style_layers={
                 "conv1_1": 0.6,
                 "conv1_2": 0.6,

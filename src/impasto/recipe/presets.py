@@ -16,11 +16,12 @@ def _layers_by_channels(weight: float) -> dict[str, float]:
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=32),
-    "faithful": Recipe(style_weight=9.0),
+    "faithful": Recipe(style_weight=7.0),
     "bold": Recipe(style_weight=120.0, steps=200),
     "photoreal": Recipe(
         content_weight=1.0,
         style_weight=0.3,
+        tv_weight=5e-5,
         style_losses={"wasserstein": 1.0},
         style_matching=0.0,
         content_losses={"features": 1.0, "laplacian": 0.3},
