@@ -90,11 +90,12 @@ def test_smoothed_features_depend_on_the_whole_picture_and_have_no_tiles(limit, 
         plan_memory(recipe, extractor, level_of(2048))
 
 
-def test_a_run_in_tiles_paints_the_same_picture_and_says_so(make_painter, monkeypatch):
-    whole = make_painter()
+@pytest.mark.parametrize("matching", [0.0, 1.0])
+def test_a_run_in_tiles_paints_the_same_picture_and_says_so(matching, make_painter, monkeypatch):
+    whole = make_painter(style_matching=matching)
     assert not [event for event in whole.paint() if isinstance(event, Notice)]
     monkeypatch.setattr("impasto.painting.painter.plan_run", lambda *_: (TILED, TILED))
-    tiled = make_painter()
+    tiled = make_painter(style_matching=matching)
     notices = [event.text for event in tiled.paint() if isinstance(event, Notice)]
     assert notices == ["painted in tiles of about 48 x 48 px, which takes longer but less memory"]
     assert np.abs(tiled.picture() - whole.picture()).max() < 0.5 / 255
