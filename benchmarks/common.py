@@ -18,7 +18,7 @@ import torch
 from impasto.api import plan_job, read_inputs, region_settings
 from impasto.backbones import FeatureExtractor, load_weights
 from impasto.losses import make_extractor
-from impasto.painting import LevelOptimizer, match_scene
+from impasto.painting import LevelOptimizer, MemoryPlan, match_scene
 from impasto.recipe import Recipe
 
 RESULTS = Path(__file__).parent / "results"
@@ -79,8 +79,10 @@ class FinestLevel(NamedTuple):
     extractor: FeatureExtractor
 
 
-def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -> FinestLevel:
-    """Return the last level of a job, ready to be advanced."""
+def finest_level(
+    recipe: Recipe, photo: Any, styles: Any, regions: Any = None, *, plan: MemoryPlan | None = None
+) -> FinestLevel:
+    """Return the last level of a job, ready to be advanced, in the tiles of a plan."""
     if regions:
         recipe = recipe.with_changes(regions=region_settings(regions))
     job = plan_job(recipe, read_inputs(photo, styles, recipe, regions))
@@ -94,7 +96,7 @@ def finest_level(recipe: Recipe, photo: Any, styles: Any, regions: Any = None) -
     scene = job.scene
     if strength := job.recipe.style.matching:
         scene = match_scene(scene, extractor, job.levels, strength=strength)
-    level = LevelOptimizer(job.recipe, scene.at(job.levels[-1]), extractor, job.levels[-1])
+    level = LevelOptimizer(job.recipe, scene.at(job.levels[-1]), extractor, job.levels[-1], plan=plan)
     return FinestLevel(level, level.objective, level.canvas, level.optimizer, extractor)
 
 

@@ -2,10 +2,15 @@
 
 import dataclasses
 import os
+import tempfile
 
 # One thread a process, set before torch is loaded: the tests run in parallel, and threads that wait for each other
 # on too few cores are many times slower. Child processes inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What this machine has measured or downloaded before has no part in the tests.
+_CACHE = tempfile.TemporaryDirectory(prefix="impasto-cache-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 import impasto  # noqa: F401  # isort: skip  (before torch, so that it computes here as in a process of its own)
 

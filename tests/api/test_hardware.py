@@ -5,8 +5,10 @@ import sys
 
 import pytest
 import torch
+from tests.api.conftest import QUICK
 
-from impasto.api import hardware, processes_that_fit, usable_cores
+from impasto.api import hardware, plan_job, processes_that_fit, read_inputs, usable_cores
+from impasto.api.job import picture_metadata
 from impasto.recipe import Recipe
 
 _RESIDENT = """
@@ -53,6 +55,21 @@ def test_keep_memory_keeps_freed_memory(left_over):
 
 def test_freed_memory_is_returned_if_memory_is_scarce(left_over):
     assert left_over["scarce"] < 50 * 2**20
+
+
+def test_only_a_picture_that_might_not_fit_gets_a_limit_of_what_is_free_less_a_reserve(monkeypatch):
+    monkeypatch.setattr(hardware, "_free_memory", lambda: 10e9)
+    recipe = Recipe(device="cpu", precision="bf16")
+    assert hardware.limit_memory(recipe, 10**6) == recipe
+    assert hardware.limit_memory(recipe, 10**7).hardware.memory_limit == pytest.approx(8.5e9)
+    assert hardware.limit_memory(recipe.with_changes(max_memory="3GB"), 10**7).hardware.max_memory == "3GB"
+
+
+def test_a_limit_of_memory_does_not_leave_this_machine(photo):
+    recipe = Recipe(**QUICK, max_memory="3GB")
+    job = plan_job(recipe, read_inputs(photo, "night", recipe))
+    assert job.recipe.hardware.max_memory == "3GB"
+    assert "max_memory" not in picture_metadata(job.recipe, job.sources)["recipe"]["hardware"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from impasto.images import (
     is_leftover,
     output_format,
     quantize,
+    read_metadata,
     read_picture,
     write_picture,
 )
@@ -91,6 +92,21 @@ def test_sixteen_bits_are_in_the_file():
     assert opened(tiff).tag_v2[258] == (16, 16, 16)
     for data in (png, tiff):
         assert np.abs(read_picture(data).pixels - values).max() <= 0.502 / 65535
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_large_tiff_is_in_tiles_and_a_huge_one_is_a_bigtiff(bits, monkeypatch):
+    pixels, marks = noise(300, 500), {"recipe": {"size": 500}}
+    strips = encode_picture(pixels, ".tif", bits=bits, metadata=marks)
+    assert strips[:4] == b"II*\0"
+    assert 322 not in Image.open(io.BytesIO(strips)).tag_v2  # TileWidth
+    monkeypatch.setattr("impasto.images.write.TILED_BYTES", 1)
+    monkeypatch.setattr("impasto.images.write.BIG_BYTES", 1)
+    tiles = encode_picture(pixels, ".tif", bits=bits, metadata=marks)
+    assert tiles[:4] == b"II+\0"
+    assert Image.open(io.BytesIO(tiles)).tag_v2[322] == 256
+    assert read_metadata(tiles) == read_metadata(strips)
+    assert np.array_equal(read_picture(tiles).pixels, read_picture(strips).pixels)
 
 
 def test_jpeg_and_webp_ignore_sixteen_bits():

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,13 @@ def test_no_coarse_level_gets_more_than_the_limit_and_the_finest_gets_the_rest(s
 def test_the_limit_leaves_every_preset_as_it_would_be_without():
     for recipe in PRESETS.values():
         assert plan_levels(recipe, 512, 384) == plan_levels(recipe.with_changes(coarse_limit=10**6), 512, 384)
+
+
+@pytest.mark.parametrize("preset", [name for name, recipe in PRESETS.items() if recipe.schedule.levels == "auto"])
+def test_a_poster_takes_no_more_than_about_twenty_steps_of_full_size(preset):
+    levels = plan_levels(PRESETS[preset], 4096, 3072)
+    pixels = [level.width * level.height for level in levels]
+    assert sum(level.steps * size for level, size in zip(levels, pixels, strict=True)) <= 20.5 * pixels[-1]
 
 
 def random_picture(height, width, seed=0):

@@ -1,6 +1,7 @@
 """The Python interface: sessions, runs and results."""
 
 from impasto.api.calls import matched_parts, recolor, resume, start, stylize, subject_mask
+from impasto.api.estimate import Estimate
 from impasto.api.hardware import (
     keep_memory,
     pixels_that_fit,
@@ -28,6 +29,7 @@ from impasto.images import Source
 
 __all__ = [
     "Controls",
+    "Estimate",
     "Job",
     "Mask",
     "Parts",

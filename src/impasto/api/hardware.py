@@ -13,7 +13,7 @@ from typing import Final
 import torch
 
 from impasto.errors import InputError
-from impasto.recipe import Precision, Recipe, one_of_these
+from impasto.recipe import Precision, Recipe, memory_text, one_of_these
 
 
 def resolve_hardware(recipe: Recipe) -> Recipe:
@@ -86,6 +86,8 @@ _MMAP_THRESHOLD: Final = -3
 _MMAP_MAX: Final = -4
 _ARENA_MAX: Final = -8
 
+_USED_SHARE: Final = 0.85
+"""Share of the free memory that is used; the rest is for the system and what else begins."""
 _BYTES_PER_PIXEL: Final = 2_600
 """Upper bound of what a pixel of the default recipe takes in bf16 while freed memory is kept."""
 _BYTES_PER_PROCESS: Final = 0.5e9
@@ -103,20 +105,34 @@ def keep_memory() -> None:
     _set_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _ARENA_MAX: 1})
 
 
-def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16") -> bool:
+def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16", limit: float | None = None) -> bool:
     """Undo `keep_memory` if a picture of this many pixels might not fit otherwise; return True in that case.
 
-    A rule of thumb: losses that compare positions, a long history and a large style take more.
+    A rule of thumb: losses that compare positions, a long history and a large style take more. `limit` is the memory in
+    bytes that may be used; None: what is free.
     """
-    scarce = pixels > pixels_that_fit(precision)
+    scarce = pixels > pixels_that_fit(precision, limit)
     if scarce:
-        _set_malloc({_MMAP_MAX: 65_536, _MMAP_THRESHOLD: 16 * 2**20, _TRIM_THRESHOLD: 16 * 2**20})
+        # Within a limit no block may stay behind in the heap because a smaller one that is kept lies above it.
+        size = (16 if limit is None else 2) * 2**20
+        _set_malloc({_MMAP_MAX: 65_536, _MMAP_THRESHOLD: size, _TRIM_THRESHOLD: size})
     return scarce
 
 
-def pixels_that_fit(precision: Precision = "bf16") -> float:
-    """Return how many pixels, about, can be painted in the memory that is free now."""
-    return _free_memory() / _bytes_per_pixel(precision)
+def pixels_that_fit(precision: Precision = "bf16", limit: float | None = None) -> float:
+    """Return how many pixels, about, can be painted in so many bytes; None: in the memory that is free now."""
+    return (_free_memory() if limit is None else limit) / _bytes_per_pixel(precision)
+
+
+def limit_memory(recipe: Recipe, pixels: int) -> Recipe:
+    """Let a recipe without a limit of memory use what is free, less a reserve, if a picture might not fit otherwise.
+
+    The limit is kept in the recipe, so that a run that is resumed uses as much.
+    """
+    hardware = recipe.hardware
+    if hardware.max_memory is not None or hardware.device == "cuda" or pixels <= pixels_that_fit(hardware.precision):
+        return recipe
+    return recipe.with_changes(max_memory=memory_text(_USED_SHARE * _free_memory()))
 
 
 def processes_that_fit(recipe: Recipe) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from impasto.api.build_scene import build_scene
-from impasto.api.hardware import resolve_hardware
+from impasto.api.hardware import limit_memory, resolve_hardware
 from impasto.backbones import check_input_size, computed_with, describe_weights, min_input_size
 from impasto.errors import InputError
 from impasto.images import DecodedImage, describe_stretch, fit, resize
@@ -71,6 +71,7 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
     recipe = resolve_hardware(recipe)
     network, content = recipe.network, inputs.content
     size = result_size(recipe, content.width, content.height)
+    recipe = limit_memory(recipe, math.prod(size))
     # A network that is not installed, or has no such layers, is reported before any size is checked.
     min_input_size(network.backbone, needed_layers(recipe), network.padding)
     levels = plan_levels(recipe, *size)
@@ -180,6 +181,7 @@ def result_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe that is embedded in pictures, without folders."""
     portable = recipe.to_dict()
+    portable["hardware"].pop("max_memory", None)
     for section, name, standard in (("network", "weights", ("embedded", "full")), ("start", "init", INITS)):
         if portable[section][name] not in standard:
             portable[section][name] = Path(portable[section][name]).name

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import PIL.Image
 
+from impasto.api.estimate import first_line
 from impasto.api.hardware import processor_threads
 from impasto.api.job import Job, picture_metadata
 from impasto.api.pictures import Result
@@ -183,7 +184,8 @@ class _Pump:
             for step in self._folder.read_log().steps:
                 self._note(step)
         self._controls._attach(painter)
-        for text in self._notices:
+        expected = first_line(painter) if checkpoint is None else None
+        for text in (*([expected] if expected else []), *self._notices):
             self._forward(painter, Notice(step=painter.step, text=text))
 
     def _forward(self, painter: Painter, event: Event) -> None:

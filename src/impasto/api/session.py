@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from numbers import Real
 from pathlib import Path
 from types import NoneType
@@ -10,6 +10,8 @@ from typing import Any, Final, Generic, Literal, TypeVar, Unpack
 
 import torch
 
+from impasto.api.estimate import Estimate, estimate_run
+from impasto.api.hardware import processor_threads
 from impasto.api.inputs import Regions, Styles, read_inputs, region_settings, source_files
 from impasto.api.job import Job, plan_job
 from impasto.api.pictures import Result
@@ -21,7 +23,7 @@ from impasto.images import Outputs, Source
 from impasto.losses import StyleTarget, make_extractor, style_losses
 from impasto.painting import Painter, Position, StyleImage, check_change
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve
-from impasto.runs import RunFolder
+from impasto.runs import Inputs, RunFolder
 
 _NETWORKS: Final = 2
 """Networks that a session keeps."""
@@ -147,18 +149,61 @@ class Session:
         check_type(output, (str, Path, NoneType), "output", "a path")
         if output is not None and run is None:
             raise InputError("output is noted in a run folder, and there is no run: save the result by its method save")
-        if regions is None and not (isinstance(recipe, Recipe) and recipe.regions):
-            regions = self._regions
-        styles = self._styles if styles is None else styles
-        chosen = _recipe_of(self._recipe if recipe is None else recipe, settings, regions)
-        inputs = read_inputs(content, [] if styles is None else styles, chosen, regions)
-        job = plan_job(chosen, inputs)
+        job, inputs, files = self._planned(content, styles, recipe, regions, settings)
         folder = None
         if run is not None:
-            Outputs(folder=Path(run)).check(source_files(content, [] if styles is None else styles, chosen, regions))
+            Outputs(folder=Path(run)).check(files)
             wanted = None if output is None else Path(output)
             folder = RunFolder.create(Path(run), recipe=job.recipe, inputs=inputs, output=wanted)
         return Run(job, self.painter, on_event=on_event, folder=folder)
+
+    def estimate(
+        self,
+        content: Source,
+        styles: Styles | None = None,
+        recipe: Recipe | str | None = None,
+        *,
+        preset: str | None = None,
+        regions: Regions | None = None,
+        **settings: Unpack[SettingOptions],
+    ) -> Estimate:
+        """Return how long a picture takes and how much memory, about, without painting it.
+
+        The speed of this machine is measured, which takes some seconds, and kept for the next time.
+
+        Args:
+            content: The photo, as for `impasto.stylize`.
+            styles: Style image or images; None: those of the session.
+            recipe: A recipe or the name of a preset; None: that of the session.
+            preset: Name of a preset, which may also be given as `recipe`.
+            regions: Regions with their own styles; None: those of the recipe, or of the session.
+            **settings: Settings of the recipe by their flat names.
+
+        Returns:
+            The estimate.
+
+        Raises:
+            InputError: If something given cannot be used, or memory is too little, in one line.
+        """
+        job, _, _ = self._planned(content, styles, _one_recipe(recipe, preset), regions, settings)
+        with processor_threads(job.recipe.hardware.threads):
+            return estimate_run(job.recipe, job.scene, job.levels, self._loaded(job)[0])
+
+    def _planned(
+        self,
+        content: Source,
+        styles: Styles | None,
+        recipe: Recipe | str | None,
+        regions: Regions | None,
+        settings: Any,
+    ) -> tuple[Job, Inputs, Collection[Path]]:
+        """Read and check what is given; return the job, its inputs and their files."""
+        if regions is None and not (isinstance(recipe, Recipe) and recipe.regions):
+            regions = self._regions
+        chosen = _recipe_of(self._recipe if recipe is None else recipe, settings, regions)
+        given = styles if styles is not None else self._styles if self._styles is not None else []
+        inputs = read_inputs(content, given, chosen, regions)
+        return plan_job(chosen, inputs), inputs, source_files(content, given, chosen, regions)
 
     def resume(self, run: str | Path, *, weights: str | Path | None = None, on_event: Listener | None = None) -> Run:
         """Continue a run from its last checkpoint, in the background.
@@ -202,6 +247,15 @@ class Session:
         Returns:
             A painter that shares network and style targets with the session's other jobs.
         """
+        extractor, key, seed = self._loaded(job)
+
+        def target(style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
+            return self._targets.get((key, seed, style.key), measure) if style.key else measure()
+
+        return Painter(job.recipe, job.scene, extractor, levels=job.levels, cache=target)
+
+    def _loaded(self, job: Job) -> tuple[FeatureExtractor, Hashable, int | None]:
+        """Return the network of a job, and all else on which the statistics of its style images depend."""
         recipe = job.recipe
         network, hardware = recipe.network, recipe.hardware
         weights_key = (network.backbone, job.sources["weights"]["sha256"])
@@ -221,12 +275,7 @@ class Session:
             return make_extractor(weights, recipe, precision=precision, device=device)
 
         with self._loading:
-            extractor = self._extractors.get(key, load)
-
-        def target(style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
-            return self._targets.get((key, seed, style.key), measure) if style.key else measure()
-
-        return Painter(recipe, job.scene, extractor, levels=job.levels, cache=target)
+            return self._extractors.get(key, load), key, seed
 
 
 class _Cache(Generic[Value]):

@@ -4,7 +4,7 @@ from impasto.backbones.antialiased import antialiased_maps
 from impasto.backbones.computing import computed_with, repetition_notice
 from impasto.backbones.download import fetch_weights
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
-from impasto.backbones.features import FeatureExtractor, Features, SmoothedExtractor
+from impasto.backbones.features import FeatureExtractor, Features, Reach, SmoothedExtractor
 from impasto.backbones.matmul import (
     add_product,
     average,
@@ -20,6 +20,7 @@ from impasto.backbones.matmul import (
     total,
 )
 from impasto.backbones.moments import Moments, moments_of
+from impasto.backbones.release import release_memory
 from impasto.backbones.weight_formats import AntialiasedWeights, AnyWeights, VGG19Weights
 from impasto.backbones.weights import describe_weights, load_weights
 
@@ -29,6 +30,7 @@ __all__ = [
     "FeatureExtractor",
     "Features",
     "Moments",
+    "Reach",
     "SmoothedExtractor",
     "VGG19Weights",
     "add_product",
@@ -49,6 +51,7 @@ __all__ = [
     "load_weights",
     "min_input_size",
     "moments_of",
+    "release_memory",
     "repetition_notice",
     "rounded_mean",
     "self_product",

@@ -4,7 +4,7 @@ Structure: Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", 2022
 stride, these compute every position, blur and keep every other one (Zhang 2019).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812 (the usual name)
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones.features import ExtractorOptions, Features, InputSize, smallest_side
+from impasto.backbones.features import ExtractorOptions, Features, InputSize, Reach, smallest_side
 from impasto.backbones.frozen_ops import convolve
 from impasto.backbones.pooling import L2_GAINS, blur_pool, pool_windows
 from impasto.backbones.weight_formats import AntialiasedWeights
@@ -110,6 +110,15 @@ def _map_side(network: str, last: str, side: int, padding: Padding) -> int:
     return max(side, 0)
 
 
+def _reaches(network: str) -> dict[str, Reach]:
+    """Return the reach of every layer."""
+    found, reach = {}, Reach()
+    for name, layer in _LAYERS[network].items():
+        reach = reach.convolved(layer.kernel or layer.window, layer.padding)
+        found[name] = reach = reach.pooled(3, 2, padding=2) if layer.blurs else reach
+    return found
+
+
 class AntialiasedExtractor:
     """VGG-16 or AlexNet without aliasing, with frozen weights, evaluated up to the deepest layer asked for.
 
@@ -121,6 +130,9 @@ class AntialiasedExtractor:
         network = weights.network
         self.layers = tuple(name for name in network.layers if name in options.layers)
         self.device = options.device
+        self.reach: Mapping[str, Reach] = {
+            name: reach for name, reach in _reaches(network.name).items() if name in self.layers
+        }
         self._options = options
         self._input_size = antialiased_input_size(network, self.layers, options.padding)
         self._dtype = torch.bfloat16 if options.precision == "bf16" else None

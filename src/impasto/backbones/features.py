@@ -56,6 +56,31 @@ def smallest_side(works: Callable[[int], bool]) -> int | None:
     return sides[index] if index < len(sides) else None
 
 
+class Reach(NamedTuple):
+    """The pixels on which a layer depends: position p on those from p * stride - before to p * stride + after.
+
+    Beyond the border of the image is padding, so that a window of an image, which begins at a multiple of the stride,
+    has the same features as the image at the positions whose pixels lie inside it.
+
+    Example:
+        >>> Reach().convolved(3, 1).pooled(2, 2).convolved(3, 1)
+        Reach(stride=2, before=3, after=4)
+    """
+
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+
+    def convolved(self, kernel: int, padding: int) -> "Reach":
+        """Return the reach after a convolution, or after a pooling, that moves by one position."""
+        return self.pooled(kernel, 1, padding)
+
+    def pooled(self, window: int, step: int, padding: int = 0) -> "Reach":
+        """Return the reach after windows that move by `step` positions, the first one `padding` before the border."""
+        before, after = padding * self.stride, (window - 1 - padding) * self.stride
+        return Reach(self.stride * step, self.before + before, self.after + after)
+
+
 class Features(Mapping[str, Tensor]):
     """Feature maps by layer name, each computed when it is first read.
 
@@ -109,6 +134,8 @@ class FeatureExtractor(Protocol):
     layers: tuple[str, ...]
     """The layers that a call returns, from the shallowest to the deepest."""
     device: torch.device
+    reach: Mapping[str, Reach]
+    """The reach of every layer; empty if some feature depends on the whole image, which then has no tiles."""
 
     def __call__(self, image: Float[Tensor, "1 3 h w"], *, border: int = 0, whole: bool = False) -> Features:
         """Return the features of an image; they have a gradient with respect to it.
@@ -136,6 +163,8 @@ class SmoothedExtractor:
     The exponential depends on absolute values, which differ between layers and networks by orders of magnitude: each
     layer is divided by its own scale, its largest activation in content and style.
     """
+
+    reach: Mapping[str, Reach] = {}
 
     def __init__(self, extractor: FeatureExtractor, images: Sequence[Float[Tensor, "1 3 _h _w"]]) -> None:
         """Wrap an extractor; `images` are content and styles, which determine the scales."""

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from impasto.backbones.features import ExtractorOptions, Features, InputSize, smallest_side
+from impasto.backbones.features import ExtractorOptions, Features, InputSize, Reach, smallest_side
 from impasto.backbones.pooling import L2_GAINS, pool_windows
 from impasto.backbones.weight_formats import ModuleWeights
 from impasto.errors import InputError
@@ -242,6 +242,8 @@ class ModuleExtractor:
     With bf16 the image, the arithmetic of the first convolution and the parameters of batch normalization, which
     multiply whole maps, stay in fp32; the rest is computed in bf16.
     """
+
+    reach: Mapping[str, Reach] = {}  # the operations between submodules are not known
 
     def __init__(self, weights: ModuleWeights, options: ExtractorOptions) -> None:
         """Build the module with its weights on the device."""

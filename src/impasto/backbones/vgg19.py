@@ -1,6 +1,6 @@
 """VGG-19 with frozen weights: from an image to its features."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from impasto.backbones import chunked
 from impasto.backbones.chunked import FirstBlock, evaluate_in_chunks
-from impasto.backbones.features import ExtractorOptions, Features, InputSize
+from impasto.backbones.features import ExtractorOptions, Features, InputSize, Reach
 from impasto.backbones.frozen_ops import convolve
 from impasto.backbones.moments import Moments
 from impasto.backbones.pooling import halve
@@ -61,6 +61,14 @@ class VGG19Extractor:
                 kernel, bias = (values.detach().to(self.device, dtype) for values in weights.layers[name])
                 self._parameters[name] = kernel.contiguous(memory_format=torch.channels_last), bias
         self._block = self._first_block()
+        self.reach: Mapping[str, Reach] = self._reaches()
+
+    def _reaches(self) -> dict[str, Reach]:
+        found, reach = {}, Reach()
+        for name in self._path:
+            reach = reach.convolved(3, 1) if name in self._parameters else reach.pooled(2, 2)
+            found[name] = reach
+        return {name: found[name] for name in self.layers}
 
     def _first_block(self) -> FirstBlock | None:
         """Return the first block if it can be evaluated in chunks."""

@@ -50,9 +50,9 @@ def follow(
     repeated = repeats if repeats and _photo(repeats) in ([], _photo(run.metadata)) else {}
     if not reporting.quiet and (notice := repetition_notice(repeated, run.metadata)):
         warn(notice)
-    precision = run.recipe.hardware.precision
-    follower.fitting = pixels_that_fit(precision)
-    return_memory_if_scarce(math.prod(run.size), precision=precision)
+    hardware = run.recipe.hardware
+    follower.fitting = pixels_that_fit(hardware.precision)
+    return_memory_if_scarce(math.prod(run.size), precision=hardware.precision, limit=hardware.memory_limit)
     with stop_signals(follower.stop):
         result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
         if not result.steps:

@@ -97,7 +97,13 @@ REPORTING: Final = Reporting()
 RECIPE_SOURCE: Final = RecipeSource()
 
 _FILE_SETTINGS: Final = ("init", "weights", "regions")
-_METAVARS: Final = {"style_crop": "X,Y,W,H/...", "regions": "MASK=STYLE", "init": "NAME|FILE", "weights": "NAME|FILE"}
+_METAVARS: Final = {
+    "style_crop": "X,Y,W,H/...",
+    "regions": "MASK=STYLE",
+    "init": "NAME|FILE",
+    "weights": "NAME|FILE",
+    "max_memory": "8GB",
+}
 _HEADINGS: Final = list(dict.fromkeys(field.group for field in FIELDS.values()))
 
 

@@ -36,6 +36,11 @@ _LONGEST_SIDE: Final[dict[OutputFormat, int]] = {"jpeg": 65_535, "webp": 16_383}
 _PIXELS_PER_MM: Final = 72 / 25.4
 _TEMPORARY: Final = (".impasto-", ".tmp")  # prefix and suffix of temporary files
 
+TILED_BYTES: Final = 40 * 2**20
+"""Bytes of pixels from which on a TIFF is written in tiles."""
+BIG_BYTES: Final = 2**31
+"""Bytes of pixels from which on a TIFF is a BigTIFF."""
+
 
 def output_format(path: str | Path) -> OutputFormat:
     """Return the format that the extension of a path names.
@@ -173,7 +178,7 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
         "png": {"compression": 6},
         "jpeg": {"Q": quality, "optimize_coding": True},
         "webp": {"lossless": True, "exact": True} if quality == 100 else {"Q": quality},
-        "tiff": {"compression": "deflate", "predictor": "horizontal"},
+        "tiff": {"compression": "deflate", "predictor": "horizontal"} | _large_tiff(values),
     }
     try:
         data: bytes = getattr(image, f"{kind}save_buffer")(keep="icc|xmp", **profile, **options[kind])
@@ -186,6 +191,12 @@ def _encode(values: np.ndarray, kind: OutputFormat, packet: bytes | None, qualit
         # A segment of JPEG holds at most 64 kB; libvips silently leaves out longer ones.
         raise InputError(f"the metadata, {len(packet)} bytes, does not fit into {kind.upper()}: use .png")
     return data
+
+
+def _large_tiff(values: np.ndarray) -> dict[str, Any]:
+    """Return the options with which programs read a part of a large TIFF, and write one of more than 4 GB."""
+    tiles = {"tile": True, "tile_width": 256, "tile_height": 256} if values.nbytes >= TILED_BYTES else {}
+    return tiles | ({"bigtiff": True} if values.nbytes >= BIG_BYTES else {})
 
 
 def _to_integers(values: np.ndarray, bits: Literal[8, 16]) -> np.ndarray:

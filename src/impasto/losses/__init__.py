@@ -6,10 +6,19 @@ from impasto.losses.gram import GramLoss, gram, mean_gram
 from impasto.losses.matching import Matches, interpolate_linearly, match, tonality
 from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
 from impasto.losses.regions import PositionWeights, threshold
-from impasto.losses.registry import CONTENT_LOSSES, STYLE_LOSSES, needed_layers, register_style_loss, style_losses
+from impasto.losses.registry import (
+    CONTENT_LOSSES,
+    STYLE_LOSSES,
+    kept_features,
+    needed_layers,
+    register_style_loss,
+    style_losses,
+)
 from impasto.losses.sliced import random_directions
 from impasto.losses.statistics import Mean, Positions, Statistic
 from impasto.losses.targets import EncodedImage, RegionTarget, StyleTarget, measure_style
+from impasto.losses.tiled import TiledObjective
+from impasto.losses.tiles import TiledImage, Tiling
 
 __all__ = [
     "CONTENT_LOSSES",
@@ -27,8 +36,12 @@ __all__ = [
     "Statistic",
     "StyleLoss",
     "StyleTarget",
+    "TiledImage",
+    "TiledObjective",
+    "Tiling",
     "gram",
     "interpolate_linearly",
+    "kept_features",
     "make_extractor",
     "match",
     "mean_gram",

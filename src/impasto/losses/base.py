@@ -1,6 +1,8 @@
 """Base classes of style and content losses; each loss is one class, named in `registry`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar, Final, Literal
 
 import torch
@@ -72,6 +74,8 @@ class StyleLoss(Loss):
     """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
     parallel_over_regions: ClassVar[bool] = False
     """True if `loss` spends its time in matrix decompositions on one thread: several regions are compared at once."""
+    is_mean: ClassVar[bool] = False
+    """True if `loss` is a mean over the positions: that of a picture in tiles is computed tile by tile."""
 
     def measure(self, maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None = None) -> Any:
         """Return the statistic of a map.
@@ -106,6 +110,20 @@ class StyleLoss(Loss):
         """
         return [self.measure(maps, weights) for weights in regions]
 
+    def join(self, parts: Sequence[Any]) -> Any:
+        """Return the statistic of several parts of a picture.
+
+        Args:
+            parts: The statistic of each part, as `measure` returned it.
+
+        Returns:
+            Their sum; those of parts without a position are left out.
+        """
+        counted = [part for part in parts if part.weight] if len(parts) > 1 else parts
+        if len(set(map(type, counted))) > 1:
+            counted = [self.summarize(part) for part in counted]
+        return reduce(add, counted or parts[:1])
+
     def summarize(self, statistic: Any) -> Any:
         """Reduce the statistic of a style image to what is kept of it.
 
@@ -136,6 +154,10 @@ class ContentLoss(Loss):
     def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> Any:
         """Return the target of `loss`, from the photo's features and the saliency weights of its pixels."""
         return photo
+
+    def part(self, target: Any, cut: Callable[[Tensor], Tensor]) -> Any:
+        """Return the target of the positions that `cut` takes from a map; the losses of all parts sum to the whole."""
+        return cut(target)
 
     def loss(self, maps: Float[Tensor, "1 c h w"], target: Any) -> Float[Tensor, ""]:
         """Return the distance of the canvas from the photo, at least 0."""

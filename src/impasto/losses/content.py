@@ -1,5 +1,6 @@
 """Content losses: features, self-similarity and edges of the photo."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import torch
@@ -96,6 +97,11 @@ class FeatureLoss(ContentLoss):
         if saliency is not None:
             weight = functional.adaptive_avg_pool2d(saliency, (photo.shape[2], photo.shape[3]))
         return FeatureTarget(photo, weight, squared_error(photo, zero.expand_as(photo), weight) + TINY)
+
+    def part(self, target: FeatureTarget, cut: Callable[[Tensor], Tensor]) -> FeatureTarget:
+        """Return the target of some positions."""
+        weight = None if target.weight is None else cut(target.weight)
+        return FeatureTarget(cut(target.features), weight, target.scale)
 
     def loss(self, maps: Float[Tensor, "1 c h w"], target: FeatureTarget) -> Float[Tensor, ""]:
         """Return the squared error."""

@@ -27,6 +27,8 @@ _DOUBT: Final = 0.05
 """Share of the mean variance that is added to that of a place, so that none counts more than 20 times."""
 _PAPER: Final = (0.15, 0.45)
 """Shares of a style's range by which its median lies below its brightest: of a drawing, and of what has all tones."""
+_CHUNK: Final = 2**22
+"""Features that are restyled at a time."""
 
 
 def layer_share(positions: float, matching: float) -> float:
@@ -133,8 +135,10 @@ class LocalStatistics(NamedTuple):
     @classmethod
     def of(cls, maps: Float[Tensor, "1 c _h _w"], matches: Matches) -> "LocalStatistics":
         """Measure a map of a style image."""
-        exact = full_precision(maps)
-        return cls(matches.average(exact), matches.average(exact.square()))
+        some = maps.split(max(1, _CHUNK // (maps.shape[2] * maps.shape[3])), dim=1)
+        means = [matches.average(full_precision(part)) for part in some]
+        squares = [matches.average(full_precision(part).square()) for part in some]
+        return cls(torch.cat(means, dim=1), torch.cat(squares, dim=1))
 
 
 def restyle(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share: float) -> Float[Tensor, "1 c h w"]:
@@ -147,13 +151,20 @@ def restyle(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share:
         statistics: Those of the style for every place of a grid.
         share: How far the features go from the photo's (0) to the restyled ones (1).
     """
-    exact = full_precision(photo)
-    mean, square = (_resized(one, exact.shape[2], exact.shape[3]).to(exact) for one in statistics)
-    deviation = (square - mean.square()).clamp(min=0).sqrt()
-    spread, own = torch.std_mean(exact, dim=(2, 3), correction=0, keepdim=True)
-    restyled = mean + deviation * (exact - own) / (spread + 1e-3 * spread.mean() + 1e-12)
-    moved = torch.maximum(exact + share * (restyled - exact), exact.amin().clamp(max=0))
-    return moved.to(photo.dtype).contiguous(memory_format=torch.channels_last)
+    size = photo.shape[2], photo.shape[3]
+    channels = torch.arange(photo.shape[1]).split(max(1, _CHUNK // (size[0] * size[1])))
+    own = [torch.std_mean(full_precision(photo[:, some]), dim=(2, 3), correction=0, keepdim=True) for some in channels]
+    spread, center = (torch.cat(parts, dim=1) for parts in zip(*own, strict=True))
+    unit, lowest = spread + 1e-3 * spread.mean() + 1e-12, photo.amin().clamp(max=0)
+    moved = torch.empty_like(photo, memory_format=torch.channels_last)
+    # Some channels at a time, because maps in full precision take more memory than all else at large sizes.
+    for some in channels:
+        exact = full_precision(photo[:, some])
+        mean, square = (_resized(one[:, some], *size).to(exact) for one in statistics)
+        deviation = (square - mean.square()).clamp(min=0).sqrt()
+        restyled = mean + deviation * (exact - center[:, some]) / unit[:, some]
+        moved[:, some] = torch.maximum(exact + share * (restyled - exact), lowest.to(exact)).to(photo.dtype)
+    return moved
 
 
 def agreement(statistics: LocalStatistics, height: int, width: int) -> Float[Tensor, "1 1 h w"]:

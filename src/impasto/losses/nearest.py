@@ -89,6 +89,8 @@ def faint_length(vectors: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
 class NearestLoss(StyleLoss):
     """Nearest neighbors in each layer, by default in the network's `nearest_layers`, unless a recipe states its own."""
 
+    is_mean = True
+
     def __init__(self, recipe: Recipe, settings: LossSettings) -> None:
         network = find_network(recipe.network.backbone)
         usual = settings.layers is None and recipe.style.layers == dict(network.style_layers)
@@ -113,6 +115,7 @@ class RelaxedEMDLoss(NearestLoss):
     """Relaxed earth mover's distance of hypercolumns at random places."""
 
     inputs = "hypercolumns"
+    is_mean = False
 
     def loss(self, statistic: Positions, target: Float[Tensor, "m c"]) -> Float[Tensor, ""]:
         """Compare the two sets of hypercolumns."""

@@ -1,32 +1,22 @@
 """The objective: weighted losses bound to photo and styles at one size, as a function of the picture."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
-from impasto.backbones import AnyWeights, FeatureExtractor, Moments, build_extractor
-from impasto.losses.base import ContentLoss, StyleLoss
-from impasto.losses.content import MAX_VECTORS
-from impasto.losses.matching import agreement, layer_share, restyle
+from impasto.backbones import AnyWeights, FeatureExtractor, build_extractor
+from impasto.losses.comparisons import Binder, Comparison
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
-from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
-from impasto.losses.sampling import layer_scales
-from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values, regions_at_layers
-from impasto.losses.wasserstein import parallel_map
+from impasto.losses.targets import EncodedImage, RegionTarget, regions_at_layers
 from impasto.recipe import Recipe
 
 TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv")
 """Names of the terms in the order in which they are summed."""
 
-_MIN_SAMPLES: Final = 64
-"""Samples that a region has at least, however small it is."""
 _USUAL_DISTANCE: Final = 0.3
 """The style loss that a recolored photo usually starts with."""
 
@@ -51,171 +41,8 @@ def make_extractor(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Comparison:
-    """One style loss in one layer: how the canvas is measured there, and what each region is compared with."""
-
-    loss: StyleLoss
-    measure: Callable[[EncodedImage], Sequence[Any]]
-    targets: Sequence[Any]
-    shares: Sequence[float] | None
-    """Share of the canvas of every region; None: one region that is the whole canvas."""
-    weight: float = 1.0
-    """How much the layer counts on this level."""
-
-    def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
-        """Return the loss of the canvas."""
-        if not self.targets:
-            return canvas.picture.new_zeros(())
-        statistics = self.measure(canvas)
-        if self.shares is None:
-            return self.loss.loss(statistics[0], self.targets[0])
-        tasks = [partial(self.loss.loss, *pair) for pair in zip(statistics, self.targets, strict=True)]
-        in_parallel = self.loss.parallel_over_regions and all(isinstance(one, Moments) for one in statistics)
-        values = parallel_map(tasks, canvas.picture.device) if in_parallel else [task() for task in tasks]
-        return torch.stack([share * value for share, value in zip(self.shares, values, strict=True)]).sum(dim=0)
-
-
-def _measure(
-    loss: StyleLoss, layer: str, weights: tuple[PositionWeights, ...] | None, canvas: EncodedImage
-) -> Sequence[Any]:
-    """Return the statistics of the regions of a canvas in a layer, or in the pixels."""
-    maps: Any = canvas.features.map_or_moments(layer) if layer else canvas.picture
-    return [loss.measure(maps)] if weights is None else loss.measure_regions(maps, weights)
-
-
-@dataclass(frozen=True, eq=False)
-class _Binder:
-    """Binds losses to the photo and to the targets of the regions; what it returns keeps neither."""
-
-    photo: EncodedImage
-    regions: Sequence[RegionTarget]
-    at_layers: Mapping[str, LayerRegions]
-    generator: torch.Generator
-    matching: float
-    """How far the photo's features get the statistics of the matching places."""
-
-    def style(self, name: str, loss: StyleLoss) -> dict[str, _Comparison]:
-        """Return the comparisons of a style loss by layer, in the order of the random numbers that they draw."""
-        if loss.inputs == "hypercolumns":
-            return {"": self._hypercolumns(name, loss)}
-        at_layers = self.at_layers
-        if loss.inputs == "pixels":
-            at_layers = {"": LayerRegions.of_pixels([region.mask for region in self.regions])}
-        return {layer: self._layer(name, loss, layer, *at_layers[layer]) for layer in loss.layers or at_layers}
-
-    def _layer(
-        self,
-        name: str,
-        loss: StyleLoss,
-        layer: str,
-        numbers: Sequence[int],
-        weights: tuple[PositionWeights, ...] | None,
-    ) -> _Comparison:
-        if weights is not None and loss.needs_maps and layer:
-            # The random draw can leave a region with soft values without any position.
-            numbers = [number for number, one in zip(numbers, weights, strict=True) if len(one.members)]
-            weights = tuple(one for one in weights if len(one.members))
-        measure = partial(_measure, loss, layer, weights)
-        regions = [self.regions[number] for number in numbers]
-        targets = [
-            loss.prepare(region.statistic(name, layer), canvas, self.generator)
-            for region, canvas in zip(regions, measure(self.photo) if regions else [], strict=True)
-        ]
-        shares = None if weights is None else [region.weight for region in regions]
-        weight = layer_share(self._positions(layer), loss.recipe.style.matching) if layer else 1.0
-        return _Comparison(loss, measure, targets, shares, weight)
-
-    def _positions(self, layer: str) -> float:
-        """Return the number of positions of the canvas in a layer."""
-        maps = self.photo.features.map_or_moments(layer)
-        return maps.weight if isinstance(maps, Moments) else float(maps.shape[2] * maps.shape[3])
-
-    def _hypercolumns(self, name: str, loss: StyleLoss) -> _Comparison:
-        layers = list(loss.layers)
-        channels = [self.photo.features[layer].shape[1] for layer in layers]
-        places, targets, shares = [], [], []
-        for region in self.regions:
-            some = self._places(region, loss.samples)
-            if len(some):
-                columns, scales = region.columns(name, layers, channels)
-                canvas = loss.measure(self.photo.columns(layers, some, scales))
-                targets.append(loss.prepare(columns, canvas, self.generator))
-                places.append((some, scales))
-                shares.append(region.weight)
-
-        def measure(canvas: EncodedImage) -> Sequence[Any]:
-            return [loss.measure(canvas.columns(layers, *some)) for some in places]
-
-        return _Comparison(loss, measure, targets, shares)
-
-    def _places(self, region: RegionTarget, samples: int) -> Float[Tensor, "n 2"]:
-        """Draw places of a region: as many as is its share of all samples, but never too few.
-
-        Where the region is gray, they are drawn by its share; the same places give the same answer.
-        """
-        share = region.weight
-        if not share:
-            return torch.zeros(0, 2, dtype=torch.float32)
-        wanted = max(samples * share, min(_MIN_SAMPLES, samples))
-        height, width = self.photo.picture.shape[2:]
-        places = self.photo.places(min(round(wanted / share), height * width), self.generator)
-        if region.mask is None:
-            return places
-        shares = mask_values(region.mask, places)[None]
-        return places[draw_owners(shares, torch.Generator().manual_seed(len(places))) == 0]
-
-    def content(
-        self, loss: ContentLoss, saliency: Float[Tensor, "1 1 h w"] | None
-    ) -> Callable[[EncodedImage], Float[Tensor, ""]]:
-        """Return a content loss as a function of the canvas."""
-        photo = self.photo
-        if loss.inputs == "pixels":
-            pixels = loss.prepare(photo.picture, saliency)
-            return lambda canvas: loss.loss(canvas.picture, pixels)
-        layers = list(loss.layers)
-        if loss.inputs == "hypercolumns":
-            scales = layer_scales({layer: photo.features[layer] for layer in layers})
-            places = photo.places(min(loss.samples, MAX_VECTORS), self.generator)
-            columns = loss.prepare(photo.columns(layers, places, scales), saliency)
-            return lambda canvas: loss.loss(canvas.columns(layers, places, scales), columns)
-        targets = [
-            (layer, weight, loss.prepare(self._restyled(layer), self._importance(layer, saliency)))
-            for layer, weight in loss.layers.items()
-        ]
-
-        def compare(canvas: EncodedImage) -> Float[Tensor, ""]:
-            values = (weight * loss.loss(canvas.features[layer], target) for layer, weight, target in targets)
-            return sum(values, start=canvas.picture.new_zeros(()))
-
-        return compare
-
-    def _restyled(self, layer: str) -> Float[Tensor, "1 c h w"]:
-        """Return the photo's features, as far as wanted with the statistics of the matching places of the styles.
-
-        The photo's own features pull against the style losses: shading, skin and fur would stay photographs.
-        """
-        maps = self.photo.features[layer]
-        result, share = maps, self.matching
-        for region in self.regions:
-            if (statistics := region.local(layer)) is not None:
-                moved = restyle(maps, statistics, share)
-                mask = region.mask
-                result = moved if mask is None else result + resize_to_layer(mask, maps).to(maps.dtype) * (moved - maps)
-        return result
-
-    def _importance(self, layer: str, saliency: Float[Tensor, "1 1 _h _w"] | None) -> Float[Tensor, "1 1 h w"] | None:
-        """Return how much each position of a layer counts: more on what is salient, and where matches agree."""
-        maps = self.photo.features[layer]
-        height, width = maps.shape[2:]
-        weights = None if saliency is None else functional.adaptive_avg_pool2d(saliency, (height, width))
-        for region in self.regions:
-            if (statistics := region.local(layer)) is not None:
-                held = agreement(statistics, height, width).to(maps.device) ** self.matching
-                if region.mask is not None:
-                    held = 1 + resize_to_layer(region.mask, maps) * (held - 1)
-                weights = held if weights is None else weights * held
-        return weights
+Key: TypeAlias = tuple[str, str, str]
+"""Term, loss and layer of a comparison."""
 
 
 class Objective:
@@ -260,10 +87,10 @@ class Objective:
             # One seed for every level and every resumption: random choices belong to the objective.
             generator = torch.Generator().manual_seed(recipe.start.seed)
             self._recipe = recipe.balanced()
-            binder = _Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe))
+            binder = Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe))
             self._range = regional_range([(region.range, region.mask) for region in regions])
             self._content = self._bind_content(binder)
-            self._style = {name: binder.style(name, loss) for name, loss in self._style_losses.items()}
+            self._style = binder.styles(self._style_losses)
         missing = [
             (number, tuple(layer for layer in layers if number not in at_layers[layer].numbers))
             for number in range(len(regions))
@@ -271,7 +98,7 @@ class Objective:
         self.too_small = [(number, lacking) for number, lacking in missing if lacking]
         """The regions, by their numbers, that are too small for some layers, and these layers."""
 
-    def _bind_content(self, binder: _Binder) -> dict[str, Callable[[EncodedImage], Float[Tensor, ""]]]:
+    def _bind_content(self, binder: Binder) -> dict[str, Comparison]:
         return {name: binder.content(loss, self._saliency) for name, loss in self._content_losses.items()}
 
     def _encoded(self, picture: Float[Tensor, "1 3 h w"]) -> EncodedImage:
@@ -286,7 +113,7 @@ class Objective:
             generator = torch.Generator().manual_seed(recipe.start.seed)
             with torch.no_grad():
                 photo = self._encoded(self._photo)
-                binder = _Binder(photo, self._regions, {}, generator, _restyled_share(self._recipe))
+                binder = Binder(photo, self._regions, {}, generator, _restyled_share(self._recipe))
                 self._content = self._bind_content(binder)
 
     def value_and_grad(self, picture: Float[Tensor, "1 3 h w"]) -> tuple[dict[str, Tensor], Float[Tensor, "1 3 h w"]]:
@@ -304,22 +131,40 @@ class Objective:
 
     def terms(self, picture: Float[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
         """Return the weighted terms of a picture by name, differentiable."""
-        recipe = self._recipe
-        canvas = self._encoded(picture)
-        terms = {name: picture.new_zeros(()) for name in TERMS}
+        values = self._values(picture, self._comparisons())
+        return self._terms_of(values, picture) | {name: one(picture) for name, one in self._picture_terms().items()}
+
+    def _comparisons(self) -> dict[Key, Comparison]:
+        """Return the comparisons that have a weight."""
         # Style first: its layers are the shallower ones in most recipes, and maps are best used as they are computed.
+        found: dict[Key, Comparison] = {}
+        if self._recipe.style.weight:
+            found |= {("style", name, layer): one for name, own in self._style.items() for layer, one in own.items()}
+        if self._recipe.content.weight * self._content_factor:
+            found |= {("content", name, ""): one for name, one in self._content.items()}
+        return found
+
+    def _terms_of(self, values: Mapping[Key, Tensor], picture: Tensor) -> dict[str, Tensor]:
+        """Return the terms from the values of the comparisons; those of the picture alone are zero."""
+        recipe, terms = self._recipe, {name: picture.new_zeros(()) for name in TERMS}
         if weight := recipe.style.weight:
-            terms["style"] = weight * self._style_loss(canvas)
+            terms["style"] = weight * self._style_loss(values, picture)
         if weight := recipe.content.weight * self._content_factor:
-            losses = {name: compare(canvas) for name, compare in self._content.items()}
+            losses = {name: values["content", name, ""] for name in self._content}
             terms["content"] = weight * _weighted_sum(losses, recipe.content.losses, picture)
-        if weight := recipe.color.low_frequency_weight:
-            terms["low_frequency"] = weight * low_frequency_loss(picture, self._low_frequency_target)
-        if weight := recipe.color.luminance_range_weight:
-            terms["luminance_range"] = weight * luminance_range_loss(picture, self._range)
-        if weight := recipe.picture.tv_weight:
-            terms["tv"] = weight * total_variation(picture)
         return terms
+
+    def _picture_terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Return the terms of the picture alone that have a weight, as functions of it."""
+        color, tv = self._recipe.color, self._recipe.picture.tv_weight
+        found: dict[str, Callable[[Tensor], Tensor]] = {}
+        if weight := color.low_frequency_weight:
+            found["low_frequency"] = lambda picture: weight * low_frequency_loss(picture, self._low_frequency_target)
+        if ranged := color.luminance_range_weight:
+            found["luminance_range"] = lambda picture: ranged * luminance_range_loss(picture, self._range)
+        if tv:
+            found["tv"] = lambda picture: tv * total_variation(picture)
+        return found
 
     def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:
         """Multiply the content weight by (distance / `_USUAL_DISTANCE`) ** exponent, limited to 1/4 ... 4.
@@ -328,19 +173,28 @@ class Objective:
         more content would be lost if the weight were the same for all pairs.
         """
         with torch.no_grad():
-            loss = float(self._style_loss(self._encoded(picture)))
+            of_style = {("style", name, layer): one for name, own in self._style.items() for layer, one in own.items()}
+            loss = float(self._style_loss(self._values(picture, of_style), picture))
         distance = loss / self._covered
         factor = (distance / _USUAL_DISTANCE) ** self._recipe.content.exponent
         self._content_factor *= min(4.0, max(0.25, factor))
 
-    def _style_loss(self, canvas: EncodedImage) -> Float[Tensor, ""]:
-        zero = canvas.picture.new_zeros(())
+    def _values(self, picture: Float[Tensor, "1 3 h w"], comparisons: Mapping[Key, Comparison]) -> dict[Key, Tensor]:
+        """Return the values of comparisons."""
+        canvas = self._encoded(picture)
+        return {key: one.value(canvas) for key, one in comparisons.items()}
+
+    def _style_loss(self, values: Mapping[Key, Tensor], picture: Tensor) -> Float[Tensor, ""]:
+        zero = picture.new_zeros(())
         losses = {}
         for name, comparisons in self._style.items():
             weights = self._style_losses[name].layers
-            values = (weights.get(layer, 1.0) * one.weight * one.value(canvas) for layer, one in comparisons.items())
-            losses[name] = sum(values, start=zero)
-        return _weighted_sum(losses, self._recipe.style.losses, canvas.picture)
+            own = [
+                weights.get(layer, 1.0) * one.weight * values["style", name, layer]
+                for layer, one in comparisons.items()
+            ]
+            losses[name] = sum(own, start=zero)
+        return _weighted_sum(losses, self._recipe.style.losses, picture)
 
 
 def _restyled_share(recipe: Recipe) -> float:

@@ -64,6 +64,21 @@ class PositionWeights:
         self.mask = mask
         self._members = members
         self._importance = importance
+        self._parts: dict[tuple[int, int, int, int], PositionWeights] = {}
+
+    def part(self, width: int, rows: slice, columns: slice) -> "PositionWeights":
+        """Return the weights of the positions in a rectangle of a map of this width; their count is their share."""
+        key = rows.start, rows.stop, columns.start, columns.stop
+        if key not in self._parts:
+            top, bottom, left, right = key
+            down, across = self.members // width, self.members % width
+            there = (down >= top) & (down < bottom) & (across >= left) & (across < right)
+            members = (down[there] - top) * (right - left) + across[there] - left
+            mask, shares = (each.reshape(-1, width)[rows, columns].flatten() for each in (self.mask, self.shares))
+            part = PositionWeights(mask, members)
+            part.shares, part.count = shares, float(total(shares))
+            self._parts[key] = part
+        return self._parts[key]
 
     @cached_property
     def count(self) -> float:
@@ -99,7 +114,7 @@ class PositionWeights:
     @cached_property
     def inside_weight(self) -> float:
         """Weight of each position inside."""
-        return 1 / float(total(self.shares))
+        return 1 / (float(total(self.shares)) or 1.0)
 
     @cached_property
     def border(self) -> Int[Tensor, "b"]:

@@ -4,7 +4,10 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+import torch
+
 from impasto import recipe as recipes
+from impasto.backbones import FeatureExtractor
 from impasto.losses.base import ContentLoss, StyleLoss
 from impasto.losses.content import FeatureLoss, LaplacianLoss, SelfSimilarityLoss
 from impasto.losses.gradient_energy import GradientEnergyLoss
@@ -71,6 +74,23 @@ def compared_layers(recipe: Recipe) -> Collection[str]:
     """Return the layers in which content losses compare whole maps."""
     losses = [loss for loss in content_losses(recipe).values() if loss.inputs == "layer"]
     return dict.fromkeys(layer for loss in losses for layer in loss.layers)
+
+
+_PROBE: Final = 64
+_SORTED: Final = 12
+"""How many maps a loss keeps that compares the positions of the whole canvas."""
+
+
+@torch.no_grad()
+def kept_features(recipe: Recipe, extractor: FeatureExtractor) -> float:
+    """Return how many features are kept for each pixel of a picture, whatever its tiles: targets, and positions."""
+    features = extractor(torch.zeros(1, 3, _PROBE, _PROBE, device=extractor.device), whole=True)
+    size = {layer: features[layer].numel() / _PROBE**2 for layer in extractor.layers}
+    count = sum(size[layer] for layer in compared_layers(recipe))
+    for loss in style_losses(recipe).values():
+        if loss.needs_maps and loss.inputs == "layer":
+            count += (1 if loss.is_mean else _SORTED) * sum(size[layer] for layer in loss.layers)
+    return count
 
 
 def needed_layers(recipe: Recipe) -> Collection[str]:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -64,16 +65,35 @@ def hypercolumns(
 def _interpolate(features: Float[Tensor, "1 c h w"], positions: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:
     """Read a map at some places. Four gathered rows: grid_sample would first copy the whole map to fp32."""
     h, w = features.shape[2:]
-    x, x_share = _cells(positions[:, 0], w, features)
-    y, y_share = _cells(positions[:, 1], h, features)
+    corners = corners_of(h, w, positions, features)
+    return weighted_rows(features, corners.rows * w + corners.columns, corners.shares)
+
+
+class Corners(NamedTuple):
+    """The four cells between which each place lies, and their shares of it."""
+
+    rows: Int[Tensor, "4 n"]
+    columns: Int[Tensor, "4 n"]
+    shares: Float[Tensor, "4 n"]
+
+
+def corners_of(h: int, w: int, positions: Float[Tensor, "n 2"], like: Tensor) -> Corners:
+    """Return the cells of a map of h x w whose bilinear interpolation is the map at some places."""
+    x, x_share = _cells(positions[:, 0], w, like)
+    y, y_share = _cells(positions[:, 1], h, like)
     right, below = (x + 1).clamp(max=w - 1), (y + 1).clamp(max=h - 1)
-    corners = torch.cat([y * w + x, y * w + right, below * w + x, below * w + right])
-    weights = torch.cat(
-        [(1 - y_share) * (1 - x_share), (1 - y_share) * x_share, y_share * (1 - x_share), y_share * x_share]
-    )
-    rows = full_precision(features.squeeze(0).permute(1, 2, 0).flatten(0, 1).index_select(0, corners))
-    weighted = rows * weights.to(rows)[:, None]
-    return weighted.reshape(4, len(positions), -1).sum(dim=0)
+    shares = [(1 - y_share) * (1 - x_share), (1 - y_share) * x_share, y_share * (1 - x_share), y_share * x_share]
+    return Corners(torch.stack([y, y, below, below]), torch.stack([x, right, x, right]), torch.stack(shares))
+
+
+def weighted_rows(
+    features: Float[Tensor, "1 c _h _w"], cells: Int[Tensor, "4 n"], shares: Float[Tensor, "4 n"]
+) -> Float[Tensor, "n c"]:
+    """Return for every place the weighted sum of the features in its cells, in fp32 or better."""
+    chosen = features.squeeze(0).permute(1, 2, 0).flatten(0, 1).index_select(0, cells.flatten())
+    rows = full_precision(chosen)
+    weighted = rows * shares.flatten().to(rows)[:, None]
+    return weighted.reshape(4, cells.shape[1], features.shape[1]).sum(dim=0)
 
 
 def _cells(places: Float[Tensor, "n"], cells: int, like: Tensor) -> tuple[Tensor, Tensor]:

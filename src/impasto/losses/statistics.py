@@ -93,6 +93,8 @@ class Positions:
     def __add__(self, other: "Positions") -> "Positions":
         """Return the positions of both."""
         features = torch.cat([part.features.flatten(2).unsqueeze(3) for part in (self, other)], dim=2)
+        if self.weights is None and other.weights is None:
+            return Positions(features)
         return Positions(features, torch.cat([self._all_weights(), other._all_weights()]))
 
     def scaled(self, weight: float) -> "Positions":

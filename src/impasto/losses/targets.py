@@ -1,7 +1,7 @@
 """What the canvas is compared with: the statistics of style images, for the whole canvas or for its regions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -50,25 +50,57 @@ class EncodedImage:
         whole = whole or mask is not None or importance is not None
         return cls(picture, extractor(picture, border=border, whole=whole), mask, border, importance)
 
+    def parts(self) -> "Iterator[EncodedImage]":
+        """Yield the parts, here one, whose statistics make up those of the picture."""
+        yield self
+
     def layer(self, name: str) -> tuple[Any, PositionWeights | None]:
         """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
         maps = self.features.map_or_moments(name)
         if isinstance(maps, Moments):
             return maps, None
-        border = self.border if min(maps.shape[2:]) >= 6 else 0
-        rows, columns = slice(border, maps.shape[2] - border), slice(border, maps.shape[3] - border)
+        rows, columns = self.inner(name)
+        if self.border:
+            maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
+        return maps, self.weights(name)
+
+    def inner(self, layer: str) -> tuple[slice, slice]:
+        """Return the rows and columns of a layer's map without the border."""
+        height, width = self.features[layer].shape[2:]
+        border = self.border if min(height, width) >= 6 else 0
+        return slice(border, height - border), slice(border, width - border)
+
+    def weights(self, layer: str) -> PositionWeights | None:
+        """Return how much each position of a layer without the border counts; None: all alike."""
+        if self.mask is None and self.importance is None:
+            return None
+        rows, columns = self.inner(layer)
         mask, importance = (
-            None if values is None else resize_to_layer(values, maps)[:, :, rows, columns].flatten()
+            None if values is None else resize_to_layer(values, self.features[layer])[:, :, rows, columns].flatten()
             for values in (self.mask, self.importance)
         )
-        weights = None
-        if mask is not None:
-            weights = PositionWeights(mask, importance=importance)
-        elif importance is not None:
-            weights = PositionWeights(torch.ones_like(importance), importance=importance)
-        if border:
-            maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
-        return maps, weights
+        if mask is None:
+            assert importance is not None
+            mask = torch.ones_like(importance)
+        return PositionWeights(mask, importance=importance)
+
+    def maps(self, layers: Collection[str]) -> Mapping[str, Tensor]:
+        """Return the whole maps of some layers."""
+        return {layer: self.features[layer] for layer in layers}
+
+    def some(
+        self, layer: str, weights: tuple[PositionWeights, ...] | None
+    ) -> tuple[Any, tuple[PositionWeights, ...] | None]:
+        """Return the map (or moments) and the weights of the regions at the positions of this part."""
+        return self.features.map_or_moments(layer), weights
+
+    def cut(self, layer: str, maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c _h _w"]:
+        """Return the positions of this part of a map that has the size of the layer's."""
+        return maps
+
+    def scales(self, layers: Sequence[str]) -> dict[str, float]:
+        """Return what each layer of hypercolumns is multiplied by."""
+        return layer_scales(self.maps(layers), self.mask)
 
     def columns(
         self, layers: Sequence[str], places: Float[Tensor, "n 2"], scales: Mapping[str, float]
@@ -122,24 +154,30 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
     statistics: dict[tuple[str, str], Any] = {}
     positions: dict[str, float] = {}
     scales: dict[str, float] = {}
-    for name, loss in style_losses(recipe).items():
+    losses = style_losses(recipe)
+    for name, loss in losses.items():
         if loss.inputs == "pixels":
             weights = None if image.mask is None else PositionWeights(image.mask.flatten())
             statistics[name, ""] = loss.summarize(loss.measure(image.picture, weights))
-            continue
         for layer in loss.layers:
-            maps, weights = image.layer(layer)
-            positions[layer] = math.inf if image.mask is None or weights is None else weights.count
-            if loss.inputs == "layer" and positions[layer]:
-                statistics[name, layer] = loss.summarize(loss.measure(maps, weights))
+            weights = None if image.mask is None else image.weights(layer)
+            positions[layer] = math.inf if weights is None else weights.count
         if loss.inputs == "hypercolumns":
-            scales |= layer_scales({layer: image.features[layer] for layer in loss.layers}, image.mask)
+            scales |= image.scales(list(loss.layers))
             places = image.places(loss.samples, torch.Generator().manual_seed(recipe.start.seed))
             columns = image.columns(list(loss.layers), places, scales)
             statistics[name, ""] = loss.summarize(loss.measure(columns))
+    by_layer = {name: loss for name, loss in losses.items() if loss.inputs == "layer"}
+    found: dict[tuple[str, str], list[Any]] = {}
+    for part in image.parts():
+        for name, loss in by_layer.items():
+            for layer in filter(positions.get, loss.layers):
+                found.setdefault((name, layer), []).append(loss.measure(*part.layer(layer)))
+    statistics |= {key: losses[key[0]].summarize(losses[key[0]].join(found.pop(key))) for key in list(found)}
     local = {}
     if matches is not None:
-        local = {layer: LocalStatistics.of(image.features[layer], matches) for layer in compared_layers(recipe)}
+        compared = image.maps(compared_layers(recipe))
+        local = {layer: LocalStatistics.of(maps, matches) for layer, maps in compared.items()}
     return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales, local)
 
 

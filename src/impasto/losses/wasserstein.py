@@ -229,6 +229,12 @@ class WassersteinLoss(StyleLoss):
         """Return the moments of every region, in one pass."""
         return super().measure_regions(maps, regions) if has_few_positions(maps) else regional_moments(maps, regions)
 
+    def join(self, parts: Sequence[Moments | Positions]) -> Moments | Positions:
+        """Return the statistic of several parts; each may have few positions where the picture has not."""
+        joined: Moments | Positions = super().join(parts)
+        has_many = isinstance(joined, Positions) and joined.count >= joined.features.shape[1]
+        return self.summarize(joined) if has_many and len(parts) > 1 else joined
+
     def summarize(self, statistic: Moments | Positions) -> Moments:
         """Return mean and covariance."""
         if isinstance(statistic, Moments):

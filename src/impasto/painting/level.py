@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import FeatureExtractor, SmoothedExtractor
+from impasto.backbones import FeatureExtractor, SmoothedExtractor, release_memory
 from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.losses import (
@@ -18,11 +18,15 @@ from impasto.losses import (
     Objective,
     RegionTarget,
     StyleTarget,
+    TiledImage,
+    TiledObjective,
+    Tiling,
     measure_style,
     total_of,
     with_gradient,
 )
 from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
+from impasto.painting.memory import MemoryPlan, plan_memory
 from impasto.painting.optimizers import make_optimizer
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
@@ -40,6 +44,7 @@ class LevelOptimizer:
     """Optimizes the canvas of one level, step by step.
 
     The scene has the level's size. `start` is the canvas of the level before, or of this one; None: the recipe's start.
+    `plan` says in which tiles pictures are evaluated; None: those that the recipe's limit of memory asks for.
     """
 
     def __init__(
@@ -51,8 +56,10 @@ class LevelOptimizer:
         *,
         start: Float[np.ndarray, "_h _w 3"] | None = None,
         cache: TargetCache | None = None,
+        plan: MemoryPlan | None = None,
     ) -> None:
-        self.level = level
+        self.level, self._extractor = level, extractor
+        self.plan = plan = plan or plan_memory(recipe, extractor, level, scene.style_pixels(level))
         self._recipe = recipe
         self._scene = scene
         if start is None:
@@ -68,11 +75,13 @@ class LevelOptimizer:
         salience = recipe.content.saliency_weight
         self._keep_best = recipe.optimizer.keep_best and not level.above
         self.canvas = _canvas_of(recipe, scene, device)
-        self.objective = Objective(
-            extractor,
+        evaluate: Callable[..., Objective] = partial(Objective, extractor)
+        if plan.tile is not None:
+            evaluate = partial(TiledObjective, Tiling(extractor, level.height, level.width, plan.tile))
+        self.objective = evaluate(
             recipe,
             content=content,
-            regions=[_target_of(region, extractor, recipe, cache) for region in scene.regions],
+            regions=[_target_of(region, extractor, recipe, cache, plan.tile) for region in scene.regions],
             low_frequency_target=_tensor(scene.recolored, device),
             saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
@@ -80,9 +89,16 @@ class LevelOptimizer:
         if recipe.content.exponent:
             self.objective.scale_content_weight(_tensor(scene.recolored, device))
         coordinates = self.canvas.coordinates(_tensor(start, device))
-        self.optimizer = make_optimizer(recipe.optimizer, coordinates, recipe.hardware.precision)
+        settings = recipe.optimizer.model_copy(update={"history": plan.history})
+        self.optimizer = make_optimizer(settings, coordinates, recipe.hardware.precision)
         self._best = coordinates
         self._lowest = coordinates.new_full((), torch.inf)
+        self._release()
+
+    def _release(self) -> None:
+        """Return freed memory to the system where it is scarce."""
+        if self.plan.tile is not None:
+            release_memory()
 
     def advance(self) -> Float[Tensor, "n"]:
         """Evaluate once; return terms, whether the point was accepted, and failures in a row, still on the device."""
@@ -97,8 +113,16 @@ class LevelOptimizer:
             better = accepted & (loss < self._lowest)
             self._lowest = torch.where(better, loss, self._lowest)
             self._best = torch.where(better, self.optimizer.accepted, self._best)
+        self._release()
         others = [accepted.to(loss.dtype), self.optimizer.failures.to(loss.dtype)]
         return torch.stack([*terms.values(), *others])
+
+    def use(self, plan: MemoryPlan) -> None:
+        """Continue in other tiles."""
+        assert plan.tile is not None
+        self.plan = plan
+        tiling = Tiling(self._extractor, self.level.height, self.level.width, plan.tile)
+        self.objective = TiledObjective.of(self.objective, tiling)
 
     def change(self, recipe: Recipe, *, reweighted: bool) -> None:
         """Continue with other settings; with other weights, what is known about the old objective is dropped."""
@@ -131,7 +155,8 @@ class LevelOptimizer:
     @property
     def notices(self) -> list[str]:
         """What the user should know about this level, in one line each."""
-        return [
+        tiles = [self.plan.notice] if self.plan.tile else []
+        return tiles + [
             f"{self._scene.regions[number].name} is too small for {', '.join(layers)}: the other layers are used"
             for number, layers in self.objective.too_small
         ]
@@ -162,7 +187,11 @@ class LevelOptimizer:
 
 
 def _target_of(
-    region: CanvasRegion, extractor: FeatureExtractor, recipe: Recipe, cache: TargetCache | None
+    region: CanvasRegion,
+    extractor: FeatureExtractor,
+    recipe: Recipe,
+    cache: TargetCache | None,
+    tile: int | None,
 ) -> RegionTarget:
     """Measure the style images of a region."""
     device = extractor.device
@@ -173,8 +202,16 @@ def _target_of(
         )
         with torch.no_grad():
             pixels, border = _tensor(style.pixels, device), 1 if style.margin else 0
-            image = EncodedImage.of(extractor, pixels, mask, border=border, importance=importance)
-            return measure_style(image, recipe, style.matches)
+            encode: Callable[..., EncodedImage] = partial(EncodedImage.of, extractor)
+            if tile is not None:
+                # Strips, because samples of a style image are drawn from its positions row by row.
+                height, width = pixels.shape[2:]
+                encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True))
+            image = encode(pixels, mask, border=border, importance=importance)
+            target = measure_style(image, recipe, style.matches)
+            if tile is not None:
+                release_memory()
+            return target
 
     return RegionTarget(
         styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],

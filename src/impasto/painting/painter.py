@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from impasto.backbones import FeatureExtractor
-from impasto.errors import InputError, RunError, reason_of
+from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import quantize
 from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
 from impasto.painting.matching import match_scene
+from impasto.painting.memory import MemoryPlan, has_tiles, plan_run
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
@@ -97,7 +98,8 @@ class Painter:
         if strength := recipe.style.matching:
             scene = match_scene(scene, extractor, levels, strength=strength)
         self._scenes = [scene.at(level) for level in levels]
-        self._extractor, self._cache = extractor, cache
+        self.extractor, self._cache = extractor, cache
+        self.plans = plan_run(recipe, extractor, scene, levels)
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
@@ -109,8 +111,21 @@ class Painter:
         """The optimization of the current level."""
 
     def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
-        scene, level = self._scenes[index], self.levels[index]
-        return LevelOptimizer(self.recipe, scene, self._extractor, level, start=start, cache=self._cache)
+        scene, level, plan = self._scenes[index], self.levels[index], self.plans[index]
+        while True:
+            try:
+                return LevelOptimizer(
+                    self.recipe, scene, self.extractor, level, start=start, cache=self._cache, plan=plan
+                )
+            except Exception as error:
+                plan = self._halved(plan, level, error)
+
+    def _halved(self, plan: MemoryPlan, level: Level, error: Exception) -> MemoryPlan:
+        """Return a plan with smaller tiles if memory was lacking; raise the error otherwise, or if they are small."""
+        smaller = plan.halved(level)
+        if not (is_out_of_memory(error) and has_tiles(self.recipe, self.extractor) and smaller):
+            raise error
+        return smaller
 
     def stop(self) -> None:
         """End before the next step; may be called from another thread."""
@@ -125,6 +140,11 @@ class Painter:
         self.current.change(recipe, reweighted=reweighted)
         if reweighted:
             self._losses.clear()
+
+    @property
+    def scene(self) -> Scene:
+        """The scene at the size of the result."""
+        return self._scenes[-1]
 
     @property
     def is_settled(self) -> bool:
@@ -170,9 +190,9 @@ class Painter:
             level, steps = self.current.level, self.recipe.schedule.steps
             size = {"width": level.width, "height": level.height}
             yield LevelStarted(level=self._index, levels=len(self.levels), step=self.step, steps=steps, **size)
-            if not level.above:
-                # That small regions lack deep layers at coarser levels is normal.
-                yield from (Notice(step=self.step, text=text) for text in self.current.notices)
+            # That small regions lack deep layers at coarser levels is normal.
+            notices = [] if level.above else self.current.notices
+            yield from (Notice(step=self.step, text=text) for text in notices)
             reason = yield from self._paint_level()
             if reason == "stopped" or self._index + 1 == len(self.levels):
                 break
@@ -187,7 +207,10 @@ class Painter:
             if self._stopping:
                 reason = "stopped"
                 break
-            numbers = self.current.advance()
+            before = self.current.plan
+            numbers = self._advance()
+            if before is not self.current.plan:
+                yield Notice(step=self.step, text=self.current.plan.notice)
             self.step += 1
             self._level_step += 1
             self._scalars.put(self.step, numbers)
@@ -201,6 +224,14 @@ class Painter:
                 break
         yield from self._read(everything=True)
         return reason
+
+    def _advance(self) -> Float[Tensor, "n"]:
+        """Do a step, in smaller tiles if memory is lacking."""
+        while True:
+            try:
+                return self.current.advance()
+            except Exception as error:
+                self.current.use(self._halved(self.current.plan, self.current.level, error))
 
     def _read(self, *, everything: bool = False) -> Iterator[Step]:
         for step, numbers in self._scalars.take(everything=everything):

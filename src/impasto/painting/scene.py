@@ -1,5 +1,6 @@
 """The scene: photo, style images and regions as arrays, at full size or at the size of a level."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -101,6 +102,10 @@ class Scene:
     photo: Float[np.ndarray, "h w 3"] | None = None
     kept: Float[np.ndarray, "h w"] | None = None
     colored: Float[np.ndarray, "h w 3"] | None = None
+
+    def style_pixels(self, level: Level) -> int:
+        """Return how many pixels the largest style image has at a level."""
+        return max(math.prod(style.size(level)) for region in self.regions for style in region.styles)
 
     @property
     def original(self) -> Float[np.ndarray, "h w 3"]:

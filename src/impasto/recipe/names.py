@@ -52,6 +52,7 @@ _NAMES_ELSEWHERE: Final = {
     "precision=bf16": "fp16 bfloat16 half_precision float16 bf16",
     "precision=fp32": "float32 fp32",
     "threads": "num_threads n_threads jobs cores workers num_workers",
+    "max_memory": "memory memory_limit max_mem mem ram max_ram vram tile_size tiles",
     "learning_rate": "lr step_size learn_rate",
     "optimizer": "optim optimiser solver",
     "history": "lbfgs_num_correction history_size",

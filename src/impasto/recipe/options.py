@@ -85,6 +85,7 @@ class SettingOptions(TypedDict, total=False):
     device: DeviceName
     precision: Precision
     threads: int | None
+    max_memory: str | None
 
 
 class RecipeOptions(SettingOptions, total=False):

@@ -21,6 +21,7 @@ from impasto.recipe.values import (
     DeviceName,
     LayerWeights,
     LossSettings,
+    Memory,
     Normalization,
     Numbers,
     OptimizerName,
@@ -36,6 +37,7 @@ from impasto.recipe.values import (
     Steps,
     StyleLosses,
     Weight,
+    memory_bytes,
     read_weights,
 )
 
@@ -265,6 +267,13 @@ class HardwareSettings(Settings):
     """Number format of the convolutions after the first; `auto` takes bf16 where the hardware has it."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Processor threads; by default as many as there are cores."""
+    max_memory: Annotated[Memory | None, COMMON] = None
+    """Most memory to use, such as 8GB: larger pictures are painted in tiles. By default what is free."""
+
+    @property
+    def memory_limit(self) -> float | None:
+        """The most memory in bytes; None: no limit was set."""
+        return None if self.max_memory is None else memory_bytes(self.max_memory)
 
 
 SECTIONS: Final[dict[str, type[Settings]]] = {

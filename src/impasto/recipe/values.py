@@ -1,6 +1,7 @@
 """Types of the settings of a recipe: closed choices, bounded numbers, and values that can be written as text."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -57,6 +58,38 @@ def split_list(value: Any) -> Any:
     return (value,) if isinstance(value, (int, float)) else value
 
 
+_UNITS: Final = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)b?", re.IGNORECASE)
+
+
+def memory_bytes(amount: str) -> float:
+    """Return the bytes of an amount of memory.
+
+    >>> memory_bytes("8GB"), memory_bytes("1.5 GiB")
+    (8000000000.0, 1610612736.0)
+    """
+    found = _MEMORY.fullmatch(amount.strip())
+    if found is None:
+        raise ValueError("must be an amount of memory such as 8GB or 500MB")
+    return float(found[1]) * _UNITS[found[2].lower()]
+
+
+def memory_text(amount: float) -> str:
+    """Write an amount of memory, rounded up to a tenth of a gigabyte.
+
+    >>> memory_text(7.91e9)
+    '8.0GB'
+    """
+    return f"{math.ceil(amount / 1e8) / 10:.1f}GB"
+
+
+def _read_memory(value: Any) -> Any:
+    if isinstance(value, str):
+        memory_bytes(value)
+    return value
+
+
+Memory = Annotated[str, BeforeValidator(_read_memory)]
 Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(split_list)]
 Numbers = Annotated[tuple[Finite, ...], BeforeValidator(split_list)]
 Shares = Annotated[tuple[Annotated[Finite, PERCENT], ...], BeforeValidator(split_list)]

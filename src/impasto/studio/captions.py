@@ -7,7 +7,9 @@ from impasto.recipe import FIELDS, RegionSettings, as_text
 from impasto.studio.run_index import RunEntry
 from impasto.studio.texts import field_label, translate
 
-MACHINE_FIELDS: Final = frozenset({"device", "precision", "max_megapixels", "threads", "snapshots", "snapshot_every"})
+MACHINE_FIELDS: Final = frozenset(
+    {"device", "precision", "max_megapixels", "max_memory", "threads", "snapshots", "snapshot_every"}
+)
 """Settings of the machine, which do not change the picture."""
 
 _MAX_DIFFERENCES: Final = 3

@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["slider", "number", "choice", "switch", "text"]
 OWN_WIDGETS: Final = ("strength", "color_strength", "size", "style_mix", "style_crop", "regions")
 """Settings that the page shows elsewhere."""
 
-HIDDEN: Final = ("device", "threads", "max_megapixels", "snapshots", "snapshot_every")
+HIDDEN: Final = ("device", "threads", "max_memory", "max_megapixels", "snapshots", "snapshot_every")
 """Settings that belong to the server's owner, or that are useless on a page."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {

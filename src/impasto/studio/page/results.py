@@ -107,7 +107,7 @@ def commands_of(path: Path) -> tuple[str, str]:
     styles = [
         style.file_name + (f"@{mask.file_name}" if mask else "") for style, mask in zip(kept.styles, masks, strict=True)
     ]
-    machine = {name: standard.get(name) for name in ("device", "threads", "max_megapixels")}
+    machine = {name: standard.get(name) for name in ("device", "threads", "max_memory", "max_megapixels")}
     portable = folder.recipe.with_changes(**machine)
     names = (kept.content.file_name, *styles)
     return portable.as_command(*names), f"import impasto\n\n{portable.as_python(*names)}"
