@@ -62,15 +62,15 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
     regions = []
     for region, reduced in zip(scene.regions, small.regions, strict=True):
         styles, shares = [], _pooled(reduced.mask, photo.size)
-        moved, palettes = torch.zeros(1, 3, *photo.size, dtype=torch.float32), []
+        moved, matched = torch.zeros(1, 3, *photo.size, dtype=torch.float32), []
         for style, own in zip(region.styles, reduced.styles, strict=True):
             places = _Places.of(own.pixels, extractor, own.mask)
             matches = photo.matches(places)
             styles.append(_matched(style, matches, shares, places.weights, strength))
             moved += own.share * matches.average(places.colors)
-            palettes.append(colors_of(_picture(places.colors), matches.counts(shares)[0, 0].numpy()))
+            matched.append(colors_of(_picture(places.colors), matches.counts(shares)[0, 0].numpy()))
         regions.append(replace(region, styles=tuple(styles)))
-        moved = _with_contrast(moved, mixed_colors(palettes, [style.share for style in styles]), shares)
+        moved = _with_contrast(moved, mixed_colors(matched, [style.share for style in styles]), shares)
         colors = colors + _resized(moved, height, width) * (1 if reduced.mask is None else reduced.mask[:, :, None])
     full = scene.at(level)
     colored = _with_detail(colors, small.content, scene.content)
@@ -221,12 +221,12 @@ def _matched(
 
 
 def _with_contrast(
-    moved: Float[Tensor, "1 3 h w"], palette: Colors, shares: Float[Tensor, "n"]
+    moved: Float[Tensor, "1 3 h w"], target: Colors, shares: Float[Tensor, "n"]
 ) -> Float[Tensor, "1 3 h w"]:
     """Give averages over many places of a style the contrast of these places: its lights and darks."""
     if not shares.any():
         return moved
-    colored = recolor(_picture(moved), palette, where=shares.reshape(moved.shape[2:]).numpy())
+    colored = recolor(_picture(moved), target, where=shares.reshape(moved.shape[2:]).numpy())
     return torch.from_numpy(np.ascontiguousarray(colored.transpose(2, 0, 1)[None]))
 
 
