@@ -16,7 +16,7 @@ def _layers_by_channels(weight: float) -> dict[str, float]:
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=32),
-    "faithful": Recipe(style_weight=7.0),
+    "faithful": Recipe(style_weight=9.0),
     "bold": Recipe(style_weight=120.0, steps=200),
     "photoreal": Recipe(
         content_weight=1.0,

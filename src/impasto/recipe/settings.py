@@ -171,7 +171,7 @@ class ContentSettings(Settings):
 
     prefix = "content_"
 
-    weight: Annotated[Weight, COMMON] = 3.0
+    weight: Annotated[Weight, COMMON] = 4.0
     """How much the photo's content counts (alpha in the paper)."""
     layers: LayerWeights = read_weights(NETWORKS["vgg19"].content_layers)
     """Layers of the content losses; `NAME` shares a weight of 1 equally, `NAME=WEIGHT` states it."""
