@@ -35,20 +35,21 @@ def terms_of(objective, picture) -> dict[str, float]:
     return {name: float(term) for name, term in objective.terms(picture).items()}
 
 
-def test_a_layer_counts_by_its_positions_where_places_are_matched(make_objective, small_recipe, content, canvas):
+def test_a_layer_counts_by_its_positions_on_a_coarse_level(make_objective, small_recipe, content, canvas):
     layers = {"style_layers": ("conv1_1", "conv2_1"), "style_losses": ("wasserstein",), "content_weight": 0.0}
     deep, both = ("conv1_1=0", "conv2_1=1"), ("conv1_1=1", "conv2_1=1")
     height, width = content.shape[2:]
     positions = {"conv1_1": height * width, "conv2_1": (height // 2) * (width // 2)}
 
-    def style(matching, stated):
+    def style(matching, stated, coarse=True):
         recipe = small_recipe(**layers | {"style_layers": stated, "style_matching": matching})
-        return float(make_objective(recipe).terms(canvas)["style"])
+        return float(make_objective(recipe, coarse=coarse).terms(canvas)["style"])
 
     full = {"conv2_1": style(0, deep), "conv1_1": style(0, both) - style(0, deep)}
     for matching in (0.5, 1.0):
         expected = sum(full[name] * (1 - matching + matching * min(1, positions[name] / 2000)) for name in full)
         assert style(matching, both) == pytest.approx(expected, rel=1e-6)
+        assert style(matching, both, coarse=False) == pytest.approx(sum(full.values()), rel=1e-6)
 
 
 # -- layers ------------------------------------------------------------------------------------------------------------

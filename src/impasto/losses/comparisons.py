@@ -187,6 +187,8 @@ class Binder:
     generator: torch.Generator
     matching: float
     """How far the photo's features get the statistics of the matching places."""
+    coarse: bool = False
+    """Whether style layers count by their positions."""
 
     def styles(self, losses: Mapping[str, StyleLoss]) -> dict[str, dict[str, Comparison]]:
         """Return the comparisons of the style losses by layer, in the order of the random numbers that they draw."""
@@ -235,7 +237,7 @@ class Binder:
         ]
         shares = None if weights is None else [region.weight for region in regions]
         counts = [canvas.weight for canvas in photo] if loss.is_mean else []
-        weight = layer_share(self._positions(layer), loss.recipe.style.matching) if layer else 1.0
+        weight = layer_share(self._positions(layer), loss.recipe.style.matching) if layer and self.coarse else 1.0
         return LayerComparison(loss, layer, weights, targets, shares, counts, weight)
 
     def _positions(self, layer: str) -> float:

@@ -35,8 +35,8 @@ def layer_share(positions: float, matching: float) -> float:
     """Return how much a style layer counts whose map has so many positions.
 
     On a coarse level each position of a deep layer sees a good part of the style image, and the layer's statistics are
-    those of whole things: a tree is copied on an animal's fur, a house into water. So a layer counts in proportion to
-    its positions until there are enough of them.
+    those of whole things: a tree is copied on an animal's fur, a house into water. So there a layer counts in
+    proportion to its positions until there are enough of them.
 
     Args:
         positions: Number of positions of the canvas.

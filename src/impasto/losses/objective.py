@@ -59,6 +59,7 @@ class Objective:
         low_frequency_target: The picture whose large patches of color are kept.
         saliency: How much each place of the photo counts, about 1 on average; None: all alike.
         content_factor: Multiplies the content weight (coarse levels use it).
+        coarse: Whether a finer level follows; then style layers count by their positions, as far as places are matched.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Objective:
         low_frequency_target: Float[Tensor, "1 3 h w"],
         saliency: Float[Tensor, "1 1 h w"] | None = None,
         content_factor: float = 1.0,
+        coarse: bool = False,
     ) -> None:
         self._extractor = extractor
         self._low_frequency_target = low_frequency_target
@@ -87,7 +89,7 @@ class Objective:
             # One seed for every level and every resumption: random choices belong to the objective.
             generator = torch.Generator().manual_seed(recipe.start.seed)
             self._recipe = recipe.balanced()
-            binder = Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe))
+            binder = Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe), coarse)
             self._range = regional_range([(region.range, region.mask) for region in regions])
             self._content = self._bind_content(binder)
             self._style = binder.styles(self._style_losses)

@@ -85,6 +85,7 @@ class LevelOptimizer:
             low_frequency_target=_tensor(scene.recolored, device),
             saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
+            coarse=level.above > 0,
         )
         if recipe.content.exponent:
             self.objective.scale_content_weight(_tensor(scene.recolored, device))
