@@ -43,7 +43,7 @@ def layer_share(positions: float, matching: float) -> float:
         matching: How far it does so: 0, where every layer counts in full, to 1.
 
     Example:
-        >>> layer_share(500, matching=1.0), layer_share(500, matching=0.0), layer_share(8000, matching=1.0)
+        >>> layer_share(500.0, matching=1.0), layer_share(500.0, matching=0.0), layer_share(8e3, matching=1.0)
         (0.25, 1.0, 1.0)
     """
     return 1 - matching * max(0.0, 1 - positions / _ENOUGH)
