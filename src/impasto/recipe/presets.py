@@ -21,7 +21,6 @@ PRESETS: Final[dict[str, Recipe]] = {
     "photoreal": Recipe(
         content_weight=1.0,
         style_weight=0.3,
-        tv_weight=5e-5,
         style_losses={"wasserstein": 1.0},
         style_matching=0.0,
         content_losses={"features": 1.0, "laplacian": 0.3},

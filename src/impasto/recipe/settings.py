@@ -81,7 +81,7 @@ class PictureSettings(Settings):
     """Allow a result larger than the photo."""
     max_megapixels: Annotated[float, Field(gt=0, le=100_000)] = 200.0
     """Refuse input pictures with more million pixels than this, before decoding them."""
-    tv_weight: Weight = 3e-4
+    tv_weight: Weight = 5e-5
     """Weight of smoothness: the mean squared difference of neighboring pixels in gray levels (total variation)."""
     snapshots: Annotated[Steps, COMMON] = ()
     """Steps after which the picture is kept as well."""
