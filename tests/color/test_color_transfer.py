@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.color import Colors, colors_of, mixed_colors, recolor
+from impasto.color import Colors, colors_of, lightness_only, mixed_colors, recolor
+from impasto.color.oklab import take_chroma
 from impasto.recipe import ColorMap
 
 every_map = pytest.mark.parametrize("how", get_args(ColorMap))
@@ -160,3 +161,21 @@ def test_a_flat_part_of_a_photo_is_not_stretched_until_its_noise_is_visible():
     part = recolor(photo, style, where=np.ones((40, 40), dtype=np.float32))
     assert photo.std() < part.std() < 4.5 * photo.std()
     np.testing.assert_allclose(part.mean(axis=(0, 1)), style.mean(axis=(0, 1)), atol=0.01)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("how", ["transport", "cholesky"])
+def test_a_large_photo_gets_the_same_colors_strip_by_strip(how, weighted, monkeypatch):
+    photo, style = (np.random.default_rng(seed).random((40, 30, 3), dtype=np.float32) for seed in (1, 2))
+    where = photo[..., 0] if weighted else None
+    expected = recolor(photo, style, how, where=where)
+    monkeypatch.setattr("impasto.images.geometry._STRIP", 100)
+    np.testing.assert_allclose(recolor(photo, style, how, where=where), expected, atol=1e-6)
+
+
+def test_lightness_and_chroma_are_taken_strip_by_strip(monkeypatch):
+    painted, photo = (np.random.default_rng(seed).random((40, 30, 3), dtype=np.float32) for seed in (1, 2))
+    expected = take_chroma(painted, photo, painted[..., 0]), lightness_only(photo)
+    monkeypatch.setattr("impasto.images.geometry._STRIP", 100)
+    np.testing.assert_array_equal(take_chroma(painted, photo, painted[..., 0]), expected[0])
+    np.testing.assert_array_equal(lightness_only(photo), expected[1])

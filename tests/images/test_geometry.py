@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import InputError
-from impasto.images import crop, fit, resize, rotate
+from impasto.images import by_strips, crop, fit, resize, rotate, strips
 
 sides = st.integers(1, 40_000)
 
@@ -140,3 +140,11 @@ def test_a_rotated_mask_stays_between_0_and_1():
         turned = rotate(mask, degrees)
         assert turned.min() >= 0
         assert turned.max() <= 1
+
+
+def test_what_is_computed_in_strips_is_what_is_computed_at_once(monkeypatch):
+    picture = np.random.default_rng(0).random((37, 23, 3), dtype=np.float32)
+    expected = picture**2 + picture[::-1]
+    monkeypatch.setattr("impasto.images.geometry._STRIP", 100)
+    assert len(list(strips(37, 23))) == 10
+    np.testing.assert_array_equal(by_strips(lambda one, other: one**2 + other, picture, picture[::-1]), expected)

@@ -10,7 +10,11 @@ from torch.nn.functional import normalize
 
 from impasto.images import PLATES, plate_path, read_picture, resize
 from impasto.losses import Matches, match, tonality
-from impasto.losses.matching import LocalStatistics, agreement, interpolate_linearly, restyle
+from impasto.losses.matching import LocalStatistics, agreement, interpolate_linearly, restyling_of
+
+
+def restyle(photo, statistics, share):
+    return restyling_of(photo, statistics, share)(photo)
 
 
 def units(count: int, channels: int, seed: int) -> torch.Tensor:

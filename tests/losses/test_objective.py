@@ -16,7 +16,7 @@ from impasto.losses import (
     needed_layers,
     total_of,
 )
-from impasto.losses.picture import low_frequency_loss, luminance_range, luminance_range_loss, total_variation
+from impasto.losses.picture import LowFrequencies, LuminanceRangeExcess, TotalVariation, luminance_range
 from impasto.losses.registry import layers_of_moments
 from impasto.recipe import Recipe
 
@@ -118,9 +118,9 @@ def test_the_terms_are_the_weighted_losses_by_name(
     expected = {
         "content": 7 * (0.5 * content_term("features")(canvas) + 2 * content_term("laplacian")(canvas)),
         "style": 11 * (3 * style_term("gram")(canvas) + 0.25 * style_term("histogram")(canvas)),
-        "low_frequency": 13 * low_frequency_loss(canvas, 1 - content),
-        "luminance_range": 0.19 * luminance_range_loss(canvas, luminance_range(style)),
-        "tv": 0.17 * total_variation(canvas),
+        "low_frequency": 13 * LowFrequencies(1 - content)(canvas),
+        "luminance_range": 0.19 * LuminanceRangeExcess(luminance_range(style))(canvas),
+        "tv": 0.17 * TotalVariation()(canvas),
     }
     terms = make_objective(recipe, low_frequency_target=1 - content).terms(canvas)
     assert list(terms) == list(TERMS) == list(expected)

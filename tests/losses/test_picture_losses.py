@@ -12,12 +12,12 @@ from skimage.measure import block_reduce
 
 from impasto.losses.gradient_energy import gradient_energy, gradient_energy_loss
 from impasto.losses.picture import (
+    LowFrequencies,
     LuminanceRange,
-    low_frequency_loss,
+    LuminanceRangeExcess,
+    TotalVariation,
     luminance_range,
-    luminance_range_loss,
     regional_range,
-    total_variation,
 )
 
 
@@ -34,14 +34,14 @@ def colors(value: float) -> torch.Tensor:
 
 def test_total_variation_of_a_ramp_is_the_square_of_its_slope_in_gray_levels():
     ramp = (torch.arange(6.0) * 2 / 255).expand(1, 3, 4, 6)
-    assert total_variation(ramp).item() == pytest.approx(4, rel=1e-4)
-    assert total_variation(ramp.mT).item() == pytest.approx(4, rel=1e-4)
+    assert TotalVariation()(ramp).item() == pytest.approx(4, rel=1e-4)
+    assert TotalVariation()(ramp.mT).item() == pytest.approx(4, rel=1e-4)
 
 
 def test_total_variation_of_a_single_row_has_no_vertical_part():
     row = torch.tensor([0.0, 1.0, 0.0]).expand(1, 3, 1, 3)
-    assert total_variation(row).item() == pytest.approx(255**2)
-    assert total_variation(torch.ones(1, 3, 1, 1)).item() == 0
+    assert TotalVariation()(row).item() == pytest.approx(255**2)
+    assert TotalVariation()(torch.ones(1, 3, 1, 1)).item() == 0
 
 
 # -- low frequencies ---------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def test_total_variation_of_a_single_row_has_no_vertical_part():
 def test_low_frequency_loss_is_12_mean_squares_of_pictures_of_a_sixteenth():
     x, t = random_picture(64, 96, 1), random_picture(64, 96, 2)
     small, target = (block_reduce(a.numpy()[0], (1, 16, 16), np.mean) for a in (x, t))
-    assert low_frequency_loss(x, t).item() == pytest.approx(12 * ((small - target) ** 2).mean())
+    assert LowFrequencies(t)(x).item() == pytest.approx(12 * ((small - target) ** 2).mean())
 
 
 @pytest.mark.parametrize(("side", "factor"), [(3, 1), (8, 2), (40, 10), (63, 15), (160, 16)])
@@ -61,19 +61,19 @@ def test_low_frequency_loss_of_small_pictures_leaves_four_pixels(side, factor):
         for left in range(0, side + 7, factor):
             window = (..., slice(top, top + factor), slice(left, left + factor))
             means.append((x[window].mean(dim=(2, 3)) - t[window].mean(dim=(2, 3))).numpy())
-    assert low_frequency_loss(x, t).item() == pytest.approx(12 * np.mean(np.square(means)))
+    assert LowFrequencies(t)(x).item() == pytest.approx(12 * np.mean(np.square(means)))
 
 
 def test_low_frequency_loss_does_not_see_detail():
     checks = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(1, 3, 40, 40)
-    assert low_frequency_loss(checks, torch.full_like(checks, 0.5)).item() == pytest.approx(0, abs=1e-12)
+    assert LowFrequencies(torch.full_like(checks, 0.5))(checks).item() == pytest.approx(0, abs=1e-12)
 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), height=st.integers(1, 20), width=st.integers(1, 20))
 def test_low_frequency_loss_is_exactly_0_at_the_target_of_any_size(seed, height, width):
     t = random_picture(height, width, seed)
-    assert low_frequency_loss(t.clone(), t).item() == 0
+    assert LowFrequencies(t)(t.clone()).item() == 0
 
 
 # -- luminance range ---------------------------------------------------------------------------------------------------
@@ -95,12 +95,12 @@ def test_one_position_in_a_hundred_exceeds_the_range():
 def test_of_a_constant_style_only_the_ends_of_the_range_are_guarded():
     found = luminance_range(gray(0.4))
     torch.testing.assert_close((found.darkest, found.lightest), (colors(0.1), colors(0.9)))
-    assert luminance_range_loss(0.1 + 0.8 * random_picture(20, 20, 2), found).item() == 0
+    assert LuminanceRangeExcess(found)(0.1 + 0.8 * random_picture(20, 20, 2)).item() == 0
 
 
 @pytest.mark.parametrize(("value", "exceeded"), [(1.0, 0.1), (0.95, 0.05), (0.0, 0.1), (0.04, 0.06), (0.5, 0.0)])
 def test_a_position_costs_the_squared_gray_levels_outside_the_range(value, exceeded):
-    loss = luminance_range_loss(gray(value), luminance_range(gray(0.5)))
+    loss = LuminanceRangeExcess(luminance_range(gray(0.5)))(gray(value))
     assert loss.item() == pytest.approx((255 * exceeded) ** 2)
 
 
@@ -108,7 +108,7 @@ def test_a_position_costs_the_squared_gray_levels_outside_the_range(value, excee
 @given(seed=st.integers(0, 1000), height=st.integers(1, 40), width=st.integers(1, 40))
 def test_a_style_of_any_size_hardly_exceeds_itself(seed, height, width):
     style = random_picture(height, width, seed).round()
-    assert 0 <= luminance_range_loss(style, luminance_range(style)).item() <= 0.04 * 25.5**2
+    assert 0 <= LuminanceRangeExcess(luminance_range(style))(style).item() <= 0.04 * 25.5**2
 
 
 def test_the_range_of_a_masked_style_is_the_range_of_its_used_part():
@@ -133,15 +133,15 @@ def test_each_region_has_its_own_range_and_kept_parts_have_none(columns, costs, 
     left[..., :6], middle[..., 6:12] = 1, 1
     picture = torch.full((1, 3, 12, 18), 0.5, dtype=torch.float64)
     picture[..., columns] = value
-    loss = luminance_range_loss(picture, regional_range([(narrow, left), (wide, middle)]))
+    loss = LuminanceRangeExcess(regional_range([(narrow, left), (wide, middle)]))(picture)
     assert (loss > 0.1) == costs
 
 
 @pytest.mark.parametrize("mask", [None, torch.ones(1, 1, 12, 18, dtype=torch.float64)])
 def test_a_region_that_is_everywhere_has_its_own_range(mask):
     allowed, white = luminance_range(gray(0.5)), torch.ones(1, 3, 12, 18, dtype=torch.float64)
-    found = luminance_range_loss(white, regional_range([(allowed, mask)]))
-    torch.testing.assert_close(found, luminance_range_loss(white, allowed))
+    found = LuminanceRangeExcess(regional_range([(allowed, mask)]))(white)
+    torch.testing.assert_close(found, LuminanceRangeExcess(allowed)(white))
 
 
 # -- gradient energy ---------------------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def test_half_and_double_the_strength_cost_alike():
 # -- all of them -------------------------------------------------------------------------------------------------------
 
 OF_PICTURES = {
-    "tv": lambda x, t: total_variation(x) * 1e-3,
-    "low_frequency": low_frequency_loss,
-    "luminance_range": lambda x, t: luminance_range_loss(x, luminance_range(t)),
+    "tv": lambda x, t: TotalVariation()(x) * 1e-3,
+    "low_frequency": lambda x, t: LowFrequencies(t)(x),
+    "luminance_range": lambda x, t: LuminanceRangeExcess(luminance_range(t))(x),
 }
 
 

@@ -212,3 +212,15 @@ def test_a_position_is_drawn_for_a_region_as_often_as_is_its_share():
     counts = torch.bincount(drawn, minlength=4) / 20_000
     torch.testing.assert_close(counts, torch.tensor([0.2, 0.5, 0.0, 0.3]), atol=0.02, rtol=0)
     assert draw_owners(torch.eye(3), seeded(1)).tolist() == [0, 1, 2]
+
+
+def test_a_part_has_the_members_and_shares_of_its_rows_and_columns():
+    mask = torch.linspace(0, 1, 35).reshape(5, 7)
+    for members in (None, torch.tensor([2, 9, 16, 23, 30])):
+        whole = PositionWeights(mask.flatten(), members)
+        rows, columns = slice(1, 5, 2), slice(2, 7, 3)
+        part = whole.part(7, rows, columns)
+        inside = torch.zeros(35, dtype=torch.bool)
+        inside[whole.members] = True
+        assert torch.equal(part.members, inside.reshape(5, 7)[rows, columns].flatten().nonzero()[:, 0])
+        torch.testing.assert_close(part.shares, whole.shares.reshape(5, 7)[rows, columns].flatten())

@@ -14,13 +14,13 @@ TERMS = {"low_frequency_weight": 1.0, "luminance_range_weight": 0.1, "tv_weight"
 def both(monkeypatch, make_objective, small_extractor):
     """Return a function to the objective of a recipe as a whole and in tiles of 64 pixels."""
 
-    def make(recipe, *regions, **options):
+    def make(recipe, *regions, recompute=False, **options):
         whole = make_objective(recipe, *regions, **options)
 
         def tiled(extractor, recipe, *, content, **inputs):
             tiling = Tiling(extractor, *content.shape[2:], 64)
             assert len(tiling.tiles) > 4
-            return TiledObjective(tiling, recipe, content=content, **inputs)
+            return TiledObjective(tiling, recipe, recompute=recompute, content=content, **inputs)
 
         monkeypatch.setitem(make_objective.__globals__, "Objective", tiled)
         return whole, make_objective(recipe, *regions, **options)
@@ -85,3 +85,39 @@ def test_the_content_weight_is_scaled_alike(small_recipe, both, canvas, draw):
         objective.scale_content_weight(draw(24, 32, 6))
     assert_equal(whole, tiled, canvas)
     assert float(total_of(whole.terms(canvas))) > 0
+
+
+@pytest.mark.parametrize("normalization", ["relative", "size_free", "paper"])
+def test_targets_that_are_computed_in_every_step_are_those_that_are_kept(
+    normalization, small_recipe, both, canvas, draw
+):
+    recipe = small_recipe(normalization=normalization)
+    whole, tiled = both(recipe, saliency=draw(24, 32, 9)[:, :1], recompute=True)
+    assert_equal(whole, tiled, canvas)
+
+
+def test_the_gradient_of_coordinates_is_that_of_the_picture_they_are_painted_to(small_recipe, both, canvas):
+    whole, tiled = both(small_recipe(**EVERY, **TERMS))
+    steps = torch.linspace(0.5, 2.0, 32, dtype=canvas.dtype)
+
+    def paint(coordinates, rows=slice(None), columns=slice(None)):
+        return coordinates * coordinates * steps[columns]
+
+    (terms, gradient), (own_terms, own_gradient) = (one.value_and_grad(canvas, paint) for one in (whole, tiled))
+    torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
+    assert (own_gradient - gradient).norm() <= 1e-9 * gradient.norm()
+    _, of_picture = whole.value_and_grad(paint(canvas))
+    torch.testing.assert_close(gradient, of_picture * 2 * canvas * steps, rtol=1e-9, atol=1e-12)
+
+
+def test_losses_of_the_picture_are_the_sums_of_its_strips(small_recipe, both, draw, monkeypatch):
+    photo, canvas = draw(80, 70, 1), draw(80, 70, 5)
+    ranges = {**TERMS, "luminance_range_weight": 10.0, "content_weight": 0.0}
+    whole, tiled = both(small_recipe(**ranges), photo=photo, low_frequency_target=draw(80, 70, 2))
+    terms, gradient = whole.value_and_grad(canvas)
+    assert min(float(terms[name]) for name in ("low_frequency", "luminance_range", "tv")) > 0
+    monkeypatch.setattr("impasto.losses.picture._STRIP", 1)
+    own_terms, own_gradient = tiled.value_and_grad(canvas)
+    torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(own_gradient, gradient, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(tiled.terms(canvas), terms, rtol=1e-9, atol=1e-12)

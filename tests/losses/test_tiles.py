@@ -104,3 +104,35 @@ def test_the_default_losses_in_fp32_agree_at_any_size(weights, height, width, si
     (terms, gradient), (own_terms, own_gradient) = (one.value_and_grad(canvas) for one in (whole, tiled))
     torch.testing.assert_close(own_terms, terms, rtol=1e-4, atol=1e-9)
     assert (own_gradient - gradient).norm() <= 1e-4 * gradient.norm()
+
+
+def test_restyled_targets_that_are_computed_in_every_step_are_those_that_are_kept(
+    small_extractor, small_recipe, draw, monkeypatch
+):
+    monkeypatch.setattr("impasto.losses.matching._CHUNK", 500)
+    recipe = small_recipe(style_weight=0.0, style_matching=1.0, strength=50.0)
+    photo, style, canvas, mask = draw(48, 40, 1), draw(30, 44, 2), draw(48, 40, 3), soft_mask(48, 40)
+    matches = Matches(torch.tensor([[0, 1], [2, 3], [1, 2], [3, 3]]), torch.full((4, 2), 0.5), (2, 2), (2, 2))
+    measured = measure_style(EncodedImage.of(small_extractor, style, whole=True), recipe, matches)
+    regions = [RegionTarget([measured], mask=mask), RegionTarget([measured], mask=1 - mask)]
+    inputs = {"content": photo, "regions": regions, "low_frequency_target": photo}
+    tiling = Tiling(small_extractor, 48, 40, 200)
+    whole = Objective(small_extractor, recipe, **inputs)
+    tiled = TiledObjective(tiling, recipe, recompute=True, **inputs)
+    (terms, gradient), (own_terms, own_gradient) = (one.value_and_grad(canvas) for one in (whole, tiled))
+    torch.testing.assert_close(own_terms, terms, rtol=1e-6, atol=1e-12)
+    assert (own_gradient - gradient).norm() <= 1e-6 * gradient.norm()
+
+
+def test_of_a_large_style_image_the_same_positions_are_sampled_in_strips(
+    small_extractor, small_recipe, draw, monkeypatch
+):
+    monkeypatch.setattr("impasto.losses.targets._MOST_SAMPLED", 60)
+    recipe = small_recipe(style_losses=("nearest",), style_layers=("conv1_1", "conv2_1", "conv2_2"))
+    image = draw(45, 30, 3)
+    whole = measure_style(EncodedImage.of(small_extractor, image, border=1), recipe)
+    tiled = measure_style(TiledImage.of(Tiling(small_extractor, 45, 30, 300, strips=True), image, border=1), recipe)
+    maps = small_extractor(image)["conv1_1"][:, :, 1:-1, 1:-1]
+    torch.testing.assert_close(whole.statistics["nearest", "conv1_1"].rows, maps[0, :, ::5, ::5].flatten(1).T)
+    for key, expected in whole.statistics.items():
+        torch.testing.assert_close(tiled.statistics[key].rows, expected.rows, rtol=1e-9, atol=1e-12)

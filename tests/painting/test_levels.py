@@ -130,3 +130,11 @@ def test_a_panorama_begins_at_the_smallest_size_of_the_deepest_layer():
     assert [(level.width, level.height) for level in levels] == [(128, 16), (256, 32), (512, 64), (1024, 128)]
     shallow = plan_levels(Recipe(content_layers=("conv2_1",), style_layers=("conv1_1",)), 1024, 192)
     assert shallow[0].width == 64
+
+
+def test_a_large_canvas_is_enlarged_part_by_part(monkeypatch):
+    canvas, photo = random_picture(45, 61), random_picture(90, 122, seed=1)
+    expected = enlarge_canvas(canvas, photo, detail=0.7)
+    monkeypatch.setattr("impasto.images.geometry._STRIP", 1000)
+    monkeypatch.setattr("impasto.painting.pyramid._BLOCK", 20)
+    np.testing.assert_allclose(enlarge_canvas(canvas, photo, detail=0.7), expected, atol=1e-6)

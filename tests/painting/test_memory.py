@@ -52,8 +52,8 @@ def test_without_a_limit_a_picture_is_painted_as_a_whole(extractor):
     assert (plan.tile, plan.history) == (None, 10)
 
 
-def test_a_history_is_not_longer_than_the_level(extractor):
-    assert plan_memory(Recipe(), extractor, Level(64, 64, steps=3, above=0)).history == 3
+def test_a_history_holds_no_more_pairs_than_a_level_fills_before_its_last_step(extractor):
+    assert plan_memory(Recipe(), extractor, Level(64, 64, steps=3, above=0)).history == 2
 
 
 @settings(max_examples=30)
@@ -64,20 +64,25 @@ def test_a_plan_stays_within_the_limit_or_the_limit_of_the_message_would_do(extr
         plan = plan_memory(recipe, extractor, level_of(side))
     except InputError as error:
         enough = str(error).split("--max-memory ")[1].split()[0]
-        plan = plan_memory(recipe.with_changes(max_memory=enough), extractor, level_of(side))
-        assert plan.tile is None or plan.tile == memory.SMALLEST_TILE
-    else:
-        assert plan.peak <= recipe.hardware.memory_limit
+        recipe = recipe.with_changes(max_memory=enough)
+        plan = plan_memory(recipe, extractor, level_of(side))
+    assert plan.peak <= recipe.hardware.memory_limit
 
 
 def test_less_memory_means_smaller_tiles_and_then_a_shorter_history(extractor):
     plans = [
         plan_memory(Recipe(max_memory=f"{limit}GB", precision="bf16"), extractor, level_of(4096))
-        for limit in (40, 8.6, 7.5)
+        for limit in (40, 6, 4, 3, 2.7)
     ]
     assert plans[0].tile is None
     assert all(plan.tile for plan in plans[1:])
-    assert plans[2].history < plans[1].history
+    assert [(plan.history, plan.recompute) for plan in plans[1:]] == [(10, False), (2, False), (2, True), (1, True)]
+
+
+def test_squares_of_8192_and_16384_px_fit_into_8_and_26_gigabytes(extractor):
+    for side, limit, steps in ((8192, "8GB", 2), (16384, "26GB", 1)):
+        recipe = Recipe(max_memory=limit, precision="bf16", max_megapixels=300)
+        assert plan_memory(recipe, extractor, Level(side, side, steps, above=0), side * side).tile
 
 
 @pytest.mark.parametrize("limit", ["3GB", "60GB"])

@@ -192,7 +192,7 @@ def test_values_that_are_not_finite_are_counted_and_leave_the_accepted_point_alo
     for _ in range(optimizer.patience):
         nan = torch.tensor(torch.nan)
         accepted = optimizer.tell(
-            nan if broken == "loss" else torch.tensor(0.5), nan.expand(3) if broken == "gradient" else torch.ones(3)
+            nan if broken == "loss" else torch.tensor(0.5), nan.repeat(3) if broken == "gradient" else torch.ones(3)
         )
         assert not bool(accepted)
     assert int(optimizer.failures) >= optimizer.patience
@@ -245,3 +245,19 @@ def test_the_scale_of_the_loss_does_not_change_the_steps(scale):
     optimizer = GuardedLBFGS(torch.linspace(-2, 2, 20), history=5, max_step=9.0)
     losses = minimize(optimizer, function, 40)
     assert losses[-1] < 1e-4 * losses[0]
+
+
+@pytest.mark.parametrize("kind", ["adam", "lbfgs"])
+def test_long_vectors_are_worked_on_in_parts(kind, monkeypatch):
+    scales = torch.logspace(0, 2, 50, dtype=torch.float64)
+
+    def points():
+        start = torch.ones(5, 10, dtype=torch.float64)
+        adam = kind == "adam"
+        optimizer = Adam(start, learning_rate=0.1) if adam else GuardedLBFGS(start, history=4, max_step=1.0)
+        minimize(optimizer, lambda x: (scales * torch.cosh(x.flatten())).sum(), 12)
+        return optimizer.accepted
+
+    expected = points()
+    monkeypatch.setattr("impasto.painting.optimizers._PART", 7)
+    torch.testing.assert_close(points(), expected, rtol=1e-9, atol=1e-12)

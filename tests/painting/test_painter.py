@@ -188,7 +188,9 @@ def test_losses_without_a_finite_value_end_the_run_with_the_last_good_picture(
         next(events)
     good = painter.picture()
     monkeypatch.setattr(
-        Objective, "value_and_grad", lambda _, picture: (dict.fromkeys(TERMS, picture.sum() * float("nan")), picture)
+        Objective,
+        "value_and_grad",
+        lambda _, picture, *__: (dict.fromkeys(TERMS, picture.sum() * float("nan")), picture),
     )
     monkeypatch.setattr(Objective, "terms", lambda _, picture: dict.fromkeys(TERMS, picture.sum() * float("nan")))
     with pytest.raises(RunError, match="no finite value"):

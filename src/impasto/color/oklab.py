@@ -5,6 +5,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
+from impasto.images import by_strips, strips
+
 _TO_LMS: Final = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -65,16 +67,26 @@ def take_chroma(
     share: float | Float[np.ndarray, "h w"] = 1.0,
 ) -> Float[np.ndarray, "h w 3"]:
     """Keep the painted lightness and move the chroma by `share` (0..1, may differ by position) to that of the photo."""
-    lab, own = to_oklab(painted), to_oklab(photo)
-    lab[..., 1:] += np.asarray(share)[..., None] * (own[..., 1:] - lab[..., 1:])
-    return clip_chroma(lab)
+
+    def moved(
+        painted: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "h w 3"], share: Float[np.ndarray, "h w"]
+    ) -> Float[np.ndarray, "h w 3"]:
+        lab, own = to_oklab(painted), to_oklab(photo)
+        lab[..., 1:] += share[..., None] * (own[..., 1:] - lab[..., 1:])
+        return clip_chroma(lab)
+
+    return by_strips(moved, painted, photo, np.broadcast_to(share, painted.shape[:2]))
 
 
 def lightness_only(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
     """Return the gray picture of the same lightness, RGB in [0, 1]."""
-    lab = to_oklab(picture)
-    lab[..., 1:] = 0
-    return clip_chroma(lab)
+
+    def gray(strip: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+        lab = to_oklab(strip)
+        lab[..., 1:] = 0
+        return clip_chroma(lab)
+
+    return by_strips(gray, picture)
 
 
 def match_lightness(
@@ -91,7 +103,9 @@ def match_lightness(
     """
     lab = to_oklab(style)
     light = lab[..., 0]
-    mean, deviation = _mean_deviation(to_oklab(photo)[..., 0], where)
+    mean, deviation = _mean_deviation(
+        np.concatenate([to_oklab(photo[rows])[..., 0] for rows in strips(*photo.shape[:2])]), where
+    )
     style_mean, style_deviation = _mean_deviation(light, mask)
     lab[..., 0] = (light - style_mean) * (deviation / max(style_deviation, 1e-3)) + mean
     lab[..., 1:] = 0

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
+from impasto.images import strips
 from impasto.recipe import ColorMap
 
 _SMALLEST_VARIANCE: Final = 1e-5
@@ -82,8 +84,10 @@ def recolor(
     if where is not None:
         left, gains, right = np.linalg.svd(linear)
         linear = (left * gains.clip(max=_MOST_GAIN)) @ right
-    moved = (own.pixels.astype(np.float64) - mean) @ linear.T + style_mean
-    return np.asarray(moved.clip(0, 1).reshape(photo.shape), dtype=np.float32)
+    result = np.empty(own.pixels.shape, dtype=np.float32)
+    for some in strips(len(result), 1):
+        result[some] = ((own.pixels[some].astype(np.float64) - mean) @ linear.T + style_mean).clip(0, 1)
+    return result.reshape(photo.shape)
 
 
 def _match_histograms(own: Colors, style: Colors) -> Float[np.ndarray, "n 3"]:
@@ -108,17 +112,25 @@ def _quantile_function(colors: Colors, channel: int) -> tuple[Float[np.ndarray, 
 
 
 def _moments(colors: Colors) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3 3"]]:
-    pixels = colors.pixels.astype(np.float64)
-    if colors.weights is None:
-        mean = pixels.mean(axis=0)
-        centered = pixels - mean
-        covariance = centered.T @ centered / len(pixels)
+    pixels, weights = colors.pixels, colors.weights
+    # A strip at a time: in float64 a large picture takes twice as much memory.
+    parts = list(strips(len(pixels), 1))
+    if weights is None:
+        mean = _sum([pixels[some].astype(np.float64).sum(axis=0) for some in parts]) / len(pixels)
+        centered = (pixels[some].astype(np.float64) - mean for some in parts)
+        covariance = _sum([part.T @ part for part in centered]) / len(pixels)
     else:
-        weights = colors.weights.astype(np.float64) / colors.weights.sum(dtype=np.float64)
-        mean = (pixels * weights[:, None]).sum(axis=0)  # a product would depend on the number of threads
-        centered = pixels - mean
-        covariance = (centered * weights[:, None]).T @ centered
+        shares = weights.astype(np.float64) / weights.sum(dtype=np.float64)
+        weighted = shares[:, None]
+        # A product would depend on the number of threads.
+        mean = _sum([(pixels[some].astype(np.float64) * weighted[some]).sum(axis=0) for some in parts])
+        pairs = ((pixels[some].astype(np.float64) - mean, weighted[some]) for some in parts)
+        covariance = _sum([(part * share).T @ part for part, share in pairs])
     return mean, covariance + _SMALLEST_VARIANCE * np.eye(3)
+
+
+def _sum(parts: Sequence[Float[np.ndarray, "*shape"]]) -> Float[np.ndarray, "*shape"]:
+    return np.asarray(reduce(np.add, parts))
 
 
 def _power(matrix: Float[np.ndarray, "3 3"], exponent: float) -> Float[np.ndarray, "3 3"]:

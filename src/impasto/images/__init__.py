@@ -5,7 +5,7 @@ A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1]; a m
 
 from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
-from impasto.images.geometry import crop, fit, resize, rotate
+from impasto.images.geometry import by_strips, crop, fit, resize, rotate, strips
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import MADE_HERE, is_made_here, read_metadata
 from impasto.images.outputs import Outputs, default_name, snapshot_path, snapshots_in_the_way
@@ -42,6 +42,7 @@ __all__ = [
     "Outputs",
     "Source",
     "atomic_write",
+    "by_strips",
     "check_destination",
     "check_is_no_url",
     "contact_sheet",
@@ -74,5 +75,6 @@ __all__ = [
     "snapshot_path",
     "snapshots_in_the_way",
     "sniff",
+    "strips",
     "write_picture",
 ]

@@ -1,13 +1,17 @@
 """Size and shape of pictures: fit, resize, crop, rotate."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
 from impasto.errors import InputError
+
+_STRIP: Final = 2**20
+"""Pixels of a strip of a large picture."""
 
 
 def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
@@ -33,7 +37,8 @@ def resize(pixels: Float[np.ndarray, "h w *c"], width: int, height: int) -> Floa
     """
     if (height, width) == pixels.shape[:2]:
         return pixels.astype(np.float32)
-    return map_planes(pixels, lambda plane: plane.resize((width, height), Image.Resampling.LANCZOS)).clip(0, 1)
+    resized = map_planes(pixels, lambda plane: plane.resize((width, height), Image.Resampling.LANCZOS))
+    return np.clip(resized, 0, 1, out=resized)
 
 
 def crop(pixels: Float[np.ndarray, "h w *c"], box: tuple[int, int, int, int]) -> Float[np.ndarray, "_height _width *c"]:
@@ -67,9 +72,48 @@ def map_planes(
     pixels: Float[np.ndarray, "h w *c"], operation: Callable[[Image.Image], Image.Image]
 ) -> Float[np.ndarray, "_height _width *c"]:
     """Apply an operation of Pillow to every channel as 32-bit floats."""
-    planes = np.moveaxis(pixels.astype(np.float32).reshape(*pixels.shape[:2], -1), -1, 0)
-    results = [np.asarray(operation(Image.fromarray(np.ascontiguousarray(plane)))) for plane in planes]
-    return np.stack(results, axis=-1).reshape(*results[0].shape, *pixels.shape[2:])
+    channels = pixels.reshape(*pixels.shape[:2], -1)
+    result = np.empty((0, 0, channels.shape[2]), dtype=np.float32)
+    # One after the other: all planes at once would take as much memory as two more pictures.
+    for number in range(channels.shape[2]):
+        plane = np.ascontiguousarray(channels[..., number], dtype=np.float32)
+        changed = np.asarray(operation(Image.fromarray(plane)))
+        if not number:
+            result = np.empty((*changed.shape, channels.shape[2]), dtype=np.float32)
+        result[..., number] = changed
+    return result.reshape(*result.shape[:2], *pixels.shape[2:])
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Cut a picture into strips of whole rows, each of about a million pixels, from top to bottom.
+
+    Example:
+        >>> list(strips(2000, 1000))
+        [slice(0, 1048, None), slice(1048, 2000, None)]
+    """
+    rows = max(1, _STRIP // max(1, width))
+    for top in range(0, height, rows):
+        yield slice(top, min(height, top + rows))
+
+
+def by_strips(
+    function: Callable[..., Float[np.ndarray, "_h w *c"]], *pictures: Float[np.ndarray, "h w *_c"]
+) -> Float[np.ndarray, "h w *c"]:
+    """Return a function of single pixels of one or more pictures, computed strip by strip; float32.
+
+    What it computes in between takes the memory of a strip, not of several pictures.
+
+    Example:
+        >>> by_strips(np.add, np.ones((2, 2, 3)), np.ones((2, 2, 3))).max()
+        np.float32(2.0)
+    """
+    result = np.empty((0, 0), dtype=np.float32)
+    for rows in strips(*pictures[0].shape[:2]):
+        strip = function(*(picture[rows] for picture in pictures))
+        if not rows.start:
+            result = np.empty((pictures[0].shape[0], *strip.shape[1:]), dtype=np.float32)
+        result[rows] = strip
+    return result
 
 
 def _inscribed(width: int, height: int, angle: float) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from impasto.errors import InputError, check_type
 from impasto.filesystem import doing_without, flush, is_read_only, move_file
 from impasto.images.decode import to_vips
 from impasto.images.exif import add_exif, add_png_chunk
+from impasto.images.geometry import strips
 from impasto.images.metadata import pack_metadata, xmp_packet
 from impasto.images.read import one_line_errors
 
@@ -204,8 +205,11 @@ def _to_integers(values: np.ndarray, bits: Literal[8, 16]) -> np.ndarray:
         return values if bits == 8 else values.astype(np.uint16) * np.uint16(257)
     if not np.isfinite(values).all():
         raise InputError("the picture holds NaN or infinite values and cannot be saved")
-    rounded: np.ndarray = np.floor(values.clip(0, 1) * np.float32(2**bits - 1) + 0.5)
-    return rounded.astype(np.uint8 if bits == 8 else np.uint16)
+    rounded = np.empty(values.shape, dtype=np.uint8 if bits == 8 else np.uint16)
+    flat, result = (each.reshape(len(values), -1) for each in (values, rounded))
+    for rows in strips(*flat.shape):
+        result[rows] = np.floor(flat[rows].clip(0, 1) * np.float32(2**bits - 1) + 0.5)
+    return rounded
 
 
 def _to_floats(values: np.ndarray) -> np.ndarray:

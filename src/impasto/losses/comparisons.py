@@ -1,7 +1,7 @@
 """Comparisons: losses bound to the photo and to the targets of styles and regions, as functions of the canvas."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from impasto.backbones import Moments
 from impasto.losses.base import ContentLoss, StyleLoss
-from impasto.losses.content import MAX_VECTORS
-from impasto.losses.matching import agreement, layer_share, restyle
+from impasto.losses.content import MAX_VECTORS, FeatureLoss, FeatureTarget
+from impasto.losses.matching import LocalStatistics, MapStatistics, Restyling, agreement, layer_share, restyling_of
 from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
+from impasto.losses.statistics import Count
 from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values
-from impasto.losses.tiles import joined_columns
+from impasto.losses.tiles import EncodedTile, TiledImage, joined_columns
 from impasto.losses.wasserstein import parallel_map
 
 _MIN_SAMPLES: Final = 64
@@ -164,6 +165,53 @@ class MapsComparison(Comparison):
 
 
 @dataclass(frozen=True, eq=False)
+class RestyledLayer:
+    """A layer of the photo, as far as wanted with the statistics of the matching places of the regions' styles.
+
+    The photo's own features pull against the style losses: shading, skin and fur would stay photographs.
+    """
+
+    restylings: Sequence[tuple[Restyling, Float[Tensor, "1 1 h w"] | None]]
+    """One for every region that is restyled, and where it is; None: everywhere."""
+
+    def __call__(
+        self, maps: Float[Tensor, "1 c h w"], rows: slice = slice(None), columns: slice = slice(None)
+    ) -> Float[Tensor, "1 c h w"]:
+        """Return the target from the photo's features, or from those at these rows and columns."""
+        result = maps
+        for restyling, share in self.restylings:
+            moved = restyling(maps, rows, columns)
+            result = moved if share is None else result + share[:, :, rows, columns] * (moved - maps)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class RecomputedComparison(Comparison):
+    """A content loss of whole maps whose targets are computed from the photo whenever a tile needs them."""
+
+    loss: FeatureLoss
+    photo: TiledImage
+    targets: Mapping[str, tuple[float, RestyledLayer, Float[Tensor, "1 1 _h _w"] | None, Float[Tensor, ""]]]
+    """By layer its weight, the target, how much its positions count, and the scale of the error."""
+
+    scope = "tiles"
+
+    def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
+        """Return what a tile adds to the loss of the canvas."""
+        assert isinstance(canvas, EncodedTile)
+        value = canvas.picture.new_zeros(())
+        with torch.no_grad():
+            photo = self.photo.part(canvas.tile, self.photo.window(canvas.tile))
+        for layer, (weight, restyled, importance, scale) in self.targets.items():
+            with torch.no_grad():
+                features = restyled(photo.some(layer, None)[0], *photo.own(layer))
+            counts = None if importance is None else canvas.cut(layer, importance)
+            maps, _ = canvas.some(layer, None)
+            value = value + weight * self.loss.loss(maps, FeatureTarget(features, counts, scale))
+        return value
+
+
+@dataclass(frozen=True, eq=False)
 class PixelsComparison(Comparison):
     """A content loss of the pixels."""
 
@@ -189,6 +237,8 @@ class Binder:
     """How far the photo's features get the statistics of the matching places."""
     coarse: bool = False
     """Whether style layers count by their positions."""
+    recompute: bool = False
+    """Whether the photo's features are computed again whenever a tile of the canvas is compared with them."""
 
     def styles(self, losses: Mapping[str, StyleLoss]) -> dict[str, dict[str, Comparison]]:
         """Return the comparisons of the style losses by layer, in the order of the random numbers that they draw."""
@@ -199,17 +249,20 @@ class Binder:
                 for layer, (one, numbers) in by_layer.items():
                     if numbers and (one.scope != "pixels" or number == 0):
                         canvas = self.photo if one.scope == "pixels" else part
-                        photo.setdefault((name, layer), []).append(one.measure(canvas))
-        found: dict[str, dict[str, Comparison]] = {}
+                        found = one.measure(canvas)
+                        # The positions themselves would take as much memory as the photo's features.
+                        counted = [Count(each.weight) for each in found] if one.loss.is_mean else found
+                        photo.setdefault((name, layer), []).append(counted)
+        bound: dict[str, dict[str, Comparison]] = {}
         for name, loss in losses.items():
             if loss.inputs == "hypercolumns":
-                found[name] = {"": self._hypercolumns(name, loss)}
+                bound[name] = {"": self._hypercolumns(name, loss)}
                 continue
-            found[name] = {}
+            bound[name] = {}
             for layer, (one, numbers) in opened[name].items():
                 statistics = one.join(photo.pop((name, layer))) if numbers else []
-                found[name][layer] = self._prepared(name, one, [self.regions[number] for number in numbers], statistics)
-        return found
+                bound[name][layer] = self._prepared(name, one, [self.regions[number] for number in numbers], statistics)
+        return bound
 
     def _opened(self, loss: StyleLoss) -> dict[str, tuple[LayerComparison, Sequence[int]]]:
         """Return the comparisons of a loss by layer without targets, and the numbers of their regions."""
@@ -286,24 +339,49 @@ class Binder:
             places = photo.places(min(loss.samples, MAX_VECTORS), self.generator)
             columns = loss.prepare(photo.columns(layers, places, scales), saliency)
             return ColumnsComparison(loss, [(places, scales)], [columns])
+        if self.recompute and isinstance(photo, TiledImage) and isinstance(loss, FeatureLoss):
+            return self._recomputed(photo, loss, saliency)
         whole, targets = dict(photo.maps(layers)), []
         for layer, weight in loss.layers.items():
-            restyled = self._restyled(layer, whole.pop(layer))
-            targets.append((layer, weight, loss.prepare(restyled, self._importance(layer, saliency))))
+            maps = whole.pop(layer)
+            restyled = self._restyled(layer, maps.dtype, partial(restyling_of, maps))
+            targets.append((layer, weight, loss.prepare(restyled(maps), self._importance(layer, saliency))))
         return MapsComparison(loss, targets)
 
-    def _restyled(self, layer: str, maps: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 c h w"]:
-        """Return the photo's features, as far as wanted with the statistics of the matching places of the styles.
+    def _recomputed(
+        self, photo: TiledImage, loss: FeatureLoss, saliency: Float[Tensor, "1 1 h w"] | None
+    ) -> RecomputedComparison:
+        """Return a content loss of maps of which only what belongs to the whole photo is measured."""
+        layers = list(loss.layers)
+        known = {layer: MapStatistics() for layer in layers}
+        if any(region.local(layer) for region in self.regions for layer in layers):
+            for part in photo.parts():
+                for layer, statistics in known.items():
+                    statistics.add(part.some(layer, None)[0])
+        targets, measured = {}, dict.fromkeys(layers, photo.picture.new_zeros(()))
+        for layer, weight in loss.layers.items():
+            maps, of_photo = photo.features[layer], known[layer]
+            size = maps.shape[2], maps.shape[3]
+            restyled = self._restyled(layer, maps.dtype, partial(of_photo.restyling, size=size))
+            targets[layer] = weight, restyled, loss.weight(self._importance(layer, saliency), size)
+        for part in photo.parts():
+            for layer, (_, restyled, importance) in targets.items():
+                features = restyled(part.some(layer, None)[0], *part.own(layer))
+                counts = None if importance is None else part.cut(layer, importance)
+                measured[layer] = measured[layer] + loss.measure(features, counts)
+        with_scale = {layer: (*target, loss.scale(measured[layer])) for layer, target in targets.items()}
+        return RecomputedComparison(loss, photo, with_scale)
 
-        The photo's own features pull against the style losses: shading, skin and fur would stay photographs.
-        """
-        result, share = maps, self.matching
+    def _restyled(
+        self, layer: str, dtype: torch.dtype, restyling: Callable[[LocalStatistics, float], Restyling]
+    ) -> RestyledLayer:
+        """Return what makes the target of a layer from the photo's features."""
+        found = []
         for region in self.regions:
             if (statistics := region.local(layer)) is not None:
-                moved = restyle(maps, statistics, share)
-                mask = region.mask
-                result = moved if mask is None else result + resize_to_layer(mask, maps).to(maps.dtype) * (moved - maps)
-        return result
+                shares = None if region.mask is None else resize_to_layer(region.mask, self.photo.features[layer])
+                found.append((restyling(statistics, self.matching), None if shares is None else shares.to(dtype)))
+        return RestyledLayer(found)
 
     def _importance(self, layer: str, saliency: Float[Tensor, "1 1 _h _w"] | None) -> Float[Tensor, "1 1 h w"] | None:
         """Return how much each position of a layer counts: more on what is salient, and where matches agree."""

@@ -88,15 +88,29 @@ class FeatureLoss(ContentLoss):
 
     def prepare(self, photo: Float[Tensor, "1 c h w"], saliency: Float[Tensor, "1 1 _h _w"] | None) -> FeatureTarget:
         """Return the photo's features and the scale of the error; saliency counts where the error is relative."""
-        normalization = self.recipe.network.normalization
+        weight = self.weight(saliency, (photo.shape[2], photo.shape[3]))
+        return FeatureTarget(photo, weight, self.scale(self.measure(photo, weight)))
+
+    def weight(
+        self, saliency: Float[Tensor, "1 1 _h _w"] | None, size: tuple[int, int]
+    ) -> Float[Tensor, "1 1 h w"] | None:
+        """Return how much each position of a map of this height and width counts; None: all alike."""
+        if saliency is None or self.recipe.network.normalization != "relative":
+            return None
+        return functional.adaptive_avg_pool2d(saliency, size)
+
+    def measure(self, photo: Float[Tensor, "1 c h w"], weight: Float[Tensor, "1 1 h w"] | None) -> Float[Tensor, ""]:
+        """Return what the features of some positions add to the scale of the error."""
         zero = photo.new_zeros(())
-        if normalization != "relative":
-            divisor = 2.0 if normalization == "paper" else float(photo.numel())
-            return FeatureTarget(photo, None, full_precision(zero) + divisor)
-        weight = None
-        if saliency is not None:
-            weight = functional.adaptive_avg_pool2d(saliency, (photo.shape[2], photo.shape[3]))
-        return FeatureTarget(photo, weight, squared_error(photo, zero.expand_as(photo), weight) + TINY)
+        if self.recipe.network.normalization != "relative":
+            return full_precision(zero) + float(photo.numel())
+        return squared_error(photo, zero.expand_as(photo), weight)
+
+    def scale(self, measured: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Return the scale of the error from what all positions add to it."""
+        if self.recipe.network.normalization == "paper":
+            return torch.full_like(measured, 2.0)
+        return measured + TINY if self.recipe.network.normalization == "relative" else measured
 
     def part(self, target: FeatureTarget, cut: Callable[[Tensor], Tensor]) -> FeatureTarget:
         """Return the target of some positions."""

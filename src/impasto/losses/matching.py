@@ -69,7 +69,11 @@ class Matches:
         """Return for every place of the photo the mean of a map of the style over the matching places."""
         # MPS pools only to sizes that divide.
         values = values.cpu() if values.device.type == "mps" else values
-        rows = functional.adaptive_avg_pool2d(values, self.style_grid).flatten(2)[0].T.contiguous()
+        return self.average_of_places(functional.adaptive_avg_pool2d(values, self.style_grid))
+
+    def average_of_places(self, pooled: Float[Tensor, "1 c sh sw"]) -> Float[Tensor, "1 c h w"]:
+        """Return the same from the means of the map over the places of the style's grid."""
+        rows = pooled.flatten(2)[0].T.contiguous()
         places, weights = self.places.to(rows.device), self.weights.to(rows)
         found = functional.embedding_bag(places, rows, mode="sum", per_sample_weights=weights)
         return found.T.reshape(1, -1, *self.photo_grid)
@@ -141,30 +145,108 @@ class LocalStatistics(NamedTuple):
         return cls(torch.cat(means, dim=1), torch.cat(squares, dim=1))
 
 
-def restyle(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share: float) -> Float[Tensor, "1 c h w"]:
-    """Return features of a photo with the mean and deviation of the matching places (AdaAttN; Liu et al. 2021).
+class PooledSums:
+    """The means of a map and of its squares over the places of a grid, from the map's parts."""
+
+    def __init__(self, grid: tuple[int, int], size: tuple[int, int]) -> None:
+        self._down, self._across = (_pooling(places, count) for places, count in zip(grid, size, strict=True))
+        self._sums: list[Tensor] = []
+
+    def add(self, part: Float[Tensor, "1 c h w"], rows: slice, columns: slice) -> None:
+        """Add the part of the map that lies at these rows and columns."""
+        found = []
+        for some in part[0].split(max(1, _CHUNK // (part.shape[2] * part.shape[3]))):
+            exact = full_precision(some)
+            down, across = (one.to(exact) for one in (self._down[:, rows], self._across[:, columns]))
+            found.append([down @ (values @ across.T) for values in (exact, exact.square())])
+        sums = [torch.cat(each)[None] for each in zip(*found, strict=True)]
+        self._sums = [one + other for one, other in zip(self._sums, sums, strict=True)] if self._sums else sums
+
+    def statistics(self, matches: Matches) -> "LocalStatistics":
+        """Return the statistics of the map at the matching places."""
+        return LocalStatistics(*(matches.average_of_places(one) for one in self._sums))
+
+
+def _pooling(places: int, count: int) -> Float[Tensor, "places count"]:
+    """Return the matrix whose product with a line of `count` values is its adaptive average over `places`."""
+    matrix = torch.zeros(places, count, dtype=torch.float64)
+    for place in range(places):
+        first, last = place * count // places, -(-(place + 1) * count // places)
+        matrix[place, first:last] = 1 / (last - first)
+    return matrix
+
+
+class MapStatistics:
+    """Mean and deviation of each channel of a map, and its smallest value, from the map's parts."""
+
+    def __init__(self) -> None:
+        self._count, self._sums, self._lowest = 0, torch.zeros(2, 1, dtype=torch.float64), torch.zeros(())
+
+    def add(self, part: Float[Tensor, "1 c h w"]) -> None:
+        """Add a part of the map."""
+        found = []
+        for some in part[0].flatten(1).split(max(1, _CHUNK // (part.shape[2] * part.shape[3]))):
+            exact = some.double()
+            found.append(torch.stack([exact.sum(dim=1), exact.square().sum(dim=1)]))
+        self._sums = self._sums.to(part.device) + torch.cat(found, dim=1)
+        self._count += part.shape[2] * part.shape[3]
+        self._lowest = torch.minimum(self._lowest.to(part), part.amin())
+
+    def restyling(self, statistics: "LocalStatistics", share: float, size: tuple[int, int]) -> "Restyling":
+        """Return what restyles parts of the map, which has this height and width."""
+        center, squares = self._sums / self._count
+        spread = (squares - center.square()).clamp(min=0).sqrt()
+        center, spread = (one.float()[None, :, None, None] for one in (center, spread))
+        return Restyling(statistics, share, center, spread, self._lowest, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Restyling:
+    """Gives features of a photo the mean and deviation of the matching places (AdaAttN; Liu et al. 2021).
 
     m + s (f - m_f) / s_f, where m and s belong to the place, m_f and s_f to the whole photo.
 
-    Args:
-        photo: Features f; the result is not below their smallest value, or below 0, where they follow a ReLU.
+    Attributes:
         statistics: Those of the style for every place of a grid.
         share: How far the features go from the photo's (0) to the restyled ones (1).
+        center: m_f.
+        spread: s_f.
+        lowest: The result is not below it: the smallest feature, or 0, where they follow a ReLU.
+        size: Height and width of the whole map.
     """
+
+    statistics: LocalStatistics
+    share: float
+    center: Float[Tensor, "1 c 1 1"]
+    spread: Float[Tensor, "1 c 1 1"]
+    lowest: Float[Tensor, ""]
+    size: tuple[int, int]
+
+    def __call__(
+        self, photo: Float[Tensor, "1 c h w"], rows: slice = slice(None), columns: slice = slice(None)
+    ) -> Float[Tensor, "1 c h w"]:
+        """Return the features of a photo, or of the part of it that lies at these rows and columns."""
+        unit = self.spread + 1e-3 * self.spread.mean() + 1e-12
+        moved = torch.empty_like(photo, memory_format=torch.channels_last)
+        # Some channels at a time, because maps in full precision take more memory than all else at large sizes.
+        channels = torch.arange(photo.shape[1]).split(max(1, _CHUNK // (photo.shape[2] * photo.shape[3])))
+        for some in channels:
+            exact = full_precision(photo[:, some])
+            mean, square = (_resized(one[:, some], *self.size, rows, columns).to(exact) for one in self.statistics)
+            deviation = (square - mean.square()).clamp(min=0).sqrt()
+            restyled = mean + deviation * (exact - self.center[:, some]) / unit[:, some]
+            mixed = torch.maximum(exact + self.share * (restyled - exact), self.lowest.to(exact))
+            moved[:, some] = mixed.to(photo.dtype)
+        return moved
+
+
+def restyling_of(photo: Float[Tensor, "1 c h w"], statistics: LocalStatistics, share: float) -> Restyling:
+    """Return what restyles the features of a photo, which are all there."""
     size = photo.shape[2], photo.shape[3]
     channels = torch.arange(photo.shape[1]).split(max(1, _CHUNK // (size[0] * size[1])))
     own = [torch.std_mean(full_precision(photo[:, some]), dim=(2, 3), correction=0, keepdim=True) for some in channels]
     spread, center = (torch.cat(parts, dim=1) for parts in zip(*own, strict=True))
-    unit, lowest = spread + 1e-3 * spread.mean() + 1e-12, photo.amin().clamp(max=0)
-    moved = torch.empty_like(photo, memory_format=torch.channels_last)
-    # Some channels at a time, because maps in full precision take more memory than all else at large sizes.
-    for some in channels:
-        exact = full_precision(photo[:, some])
-        mean, square = (_resized(one[:, some], *size).to(exact) for one in statistics)
-        deviation = (square - mean.square()).clamp(min=0).sqrt()
-        restyled = mean + deviation * (exact - center[:, some]) / unit[:, some]
-        moved[:, some] = torch.maximum(exact + share * (restyled - exact), lowest.to(exact)).to(photo.dtype)
-    return moved
+    return Restyling(statistics, share, center, spread, photo.amin().clamp(max=0), size)
 
 
 def agreement(statistics: LocalStatistics, height: int, width: int) -> Float[Tensor, "1 1 h w"]:
@@ -184,22 +266,43 @@ def agreement(statistics: LocalStatistics, height: int, width: int) -> Float[Ten
     return usual / (_resized(variance, height, width) + _DOUBT * usual)
 
 
-def _resized(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[Tensor, "1 c h w"]:
-    """Average a map over larger places, or interpolate it linearly between smaller ones."""
+def _resized(
+    maps: Float[Tensor, "1 c _h _w"],
+    height: int,
+    width: int,
+    rows: slice = slice(None),
+    columns: slice = slice(None),
+) -> Float[Tensor, "1 c _rows _columns"]:
+    """Average a map over larger places, or interpolate linearly between smaller ones; return a part of the result."""
     if height <= maps.shape[2]:
-        return functional.adaptive_avg_pool2d(maps, (height, width))
-    return interpolate_linearly(maps, height, width)
+        return functional.adaptive_avg_pool2d(maps, (height, width))[:, :, rows, columns]
+    return interpolate_linearly(maps, height, width, rows=rows, columns=columns)
 
 
-def interpolate_linearly(maps: Float[Tensor, "1 c _h _w"], height: int, width: int) -> Float[Tensor, "1 c h w"]:
+def interpolate_linearly(
+    maps: Float[Tensor, "1 c _h _w"],
+    height: int,
+    width: int,
+    *,
+    rows: slice | None = None,
+    columns: slice | None = None,
+) -> Float[Tensor, "1 c _rows _columns"]:
     """Enlarge maps; torch's own interpolation takes another way, with other rounding, for another number of threads.
 
-    >>> interpolate_linearly(torch.tensor([[[[0.0, 1.0]]]]), 1, 4)
-    tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
+    Args:
+        maps: What is enlarged.
+        height: Of the result.
+        width: Of the result.
+        rows: Only these rows of the result are computed; None: all.
+        columns: Only these columns; None: all.
+
+    Example:
+        >>> interpolate_linearly(torch.tensor([[[[0.0, 1.0]]]]), 1, 4)
+        tensor([[[[0.0000, 0.2500, 0.7500, 1.0000]]]])
     """
-    for dimension, size in ((2, height), (3, width)):
+    for dimension, size, wanted in ((2, height, rows), (3, width, columns)):
         count = maps.shape[dimension]
-        centers = torch.arange(size, device=maps.device, dtype=torch.float32) + 0.5
+        centers = torch.arange(size, device=maps.device, dtype=torch.float32)[wanted or slice(None)] + 0.5
         places = (centers * (count / size) - 0.5).clamp(0, count - 1)
         below = places.floor().long()
         parts = [maps.index_select(dimension, index) for index in (below, (below + 1).clamp(max=count - 1))]

@@ -9,7 +9,7 @@ from impasto.losses.autograd import with_gradient
 from impasto.losses.base import TINY, StyleLoss
 from impasto.losses.regions import PositionWeights, select
 from impasto.losses.sliced import CHUNK, row_chunks
-from impasto.losses.statistics import Positions
+from impasto.losses.statistics import Positions, Statistic
 from impasto.networks import find_network
 from impasto.recipe import LossSettings, Recipe
 
@@ -102,7 +102,7 @@ class NearestLoss(StyleLoss):
         """Return the features at all positions, or at those of a region."""
         return Positions(maps if weights is None else select(maps, weights.members))
 
-    def prepare(self, target: Positions, canvas: Positions, generator: torch.Generator) -> Float[Tensor, "m c"]:
+    def prepare(self, target: Positions, canvas: Statistic, generator: torch.Generator) -> Float[Tensor, "m c"]:
         """Return a sample of the style's features."""
         return target.sample(self.samples, generator)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.backbones import AnyWeights, FeatureExtractor, build_extractor
 from impasto.losses.comparisons import Binder, Comparison
-from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
+from impasto.losses.picture import LowFrequencies, LuminanceRangeExcess, PictureLoss, TotalVariation, regional_range
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
 from impasto.losses.targets import EncodedImage, RegionTarget, regions_at_layers
 from impasto.recipe import Recipe
@@ -45,6 +45,13 @@ Key: TypeAlias = tuple[str, str, str]
 """Term, loss and layer of a comparison."""
 
 
+Paint: TypeAlias = Callable[..., Tensor]
+"""Turns coordinates of a canvas, 1 x c x h x w, into pixels, each by itself and differentiable.
+
+Rows and columns that follow as slices say which part of the canvas they are; without them they are all.
+"""
+
+
 class Objective:
     """The weighted sum of content, style, low frequencies, luminance range and smoothness of a picture.
 
@@ -62,6 +69,8 @@ class Objective:
         coarse: Whether a finer level follows; then style layers count by their positions, as far as places are matched.
     """
 
+    _recompute = False
+
     def __init__(
         self,
         extractor: FeatureExtractor,
@@ -75,7 +84,6 @@ class Objective:
         coarse: bool = False,
     ) -> None:
         self._extractor = extractor
-        self._low_frequency_target = low_frequency_target
         self._content_factor = content_factor
         self._covered = sum(region.weight for region in regions)
         self._style_losses = style_losses(recipe)
@@ -89,8 +97,11 @@ class Objective:
             # One seed for every level and every resumption: random choices belong to the objective.
             generator = torch.Generator().manual_seed(recipe.start.seed)
             self._recipe = recipe.balanced()
-            binder = Binder(photo, regions, at_layers, generator, _restyled_share(self._recipe), coarse)
-            self._range = regional_range([(region.range, region.mask) for region in regions])
+            share = _restyled_share(self._recipe)
+            binder = Binder(photo, regions, at_layers, generator, share, coarse, self._recompute)
+            self._low_frequencies = LowFrequencies(low_frequency_target)
+            ranges = regional_range([(region.range, region.mask) for region in regions])
+            self._excess = LuminanceRangeExcess(ranges)
             self._content = self._bind_content(binder)
             self._style = binder.styles(self._style_losses)
         missing = [
@@ -115,16 +126,23 @@ class Objective:
             generator = torch.Generator().manual_seed(recipe.start.seed)
             with torch.no_grad():
                 photo = self._encoded(self._photo)
-                binder = Binder(photo, self._regions, {}, generator, _restyled_share(self._recipe))
+                share = _restyled_share(self._recipe)
+                binder = Binder(photo, self._regions, {}, generator, share, recompute=self._recompute)
                 self._content = self._bind_content(binder)
 
-    def value_and_grad(self, picture: Float[Tensor, "1 3 h w"]) -> tuple[dict[str, Tensor], Float[Tensor, "1 3 h w"]]:
+    def value_and_grad(
+        self, coordinates: Float[Tensor, "1 c h w"], paint: Paint | None = None
+    ) -> tuple[dict[str, Tensor], Float[Tensor, "1 c h w"]]:
         """Return the weighted terms by name, whose sum is the loss, and the gradient of the loss.
 
         Nothing is read on the host, so that a GPU is not waited for.
+
+        Args:
+            coordinates: Of the canvas.
+            paint: Turns them into the picture; None: they are the picture.
         """
-        leaf = picture.detach().requires_grad_()
-        terms = self.terms(leaf)
+        leaf = coordinates.detach().requires_grad_()
+        terms = self.terms(leaf if paint is None else paint(leaf))
         loss = total_of(terms)
         if not loss.requires_grad:
             return terms, torch.zeros_like(leaf)
@@ -134,7 +152,8 @@ class Objective:
     def terms(self, picture: Float[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
         """Return the weighted terms of a picture by name, differentiable."""
         values = self._values(picture, self._comparisons())
-        return self._terms_of(values, picture) | {name: one(picture) for name, one in self._picture_terms().items()}
+        alone = {name: weight * loss(picture) for name, (weight, loss) in self._picture_losses().items()}
+        return self._terms_of(values, picture) | alone
 
     def _comparisons(self) -> dict[Key, Comparison]:
         """Return the comparisons that have a weight."""
@@ -156,17 +175,15 @@ class Objective:
             terms["content"] = weight * _weighted_sum(losses, recipe.content.losses, picture)
         return terms
 
-    def _picture_terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """Return the terms of the picture alone that have a weight, as functions of it."""
-        color, tv = self._recipe.color, self._recipe.picture.tv_weight
-        found: dict[str, Callable[[Tensor], Tensor]] = {}
-        if weight := color.low_frequency_weight:
-            found["low_frequency"] = lambda picture: weight * low_frequency_loss(picture, self._low_frequency_target)
-        if ranged := color.luminance_range_weight:
-            found["luminance_range"] = lambda picture: ranged * luminance_range_loss(picture, self._range)
-        if tv:
-            found["tv"] = lambda picture: tv * total_variation(picture)
-        return found
+    def _picture_losses(self) -> dict[str, tuple[float, PictureLoss]]:
+        """Return the losses of the picture alone that have a weight, by their terms, and the weights."""
+        color = self._recipe.color
+        found: dict[str, tuple[float, PictureLoss]] = {
+            "low_frequency": (color.low_frequency_weight, self._low_frequencies),
+            "luminance_range": (color.luminance_range_weight, self._excess),
+            "tv": (self._recipe.picture.tv_weight, TotalVariation()),
+        }
+        return {name: (weight, loss) for name, (weight, loss) in found.items() if weight}
 
     def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:
         """Multiply the content weight by (distance / `_USUAL_DISTANCE`) ** exponent, limited to 1/4 ... 4.

@@ -1,15 +1,16 @@
 """Losses of the picture alone: smoothness, large patches of color, and places lighter or darker than the style."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from impasto.backbones import average, total
+from impasto.backbones import total
 from impasto.losses.regions import threshold
 
 _PATCH: Final = 3
@@ -18,31 +19,88 @@ _SHARE: Final = 0.01
 """Share of the style's places that may be lighter, or darker, than the range that the canvas is held to."""
 _ENDS: Final = 0.1
 """Only the lightest and the darkest tenth of the range are guarded: in between nothing is lost."""
+_LOW: Final = 16
+"""How many times the low frequencies of a picture are smaller than the picture."""
+_STRIP: Final = 2**20
+"""Pixels of a strip."""
 _EVEN_VARIANCE: Final = 1 / 12
 """Variance of values that fill [0, 1] evenly."""
 
 
-def total_variation(picture: Float[Tensor, "b 3 h w"]) -> Float[Tensor, ""]:
-    """Return the mean squared difference of neighbors, down plus across, in squared gray levels (0..255).
+class PictureLoss(ABC):
+    """A loss of the picture alone that is a sum over its rows, so that it can be computed strip by strip."""
 
-    `picture` is in [0, 1]. A mean over pixels, so that one weight means the same at every size. A picture of a single
-    row or column has no neighbors in that direction and gives 0 for it.
+    halo: ClassVar[int] = 0
+    """Rows below a strip on which what it adds depends."""
+
+    def __call__(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
+        """Return the loss of a whole picture, RGB in [0, 1]."""
+        return self.part(picture, slice(0, picture.shape[2]), picture.shape[2])
+
+    @abstractmethod
+    def part(self, window: Float[Tensor, "1 3 _h w"], rows: slice, height: int) -> Float[Tensor, ""]:
+        """Return what some rows add to the loss of a picture.
+
+        Args:
+            window: These rows and, as far as there are any, the next `halo` ones.
+            rows: Which rows they are, such as one of `strips_of`.
+            height: Number of rows of the picture.
+        """
+
+
+class TotalVariation(PictureLoss):
+    """The mean squared difference of neighbors, down plus across, in squared gray levels (0..255).
+
+    A mean over pixels, so that one weight means the same at every size. A picture of a single row or column has no
+    neighbors in that direction and gives 0 for it.
     """
-    gray_levels = picture * 255.0
-    down = gray_levels.diff(dim=2).square()
-    across = gray_levels.diff(dim=3).square()
-    return total(down) / max(down.numel(), 1) + total(across) / max(across.numel(), 1)
+
+    halo = 1
+
+    def part(self, window: Float[Tensor, "1 3 _h w"], rows: slice, height: int) -> Float[Tensor, ""]:
+        """Return what some rows add."""
+        gray_levels, (_, channels, _, width) = window * 255.0, window.shape
+        down = gray_levels.diff(dim=2).square()
+        across = gray_levels[:, :, : rows.stop - rows.start].diff(dim=3).square()
+        neighbors = channels * (height - 1) * width, channels * height * (width - 1)
+        return total(down) / max(neighbors[0], 1) + total(across) / max(neighbors[1], 1)
 
 
-def low_frequency_loss(picture: Float[Tensor, "1 3 h w"], target: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
-    """Hold the low frequencies: 12 times the mean of |down(x) - down(t)|^2, `down` being about 1/16 of the size.
+class LowFrequencies(PictureLoss):
+    """Holds the low frequencies: 12 times the mean of |down(x) - down(t)|^2, `down` being about 1/16 of the size.
 
     Deep layers hardly see a slow drift of brightness or hue; this does. 1/12 is the variance of values that fill [0, 1]
     evenly: the same error costs the same whatever the photo, and a constant one is no special case. Below 64 px the
     pictures shrink less, so that the shorter side keeps at least 4 px (or all it has).
+
+    Args:
+        target: The picture t; only its low frequencies are kept.
     """
-    factor = max(1, min(16, min(picture.shape[2:]) // 4))
-    return average((shrink(picture, factor) - shrink(target.detach(), factor)).square()) / _EVEN_VARIANCE
+
+    def __init__(self, target: Float[Tensor, "1 3 h w"]) -> None:
+        self._factor = _reduction(target)
+        parts = [target[:, :, rows].contiguous() for rows in strips_of(target)]
+        self._target = torch.cat([shrink(part.detach(), self._factor) for part in parts], dim=2)
+
+    def part(self, window: Float[Tensor, "1 3 _h w"], rows: slice, height: int) -> Float[Tensor, ""]:
+        """Return what some rows add."""
+        small = shrink(window, self._factor)
+        top = rows.start // self._factor
+        error = small - self._target[:, :, top : top + small.shape[2]]
+        return total(error.square()) / self._target.numel() / _EVEN_VARIANCE
+
+
+def _reduction(picture: Float[Tensor, "1 c h w"]) -> int:
+    """Return how many times the low frequencies of a picture are smaller."""
+    return max(1, min(_LOW, min(picture.shape[2:]) // 4))
+
+
+def strips_of(picture: Float[Tensor, "1 c h w"]) -> Iterator[slice]:
+    """Cut a picture into strips of whole rows, each of about a million pixels, from top to bottom."""
+    (height, width), stride = picture.shape[2:], _reduction(picture)
+    step = max(stride, _STRIP // width // stride * stride)
+    for top in range(0, height, step):
+        yield slice(top, min(height, top + step))
 
 
 def shrink(picture: Float[Tensor, "1 3 h w"], factor: int) -> Float[Tensor, "1 3 _h _w"]:
@@ -75,28 +133,50 @@ def luminance_range(style: Float[Tensor, "1 3 h w"], mask: Float[Tensor, "1 1 h 
 
     One place in a hundred is darker, another one lighter. The darkest is at most 0.1 and the lightest at least 0.9.
     """
-    places = _places(style)[0].flatten(1)
-    if mask is not None:
-        shown = _places(mask).flatten()
-        places = places[:, (shown >= threshold(shown)).nonzero()[:, 0]]
-    count = places.shape[1]
-    beyond = round(_SHARE * count)
-    ordered = places.sort(dim=1).values
-    darkest, lightest = ordered[:, beyond], ordered[:, count - 1 - beyond]
+    shown = None if mask is None else _places(mask).flatten()
+    inside = None if shown is None else shown >= threshold(shown)
+    ends = []
+    # One after the other, because sorting takes several times the memory of what is sorted.
+    for channel in style.split(1, dim=1):
+        places = _places(channel).flatten()
+        ordered = (places if inside is None else places[inside]).sort().values
+        beyond = round(_SHARE * len(ordered))
+        ends.append(ordered[[beyond, len(ordered) - 1 - beyond]])
+    darkest, lightest = torch.stack(ends, dim=1)
     shape = (1, 3, 1, 1)
     return LuminanceRange(darkest.clamp(max=_ENDS).reshape(shape), lightest.clamp(min=1 - _ENDS).reshape(shape))
 
 
-def luminance_range_loss(picture: Float[Tensor, "1 3 h w"], allowed: LuminanceRange) -> Float[Tensor, ""]:
-    """Return the mean square of what the places of a picture exceed the style's by, in squared gray levels (0..255).
+class LuminanceRangeExcess(PictureLoss):
+    """The mean square of what the places of a picture exceed the style's by, in squared gray levels (0..255).
 
     A place is the mean of 3 x 3 px. Moments of features leave the tails of the colors free: where a photo has large
     light areas and the style is ink on paper, the paper's mean is met by areas of pure white between fewer strokes.
     Nearly 0 for the style itself, of which only one place in a hundred is beyond.
+
+    Args:
+        allowed: The range of the styles.
     """
-    places = _places(picture)
-    over, under = functional.relu(places - allowed.lightest), functional.relu(allowed.darkest - places)
-    return 255.0**2 * average(over.square() + under.square())
+
+    halo = _PATCH - 1
+
+    def __init__(self, allowed: LuminanceRange) -> None:
+        self._allowed = allowed
+
+    def part(self, window: Float[Tensor, "1 3 _h w"], rows: slice, height: int) -> Float[Tensor, ""]:
+        """Return what some rows add."""
+        _, channels, _, width = window.shape
+        side = min(_PATCH, height, width)
+        if window.shape[2] < side:
+            return total(window * 0)
+        places = functional.avg_pool2d(window, side, stride=1)
+        lightest, darkest = (
+            one if one.shape[2] == 1 else one[:, :, rows.start : rows.start + places.shape[2]]
+            for one in (self._allowed.lightest, self._allowed.darkest)
+        )
+        over, under = functional.relu(places - lightest), functional.relu(darkest - places)
+        count = channels * (height - side + 1) * (width - side + 1)
+        return 255.0**2 * (total(over.square() + under.square()) / count)
 
 
 def regional_range(regions: Sequence[tuple[LuminanceRange, Float[Tensor, "1 1 h w"] | None]]) -> LuminanceRange:

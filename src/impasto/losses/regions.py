@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -64,21 +64,28 @@ class PositionWeights:
         self.mask = mask
         self._members = members
         self._importance = importance
-        self._parts: dict[tuple[int, int, int, int], PositionWeights] = {}
+        self._parts: dict[tuple[int | None, ...], PositionWeights] = {}
 
     def part(self, width: int, rows: slice, columns: slice) -> "PositionWeights":
         """Return the weights of the positions in a rectangle of a map of this width; their count is their share."""
-        key = rows.start, rows.stop, columns.start, columns.stop
+        key = rows.start, rows.stop, rows.step, columns.start, columns.stop, columns.step
         if key not in self._parts:
-            top, bottom, left, right = key
-            down, across = self.members // width, self.members % width
-            there = (down >= top) & (down < bottom) & (across >= left) & (across < right)
-            members = (down[there] - top) * (right - left) + across[there] - left
-            mask, shares = (each.reshape(-1, width)[rows, columns].flatten() for each in (self.mask, self.shares))
-            part = PositionWeights(mask, members)
+            mask, shares, inside = (
+                each.reshape(-1, width)[rows, columns].flatten() for each in (self.mask, self.shares, self._is_member)
+            )
+            part = PositionWeights(mask, inside.nonzero()[:, 0])
             part.shares, part.count = shares, float(total(shares))
             self._parts[key] = part
         return self._parts[key]
+
+    @cached_property
+    def _is_member(self) -> Bool[Tensor, "n"]:
+        """Whether each position is one of the members."""
+        if self._members is None:
+            return self.mask >= threshold(self.mask)
+        return torch.zeros(len(self.mask), dtype=torch.bool, device=self.mask.device).index_fill_(
+            0, self._members, True
+        )
 
     @cached_property
     def count(self) -> float:

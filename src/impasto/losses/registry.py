@@ -82,15 +82,18 @@ _SORTED: Final = 12
 
 
 @torch.no_grad()
-def kept_features(recipe: Recipe, extractor: FeatureExtractor) -> float:
-    """Return how many features are kept for each pixel of a picture, whatever its tiles: targets, and positions."""
+def kept_features(recipe: Recipe, extractor: FeatureExtractor) -> tuple[float, float]:
+    """Return how many features are kept for each pixel of a picture, whatever its tiles.
+
+    The first number is that of the photo's features that content losses compare, the second that of positions of the
+    canvas which style losses compare with each other.
+    """
     features = extractor(torch.zeros(1, 3, _PROBE, _PROBE, device=extractor.device), whole=True)
     size = {layer: features[layer].numel() / _PROBE**2 for layer in extractor.layers}
-    count = sum(size[layer] for layer in compared_layers(recipe))
-    for loss in style_losses(recipe).values():
-        if loss.needs_maps and loss.inputs == "layer":
-            count += (1 if loss.is_mean else _SORTED) * sum(size[layer] for layer in loss.layers)
-    return count
+    targets = sum((size[layer] for layer in compared_layers(recipe)), start=0.0)
+    losses = [loss for loss in style_losses(recipe).values() if loss.needs_maps and loss.inputs == "layer"]
+    positions = sum((size[layer] for loss in losses if not loss.is_mean for layer in loss.layers), start=0.0)
+    return targets, _SORTED * positions
 
 
 def needed_layers(recipe: Recipe) -> Collection[str]:

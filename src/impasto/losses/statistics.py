@@ -62,6 +62,21 @@ class Mean:
 
 
 @dataclass(frozen=True, eq=False)
+class Count:
+    """The number of positions, or the sum of their weights, and nothing else."""
+
+    weight: float
+
+    def __add__(self, other: "Count") -> "Count":
+        """Return the count of the positions of both."""
+        return Count(self.weight + other.weight)
+
+    def scaled(self, weight: float) -> "Count":
+        """Return another count."""
+        return Count(weight)
+
+
+@dataclass(frozen=True, eq=False)
 class Positions:
     """The features at some positions themselves; `weights` of the positions, None: 1 each."""
 

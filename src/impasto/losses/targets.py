@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -11,13 +11,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones import FeatureExtractor, Features, Moments, average
-from impasto.losses.matching import LocalStatistics, Matches
+from impasto.losses.matching import LocalStatistics, Matches, PooledSums
 from impasto.losses.picture import LuminanceRange, luminance_range
 from impasto.losses.regions import MIN_POSITIONS, PositionWeights, draw_owners, resize_to_layer, threshold
 from impasto.losses.registry import compared_layers, style_losses
 from impasto.losses.sampling import hypercolumns, layer_scales, sample_positions
 from impasto.losses.statistics import Positions, mixed
 from impasto.recipe import Recipe
+
+_MOST_SAMPLED: Final = 2**18
+"""Positions of a layer of a style image from which samples are drawn; a larger map is thinned out to so many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +57,23 @@ class EncodedImage:
         """Yield the parts, here one, whose statistics make up those of the picture."""
         yield self
 
-    def layer(self, name: str) -> tuple[Any, PositionWeights | None]:
-        """Return what counts of a layer: its map without the border (or moments), and the weights of a mask."""
+    def layer(self, name: str, step: int = 1) -> tuple[Any, PositionWeights | None]:
+        """Return what counts of a layer: its map without the border (or moments), and the weights of a mask.
+
+        With a larger `step`, only so many rows and columns are returned: the first, and every `step` further on.
+        """
         maps = self.features.map_or_moments(name)
         if isinstance(maps, Moments):
             return maps, None
         rows, columns = self.inner(name)
         if self.border:
             maps = maps[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
-        return maps, self.weights(name)
+        return thinned(maps, self.weights(name), (0, 0), step)
+
+    def own(self, layer: str) -> tuple[slice, slice]:
+        """Return the rows and columns of the map of a whole picture that this part has."""
+        height, width = self.features[layer].shape[2:]
+        return slice(0, height), slice(0, width)
 
     def inner(self, layer: str) -> tuple[slice, slice]:
         """Return the rows and columns of a layer's map without the border."""
@@ -155,6 +166,8 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
     positions: dict[str, float] = {}
     scales: dict[str, float] = {}
     losses = style_losses(recipe)
+    # First, because sorting takes memory that is needed for the weights of positions later.
+    extremes = luminance_range(image.picture, image.mask)
     for name, loss in losses.items():
         if loss.inputs == "pixels":
             weights = None if image.mask is None else PositionWeights(image.mask.flatten())
@@ -169,16 +182,60 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
             statistics[name, ""] = loss.summarize(loss.measure(columns))
     by_layer = {name: loss for name, loss in losses.items() if loss.inputs == "layer"}
     found: dict[tuple[str, str], list[Any]] = {}
+    local = _LocalSums(image, matches, compared_layers(recipe))
     for part in image.parts():
         for name, loss in by_layer.items():
             for layer in filter(positions.get, loss.layers):
-                found.setdefault((name, layer), []).append(loss.measure(*part.layer(layer)))
+                measured = loss.measure(*part.layer(layer, _step(image, layer) if loss.is_mean else 1))
+                found.setdefault((name, layer), []).append(measured)
+        local.add(part)
     statistics |= {key: losses[key[0]].summarize(losses[key[0]].join(found.pop(key))) for key in list(found)}
-    local = {}
-    if matches is not None:
-        compared = image.maps(compared_layers(recipe))
-        local = {layer: LocalStatistics.of(maps, matches) for layer, maps in compared.items()}
-    return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales, local)
+    return StyleTarget(statistics, positions, extremes, scales, local.found())
+
+
+def _step(image: EncodedImage, layer: str) -> int:
+    """Return the distance of the positions of a layer from which a sample is drawn."""
+    height, width = image.features[layer].shape[2:]
+    return math.ceil(math.sqrt(height * width / _MOST_SAMPLED))
+
+
+def thinned(
+    maps: Float[Tensor, "1 c h w"], weights: PositionWeights | None, first: tuple[int, int], step: int
+) -> tuple[Float[Tensor, "1 c _h _w"], PositionWeights | None]:
+    """Return every `step`-th row and column of a map, from `first` on, and the weights there."""
+    if step == 1:
+        return maps, weights
+    rows, columns = (slice(at, None, step) for at in first)
+    return maps[:, :, rows, columns], weights and weights.part(maps.shape[3], rows, columns)
+
+
+class _LocalSums:
+    """Collects the local statistics of a style image from its parts, if it was matched with the photo."""
+
+    def __init__(self, image: EncodedImage, matches: Matches | None, layers: Collection[str]) -> None:
+        self._matches = matches
+        self._layers = [] if matches is None else list(layers)
+        self._image = image
+        self._sums: dict[str, PooledSums] = {}
+        self._known: dict[str, LocalStatistics] = {}
+
+    def add(self, part: EncodedImage) -> None:
+        """Add a part of the image."""
+        for layer in self._layers:
+            maps, _ = part.some(layer, None)
+            assert self._matches is not None
+            if part is self._image:
+                self._known[layer] = LocalStatistics.of(maps, self._matches)
+                continue
+            size = self._image.features[layer].shape[2:]
+            sums = self._sums.setdefault(layer, PooledSums(self._matches.style_grid, (size[0], size[1])))
+            sums.add(maps, *part.own(layer))
+
+    def found(self) -> dict[str, LocalStatistics]:
+        """Return the statistics by layer."""
+        return self._known | {
+            layer: sums.statistics(self._matches) for layer, sums in self._sums.items() if self._matches is not None
+        }
 
 
 @dataclass(frozen=True, eq=False)

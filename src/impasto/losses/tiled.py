@@ -10,7 +10,8 @@ from torch import Tensor
 
 from impasto.backbones import Features, release_memory
 from impasto.losses.comparisons import Comparison, StatisticComparison
-from impasto.losses.objective import Key, Objective, total_of
+from impasto.losses.objective import Key, Objective, Paint, total_of
+from impasto.losses.picture import PictureLoss, strips_of
 from impasto.losses.targets import EncodedImage
 from impasto.losses.tiles import TiledImage, Tiling
 from impasto.recipe import Recipe
@@ -29,11 +30,13 @@ class TiledObjective(Objective):
     Args:
         tiling: The tiles of pictures of the canvas's size.
         recipe: As for `Objective`.
+        recompute: The photo's features that the content losses compare are not kept, which would take as much memory as
+            several pictures, but computed again in every step.
         **inputs: As for `Objective`.
     """
 
-    def __init__(self, tiling: Tiling, recipe: Recipe, **inputs: Any) -> None:
-        self._tiling = tiling
+    def __init__(self, tiling: Tiling, recipe: Recipe, *, recompute: bool = False, **inputs: Any) -> None:
+        self._tiling, self._recompute = tiling, recompute
         super().__init__(tiling.extractor, recipe, **inputs)
 
     @classmethod
@@ -46,6 +49,15 @@ class TiledObjective(Objective):
     def _encoded(self, picture: Float[Tensor, "1 3 h w"]) -> TiledImage:
         return TiledImage.of(self._tiling, picture)
 
+    def terms(self, picture: Float[Tensor, "1 3 h w"]) -> dict[str, Tensor]:
+        """Return the weighted terms of a picture by name, without a gradient."""
+        with torch.no_grad():
+            terms = self._terms_of(self._values(picture, self._comparisons()), picture)
+            for name, (weight, loss) in self._picture_losses().items():
+                for rows, window in _strips(picture, loss):
+                    terms[name] = terms[name] + weight * loss.part(picture[:, :, window], rows, picture.shape[2])
+            return terms
+
     def _values(self, picture: Float[Tensor, "1 3 h w"], comparisons: Mapping[Key, Comparison]) -> dict[Key, Tensor]:
         with torch.no_grad():
             values = {key: picture.new_zeros(()) for key in comparisons}
@@ -57,46 +69,68 @@ class TiledObjective(Objective):
             pixels = ((key, one) for key, one in comparisons.items() if one.scope == "pixels")
             return values | _compared(joined, statistics) | {key: _value_of_pixels(one, picture) for key, one in pixels}
 
-    def value_and_grad(self, picture: Float[Tensor, "1 3 h w"]) -> tuple[dict[str, Tensor], Float[Tensor, "1 3 h w"]]:
-        """Return the weighted terms by name, whose sum is the loss, and the gradient of the loss."""
-        picture = picture.detach()
-        canvas, comparisons = self._encoded(picture), self._comparisons()
+    def value_and_grad(
+        self, coordinates: Float[Tensor, "1 c h w"], paint: Paint | None = None
+    ) -> tuple[dict[str, Tensor], Float[Tensor, "1 c h w"]]:
+        """Return the weighted terms by name, whose sum is the loss, and the gradient of the loss.
+
+        Args:
+            coordinates: Of the canvas.
+            paint: Turns them into the picture, of which only parts are computed; None: they are the picture.
+        """
+        coordinates, paint = coordinates.detach(), paint or _as_they_are
+        # Of the size of the picture, but without its pixels.
+        canvas = self._encoded(coordinates[:, :1].expand(-1, 3, -1, -1))
+        comparisons = self._comparisons()
         joined = _joined(comparisons)
-        with torch.no_grad():
-            leaves = [
-                {key: _leaves(found) for key, found in _measured(joined, part).items()} for part in canvas.parts()
-            ]
+        leaves = self._measured_tiles(canvas, joined, coordinates, paint)
         with torch.enable_grad():
-            values = {key: picture.new_zeros(()).requires_grad_() for key in comparisons} | _compared(joined, leaves)
-            loss = total_of(self._terms_of(values, picture))
-        slopes = _gradients(loss, [*values.values(), *(leaf for tile in leaves for leaf in _tensors(tile))])
+            zero = coordinates.new_zeros(())
+            values = {key: zero.clone().requires_grad_() for key in comparisons} | _compared(joined, leaves)
+            loss = total_of(self._terms_of(values, zero))
+        found = _gradients(loss, [*values.values(), *(leaf for tile in leaves for leaf in _tensors(tile))])
         release_memory()
-        factors = dict(zip(values, slopes, strict=False))
-        of_statistics = iter(slopes[len(values) :])
+        factors, slopes = dict(zip(values, found, strict=False)), iter(found[len(values) :])
         values = {key: value.detach() for key, value in values.items()}
-        gradient = torch.zeros_like(picture)
-        for number, tile in enumerate(self._tiling.tiles):
-            window = canvas.window(tile).requires_grad_()
+        gradient = torch.zeros_like(coordinates)
+        for tile, statistics in zip(self._tiling.tiles, leaves, strict=True):
+            window = canvas.window_of(coordinates, tile).requires_grad_()
             with torch.enable_grad():
-                part = canvas.part(tile, window)
-                found = [*_tensors(_measured(joined, part))]
-                found_slopes = [next(of_statistics) for _ in _tensors(leaves[number])]
+                part = canvas.part(tile, paint(window, tile[0].window, tile[1].window))
+                outputs = _tensors(_measured(joined, part))
+                own = [next(slopes) for _ in _tensors(statistics)]
                 for key, value in _summed(comparisons, part):
                     values[key] = values[key] + value.detach()
-                    found.append(value)
-                    found_slopes.append(factors[key])
-            canvas.window_of(gradient, tile).add_(_pulled(found, found_slopes, window))
-        del leaves, slopes
+                    outputs.append(value)
+                    own.append(factors[key])
+            canvas.window_of(gradient, tile).add_(_pulled(outputs, own, window))
+            del part, outputs
+        del leaves, found, slopes
         for key, one in comparisons.items():
             factor = factors[key]
             if one.scope == "pixels" and factor is not None:
-                values[key], own = _value_and_grad(partial(_value_of_pixels, one), picture)
-                gradient.add_(own.mul_(factor))
-        terms = self._terms_of(values, picture)
-        for name, term in self._picture_terms().items():
-            terms[name], own = _value_and_grad(term, picture)
-            gradient.add_(own)
+                values[key], slope = _value_and_grad(partial(_value_of_coordinates, one, paint), coordinates)
+                gradient.add_(slope.mul_(factor))
+        terms = self._terms_of(values, zero)
+        for name, (weight, alone) in self._picture_losses().items():
+            for rows, window_rows in _strips(coordinates, alone):
+                function = partial(_value_of_rows, alone, paint, rows, window_rows, coordinates.shape[2])
+                value, slope = _value_and_grad(function, coordinates[:, :, window_rows])
+                terms[name] = terms[name] + weight * value
+                gradient[:, :, window_rows].add_(slope, alpha=weight)
         return terms, gradient
+
+    def _measured_tiles(
+        self, canvas: TiledImage, joined: Mapping[Key, StatisticComparison], coordinates: Tensor, paint: Paint
+    ) -> list[_Statistics]:
+        """Return the statistics of all tiles, as variables."""
+        found: list[_Statistics] = []
+        with torch.no_grad():
+            for tile in self._tiling.tiles:
+                window = paint(canvas.window_of(coordinates, tile), tile[0].window, tile[1].window)
+                measured = _measured(joined, canvas.part(tile, window))
+                found.append({key: _leaves(statistics) for key, statistics in measured.items()})
+        return found
 
 
 def _joined(comparisons: Mapping[Key, Comparison]) -> dict[Key, StatisticComparison]:
@@ -169,3 +203,23 @@ def _value_and_grad(function: Callable[[Tensor], Tensor], picture: Tensor) -> tu
 
 def _value_of_pixels(comparison: Comparison, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
     return comparison.value(EncodedImage(picture, Features((), iter(()))))
+
+
+def _value_of_coordinates(comparison: Comparison, paint: Paint, coordinates: Tensor) -> Float[Tensor, ""]:
+    return _value_of_pixels(comparison, paint(coordinates))
+
+
+def _strips(picture: Float[Tensor, "1 c h w"], loss: PictureLoss) -> Iterator[tuple[slice, slice]]:
+    """Yield strips of a picture, and the rows on which depends what they add to a loss."""
+    for rows in strips_of(picture):
+        yield rows, slice(rows.start, min(picture.shape[2], rows.stop + loss.halo))
+
+
+def _value_of_rows(
+    loss: PictureLoss, paint: Paint, rows: slice, window: slice, height: int, coordinates: Tensor
+) -> Float[Tensor, ""]:
+    return loss.part(paint(coordinates, window), rows, height)
+
+
+def _as_they_are(coordinates: Float[Tensor, "1 3 h w"], *_: slice) -> Float[Tensor, "1 3 h w"]:
+    return coordinates

@@ -17,7 +17,7 @@ from torch import Tensor
 from impasto.backbones import FeatureExtractor, Features
 from impasto.losses.regions import PositionWeights
 from impasto.losses.sampling import corners_of, layer_scales, weighted_rows
-from impasto.losses.targets import EncodedImage
+from impasto.losses.targets import EncodedImage, thinned
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class EncodedTile(EncodedImage):
     tile: Tile = field(kw_only=True)
 
     def own(self, layer: str) -> tuple[slice, slice]:
-        """Return the tile's rows and columns in the map of a whole picture."""
+        """Return the tile's rows and columns in the map of the whole picture."""
         maps, stride = self.whole.features[layer], self.whole.tiling.extractor.reach[layer].stride
         down, across = self.tile
         return down.own(stride, maps.shape[2]), across.own(stride, maps.shape[3])
@@ -130,8 +130,8 @@ class EncodedTile(EncodedImage):
         ]
         return maps.contiguous(memory_format=torch.channels_last)
 
-    def layer(self, name: str) -> tuple[Float[Tensor, "1 c h w"], PositionWeights | None]:
-        """Return what counts of the tile's own positions."""
+    def layer(self, name: str, step: int = 1) -> tuple[Float[Tensor, "1 c h w"], PositionWeights | None]:
+        """Return what counts of the tile's own positions, see `EncodedImage.layer`."""
         inner, own = self.whole.inner(name), self.own(name)
         rows, columns = (
             slice(max(one.start, some.start), max(one.start, some.start, min(one.stop, some.stop)))
@@ -142,7 +142,8 @@ class EncodedTile(EncodedImage):
             top, left = (one.start for one in inner)
             within = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
             weights = weights.part(inner[1].stop - left, *within)
-        return self._map(name, rows, columns), weights
+        top, left = ((one.start - some.start) % step for one, some in zip(inner, (rows, columns), strict=True))
+        return thinned(self._map(name, rows, columns), weights, (top, left), step)
 
     def some(
         self, layer: str, weights: tuple[PositionWeights, ...] | None
@@ -208,7 +209,8 @@ class TiledImage(EncodedImage):
 
     def window(self, tile: Tile) -> Float[Tensor, "1 3 _h _w"]:
         """Return the pixels on which the features of a tile depend."""
-        return self.window_of(self.picture, tile).detach()
+        # Contiguous, because the picture may have its channels last, and rounding should not depend on that.
+        return self.window_of(self.picture, tile).detach().contiguous()
 
     @staticmethod
     def window_of(picture: Float[Tensor, "1 c h w"], tile: Tile) -> Float[Tensor, "1 c _h _w"]:

@@ -4,13 +4,15 @@ The optimizers work on coordinates of about the scale of gray levels (0..255), s
 every canvas.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.recipe import CanvasKind
+
+_ALL: Final = slice(None)
 
 
 class Canvas:
@@ -23,8 +25,10 @@ class Canvas:
         """Return the coordinates of a picture."""
         return picture * 255.0
 
-    def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
-        """Return the picture, differentiable."""
+    def picture(
+        self, coordinates: Float[Tensor, "1 _c h w"], rows: slice = _ALL, columns: slice = _ALL, /
+    ) -> Float[Tensor, "1 3 h w"]:
+        """Return the picture, differentiable; `rows` and `columns` say which part of it the coordinates are."""
         return coordinates / 255.0
 
 
@@ -43,7 +47,9 @@ class _BoxCanvas(Canvas):
         inside = (picture.clamp(0, 1) + self._MARGIN) / (1 + 2 * self._MARGIN)
         return torch.logit(inside) * self._WIDTH
 
-    def picture(self, coordinates: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+    def picture(
+        self, coordinates: Float[Tensor, "1 3 h w"], rows: slice = _ALL, columns: slice = _ALL, /
+    ) -> Float[Tensor, "1 3 h w"]:
         wide = torch.sigmoid(coordinates / self._WIDTH) * (1 + 2 * self._MARGIN) - self._MARGIN
         clipped: Tensor = _ClipPassingGradient.apply(wide)  # type: ignore[no-untyped-call]
         return clipped
@@ -70,7 +76,9 @@ class _GrayCanvas(Canvas):
     def coordinates(self, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 1 h w"]:
         return self._canvas.coordinates(picture.mean(dim=1, keepdim=True).expand_as(picture))[:, :1]
 
-    def picture(self, coordinates: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 3 h w"]:
+    def picture(
+        self, coordinates: Float[Tensor, "1 1 h w"], rows: slice = _ALL, columns: slice = _ALL, /
+    ) -> Float[Tensor, "1 3 h w"]:
         return self._canvas.picture(coordinates.expand(-1, 3, -1, -1))
 
 
@@ -86,9 +94,12 @@ class KeepingCanvas(Canvas):
         """Return the coordinates of the canvas below."""
         return self._canvas.coordinates(picture)
 
-    def picture(self, coordinates: Float[Tensor, "1 _c h w"]) -> Float[Tensor, "1 3 h w"]:
+    def picture(
+        self, coordinates: Float[Tensor, "1 _c h w"], rows: slice = _ALL, columns: slice = _ALL, /
+    ) -> Float[Tensor, "1 3 h w"]:
         """Return the covered picture."""
-        return self._canvas.picture(coordinates) * self._free + self._photo
+        free, photo = (each[:, :, rows, columns] for each in (self._free, self._photo))
+        return self._canvas.picture(coordinates) * free + photo
 
 
 def make_canvas(kind: CanvasKind, *, gray: bool = False) -> Canvas:

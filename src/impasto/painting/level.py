@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from impasto.backbones import FeatureExtractor, SmoothedExtractor, release_memory
 from impasto.color import finish_colors
 from impasto.errors import InputError
+from impasto.images import strips
 from impasto.losses import (
     EncodedImage,
     Objective,
@@ -23,11 +25,10 @@ from impasto.losses import (
     Tiling,
     measure_style,
     total_of,
-    with_gradient,
 )
 from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.memory import MemoryPlan, plan_memory
-from impasto.painting.optimizers import make_optimizer
+from impasto.painting.optimizers import choose, make_optimizer
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 from impasto.painting.starts import first_canvas, next_canvas
@@ -61,39 +62,48 @@ class LevelOptimizer:
         self.level, self._extractor = level, extractor
         self.plan = plan = plan or plan_memory(recipe, extractor, level, scene.style_pixels(level))
         self._recipe = recipe
-        self._scene = scene
-        if start is None:
-            start = first_canvas(recipe, scene)
-        elif start.shape != scene.content.shape:
-            start = next_canvas(recipe, scene, start)
-        device = extractor.device
-        content = _tensor(scene.content, device)
+        self.scene = scene
+        """What is needed of the scene."""
+        device, tiled = extractor.device, plan.tile is not None
+        # In tiles only windows of it are read, which are copied.
+        content = _tensor(scene.content, device, view=tiled)
         if recipe.network.smooths:
             # Smoothed features depend on all pictures, and so do the statistics of a style image.
-            styles = [_tensor(style.pixels, device) for region in scene.regions for style in region.styles]
+            styles = [_tensor(style.at(level).pixels, device) for region in scene.regions for style in region.styles]
             extractor, cache = SmoothedExtractor(extractor, [content, *styles]), None
         salience = recipe.content.saliency_weight
         self._keep_best = recipe.optimizer.keep_best and not level.above
         self.canvas = _canvas_of(recipe, scene, device)
         evaluate: Callable[..., Objective] = partial(Objective, extractor)
         if plan.tile is not None:
-            evaluate = partial(TiledObjective, Tiling(extractor, level.height, level.width, plan.tile))
+            tiling = Tiling(extractor, level.height, level.width, plan.tile)
+            evaluate = partial(TiledObjective, tiling, recompute=plan.recompute)
         self.objective = evaluate(
             recipe,
             content=content,
-            regions=[_target_of(region, extractor, recipe, cache, plan.tile) for region in scene.regions],
-            low_frequency_target=_tensor(scene.recolored, device),
+            regions=[_target_of(region, extractor, recipe, level, cache, plan.tile) for region in scene.regions],
+            low_frequency_target=_tensor(scene.recolored, device, view=tiled),
             saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
             coarse=level.above > 0,
         )
         if recipe.content.exponent:
-            self.objective.scale_content_weight(_tensor(scene.recolored, device))
-        coordinates = self.canvas.coordinates(_tensor(start, device))
+            self.objective.scale_content_weight(_tensor(scene.recolored, device, view=tiled))
+        self._release()
+        if start is None:
+            start = first_canvas(recipe, scene)
+        elif start.shape != scene.content.shape:
+            start = next_canvas(recipe, scene, start)
+        coordinates = self._coordinates(start)
+        del start
         settings = recipe.optimizer.model_copy(update={"history": plan.history})
         self.optimizer = make_optimizer(settings, coordinates, recipe.hardware.precision)
         self._best = coordinates
+        self._chosen: Tensor | None = None
         self._lowest = coordinates.new_full((), torch.inf)
+        if tiled and not level.above:
+            # Only what begins needs it, and at the finest level nothing begins any more.
+            self.scene = replace(scene, colored=None)
         self._release()
 
     def _release(self) -> None:
@@ -101,19 +111,35 @@ class LevelOptimizer:
         if self.plan.tile is not None:
             release_memory()
 
+    def _coordinates(self, picture: Float[np.ndarray, "h w 3"]) -> Float[Tensor, "1 _c h w"]:
+        """Return the coordinates of a picture, strip by strip."""
+        device = self._extractor.device
+        found: Tensor | None = None
+        for rows in strips(*picture.shape[:2]):
+            some = self.canvas.coordinates(_tensor(picture[rows], device))
+            if found is None:
+                found = some.new_empty(1, some.shape[1], *picture.shape[:2])
+            found[:, :, rows] = some
+        assert found is not None
+        return found
+
+    def close(self) -> None:
+        """Keep the picture and nothing else; what was known about the objective takes more memory than a new level."""
+        self._chosen = self._chosen_coordinates()
+        del self.objective, self.optimizer
+        self._best = self._chosen
+        self._release()
+
     def advance(self) -> Float[Tensor, "n"]:
         """Evaluate once; return terms, whether the point was accepted, and failures in a row, still on the device."""
-        coordinates = self.optimizer.ask().detach().requires_grad_()
-        picture = self.canvas.picture(coordinates)
-        terms, slope = self.objective.value_and_grad(picture)
+        terms, gradient = self.objective.value_and_grad(self.optimizer.ask(), self.canvas.picture)
         loss = total_of(terms)
-        # Torch would load SymPy, which takes a third of a second, to check the shape of a gradient that it is given.
-        (gradient,) = torch.autograd.grad(with_gradient(loss, picture, slope), coordinates)
         accepted = self.optimizer.tell(loss, gradient.contiguous())
+        del gradient
         if self._keep_best:
             better = accepted & (loss < self._lowest)
             self._lowest = torch.where(better, loss, self._lowest)
-            self._best = torch.where(better, self.optimizer.accepted, self._best)
+            self._best = choose(better, self.optimizer.accepted, self._best)
         self._release()
         others = [accepted.to(loss.dtype), self.optimizer.failures.to(loss.dtype)]
         return torch.stack([*terms.values(), *others])
@@ -135,18 +161,21 @@ class LevelOptimizer:
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
         """Return the last accepted picture, or the best one if the recipe keeps it, in the colors of the canvas."""
-        chosen = self.optimizer.accepted
-        if self._keep_best:
-            chosen = torch.where(torch.isfinite(self._lowest), self._best, chosen)
-        return _picture_on(self.canvas, chosen)
+        return _picture_on(self.canvas, self._chosen_coordinates())
+
+    def _chosen_coordinates(self) -> Float[Tensor, "1 _c h w"]:
+        if self._chosen is not None:
+            return self._chosen
+        accepted = self.optimizer.accepted
+        return choose(torch.isfinite(self._lowest), self._best, accepted) if self._keep_best else accepted
 
     def finished(self, scene: Scene | None = None) -> Float[np.ndarray, "h w 3"]:
         """Return the picture in the colors that the recipe asks for.
 
         It has the size of `scene`, by default the level's own; a larger one is what a level of that size starts from.
         """
-        scene, picture = scene or self._scene, self.picture()
-        if scene is not self._scene:
+        scene, picture = scene or self.scene, self.picture()
+        if picture.shape != scene.content.shape:
             cpu = torch.device("cpu")
             canvas = _canvas_of(self._recipe, scene, cpu)
             start = next_canvas(self._recipe, scene, picture)
@@ -158,7 +187,7 @@ class LevelOptimizer:
         """What the user should know about this level, in one line each."""
         tiles = [self.plan.notice] if self.plan.tile else []
         return tiles + [
-            f"{self._scene.regions[number].name} is too small for {', '.join(layers)}: the other layers are used"
+            f"{self.scene.regions[number].name} is too small for {', '.join(layers)}: the other layers are used"
             for number, layers in self.objective.too_small
         ]
 
@@ -169,8 +198,9 @@ class LevelOptimizer:
 
     def loss_of(self, picture: Float[np.ndarray, "h w 3"]) -> float:
         """Return the objective of a picture of this level's size."""
+        picture_of = _tensor(picture, self._best.device, view=self.plan.tile is not None)
         with torch.no_grad():
-            return float(total_of(self.objective.terms(_tensor(picture, self._best.device))))
+            return float(total_of(self.objective.terms(picture_of)))
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors on which the next steps depend."""
@@ -191,18 +221,20 @@ def _target_of(
     region: CanvasRegion,
     extractor: FeatureExtractor,
     recipe: Recipe,
+    level: Level,
     cache: TargetCache | None,
     tile: int | None,
 ) -> RegionTarget:
-    """Measure the style images of a region."""
+    """Measure the style images of a region, of which only one has the level's size at a time."""
     device = extractor.device
 
     def measure(style: StyleImage) -> StyleTarget:
+        style = style.at(level)
         mask, importance = (
             None if one is None else _mask_tensor(one, device) for one in (style.mask, style.importance)
         )
         with torch.no_grad():
-            pixels, border = _tensor(style.pixels, device), 1 if style.margin else 0
+            pixels, border = _tensor(style.pixels, device, view=tile is not None), 1 if style.margin else 0
             encode: Callable[..., EncodedImage] = partial(EncodedImage.of, extractor)
             if tile is not None:
                 # Strips, because samples of a style image are drawn from its positions row by row.
@@ -215,7 +247,10 @@ def _target_of(
             return target
 
     return RegionTarget(
-        styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],
+        styles=[
+            cache(replace(style, key=style.key_at(level)), partial(measure, style)) if cache else measure(style)
+            for style in region.styles
+        ],
         shares=[style.share for style in region.styles],
         mask=None if region.mask is None else _mask_tensor(region.mask, device),
     )
@@ -229,13 +264,21 @@ def _canvas_of(recipe: Recipe, scene: Scene, device: torch.device) -> Canvas:
 
 
 def _picture_on(canvas: Canvas, coordinates: Float[Tensor, "1 _c h w"]) -> Float[np.ndarray, "h w 3"]:
+    height, width = coordinates.shape[2:]
+    result = np.empty((height, width, 3), dtype=np.float32)
     with torch.no_grad():
-        picture = canvas.picture(coordinates).clamp(0, 1)
-    return np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy())
+        for rows in strips(height, width):
+            picture = canvas.picture(coordinates[:, :, rows], rows).clamp(0, 1)
+            result[rows] = picture[0].permute(1, 2, 0).cpu().numpy()
+    return result
 
 
-def _tensor(picture: Float[np.ndarray, "h w 3"], device: torch.device) -> Float[Tensor, "1 3 h w"]:
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(device)
+def _tensor(
+    picture: Float[np.ndarray, "h w 3"], device: torch.device, *, view: bool = False
+) -> Float[Tensor, "1 3 h w"]:
+    """Return a picture as a tensor; `view`: on a CPU without a copy, with the channels last."""
+    channels_first = picture.transpose(2, 0, 1)[None]
+    return torch.from_numpy(channels_first if view else np.ascontiguousarray(channels_first)).to(device)
 
 
 def _mask_tensor(mask: Float[np.ndarray, "h w"], device: torch.device) -> Float[Tensor, "1 1 h w"]:

@@ -12,13 +12,16 @@ from torch.nn import functional
 
 from impasto.backbones import FeatureExtractor, full_precision, total
 from impasto.color import Colors, colors_of, mixed_colors, recolor
-from impasto.images import fit, resize, resize_mask
+from impasto.images import fit, resize, resize_mask, strips
 from impasto.losses import Matches, interpolate_linearly, match, threshold, tonality
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene, StyleImage
 
 _SIZE: Final = 384
 """Long side in pixels of the canvas at which it is matched; a larger one is reduced, and its styles with it."""
+_LARGEST: Final = 1024
+"""The same where the coarsest level is larger than `_SIZE`, unless the short side would be less than `_NARROWEST`."""
+_NARROWEST: Final = 128
 _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
 _LIGHT: Final = 0.5
@@ -52,9 +55,13 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
         strength: Between 0, where nothing changes, and 1.
     """
     level = levels[-1]
-    reduction = min(max(1.0, max(level.width, level.height) / _SIZE), levels[0].reduction)
+    long, short = max(level.width, level.height), min(level.width, level.height)
+    reduction = min(max(1.0, long / _SIZE), levels[0].reduction)
+    # With few levels the coarsest one may be a poster.
+    reduction = max(reduction, min(long / _LARGEST, short / _NARROWEST))
     width, height = max(1, round(level.width / reduction)), max(1, round(level.height / reduction))
-    small = scene.at(replace(level, width=width, height=height, reduction=reduction))
+    coarse = replace(level, width=width, height=height, reduction=reduction)
+    small = scene.at(coarse)
     if not extractor.layers or small.content.std(axis=(0, 1)).max() < _GRAY_LEVEL:
         return scene
     photo = _Places.of(small.content, extractor)
@@ -63,7 +70,7 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
     for region, reduced in zip(scene.regions, small.regions, strict=True):
         styles, shares = [], _pooled(reduced.mask, photo.size)
         moved, matched = torch.zeros(1, 3, *photo.size, dtype=torch.float32), []
-        for style, own in zip(region.styles, reduced.styles, strict=True):
+        for style, own in zip(region.styles, reduced.at(coarse).styles, strict=True):
             places = _Places.of(own.pixels, extractor, own.mask)
             matches = photo.matches(places)
             styles.append(_matched(style, matches, shares, places.weights, strength))
@@ -74,9 +81,11 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
         colors = colors + _resized(moved, height, width) * (1 if reduced.mask is None else reduced.mask[:, :, None])
     full = scene.at(level)
     colored = _with_detail(colors, small.content, scene.content)
-    colored = full.recolored + np.float32(strength) * (colored - full.recolored)
-    if full.kept is not None:
-        colored += full.kept[:, :, None] * (scene.content - colored)
+    for rows in strips(*colored.shape[:2]):
+        recolored = full.recolored[rows]
+        colored[rows] = recolored + np.float32(strength) * (colored[rows] - recolored)
+        if full.kept is not None:
+            colored[rows] += full.kept[rows, :, None] * (scene.content[rows] - colored[rows])
     return replace(scene, regions=tuple(regions), colored=colored)
 
 
@@ -254,8 +263,11 @@ def _with_detail(
     offset = _blurred(mean - slope * mean_light) - _DETAIL * mean_light
     height, width = photo.shape[:2]
     maps = torch.from_numpy(np.dstack([gain, offset]).transpose(2, 0, 1)[None].copy())
-    gain, offset = np.split(_resized(maps, height, width), 2, axis=2)
-    return np.asarray((gain * _lightness(photo) + offset).clip(0, 1), dtype=np.float32)
+    result = np.empty_like(photo)
+    for rows in strips(height, width):
+        some = interpolate_linearly(maps, height, width, rows=rows)[0].permute(1, 2, 0).numpy()
+        result[rows] = (some[..., :3] * _lightness(photo[rows]) + some[..., 3:]).clip(0, 1)
+    return result
 
 
 def _lightness(picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 1"]:

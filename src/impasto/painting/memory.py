@@ -16,21 +16,32 @@ SMALLEST_TILE: Final = 128**2
 """Pixels of the smallest tile: below, most of the work would be done for the windows."""
 _TILES: Final = tuple(side**2 for side in (1024, 768, 512))
 """Pixels of tiles: beyond the largest, windows hardly cost anything, and memory grows."""
-_FEWEST_PAIRS: Final = 2
-"""Pairs below which the history of L-BFGS is not shortened; Adam's moments take as much."""
+_FEW_PAIRS: Final = 2
+"""Pairs below which the history of L-BFGS is shortened only if nothing else helps; Adam's moments take as much."""
 
 # Measured by benchmarks/tiles.py.
 _PROCESS: Final = 0.55e9
 """Bytes of the process with a network, before a picture is painted."""
-_PICTURES: Final = 12
-"""Pictures of a level in fp32 that are in memory at once: the canvas, what it is compared with, what the optimizer
-computes."""
-_SCENE: Final = 8
-"""Pictures of the size of the result in fp32, which are in memory at every level."""
+_PICTURES: Final = 6
+"""Pictures of a level in fp32 that are in memory at once: photo, canvas, what the optimizer computes, result."""
+_WHOLE_PICTURES: Final = 12
+"""The same where a picture is evaluated as a whole, so that its losses are, too."""
+_SCENE: Final = 3
+"""Pictures of the size of the result in fp32, which are in memory at every level: the photo, and it in other colors."""
+_STYLE: Final = 3.5
+"""Pictures of the size of a style image in fp32 that are in memory while it is measured."""
+_BEGUN: Final = 2
+"""Pictures of the size of the result in fp32 that are in memory meanwhile."""
+_PICTURE: Final = 12
+"""Bytes of a pixel in fp32."""
 _MAPS: Final = 650
 """Numbers that a pixel takes in the features of a tile and their gradients."""
 _WHOLE_MAPS: Final = 270
 """The same where a large picture is evaluated as a whole, its first block in chunks."""
+_PHOTO_MAPS: Final = 150
+"""The same in the photo's features of a tile, if they are computed again."""
+_STATISTICS: Final = 1.8e6
+"""Bytes of the statistics of a tile; as many belong to their gradients."""
 _STYLE_MAPS: Final = 320
 """The same in the features of a style image that is measured as a whole."""
 _CHUNKED: Final = 2**20
@@ -42,18 +53,21 @@ class MemoryPlan:
     """How a level is painted within a limit.
 
     `tile` is about the number of pixels of its tiles, None: it is evaluated as a whole. `history` is the number of
-    pairs that L-BFGS keeps. `peak` is the memory of the process in bytes, about.
+    pairs that L-BFGS keeps. `peak` is the memory of the process in bytes, about. `recompute`: the photo's features are
+    computed again in every step.
     """
 
     tile: int | None
     history: int
     peak: float
+    recompute: bool = False
 
     @property
     def notice(self) -> str:
         """What is said of a level that is painted in tiles."""
         side = round((self.tile or 0) ** 0.5)
-        return f"painted in tiles of about {side} x {side} px, which takes longer but less memory"
+        again = ", and the photo's features computed in every step" if self.recompute else ""
+        return f"painted in tiles of about {side} x {side} px{again}, which takes longer but less memory"
 
     def halved(self, level: Level) -> "MemoryPlan | None":
         """Return a plan with tiles of half the size; None if they are too small for that."""
@@ -91,11 +105,11 @@ def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style
     """
     limit = recipe.hardware.memory_limit
     if limit is None:
-        return MemoryPlan(None, min(recipe.optimizer.history, level.steps), math.inf)
+        return MemoryPlan(None, _most_pairs(recipe, level), math.inf)
     plans = list(_plans(recipe, extractor, level, style))
     fitting = next((plan for plan in plans if plan.peak <= limit), None)
     if fitting is None:
-        least = memory_text(plans[-1].peak)
+        least = memory_text(min(plan.peak for plan in plans))
         size = f"{level.width} x {level.height} px"
         raise InputError(f"{recipe.hardware.max_memory} is too little for {size}: --max-memory {least} would do")
     return fitting
@@ -110,17 +124,34 @@ def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int
     """Yield the ways to paint a level, from the fastest to the one that takes the least memory."""
     pixels = level.width * level.height
     exact = 2 if recipe.hardware.precision == "bf16" else 4
-    # More pairs than steps are never filled.
-    most = min(recipe.optimizer.history, level.steps)
-    fewest = min(most, _FEWEST_PAIRS)
-    largest = max(pixels, style)
-    kept = _PROCESS + 12 * _SCENE * largest * level.reduction**2
-    kept += largest * (12 * _PICTURES + exact * kept_features(recipe, extractor))
-    of_pair = pixels * 2 * 3 * exact
+    most = _most_pairs(recipe, level)
+    few = min(most, _FEW_PAIRS)
+    of_pair = pixels * 2 * 3 * exact if recipe.optimizer.name == "lbfgs" else 0
+    targets, positions = (exact * count * pixels for count in kept_features(recipe, extractor))
+    scene = _PICTURE * pixels * level.reduction**2
+    pictures = _PICTURE * pixels * (recipe.optimizer.keep_best + (recipe.optimizer.name == "adam"))
     maps = _MAPS if pixels <= _CHUNKED else _WHOLE_MAPS
-    yield MemoryPlan(None, most, kept + max(most * of_pair + exact * maps * pixels, exact * _STYLE_MAPS * style))
+    whole = _SCENE * scene + _WHOLE_PICTURES * _PICTURE * pixels + pictures + targets + positions
+    styles = _BEGUN * scene + _STYLE * _PICTURE * style
+    computed = max(most * of_pair + exact * maps * pixels, exact * _STYLE_MAPS * style)
+    yield MemoryPlan(None, most, _PROCESS + whole + computed)
     if not has_tiles(recipe, extractor):
         return
+    # At the finest level the photo is one of the pictures.
+    level_pictures = (_SCENE * scene if level.above else 0) + _PICTURES * _PICTURE * pixels + pictures + positions
     tiles = [tile for tile in _TILES if tile < pixels]
-    for tile, history in [*((tile, most) for tile in tiles), *((tile, fewest) for tile in (*tiles, SMALLEST_TILE))]:
-        yield MemoryPlan(tile, history, kept + history * of_pair + exact * _MAPS * tile)
+    plans = [(tile, most, False) for tile in tiles]
+    ways = [(few, False), (few, True), (1, True)]
+    plans += [(tile, pairs, recompute) for pairs, recompute in ways for tile in (*tiles, SMALLEST_TILE)]
+    for tile, history, recompute in plans:
+        kept = level_pictures + history * of_pair + (0 if recompute else targets)
+        # While targets are restyled, the photo's own features are there, too.
+        begun = max(styles, _BEGUN * scene + (0 if recompute else 2 * targets))
+        statistics = 2 * _STATISTICS * pixels / tile
+        computed = exact * (_MAPS + recompute * _PHOTO_MAPS) * tile
+        yield MemoryPlan(tile, history, _PROCESS + max(kept, begun) + statistics + computed, recompute)
+
+
+def _most_pairs(recipe: Recipe, level: Level) -> int:
+    """Return how many pairs are kept if there is memory: no more than a level fills before its last step."""
+    return min(recipe.optimizer.history, max(1, level.steps - 1))

@@ -1,16 +1,22 @@
 """Optimizers with an ask-and-tell interface: `ask()` returns a point, `tell()` takes loss and gradient there.
 
-Decisions are made by `torch.where` on the device, so that a GPU is never synchronized with the host.
+Decisions are made by `torch.where` on the device, so that a GPU is never synchronized with the host. Vectors have the
+size of the canvas, a gigabyte in large posters: what is computed from them is computed in parts, and in place.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Final
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from impasto.backbones import average, total
+from impasto.backbones import full_precision, total
 from impasto.recipe import OptimizerSettings, Precision
+
+_PART: Final = 2**22
+"""Numbers of a vector that are worked on at once."""
 
 
 class Optimizer(ABC):
@@ -31,7 +37,10 @@ class Optimizer(ABC):
 
     @abstractmethod
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
-        """Take loss and gradient at the point last asked for; return whether it was accepted."""
+        """Take loss and gradient at the point last asked for; return whether it was accepted.
+
+        The gradient belongs to the optimizer from then on, and may be changed.
+        """
 
     @abstractmethod
     def restart(self) -> None:
@@ -69,17 +78,23 @@ class Adam(Optimizer):
 
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
         """Accept or refuse the point and choose the next."""
-        accept = torch.isfinite(loss) & torch.isfinite(gradient).all()
-        self.accepted = torch.where(accept, self._trial, self.accepted)
+        accept = torch.isfinite(loss) & torch.isfinite(_largest(gradient))
+        self.accepted = choose(accept, self._trial, self.accepted)
         self.failures = torch.where(accept, 0, self.failures + 1)
         self._count = self._count + 1
         # Squares of more than this overflow fp32, and the moments would never be finite again.
-        gradient = gradient.clamp(-1e18, 1e18)
-        self._first = torch.lerp(gradient, self._first, 0.9)
-        self._second = torch.lerp(gradient.square(), self._second, 0.999)
-        mean = self._first / (1 - 0.9**self._count)
-        spread = (self._second / (1 - 0.999**self._count)).sqrt()
-        self._trial = self._trial - self._rate * mean / (spread + 1e-8)
+        gradient = gradient.clamp_(-1e18, 1e18)
+        trial = torch.empty_like(self._trial, memory_format=torch.contiguous_format)
+        vectors = [each.reshape(-1) for each in (gradient, self._first, self._second, self._trial)]
+        next_trial = trial.view(-1)
+        for some in _parts(vectors[0]):
+            slope, first, second, now = (each[some] for each in vectors)
+            first.copy_(torch.lerp(slope, first, 0.9))
+            second.copy_(torch.lerp(slope.square(), second, 0.999))
+            mean = first / (1 - 0.9**self._count)
+            spread = (second / (1 - 0.999**self._count)).sqrt()
+            next_trial[some] = now - self._rate * mean / (spread + 1e-8)
+        self._trial = trial
         return accept
 
 
@@ -155,14 +170,15 @@ class GuardedLBFGS(Optimizer):
 
     def tell(self, loss: Float[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> Bool[Tensor, ""]:
         """Accept or refuse the point and choose the next."""
-        finite = torch.isfinite(loss) & torch.isfinite(gradient).all()
+        largest = _largest(gradient)
+        finite = torch.isfinite(loss) & torch.isfinite(largest)
         first = torch.isinf(self._losses).all()
         highest = torch.where(torch.isinf(self._losses), -torch.inf, self._losses).max()
         accept = finite & (first | (loss <= highest) | (loss <= self._lowest * (1 + self._noise)))
         # Steps do not depend on the scale of the loss, but squares of its gradient may overflow or vanish in fp32.
-        largest = torch.nan_to_num(gradient.abs().max()).clamp(1e-30, 1e30)
+        largest = torch.nan_to_num(largest).clamp(1e-30, 1e30)
         self._unit = torch.where(first & finite, largest, self._unit)
-        gradient = gradient / self._unit
+        gradient = gradient.div_(self._unit)
         self._learn(accept & ~first, gradient)
         self.failures = torch.where(finite, 0, self.failures + 1)
         self._refusals = torch.where(accept, 0, self._refusals + 1)
@@ -170,52 +186,87 @@ class GuardedLBFGS(Optimizer):
         self._rho = torch.where(self._refusals > 1, 0, self._rho)
         self._losses = torch.where(accept, torch.cat([self._losses[1:], loss.reshape(1)]), self._losses)
         self._lowest = torch.where(accept, torch.minimum(self._lowest, loss), self._lowest)
-        self.accepted = torch.where(accept, self._trial, self.accepted)
-        self._gradient = torch.where(accept, gradient, self._gradient)
+        self.accepted = choose(accept, self._trial, self.accepted)
+        self._gradient = choose(accept, gradient, self._gradient)
         direction = self._direction()
-        bounded = direction * ((self._max_step / _rms(direction)).clamp(max=1) * self._shrink)
-        self._trial = self.accepted + bounded.view_as(self.accepted)
+        direction *= (self._max_step / _rms(direction)).clamp(max=1) * self._shrink
+        self._trial = direction.view_as(self.accepted).add_(self.accepted)
         return accept
 
     def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
         """Put the last step and its change of gradient into the history, or zeros if its curvature is unusable."""
-        # The curvature is that of the rounded vectors that the history keeps.
-        step = self._rounded(self._trial - self.accepted)
-        change = self._rounded(gradient - self._gradient)
-        curvature = total(step * change)
-        squares = total(change.square())
-        usable = usable & (curvature > self._LEAST_CURVATURE * (squares * total(step.square())).sqrt())
         slot = int(self._count) % len(self._rho)
-        self._steps[slot] = torch.where(usable, step, 0)
-        self._changes[slot] = torch.where(usable, change, 0)
+        step, change = self._steps[slot], self._changes[slot]
+        trial, accepted, now, before = (
+            each.reshape(-1) for each in (self._trial, self.accepted, gradient, self._gradient)
+        )
+        for some in _parts(step):
+            step[some] = trial[some] - accepted[some]
+            change[some] = now[some] - before[some]
+        # The curvature is that of the rounded vectors that the history keeps.
+        curvature, squares = _product(step, change), _product(change, change)
+        usable = usable & (curvature > self._LEAST_CURVATURE * (squares * _product(step, step)).sqrt())
+        step.masked_fill_(~usable, 0)
+        change.masked_fill_(~usable, 0)
         self._rho[slot] = torch.where(usable, 1 / curvature, 0)
         self._scale = torch.where(usable, curvature / squares, self._scale)
         self._count = self._count + 1
 
-    def _rounded(self, vector: Float[Tensor, "*shape"]) -> Float[Tensor, "n"]:
-        return vector.flatten().to(self._history_dtype).to(vector.dtype)
-
     def _direction(self) -> Float[Tensor, "n"]:
         """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
-        gradient = self._gradient.flatten()
+        gradient = self._gradient.reshape(-1)
         newest = int(self._count) - 1
         # Empty slots hold pairs without effect, so that every step does the same operations.
         order = [(newest - i) % len(self._rho) for i in range(len(self._rho))]
         q = gradient.clone()
         alphas = []
         for i in order:
-            alphas.append(self._rho[i] * total(self._steps[i] * q))
-            q.addcmul_(self._changes[i].to(q.dtype), alphas[-1], value=-1)
+            alphas.append(self._rho[i] * _product(q, self._steps[i]))
+            _add(q, self._changes[i], -alphas[-1])
         known = (self._rho > 0).any()
         q *= torch.where(known, self._scale, self._FIRST_STEP / _rms(gradient))
         for i, alpha in zip(reversed(order), reversed(alphas), strict=True):
-            q.addcmul_(self._steps[i].to(q.dtype), alpha - self._rho[i] * total(self._changes[i] * q))
-        descends = total(q * gradient) > 1e-6 * q.numel() * _rms(q) * _rms(gradient)
-        return torch.where(descends, -q, -gradient * (self._FIRST_STEP / _rms(gradient)))
+            _add(q, self._steps[i], alpha - self._rho[i] * _product(q, self._changes[i]))
+        descends = _product(q, gradient) > 1e-6 * q.numel() * _rms(q) * _rms(gradient)
+        steepest = self._FIRST_STEP / _rms(gradient)
+        for some in _parts(q):
+            q[some] = torch.where(descends, -q[some], -gradient[some] * steepest)
+        return q
+
+
+def choose(
+    condition: Bool[Tensor, ""], one: Float[Tensor, "*shape"], other: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """Return one of two tensors; where the condition can be read without waiting for a GPU, the tensor itself."""
+    if condition.device.type == "cpu":
+        return one if condition else other
+    return torch.where(condition, one, other)
+
+
+def _parts(vector: Float[Tensor, "n"]) -> Iterator[slice]:
+    for first in range(0, len(vector), _PART):
+        yield slice(first, first + _PART)
+
+
+def _product(one: Float[Tensor, "n"], other: Float[Tensor, "n"]) -> Float[Tensor, ""]:
+    """Return the inner product of two vectors, in fp32 or better."""
+    found = [total(full_precision(one[some]) * full_precision(other[some])) for some in _parts(one)]
+    return found[0] if len(found) == 1 else torch.stack(found).sum()
+
+
+def _add(vector: Float[Tensor, "n"], other: Float[Tensor, "n"], factor: Float[Tensor, ""]) -> None:
+    """Add a multiple of another vector to a vector, in place."""
+    for some in _parts(vector):
+        vector[some].addcmul_(other[some].to(vector.dtype), factor)
+
+
+def _largest(vector: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """Return the largest absolute value; NaN if there is one."""
+    return torch.maximum(-vector.amin(), vector.amax())
 
 
 def _rms(x: Float[Tensor, "n"]) -> Float[Tensor, ""]:
-    return average(x.square()).sqrt().clamp(min=1e-30)
+    return (_product(x, x) / x.numel()).sqrt().clamp(min=1e-30)
 
 
 def make_optimizer(settings: OptimizerSettings, start: Float[Tensor, "*shape"], precision: Precision) -> Optimizer:

@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
-from impasto.images import quantize
+from impasto.images import by_strips, quantize
 from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
 from impasto.painting.matching import match_scene
@@ -78,8 +78,7 @@ class Position(BaseModel):
 class Painter:
     """Paints one picture by optimizing its pixels, level by level, from coarse to fine.
 
-    Every method may be called between two events. The picture is always the last one that the optimizer accepted. Of
-    the scene, which has full size, only its versions at the levels are kept.
+    Every method may be called between two events. The picture is always the last one that the optimizer accepted.
     """
 
     def __init__(
@@ -97,7 +96,9 @@ class Painter:
         """Number of steps done."""
         if strength := recipe.style.matching:
             scene = match_scene(scene, extractor, levels, strength=strength)
-        self._scenes = [scene.at(level) for level in levels]
+        self._given = scene
+        self.scene = scene.at(levels[-1])
+        """The scene at the size of the result."""
         self.extractor, self._cache = extractor, cache
         self.plans = plan_run(recipe, extractor, scene, levels)
         self._scalars = _AsyncScalars(extractor.device)
@@ -111,14 +112,25 @@ class Painter:
         """The optimization of the current level."""
 
     def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
-        scene, level, plan = self._scenes[index], self.levels[index], self.plans[index]
+        level, plan = self.levels[index], self.plans[index]
+        scene = self._given.at(level) if level.above else self.scene
         while True:
             try:
-                return LevelOptimizer(
+                begun = LevelOptimizer(
                     self.recipe, scene, self.extractor, level, start=start, cache=self._cache, plan=plan
                 )
             except Exception as error:
                 plan = self._halved(plan, level, error)
+            else:
+                if not level.above:
+                    # What is left of the scene there; the rest takes the memory of several pictures.
+                    self.scene = self._given = begun.scene
+                return begun
+
+    def _next_level(self, index: int) -> LevelOptimizer:
+        """Return a finer level, which starts from the picture of the current one; of that nothing else is kept."""
+        self.current.close()
+        return self._begin_level(index, start=self.current.picture())
 
     def _halved(self, plan: MemoryPlan, level: Level, error: Exception) -> MemoryPlan:
         """Return a plan with smaller tiles if memory was lacking; raise the error otherwise, or if they are small."""
@@ -142,11 +154,6 @@ class Painter:
             self._losses.clear()
 
     @property
-    def scene(self) -> Scene:
-        """The scene at the size of the result."""
-        return self._scenes[-1]
-
-    @property
     def is_settled(self) -> bool:
         """Whether all events of the steps done were yielded: a snapshot comes after its step."""
         return not self._owes_snapshot
@@ -156,7 +163,7 @@ class Painter:
 
         Before the finest level it is what that level would start from.
         """
-        return self.current.finished(self._scenes[-1])
+        return self.current.finished(self.scene)
 
     def preview(self) -> Float[np.ndarray, "_h _w 3"]:
         """Return the picture at the size of the current level, which costs less; from any thread."""
@@ -178,7 +185,7 @@ class Painter:
         if not at.fits(self.levels, may_skip=self.recipe.schedule.plateau > 0):
             raise InputError(OTHER_LEVELS)
         if at.level != self._index:
-            self.current = self._begin_level(at.level, start=self.current.picture())
+            self.current = self._next_level(at.level)
         self.step, self._index, self._level_step = at.step, at.level, at.level_step
         self._losses.extend(at.losses)
         self.current.load_state(tensors)
@@ -196,7 +203,7 @@ class Painter:
             reason = yield from self._paint_level()
             if reason == "stopped" or self._index + 1 == len(self.levels):
                 break
-            self.current = self._begin_level(self._index + 1, start=self.current.picture())
+            self.current = self._next_level(self._index + 1)
             self._index, self._level_step = self._index + 1, 0
             self._losses.clear()
         yield self._finished(reason)
@@ -258,7 +265,7 @@ class Painter:
         return plateau > 0 and len(losses) > _PLATEAU_STEPS and losses[-1] > losses[0] * (1 - plateau)
 
     def _finished(self, reason: StopReason) -> Finished:
-        saved = self.current.loss_of(quantize(self.current.picture()).astype(np.float32) / 255.0)
+        saved = self.current.loss_of(by_strips(_as_saved, self.current.picture()))
         if not math.isfinite(saved):
             raise RunError(f"the loss of the picture has no finite value: {_TRY}")
         lowest = self.current.lowest_loss()
@@ -269,6 +276,11 @@ class Painter:
             seconds=time.monotonic() - self._started,
             reason=reason,
         )
+
+
+def _as_saved(pixels: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """Return pixels with 8 bits a channel."""
+    return quantize(pixels).astype(np.float32) / np.float32(255)
 
 
 class _AsyncScalars:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from impasto.backbones import check_input_size
 from impasto.errors import InputError
-from impasto.images import fit, resize
+from impasto.images import fit, resize, strips
 from impasto.losses import needed_layers
 from impasto.recipe import Recipe, ScheduleSettings
 
@@ -94,8 +94,11 @@ def enlarge_canvas(
     """
     height, width = photo.shape[:2]
     coarse = resize(photo, canvas.shape[1], canvas.shape[0])
-    missing = photo - _enlarge(coarse, width, height)
-    return np.asarray((_enlarge(canvas, width, height) + detail * missing).clip(0, 1), dtype=np.float32)
+    result = np.empty_like(photo)
+    for rows in strips(height, width):
+        missing = photo[rows] - _enlarge(coarse, height, width, rows)
+        result[rows] = (_enlarge(canvas, height, width, rows) + detail * missing).clip(0, 1)
+    return result
 
 
 _BLUR: Final = 0.7
@@ -103,27 +106,40 @@ _BLUR: Final = 0.7
 
 Interpolation that keeps contrast at the finest scale (bicubic, Lanczos) leaves a periodic pattern behind.
 """
+_BELL: Final = 6
+"""Pixels from its center beyond which this Gaussian adds nothing in fp32."""
+_BLOCK: Final = 1024
+"""Columns that are enlarged at once."""
 
 
-def _enlarge(picture: Float[np.ndarray, "h w 3"], width: int, height: int) -> Float[np.ndarray, "lh lw 3"]:
-    """Enlarge by Gaussian interpolation, mirrored at the border."""
+def _enlarge(
+    picture: Float[np.ndarray, "_h _w 3"], height: int, width: int, rows: slice
+) -> Float[np.ndarray, "_rows {width} 3"]:
+    """Return some rows of a picture that is enlarged by Gaussian interpolation, mirrored at the border."""
     # By torch, because the products of NumPy depend on the number of threads.
-    before = torch.tensor(picture, dtype=torch.float32)
-    down, across = _interpolation(height, before.shape[0]), _interpolation(width, before.shape[1])
-    rows = (torch.from_numpy(down) @ before.flatten(1)).unflatten(1, (-1, 3))
-    columns = torch.from_numpy(across) @ rows.transpose(0, 1).flatten(1)
+    down, used = _interpolation(height, picture.shape[0], rows)
+    lines = (torch.from_numpy(down) @ torch.tensor(picture[used]).flatten(1)).unflatten(1, (-1, 3)).transpose(0, 1)
+    blocks = []
+    for left in range(0, width, _BLOCK):
+        across, used = _interpolation(width, picture.shape[1], slice(left, min(width, left + _BLOCK)))
+        blocks.append(torch.from_numpy(across) @ lines[used].flatten(1))
+    columns = torch.cat(blocks)
     return np.ascontiguousarray(columns.unflatten(1, (-1, 3)).transpose(0, 1).numpy())
 
 
-def _interpolation(after: int, before: int) -> Float[np.ndarray, "after before"]:
-    """Return the matrix that turns a line of `before` pixels into one of `after`; its rows sum to 1."""
+def _interpolation(after: int, before: int, wanted: slice) -> tuple[Float[np.ndarray, "wanted used"], slice]:
+    """Return the matrix whose products are some of `after` pixels that a line of `before` is enlarged to.
+
+    Its rows sum to 1; the slice says which pixels of the line its columns are.
+    """
     margin = 4
-    centers = (np.arange(after) + 0.5) * before / after - 0.5
+    centers = (np.arange(after)[wanted] + 0.5) * before / after - 0.5
     places = np.arange(-margin, before + margin)
     bells = np.exp(-((centers[:, None] - places) ** 2) / (2 * _BLUR**2))
     bells /= bells.sum(axis=1, keepdims=True)
     mirrored = (np.abs(places + 0.5) - 0.5).astype(int)
     mirrored = np.where(mirrored >= before, 2 * before - 1 - mirrored, mirrored)
-    matrix = np.zeros((after, before), dtype=np.float32)
+    matrix = np.zeros((len(centers), before), dtype=np.float32)
     np.add.at(matrix.T, mirrored, bells.T.astype(np.float32))
-    return matrix
+    used = slice(max(0, math.floor(centers[0]) - _BELL), min(before, math.ceil(centers[-1]) + _BELL + 1))
+    return np.ascontiguousarray(matrix[:, used]), used

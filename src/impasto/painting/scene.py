@@ -35,6 +35,11 @@ class StyleImage:
     long_side: int | None = None
     key: str | None = None
 
+    def key_at(self, level: Level) -> str | None:
+        """Return the key of what is used at a level."""
+        width, height = self.size(level)
+        return self.key and f"{self.key}, {width} x {height}, {self.margin}"
+
     def size(self, level: Level) -> tuple[int, int]:
         """Return width and height at a level: the long side is `scale` times the canvas's, or `long_side`, reduced."""
         height, width = self.pixels.shape[:2]
@@ -50,10 +55,11 @@ class StyleImage:
     def at(self, level: Level) -> "StyleImage":
         """Return what is used at a level: the image at its size there, minus its margin."""
         width, height = self.size(level)
-        key = self.key and f"{self.key}, {width} x {height}, {self.margin}"
         pixels = self._inner(resize(self.pixels, width, height))
         importance = None if self.importance is None else self._inner(resize_mask(self.importance, width, height))
-        return replace(self, pixels=pixels, mask=self.mask_at(width, height), importance=importance, key=key)
+        return replace(
+            self, pixels=pixels, mask=self.mask_at(width, height), importance=importance, key=self.key_at(level)
+        )
 
     def mask_at(self, width: int, height: int) -> Float[np.ndarray, "_h _w"] | None:
         """Return which part is used at a size, minus the margin."""
@@ -81,6 +87,10 @@ class CanvasRegion:
     mask: Float[np.ndarray, "h w"] | None = None
     name: str = "the picture"
 
+    def at(self, level: Level | None) -> "CanvasRegion":
+        """Return the region with its style images as they are used at a level; None: as they are."""
+        return self if level is None else replace(self, styles=tuple(style.at(level) for style in self.styles))
+
     @property
     def colors(self) -> Colors:
         """The mixed colors of the style images."""
@@ -93,7 +103,8 @@ class Scene:
 
     Either one region is the whole canvas, or each has its mask; what belongs to none keeps the photo (`kept`, 0..1;
     None: nowhere). `photo` is the photo in its own colors where `content` is gray; None: `content` is. `colored` is the
-    photo in the colors of the style's matching places; None: its colors are moved as a whole.
+    photo in the colors of the style's matching places; None: its colors are moved as a whole. `level` is that whose
+    size the pictures have; style images have their own, because they are needed one after the other.
     """
 
     content: Float[np.ndarray, "h w 3"]
@@ -102,6 +113,7 @@ class Scene:
     photo: Float[np.ndarray, "h w 3"] | None = None
     kept: Float[np.ndarray, "h w"] | None = None
     colored: Float[np.ndarray, "h w 3"] | None = None
+    level: Level | None = None
 
     def style_pixels(self, level: Level) -> int:
         """Return how many pixels the largest style image has at a level."""
@@ -113,20 +125,29 @@ class Scene:
         return self.content if self.photo is None else self.photo
 
     def at(self, level: Level) -> "Scene":
-        """Return the scene at the size of a level; its masks and `kept` sum to 1."""
+        """Return the scene at the size of a level; its masks and `kept` sum to 1.
+
+        Pictures that have this size already are shared.
+        """
+
+        def sized(picture: Float[np.ndarray, "h w 3"] | None) -> Float[np.ndarray, "_h _w 3"] | None:
+            if picture is None or picture.shape[:2] == (height, width):
+                return picture
+            return resize(picture, width, height)
+
         width, height = level.width, level.height
         masks = [resize_mask(region.mask, width, height) for region in self.regions if region.mask is not None]
         shares, kept = normalize_masks(masks) if masks else ([None], None)
+        content = sized(self.content)
+        assert content is not None
         return Scene(
-            content=resize(self.content, width, height),
-            photo=None if self.photo is None else resize(self.photo, width, height),
-            regions=tuple(
-                replace(region, styles=tuple(style.at(level) for style in region.styles), mask=share)
-                for region, share in zip(self.regions, shares, strict=True)
-            ),
-            init=self.init if self.init is None else resize(self.init, width, height),
-            colored=self.colored if self.colored is None else resize(self.colored, width, height),
+            content=content,
+            photo=content if self.photo is self.content else sized(self.photo),
+            regions=tuple(replace(region, mask=share) for region, share in zip(self.regions, shares, strict=True)),
+            init=sized(self.init),
+            colored=sized(self.colored),
             kept=kept if kept is not None and kept.any() else None,
+            level=level,
         )
 
     @cached_property
@@ -135,16 +156,18 @@ class Scene:
         if self.colored is not None:
             return self.colored
         if self.regions[0].mask is None:
-            return recolor(self.content, self.regions[0].colors)
+            return recolor(self.content, self.regions[0].at(self.level).colors)
         # A small region can vanish at a coarse level.
-        return self._compose(lambda region: recolor(self.content, region.colors, where=region.mask)).clip(0, 1)
+        return self._compose(
+            lambda region: recolor(self.content, region.at(self.level).colors, where=region.mask)
+        ).clip(0, 1)
 
     def covered(self) -> Float[np.ndarray, "h w 3"]:
         """Return the canvas covered by the first style image of every region; the photo where it is kept."""
         height, width = self.content.shape[:2]
         if self.regions[0].mask is None:
-            return _cover(self.regions[0].styles[0].pixels, width, height)
-        return self._compose(lambda region: _cover(region.styles[0].pixels, width, height))
+            return _cover(self.regions[0].at(self.level).styles[0].pixels, width, height)
+        return self._compose(lambda region: _cover(region.at(self.level).styles[0].pixels, width, height))
 
     def _compose(self, paint: Callable[[CanvasRegion], Float[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "h w 3"]:
         """Return the sum of pictures of the regions weighted by their masks, and of the photo where it is kept."""

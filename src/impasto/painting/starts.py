@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch.nn.functional import interpolate
 
+from impasto.images import by_strips
 from impasto.painting.pyramid import enlarge_canvas
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe
@@ -56,8 +57,8 @@ def _named_start(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
 
 def _recolored(scene: Scene, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
     """Return the photo with as much of the style's colors as the recipe says."""
-    moved = scene.recolored - scene.content
-    return np.asarray(scene.content + recipe.balanced().start.recolor * moved, dtype=np.float32)
+    share = recipe.balanced().start.recolor
+    return by_strips(lambda content, moved: content + share * (moved - content), scene.content, scene.recolored)
 
 
 def _smooth_noise(height: int, width: int, generator: torch.Generator) -> Float[np.ndarray, "h w 3"]:
