@@ -114,11 +114,16 @@ SAMPLED = {
 }
 
 
-@pytest.mark.parametrize("more", [{}, SAMPLED], ids=["plain", "sampled"])
+TILED = {"size": 192, "upscale": True, "max_memory": "620MB", "precision": "fp32"}
+
+
+@pytest.mark.parametrize("more", [{}, SAMPLED, TILED], ids=["plain", "sampled", "tiled"])
 def test_a_run_killed_three_times_ends_with_the_same_picture(tmp_path, paint, more):
     random.seed(os.getpid())
     assert paint(tmp_path / "whole", FIELDS | more) == 0
-    assert len(RunFolder.open(tmp_path / "whole").read_log().of(impasto.LevelStarted)) == 2
+    log = RunFolder.open(tmp_path / "whole").read_log()
+    assert len(log.of(impasto.LevelStarted)) == 2
+    assert any("painted in tiles" in notice.text for notice in log.of(impasto.events.Notice)) == ("max_memory" in more)
     killed = tmp_path / "killed"
     for fields in (FIELDS | more, None, None):
         assert paint(killed, fields, kill_after=random.randint(2, 7)) == -signal.SIGKILL
