@@ -43,8 +43,8 @@ class Savable:
         """Write the picture with its metadata to a file, completely or not at all.
 
         Args:
-            path: PNG, JPEG, WebP or TIFF by its extension; an existing file is replaced. A file that is open in binary
-                mode gets a PNG; `encode` has the other formats.
+            path: PNG, JPEG, WebP, TIFF or Deep Zoom (`.dzi`) by its extension; an existing file is replaced. A file
+                that is open in binary mode gets a PNG; `encode` has the other formats but Deep Zoom.
             bits: Bits per channel; 16 for PNG and TIFF.
             quality: Quality of JPEG and WebP, 1 to 100.
 

@@ -16,7 +16,7 @@ from impasto.cli.console import is_stdio, write_bytes
 from impasto.cli.options import RecipeSource, Saving, output_options
 from impasto.errors import InputError, RunError, reason_of
 from impasto.filesystem import is_read_only
-from impasto.images import Outputs, encode_picture, output_format
+from impasto.images import Outputs, check_space, encode_picture, is_deep_zoom, output_format
 from impasto.recipe import Recipe
 from impasto.shell import file_word, join, quote
 
@@ -100,6 +100,11 @@ class Destination:
                 return path
         return None
 
+    def check_space(self, size: tuple[int, int]) -> None:
+        """Raise InputError if there is not enough room for a picture of this width and height."""
+        if not self.is_stdout:
+            check_space(self.path, *size, bits=self._saving.bits)
+
     def resume_command(self, folder: Path) -> str:
         """Return the command that continues the run in a folder and ends with the same picture at the same place."""
         out = self._saving.out if self.is_stdout or self._is_resumed else None
@@ -117,9 +122,11 @@ class Destination:
         if self.is_stdout and sys.stdout.isatty():
             raise InputError("standard output is a terminal: send the picture to a file (`-o - > painted.png`)")
         outputs.check(inputs)
-        if not self.is_stdout and self._saving.bits == 16 and output_format(self.path) not in ("png", "tiff"):
+        zooms = not self.is_stdout and is_deep_zoom(self.path)
+        deep = not self.is_stdout and self._saving.bits == 16
+        if deep and (zooms or output_format(self.path) not in ("png", "tiff")):
             raise InputError(f"{self.path.suffix} holds 8 bits a channel: use .png or .tif with --bits 16")
-        suffix = ".png" if self.is_stdout else self.path.suffix
+        suffix = ".png" if self.is_stdout else ".jpg" if zooms else self.path.suffix
         # Encoding one pixel finds every other error of encoding.
         encode_picture(np.zeros((1, 1, 3), np.float32), suffix, bits=self._saving.bits, quality=self._saving.quality)
 

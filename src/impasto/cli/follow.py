@@ -50,6 +50,11 @@ def follow(
     repeated = repeats if repeats and _photo(repeats) in ([], _photo(run.metadata)) else {}
     if not reporting.quiet and (notice := repetition_notice(repeated, run.metadata)):
         warn(notice)
+    try:
+        destination.check_space(run.size)
+    except InputError:
+        run.stop()
+        raise
     hardware = run.recipe.hardware
     follower.fitting = pixels_that_fit(hardware.precision)
     return_memory_if_scarce(math.prod(run.size), precision=hardware.precision, limit=hardware.memory_limit)

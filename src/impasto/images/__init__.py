@@ -5,6 +5,7 @@ A picture is `Float[np.ndarray, "h w 3"]`, float32, sRGB-encoded, in [0, 1]; a m
 
 from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
+from impasto.images.deep_zoom import is_deep_zoom
 from impasto.images.geometry import by_strips, crop, fit, resize, rotate, strips
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import MADE_HERE, is_made_here, read_metadata
@@ -24,6 +25,7 @@ from impasto.images.read import (
 from impasto.images.write import (
     atomic_write,
     check_destination,
+    check_space,
     encode_picture,
     flush_folder,
     is_leftover,
@@ -45,6 +47,7 @@ __all__ = [
     "by_strips",
     "check_destination",
     "check_is_no_url",
+    "check_space",
     "contact_sheet",
     "crop",
     "default_name",
@@ -53,6 +56,7 @@ __all__ = [
     "encode_picture",
     "fit",
     "flush_folder",
+    "is_deep_zoom",
     "is_leftover",
     "is_made_here",
     "is_plate",

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from numbers import Integral
@@ -16,6 +17,7 @@ from jaxtyping import Float, UInt8
 from impasto.errors import InputError, check_type
 from impasto.filesystem import doing_without, flush, is_read_only, move_file
 from impasto.images.decode import to_vips
+from impasto.images.deep_zoom import check_deep_zoom, is_deep_zoom, write_deep_zoom
 from impasto.images.exif import add_exif, add_png_chunk
 from impasto.images.geometry import strips
 from impasto.images.metadata import pack_metadata, xmp_packet
@@ -37,6 +39,8 @@ _LONGEST_SIDE: Final[dict[OutputFormat, int]] = {"jpeg": 65_535, "webp": 16_383}
 _PIXELS_PER_MM: Final = 72 / 25.4
 _TEMPORARY: Final = (".impasto-", ".tmp")  # prefix and suffix of temporary files
 
+_SMALL_FILE: Final = 50e6
+"""Bytes of a file below which nobody asks whether there is room for it."""
 TILED_BYTES: Final = 40 * 2**20
 """Bytes of pixels from which on a TIFF is written in tiles."""
 BIG_BYTES: Final = 2**31
@@ -90,7 +94,7 @@ def encode_picture(
     Raises:
         InputError: Unknown suffix, bits or quality, NaN, or a side or metadata too long for the format.
     """
-    check_type(quality, Integral, "quality", "a whole number from 1 to 100")
+    _check_quality(quality)
     if bits not in (8, 16):
         raise InputError(f"bits must be 8 or 16, not {bits!r}")
     kind = output_format(suffix)
@@ -99,11 +103,8 @@ def encode_picture(
         raise InputError(
             f"{suffix} holds at most {_LONGEST_SIDE[kind]} pixels a side, not {width} x {height}: use .png"
         )
-    if not 1 <= quality <= 100:
-        raise InputError(f"the quality must be from 1 to 100, not {quality}")
     if alpha is not None and kind == "jpeg":
-        opacity = _to_floats(alpha)[..., None]
-        pixels, alpha = _to_floats(pixels) * opacity + (1 - opacity), None
+        pixels, alpha = _on_white(pixels, alpha), None
     depth: Literal[8, 16] = bits if kind in ("png", "tiff") else 8
     planes = [_to_integers(pixels, depth)] + ([] if alpha is None else [_to_integers(alpha, depth)[..., None]])
     packet = None if metadata is None else pack_metadata(metadata)
@@ -112,7 +113,16 @@ def encode_picture(
 
 
 def write_picture(path: Path, pixels: Values, **options: Any) -> None:
-    """Encode a picture by the extension of `path` (see `encode_picture`) and write it atomically."""
+    """Encode a picture by the extension of `path` (see `encode_picture`) and write it atomically.
+
+    A Deep Zoom picture, `.dzi`, is a folder of JPEGs, which hold no metadata.
+    """
+    if is_deep_zoom(path):
+        alpha, quality = options.get("alpha"), options.get("quality", 95)
+        _check_quality(quality)
+        composited = pixels if alpha is None else _on_white(pixels, alpha)
+        write_deep_zoom(path, _to_integers(composited, 8), quality=quality)
+        return
     output_format(path)
     atomic_write(path, encode_picture(pixels, path.suffix, **options))
 
@@ -126,9 +136,29 @@ def check_destination(path: Path) -> None:
     """
     with one_line_errors("write", path):
         target = _resolve_target(path)
-        output_format(path)
+        if is_deep_zoom(path):
+            check_deep_zoom(path)
+        else:
+            output_format(path)
         with _temporary_file(target.parent):
             pass
+
+
+def check_space(path: Path, width: int, height: int, bits: int = 8) -> None:
+    """Check before a long run that there is room for a large picture.
+
+    Raises:
+        InputError: There is not, about; the message says how much is needed.
+    """
+    of_pixel = 2.5 * bits / 8 if path.suffix.lower() in (".png", ".tif", ".tiff") else 1.5
+    needed = of_pixel * width * height
+    if needed < _SMALL_FILE:
+        return
+    with one_line_errors("write", path):
+        free = shutil.disk_usage(Path(os.path.realpath(path)).parent).free
+    if free < needed:
+        gigabytes = f"{path} needs about {needed / 1e9:.2g}GB, and only {free / 1e9:.2g}GB are free"
+        raise InputError(f"{gigabytes}: make room, or choose another place with -o")
 
 
 def atomic_write(path: Path, data: bytes) -> None:
@@ -214,6 +244,17 @@ def _to_integers(values: np.ndarray, bits: Literal[8, 16]) -> np.ndarray:
 
 def _to_floats(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) / np.float32(255) if values.dtype == np.uint8 else np.asarray(values.clip(0, 1))
+
+
+def _check_quality(quality: Any) -> None:
+    check_type(quality, Integral, "quality", "a whole number from 1 to 100")
+    if not 1 <= quality <= 100:
+        raise InputError(f"the quality must be from 1 to 100, not {quality}")
+
+
+def _on_white(pixels: Values, alpha: Alpha) -> Float[np.ndarray, "h w c"]:
+    opacity = _to_floats(alpha)[..., None]
+    return np.asarray(_to_floats(pixels) * opacity + (1 - opacity))
 
 
 def _resolve_target(path: Path) -> Path:
