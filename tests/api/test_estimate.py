@@ -40,6 +40,8 @@ def test_tiles_take_longer(make_extractor):
     level = Level(512, 512, 5, 0)
     whole, tiled = (SPEED.seconds([level], [MemoryPlan(tile, 5, 1e9)], make_extractor()) for tile in (None, 128**2))
     assert 1.5 < tiled / whole < 6
+    recomputed = SPEED.seconds([level], [MemoryPlan(128**2, 5, 1e9, recompute=True)], make_extractor())
+    assert 1.2 < recomputed / tiled < 1.5
 
 
 def test_the_speed_is_measured_once_for_each_precision(measured, photo):

@@ -66,8 +66,11 @@ class PositionWeights:
         self._importance = importance
         self._parts: dict[tuple[int | None, ...], PositionWeights] = {}
 
-    def part(self, width: int, rows: slice, columns: slice) -> "PositionWeights":
-        """Return the weights of the positions in a rectangle of a map of this width; their count is their share."""
+    def part(self, width: int, rows: slice, columns: slice, *, kept: bool = True) -> "PositionWeights":
+        """Return the weights of the positions in a rectangle of a map of this width; their count is their share.
+
+        They are kept for the next time, unless `kept` says that there is none.
+        """
         key = rows.start, rows.stop, rows.step, columns.start, columns.stop, columns.step
         if key not in self._parts:
             mask, shares, inside = (
@@ -75,6 +78,8 @@ class PositionWeights:
             )
             part = PositionWeights(mask, inside.nonzero()[:, 0])
             part.shares, part.count = shares, float(total(shares))
+            if not kept:
+                return part
             self._parts[key] = part
         return self._parts[key]
 

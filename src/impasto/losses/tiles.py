@@ -141,7 +141,7 @@ class EncodedTile(EncodedImage):
         if weights is not None:
             top, left = (one.start for one in inner)
             within = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
-            weights = weights.part(inner[1].stop - left, *within)
+            weights = weights.part(inner[1].stop - left, *within, kept=False)
         top, left = ((one.start - some.start) % step for one, some in zip(inner, (rows, columns), strict=True))
         return thinned(self._map(name, rows, columns), weights, (top, left), step)
 

@@ -24,6 +24,8 @@ _SIDES: Final = (96, 320)
 _STEPS: Final = 3
 _TWO_PASSES: Final = 1.5
 """What a step in tiles takes, in steps of the same number of pixels as a whole: features are computed twice."""
+_RECOMPUTED: Final = 0.5
+"""What it takes besides if the photo's features are computed again."""
 _LAST: Final = 0.4
 """What the loss of the finished picture takes, in steps."""
 
@@ -51,7 +53,8 @@ class Speed(BaseModel):
             if plan.tile is not None:
                 tiles = Tiling(extractor, level.height, level.width, plan.tile).tiles
                 sizes = [[span.window.stop - span.window.start for span in tile] for tile in tiles]
-                pixels, passes = float(sum(height * width for height, width in sizes)), _TWO_PASSES
+                pixels = float(sum(height * width for height, width in sizes))
+                passes = _TWO_PASSES + _RECOMPUTED * plan.recompute
             steps = level.steps + (0 if level.above else _LAST)
             found += self.level + passes * self.level_pixel * pixels
             found += steps * (self.step + passes * self.step_pixel * pixels)
