@@ -191,3 +191,12 @@ def test_the_name_of_an_automatic_mask_wins_over_a_file_which_is_named_with_its_
     (folder / "left.png").rename(name)
     np.testing.assert_allclose(read("red.png", [f"{name}=keep"])[2][..., 0], found.pixels, atol=1 / 255)
     np.testing.assert_array_equal(read("red.png", [f"./{name}=keep"])[2][..., 0] > 0.5, half(48, 64)[..., 0] > 128)
+
+
+def test_a_photo_too_large_for_the_limit_of_memory_is_one_line_with_the_number(tmp_path):
+    path = tmp_path / "large.png"
+    PIL.Image.new("L", (6000, 5000)).save(path)
+    recipe = Recipe(max_memory="1GB")
+    with pytest.raises(impasto.InputError, match=r"large.png has 6000 x 5000 px, [^\n]*--max-memory 1\.1GB would do$"):
+        read_inputs(path, "night", recipe)
+    assert read_inputs(path, "night", recipe.with_changes(max_memory="1.1GB")).content.width == 6000

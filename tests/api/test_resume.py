@@ -114,10 +114,17 @@ SAMPLED = {
 }
 
 
-TILED = {"size": 192, "upscale": True, "max_memory": "620MB", "precision": "fp32"}
+TILED = {"size": 288, "upscale": True, "max_memory": "625MB", "precision": "fp32", "steps": 20}
 
 
-@pytest.mark.parametrize("more", [{}, SAMPLED, TILED], ids=["plain", "sampled", "tiled"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param(SAMPLED, id="sampled"),
+        pytest.param(TILED, id="tiled", marks=pytest.mark.long),
+    ],
+)
 def test_a_run_killed_three_times_ends_with_the_same_picture(tmp_path, paint, more):
     random.seed(os.getpid())
     assert paint(tmp_path / "whole", FIELDS | more) == 0

@@ -90,7 +90,7 @@ _USED_SHARE: Final = 0.85
 """Share of the free memory that is used; the rest is for the system and what else begins."""
 _BYTES_PER_PIXEL: Final = 2_600
 """Upper bound of what a pixel of the default recipe takes in bf16 while freed memory is kept."""
-_BYTES_PER_PROCESS: Final = 0.5e9
+BYTES_PER_PROCESS: Final = 0.5e9
 """What a process that paints takes beside that: libraries, network, photo, style."""
 _SHARE_OF_MEMORY: Final = 0.75
 """So much of the free memory may be filled by processes that were not asked for."""
@@ -154,7 +154,7 @@ def processes_that_fit(recipe: Recipe) -> int:
         return 1
     size, style_size = recipe.picture.size, recipe.style.size or 0
     pixels = recipe.picture.max_megapixels * 1e6 if size == "photo" else max(size, style_size) ** 2
-    each = _BYTES_PER_PROCESS + pixels * _bytes_per_pixel(recipe.hardware.precision)
+    each = BYTES_PER_PROCESS + pixels * _bytes_per_pixel(recipe.hardware.precision)
     return int(max(1, min(usable_cores(), _SHARE_OF_MEMORY * _free_memory() / each)))
 
 

@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from impasto.api.hardware import BYTES_PER_PROCESS
 from impasto.api.pictures import Savable
 from impasto.errors import InputError, check_type, did_you_mean, similar
 from impasto.images import (
@@ -16,13 +17,28 @@ from impasto.images import (
     Source,
     check_is_no_url,
     is_plate,
+    peek_size,
     plate_path,
+    read_bytes,
     read_picture,
     similar_file,
 )
-from impasto.recipe import INITS, KEEP, Recipe, RegionSettings, SettingError, placeholder, read_style, resolve
+from impasto.recipe import (
+    INITS,
+    KEEP,
+    Recipe,
+    RegionSettings,
+    SettingError,
+    memory_text,
+    placeholder,
+    read_style,
+    resolve,
+)
 from impasto.runs import Inputs, RegionInputs
 from impasto.saliency import AUTOMATIC_MASKS, automatic_mask
+
+_DECODED: Final = 18
+"""Bytes of a pixel of a photo with 8 bits a channel while it is decoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +97,7 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
         raise SettingError("init", f" is {', '.join(INITS)} or a file, and there is no file {init}")
     if not several and not parts:
         raise InputError("a style is needed: a picture, or the name of a built-in style")
+    _check_memory(content, recipe.hardware.memory_limit)
     photo = read_picture(content, max_megapixels=limit, role="the content image")
     read = [_read_style(style, limit, role) for role, style in several.items()]
     return Inputs(
@@ -90,6 +107,17 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
         regions=tuple(_read_region(region, photo, limit, f"region {n}") for n, region in enumerate(parts, start=1)),
         init=None if init in INITS else read_picture(init, max_megapixels=limit, role="init"),
     )
+
+
+def _check_memory(content: Source, limit: float | None) -> None:
+    """Raise InputError, from its header, if a photo takes more than the limit of memory while it is decoded."""
+    if limit is None or not isinstance(content, str | os.PathLike):
+        return
+    size = peek_size(read_bytes(Path(content)), str(content))
+    needed = 0.0 if size is None else BYTES_PER_PROCESS + _DECODED * size[0] * size[1]
+    if size is not None and needed > limit:
+        pixels = f"{content} has {size[0]} x {size[1]} px, too many for the limit of memory"
+        raise InputError(f"{pixels}: make it smaller, or --max-memory {memory_text(needed)} would do")
 
 
 def source_files(content: Source, styles: Styles, recipe: Recipe, regions: Regions | None = None) -> list[Path]:

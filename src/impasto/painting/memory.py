@@ -36,16 +36,14 @@ _PICTURE: Final = 12
 """Bytes of a pixel in fp32."""
 _MAPS: Final = 650
 """Numbers that a pixel takes in the features of a tile and their gradients."""
-_WHOLE_MAPS: Final = 270
-"""The same where a large picture is evaluated as a whole, its first block in chunks."""
+_WHOLE_MAPS: Final = 290
+"""The same where a picture is evaluated as a whole, its first block in chunks, which have no windows."""
 _PHOTO_MAPS: Final = 150
 """The same in the photo's features of a tile, if they are computed again."""
 _STATISTICS: Final = 1.8e6
 """Bytes of the statistics of a tile; as many belong to their gradients."""
 _STYLE_MAPS: Final = 320
 """The same in the features of a style image that is measured as a whole."""
-_CHUNKED: Final = 2**20
-"""Pixels above which that is done."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +128,9 @@ def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int
     targets, positions = (exact * count * pixels for count in kept_features(recipe, extractor))
     scene = _PICTURE * pixels * level.reduction**2
     pictures = _PICTURE * pixels * (recipe.optimizer.keep_best + (recipe.optimizer.name == "adam"))
-    maps = _MAPS if pixels <= _CHUNKED else _WHOLE_MAPS
     whole = _SCENE * scene + _WHOLE_PICTURES * _PICTURE * pixels + pictures + targets + positions
     styles = _BEGUN * scene + _STYLE * _PICTURE * style
-    computed = max(most * of_pair + exact * maps * pixels, exact * _STYLE_MAPS * style)
+    computed = max(most * of_pair + exact * _WHOLE_MAPS * pixels, exact * _STYLE_MAPS * style)
     yield MemoryPlan(None, most, _PROCESS + whole + computed)
     if not has_tiles(recipe, extractor):
         return
