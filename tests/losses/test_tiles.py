@@ -74,10 +74,10 @@ def test_a_style_image_in_strips_has_the_same_statistics(border, masked, weighte
     image, mask, importance = draw(45, 30, 3), soft_mask(45, 30) if masked else None, draw(45, 30, 4)[:, :1]
     inputs = {"mask": mask, "border": border, "importance": importance if weighted else None}
     matches = Matches(torch.tensor([[0, 1], [2, 3]]), torch.full((2, 2), 0.5), (1, 2), (2, 2))
-    whole = measure_style(EncodedImage.of(small_extractor, image, **inputs), recipe, matches)
+    whole = measure_style(EncodedImage.of(small_extractor, image, **inputs), recipe, matches.style_grid)
     tiling = Tiling(small_extractor, 45, 30, 300, strips=True)
     assert len(tiling.tiles) > 3
-    tiled = measure_style(TiledImage.of(tiling, image, **inputs), recipe, matches)
+    tiled = measure_style(TiledImage.of(tiling, image, **inputs), recipe, matches.style_grid)
     assert tiled.positions == pytest.approx(whole.positions)
     assert tiled.scales == pytest.approx(whole.scales)
     for key, expected in whole.statistics.items():

@@ -12,9 +12,10 @@ from impasto.losses.comparisons import Binder, Comparison
 from impasto.losses.picture import low_frequency_loss, luminance_range_loss, regional_range, total_variation
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
 from impasto.losses.targets import EncodedImage, RegionTarget, regions_at_layers
+from impasto.losses.temporal import EarlierFrame, temporal_loss
 from impasto.recipe import Recipe
 
-TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv")
+TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv", "temporal")
 """Names of the terms in the order in which they are summed."""
 
 _USUAL_DISTANCE: Final = 0.3
@@ -60,6 +61,7 @@ class Objective:
         saliency: How much each place of the photo counts, about 1 on average; None: all alike.
         content_factor: Multiplies the content weight (coarse levels use it).
         coarse: Whether a finer level follows; then style layers count by their positions, as far as places are matched.
+        earlier: The painted frames of a film to which this one is held.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class Objective:
         saliency: Float[Tensor, "1 1 h w"] | None = None,
         content_factor: float = 1.0,
         coarse: bool = False,
+        earlier: Sequence[EarlierFrame] = (),
     ) -> None:
         self._extractor = extractor
+        self._earlier = earlier
         self._low_frequency_target = low_frequency_target
         self._content_factor = content_factor
         self._covered = sum(region.weight for region in regions)
@@ -158,7 +162,7 @@ class Objective:
 
     def _picture_terms(self) -> dict[str, Callable[[Tensor], Tensor]]:
         """Return the terms of the picture alone that have a weight, as functions of it."""
-        color, tv = self._recipe.color, self._recipe.picture.tv_weight
+        color, tv, held = self._recipe.color, self._recipe.picture.tv_weight, self._recipe.picture.temporal_weight
         found: dict[str, Callable[[Tensor], Tensor]] = {}
         if weight := color.low_frequency_weight:
             found["low_frequency"] = lambda picture: weight * low_frequency_loss(picture, self._low_frequency_target)
@@ -166,6 +170,8 @@ class Objective:
             found["luminance_range"] = lambda picture: ranged * luminance_range_loss(picture, self._range)
         if tv:
             found["tv"] = lambda picture: tv * total_variation(picture)
+        if held and self._earlier:
+            found["temporal"] = lambda picture: held * temporal_loss(picture, self._earlier)
         return found
 
     def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:

@@ -136,7 +136,7 @@ class StyleTarget:
     scales: Mapping[str, float] = field(default_factory=dict)
     """What each layer of hypercolumns was multiplied by."""
     local: Mapping[str, LocalStatistics] = field(default_factory=dict)
-    """By layer, where the style was matched with the photo."""
+    """By layer those of its places, if the style is matched with photos."""
 
     @property
     def nbytes(self) -> int:
@@ -149,8 +149,8 @@ class StyleTarget:
 
 
 @torch.no_grad()
-def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None = None) -> StyleTarget:
-    """Return the statistics of a style image that the losses of a recipe need; with `matches` local ones, too."""
+def measure_style(image: EncodedImage, recipe: Recipe, grid: tuple[int, int] | None = None) -> StyleTarget:
+    """Return the statistics of a style image that the losses of a recipe need; with a `grid` those of places, too."""
     statistics: dict[tuple[str, str], Any] = {}
     positions: dict[str, float] = {}
     scales: dict[str, float] = {}
@@ -175,9 +175,9 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
                 found.setdefault((name, layer), []).append(loss.measure(*part.layer(layer)))
     statistics |= {key: losses[key[0]].summarize(losses[key[0]].join(found.pop(key))) for key in list(found)}
     local = {}
-    if matches is not None:
+    if grid is not None:
         compared = image.maps(compared_layers(recipe))
-        local = {layer: LocalStatistics.of(maps, matches) for layer, maps in compared.items()}
+        local = {layer: LocalStatistics.of(maps, grid) for layer, maps in compared.items()}
     return StyleTarget(statistics, positions, luminance_range(image.picture, image.mask), scales, local)
 
 
@@ -185,12 +185,14 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
 class RegionTarget:
     """The styles of a region of the canvas, whose shares sum to 1.
 
-    `mask` (0..1) is the region; None: the whole canvas.
+    `mask` (0..1) is the region; None: the whole canvas. `matches` say which places of the photo those of each style
+    resemble; empty, or None for a style: they were not matched.
     """
 
     styles: Sequence[StyleTarget]
     shares: Sequence[float] = (1.0,)
     mask: Float[Tensor, "1 1 h w"] | None = None
+    matches: Sequence[Matches | None] = ()
 
     @property
     def weight(self) -> float:
@@ -228,7 +230,8 @@ class RegionTarget:
 
     def local(self, layer: str) -> LocalStatistics | None:
         """Return the local statistics of the mixture of the styles; None if they were not matched with the photo."""
-        found = [style.local[layer] for style in self.styles if layer in style.local]
+        pairs = zip(self.styles, self.matches, strict=False)
+        found = [style.local[layer].matched(matches) for style, matches in pairs if matches and layer in style.local]
         if not found:
             return None
         zero = torch.zeros((), dtype=torch.float32)

@@ -14,6 +14,7 @@ from impasto.backbones import FeatureExtractor, SmoothedExtractor, release_memor
 from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.losses import (
+    EarlierFrame,
     EncodedImage,
     Objective,
     RegionTarget,
@@ -86,6 +87,9 @@ class LevelOptimizer:
             saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
             coarse=level.above > 0,
+            earlier=[EarlierFrame(_tensor(earlier.picture, device), _mask_tensor(earlier.weight, device))]
+            if (earlier := scene.earlier)
+            else (),
         )
         if recipe.content.exponent:
             self.objective.scale_content_weight(_tensor(scene.recolored, device))
@@ -209,7 +213,7 @@ def _target_of(
                 height, width = pixels.shape[2:]
                 encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True))
             image = encode(pixels, mask, border=border, importance=importance)
-            target = measure_style(image, recipe, style.matches)
+            target = measure_style(image, recipe, style.matches and style.matches.style_grid)
             if tile is not None:
                 release_memory()
             return target
@@ -218,6 +222,7 @@ def _target_of(
         styles=[cache(style, partial(measure, style)) if cache else measure(style) for style in region.styles],
         shares=[style.share for style in region.styles],
         mask=None if region.mask is None else _mask_tensor(region.mask, device),
+        matches=[style.matches for style in region.styles],
     )
 
 

@@ -88,12 +88,35 @@ class CanvasRegion:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Earlier:
+    """A painted frame of a film, RGB in [0, 1], moved to the places of a later one.
+
+    `known` (0..1) says where it shows the same, so that painting continues from it, and `weight` (0..1) how firmly each
+    place is held to it.
+    """
+
+    picture: Float[np.ndarray, "h w 3"]
+    known: Float[np.ndarray, "h w"]
+    weight: Float[np.ndarray, "h w"]
+
+    def at(self, width: int, height: int) -> "Earlier":
+        """Return it at another size."""
+        known, weight = (resize_mask(mask, width, height) for mask in (self.known, self.weight))
+        return Earlier(picture=resize(self.picture, width, height), known=known, weight=weight)
+
+    def over(self, picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+        """Return a picture that is replaced by the frame where that is known."""
+        return np.asarray(picture + self.known[:, :, None] * (self.picture - picture), dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """Photo, regions and, if the canvas starts from a file, that picture; RGB in [0, 1].
 
     Either one region is the whole canvas, or each has its mask; what belongs to none keeps the photo (`kept`, 0..1;
     None: nowhere). `photo` is the photo in its own colors where `content` is gray; None: `content` is. `colored` is the
-    photo in the colors of the style's matching places; None: its colors are moved as a whole.
+    photo in the colors of the style's matching places; None: its colors are moved as a whole. `earlier` is the frame of
+    a film that this one continues; None: it continues none.
     """
 
     content: Float[np.ndarray, "h w 3"]
@@ -102,6 +125,7 @@ class Scene:
     photo: Float[np.ndarray, "h w 3"] | None = None
     kept: Float[np.ndarray, "h w"] | None = None
     colored: Float[np.ndarray, "h w 3"] | None = None
+    earlier: Earlier | None = None
 
     def style_pixels(self, level: Level) -> int:
         """Return how many pixels the largest style image has at a level."""
@@ -127,6 +151,7 @@ class Scene:
             init=self.init if self.init is None else resize(self.init, width, height),
             colored=self.colored if self.colored is None else resize(self.colored, width, height),
             kept=kept if kept is not None and kept.any() else None,
+            earlier=self.earlier if self.earlier is None else self.earlier.at(width, height),
         )
 
     @cached_property

@@ -1,30 +1,53 @@
 """Painting the frames of a scene one after another, each continuing the one before."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
-from impasto.api import Session, plan_job, read_inputs, run_job
+from impasto.api import Job, Session, plan_job, read_inputs, run_job
+from impasto.api.hardware import processor_threads
 from impasto.api.inputs import Regions, Styles
+from impasto.errors import InputError
+from impasto.images import resize
+from impasto.painting import Earlier, Scene, match_scene, plan_levels
 from impasto.recipe import Recipe
+from impasto.video.flow import estimate_motion
+from impasto.video.warp import same_places, warp
+
+_STEPS: Final = 24
+_LEVELS: Final = 3
+_COARSE_STEPS: Final = 1.6
+_SURE: Final = 3.0
+"""Frames after which a place is held in full; what has just appeared may still change."""
 
 
 @dataclass(frozen=True, eq=False)
 class SceneState:
-    """What the next frame of a scene depends on."""
+    """What the next frame of a scene depends on.
 
-    frames: int = 0
-    """How many frames were painted."""
+    Attributes:
+        first: The first frame, which decides what counts of the styles.
+        frame: The last frame.
+        painted: As it was painted.
+        age: For how many frames each of its places has been painted.
+    """
+
+    first: Float[np.ndarray, "h w 3"]
+    frame: Float[np.ndarray, "h w 3"]
+    painted: Float[np.ndarray, "h w 3"]
+    age: Float[np.ndarray, "h w"]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything as arrays, which can be stored in one file."""
-        return {"frames": np.array(self.frames)}
+        return dict(vars(self))
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "SceneState":
         """Return the state that `to_arrays` stored."""
-        return cls(frames=int(arrays["frames"]))
+        return cls(**arrays)
 
 
 class ScenePainter:
@@ -48,11 +71,13 @@ class ScenePainter:
         state: SceneState | None = None,
     ) -> None:
         self._session, self._recipe, self._styles, self._regions = session, recipe, styles, regions
-        self._state = state or SceneState()
+        self._state = state
+        self._first: Scene | None = None
 
     @property
     def state(self) -> SceneState:
-        """From where a later process continues."""
+        """From where a later process continues; there is none before the first frame."""
+        assert self._state is not None
         return self._state
 
     def paint(self, frame: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_h _w 3"]:
@@ -64,7 +89,62 @@ class ScenePainter:
         Returns:
             The painted frame, RGB in [0, 1], at the recipe's size.
         """
-        job = plan_job(self._recipe, read_inputs(frame, self._styles, self._recipe, self._regions))
-        painted = run_job(job, self._session.painter).pixels
-        self._state = SceneState(frames=self._state.frames + 1)
+        job = self._planned(frame)
+        frame = job.scene.original
+        if self._state is None:
+            self._first = self._matched(job)
+            painted = run_job(replace(job, scene=self._first), self._session.painter).pixels
+            self._state = SceneState(frame, frame, painted, np.zeros(frame.shape[:2], dtype=np.float32))
+            return painted
+        if self._first is None:
+            self._first = self._matched(self._planned(self._state.first))
+        if frame.shape != self._state.frame.shape:
+            raise InputError("all frames of a scene have one size")
+        with processor_threads(job.recipe.hardware.threads):
+            earlier, age = self._moved(frame)
+            painted = self._continued(job, earlier)
+        self._state = SceneState(self._state.first, frame, painted, age)
         return painted
+
+    def _planned(self, frame: Float[np.ndarray, "h w 3"]) -> Job:
+        return plan_job(self._recipe, read_inputs(frame, self._styles, self._recipe, self._regions))
+
+    def _matched(self, job: Job) -> Scene:
+        strength = job.recipe.style.matching
+        if not strength:
+            return job.scene
+        scene = match_scene(job.scene, self._session.extractor(job), job.levels, strength=strength)
+        regions = []
+        for region in scene.regions:
+            styles = []
+            for style in region.styles:
+                digest = hashlib.sha256(style.importance.tobytes()).hexdigest() if style.importance is not None else ""
+                styles.append(replace(style, key=style.key or digest))
+            regions.append(replace(region, styles=tuple(styles)))
+        return replace(scene, regions=tuple(regions))
+
+    def _moved(self, frame: Float[np.ndarray, "h w 3"]) -> tuple[Earlier, Float[np.ndarray, "h w"]]:
+        state = self._state
+        motion = estimate_motion(frame, state.frame)
+        known = same_places(motion, frame, state.frame)
+        age = (warp(state.age, motion.back) + 1) * (known > 0.5)
+        weight = known * np.minimum(1, age / _SURE)
+        picture = warp(state.painted, motion.back, "lanczos").clip(0, 1)
+        return Earlier(picture=picture, known=known, weight=weight.astype(np.float32)), age.astype(np.float32)
+
+    def _continued(self, job: Job, earlier: Earlier) -> Float[np.ndarray, "h w 3"]:
+        first = self._first
+        height, width = earlier.known.shape
+        regions = tuple(
+            replace(region, styles=known.styles) for region, known in zip(job.scene.regions, first.regions, strict=True)
+        )
+        recipe = job.recipe.with_changes(steps=_STEPS, levels=_LEVELS, coarse_steps=_COARSE_STEPS)
+        levels = plan_levels(recipe, width, height)
+        scene = replace(job.scene, regions=regions, earlier=earlier)
+        if strength := recipe.style.matching:
+            scene = match_scene(scene, self._session.extractor(job), levels, strength=strength)
+        painter = self._session.painter(replace(job, recipe=recipe, levels=levels, scene=scene))
+        for _ in painter.paint():
+            if painter.step == recipe.schedule.steps:
+                break
+        return painter.picture()
