@@ -24,6 +24,7 @@ from impasto.images.read import (
 from impasto.images.write import (
     atomic_write,
     check_destination,
+    check_writable,
     encode_picture,
     flush_folder,
     is_leftover,
@@ -44,6 +45,7 @@ __all__ = [
     "atomic_write",
     "check_destination",
     "check_is_no_url",
+    "check_writable",
     "contact_sheet",
     "crop",
     "default_name",

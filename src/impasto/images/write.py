@@ -124,10 +124,15 @@ def check_destination(path: Path) -> None:
             file.
     """
     with one_line_errors("write", path):
-        target = _resolve_target(path)
+        _resolve_target(path)
         output_format(path)
-        with _temporary_file(target.parent):
-            pass
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Check before a long run that a file of any format can be written; raises InputError like `check_destination`."""
+    with one_line_errors("write", path), _temporary_file(_resolve_target(path).parent):
+        pass
 
 
 def atomic_write(path: Path, data: bytes) -> None:
