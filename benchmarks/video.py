@@ -145,13 +145,13 @@ def sequences(width: int, height: int, count: int) -> list[Sequence]:
 
 
 def moved_back(before: Array, flow: Array) -> Array:
-    """Return the frame before moved to the places of a frame, by cubic splines, which hardly blur."""
+    """Return the frame before moved to the places of a frame, by splines of the fifth degree, which hardly blur."""
     from scipy.ndimage import map_coordinates
 
     height, width = flow.shape[:2]
     rows, columns = np.mgrid[:height, :width]
     places = rows + flow[..., 1], columns + flow[..., 0]
-    channels = [map_coordinates(before[..., c], places, order=3, mode="mirror") for c in range(3)]
+    channels = [map_coordinates(before[..., c], places, order=5, mode="mirror") for c in range(3)]
     return np.stack(channels, axis=-1)
 
 
