@@ -87,10 +87,10 @@ class Film:
         if first is None:
             raise InputError(f"{clip.path} has no frame that can be decoded")
         recipe, size, notices = painted_size(recipe, clip, output)
+        # What cannot be painted is known before the clip is read, and said with the names as they were written.
+        notices += plan_job(recipe, read_inputs(first.convert(size), list(styles), recipe)).notices
         recipe = resolve_hardware(with_absolute_paths(recipe))
         names = [absolute(style) for style in styles]
-        # What cannot be painted is known before the clip is read.
-        notices += plan_job(recipe, read_inputs(first.convert(size), names, recipe)).notices
         files = [path for path in named_files(*names, recipe=recipe) if path.is_file()]
         files += sorted(keyframes.iterdir()) if keyframes is not None and keyframes.is_dir() else []
         _check_outputs(output, folder, [*files, *clip.files])

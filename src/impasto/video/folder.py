@@ -220,7 +220,7 @@ class FilmFolder:
         path = self._state_path(scene)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Arrays in another order of axes would be written in the order of memory.
-        kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        kept = {name: np.asarray(array, order="C") for name, array in arrays.items()}
         atomic_write(path, safetensors.numpy.save(kept | {_FINISHED: np.array(finished)}))
 
     def _state_path(self, scene: int) -> Path:

@@ -44,7 +44,7 @@ MakePainter: TypeAlias = Callable[[Session, Recipe, Sequence[str], Mapping[str, 
 
 def scene_painter(
     session: Session, recipe: Recipe, styles: Sequence[str], state: Mapping[str, np.ndarray]
-) -> FramePainter:
+) -> ScenePainter:
     """Return the usual painter of a scene."""
     known = SceneState.from_arrays(dict(state)) if state else None
     return ScenePainter(session, recipe, styles=list(styles), state=known)
@@ -123,17 +123,20 @@ class SceneWorker(Worker):
             if self.asked_to_stop():
                 return "stopped"
             number = int(plan.numbers[index])
-            film.save_frame(number, quantize(self._painted(painter, next(frames), number)))
+            frame, painted = next(frames), self._keyframe(number)
+            if painted is None:
+                painted = painter.paint(frame)
+            else:
+                painter.take(frame, painted)
+            film.save_frame(number, quantize(painted))
             # After the frame: what a state says is finished is there.
             film.save_state(scene, count, {} if index == left[-1] else painter.state.to_arrays())
         return "painted"
 
-    def _painted(self, painter: FramePainter, frame: Pixels, number: int) -> Pixels:
-        if number not in self._keyframes:
-            return painter.paint(frame)
-        painted = resize(read_picture(self._keyframes[number]).pixels, *self._film.header.size)
-        painter.take(frame, painted)
-        return painted
+    def _keyframe(self, number: int) -> Pixels | None:
+        """Return the frame that a person has painted; None if there is none of this number."""
+        path = self._keyframes.get(number)
+        return None if path is None else resize(read_picture(path).pixels, *self._film.header.size)
 
     def _frames(self, indices: range) -> Iterator[Pixels]:
         """Yield frames of the clip at the size at which they are painted."""

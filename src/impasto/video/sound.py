@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from impasto.errors import reason_of
 from impasto.video.ffmpeg import ERRORS, opened
@@ -46,7 +46,7 @@ class Sound:
                 self._packets = self._demuxed(clip)
                 self._next = next(self._packets, None)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Sound":
         return self
 
     def __exit__(
@@ -69,7 +69,7 @@ class Sound:
             self._tracks = {}
 
     def _add(self, stream: Any, container: str, name: str) -> None:
-        codec = stream.codec_context.name if stream.codec_context is not None else ""
+        codec = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
         if not codec:
             self.notices.append(f"the sound of {name} has a codec that FFmpeg does not know: it is left out")
         elif codec in _codecs_of(self._output, container):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
@@ -32,7 +32,7 @@ class Animation(Clip):
     count: int = 0
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "Animation":
         """Open an animation; raises InputError for a single picture and for what is damaged."""
         with one_line_errors("read", path):
             try:
@@ -81,7 +81,7 @@ class NumberedPictures(Clip):
     pictures: list[tuple[int, Path]] = field(default_factory=list)
 
     @classmethod
-    def open(cls, pattern: Path, fps: Fraction) -> Self:
+    def open(cls, pattern: Path, fps: Fraction) -> "NumberedPictures":
         """Open the files of a pattern; raises InputError if there are none, or the first is no picture."""
         pictures = numbered_files(pattern)
         if not pictures:

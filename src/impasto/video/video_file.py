@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
@@ -43,7 +43,7 @@ class VideoFile(Clip):
     sounds: int = 0
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "VideoFile":
         """Open a video, and decode its first frame, which says most about it.
 
         Raises:

@@ -171,8 +171,6 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _write_error(path: Path, error: Exception) -> InputError:
-    if isinstance(error, pyvips.Error) and "space" in str(error):
-        error = OSError(28, "No space left on device")
     reason = " ".join(reason_of(error).split())
     again = "; the painted frames are kept" if is_disk_error(error) else ""
     return file_error(f"cannot write {path}: {reason}{again}", error)
@@ -229,7 +227,11 @@ def _video_stream(output: Any, codec: str, first: Path, plan: Plan, clip: Clip, 
     crf = _USUAL_CRF[codec] if encoding.crf is None else encoding.crf
     options = {"crf": str(crf)}
     if codec == "libx264":
-        options |= {"preset": "medium", "rc-lookahead": str(_QUEUED)}
+        # With its macroblock tree, x264 makes another file of the same frames from time to time (AVX-512, core 165).
+        options |= {"rc-lookahead": str(_QUEUED), "mbtree": "0"}
+        if np.unique(plan.ends - plan.times).size > 1:
+            # The duration of a file is that of its last packet, which with B-frames is not the last frame.
+            options["bf"] = "0"
     else:
         options |= {"b:v": "0", "row-mt": "1", "cpu-used": "4", "lag-in-frames": "16"}
     context = stream.codec_context
@@ -267,10 +269,8 @@ def _write_animation(suffix: str, temporary: Path, frames: Sequence[Path], plan:
     film.set_type(pyvips.GValue.gint_type, "page-height", pictures[0].height)
     film.set_type(pyvips.GValue.array_int_type, "delay", delays)
     film.set_type(pyvips.GValue.gint_type, "loop", loops)
-    if suffix == ".gif":
-        film.gifsave(str(temporary))
-    else:
-        film.webpsave(str(temporary), Q=_WEBP_QUALITY)
+    # By way of memory, which holds the compressed film: libvips does not say when a disk is full.
+    temporary.write_bytes(film.gifsave_buffer() if suffix == ".gif" else film.webpsave_buffer(Q=_WEBP_QUALITY))
 
 
 def _write_sequence(
