@@ -11,9 +11,11 @@ from impasto.losses import (
     CONTENT_LOSSES,
     STYLE_LOSSES,
     TERMS,
+    EarlierFrame,
     EncodedImage,
     measure_style,
     needed_layers,
+    temporal_loss,
     total_of,
 )
 from impasto.losses.picture import low_frequency_loss, luminance_range, luminance_range_loss, total_variation
@@ -113,16 +115,18 @@ def test_the_terms_are_the_weighted_losses_by_name(
 ):
     recipe = small_recipe(
         content_losses=("features=0.5", "laplacian=2"), style_losses=("gram=3", "histogram=0.25"), content_weight=7.0,
-        style_weight=11.0, low_frequency_weight=13.0, luminance_range_weight=0.19, tv_weight=0.17,
+        style_weight=11.0, low_frequency_weight=13.0, luminance_range_weight=0.19, tv_weight=0.17, temporal_weight=5.0,
     )  # fmt: skip
+    earlier = EarlierFrame(1 - canvas, canvas[:, :1])
     expected = {
         "content": 7 * (0.5 * content_term("features")(canvas) + 2 * content_term("laplacian")(canvas)),
         "style": 11 * (3 * style_term("gram")(canvas) + 0.25 * style_term("histogram")(canvas)),
         "low_frequency": 13 * low_frequency_loss(canvas, 1 - content),
         "luminance_range": 0.19 * luminance_range_loss(canvas, luminance_range(style)),
         "tv": 0.17 * total_variation(canvas),
+        "temporal": 5.0 * temporal_loss(canvas, [earlier]),
     }
-    terms = make_objective(recipe, low_frequency_target=1 - content).terms(canvas)
+    terms = make_objective(recipe, low_frequency_target=1 - content, earlier=[earlier]).terms(canvas)
     assert list(terms) == list(TERMS) == list(expected)
     torch.testing.assert_close(terms, expected, rtol=1e-9, atol=0)
 

@@ -15,7 +15,6 @@ from impasto.errors import InputError
 from impasto.extras import install_command
 
 
-
 class _Package(NamedTuple):
     """A Python package with a file of weights."""
 
