@@ -20,7 +20,7 @@ from impasto.video.folder import FilmFolder, new_header
 from impasto.video.keyframes import find_keyframes
 from impasto.video.open_clip import open_clip
 from impasto.video.plan import Plan, Selection, plan_film
-from impasto.video.scene_worker import MakePainter, SceneWorker, scene_painter
+from impasto.video.scene_worker import MakePainter, SceneWorker
 from impasto.video.stills import NumberedPictures
 from impasto.video.writer import Encoding, check_film, film_kind, film_size, write_film
 
@@ -41,7 +41,7 @@ class Film:
     """
 
     def __init__(
-        self, folder: FilmFolder, plan: Plan, clip: Clip, output: Path, notices: Iterable[str], painter: MakePainter
+        self, folder: FilmFolder, plan: Plan, clip: Clip, output: Path, notices: Iterable[str], painter: MakePainter | None
     ) -> None:
         """Use `begin` or `resume`."""
         self.folder, self.plan, self.clip, self.output = folder, plan, clip, output
@@ -62,7 +62,7 @@ class Film:
         selection: Selection = Selection(),  # noqa: B008
         keyframes: Path | None = None,
         crf: int | None = None,
-        painter: MakePainter = scene_painter,
+        painter: MakePainter | None = None,
         on_frame: Callable[[int], None] = lambda _: None,
     ) -> "Film":
         """Begin a film, or continue it if the folder holds the same one. Nothing is painted yet.
@@ -76,7 +76,7 @@ class Film:
             selection: The part of the clip that is painted.
             keyframes: A folder of painted frames.
             crf: Quality of a video.
-            painter: Makes the painter of each scene; a function that other processes can import.
+            painter: Makes the painter of each scene, a function that other processes can import; None: the usual one.
             on_frame: Called with the number of frames read, as the clip is read once.
 
         Raises:
@@ -117,7 +117,7 @@ class Film:
 
     @classmethod
     def resume(
-        cls, folder: Path, *, painter: MakePainter = scene_painter, on_frame: Callable[[int], None] = lambda _: None
+        cls, folder: Path, *, painter: MakePainter | None = None, on_frame: Callable[[int], None] = lambda _: None
     ) -> "Film":
         """Continue the film of a folder, as `begin` with everything that it was begun with.
 

@@ -55,13 +55,13 @@ class SceneWorker(Worker):
 
     Args:
         folder: The folder of the film.
-        painter: Makes the painter of each scene.
+        painter: Makes the painter of each scene; None: `scene_painter`.
     """
 
-    def __init__(self, folder: str, painter: MakePainter = scene_painter) -> None:
+    def __init__(self, folder: str, painter: MakePainter | None = None) -> None:
         super().__init__({"folder": folder, "painter": painter}, open_folder(folder))
         self._film = FilmFolder.open(Path(folder))
-        self._make_painter = painter
+        self._make_painter = painter or scene_painter
 
     def paint(self, row: Mapping[str, Any]) -> Row:
         """Return the row of a scene whose frames are all painted, or that has stopped or failed."""
