@@ -50,7 +50,9 @@ class Sequence:
     seen: list[Array]
 
 
-def layered(name: str, background: Array, piece: Array, shape: Array, poses: list[tuple[Pose, Pose]], size: Any) -> Sequence:
+def layered(
+    name: str, background: Array, piece: Array, shape: Array, poses: list[tuple[Pose, Pose]], size: Any
+) -> Sequence:
     """Render a background and a piece of another picture (where `shape` is 1) in poses; `size` is (width, height)."""
     import cv2
 
@@ -67,9 +69,7 @@ def layered(name: str, background: Array, piece: Array, shape: Array, poses: lis
         owners.append(cover)
         matrices.append(both)
     for before, now in zip(range(len(poses)), range(1, len(poses))):
-        places = [
-            grid @ (matrices[before][layer] @ np.linalg.inv(matrices[now][layer])).T for layer in (0, 1)
-        ]
+        places = [grid @ (matrices[before][layer] @ np.linalg.inv(matrices[now][layer])).T for layer in (0, 1)]
         front = owners[now] >= 0.5
         target = np.where(front[..., None], places[1], places[0])[..., :2]
         flows.append((target - grid[..., :2]).astype(np.float32))

@@ -35,9 +35,8 @@ from impasto.painting.starts import first_canvas, next_canvas
 from impasto.recipe import Recipe
 from impasto.saliency import saliency_weights
 
-FINE, COARSE = 0, 0.7
 _HOLD: Final = 0.7
-"""How much less than new places of a film's frame those move that continue the frame before."""
+"""How much less the places of a film's frame move that continue the frame before: few steps then suffice for others."""
 
 OTHER_LEVELS: Final = "the run was begun by another version of impasto, which planned other levels: start a new run"
 
@@ -233,7 +232,7 @@ def _target_of(
 def _canvas_of(recipe: Recipe, scene: Scene, device: torch.device) -> Canvas:
     canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
     if scene.earlier is not None:
-        held = (_HOLD if scene.content.shape[1] >= FINE else COARSE) * scene.earlier.weight
+        held = _HOLD * scene.earlier.weight
         canvas = KeepingCanvas(canvas, _tensor(scene.earlier.picture, device), _mask_tensor(held, device))
     if scene.kept is None:
         return canvas

@@ -8,6 +8,8 @@ from jaxtyping import Float
 
 _FINER: Final = 2
 """A picture is warped on a grid so many times finer, on which a short kernel keeps all of its frequencies."""
+_MOST_GAIN: Final = 0.5
+"""Most by which the finest detail of a moved picture is amplified."""
 _COLORS: Final = (0.08, 0.16)
 """Difference of colors up to which two places count as the same, and from which they do not."""
 
@@ -53,7 +55,26 @@ def warp_sharply(picture: Float[np.ndarray, "h w 3"], flow: Float[np.ndarray, "h
     """
     fine = np.stack([_enlarged(channel) for channel in np.moveaxis(picture, 2, 0)], axis=2)
     places = _FINER * (_places(flow) + np.float32(0.5)) - np.float32(0.5)
-    return cv2.remap(fine, places, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT).clip(0, 1)
+    moved = cv2.remap(fine, places, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+    return _as_crisp(moved, picture).clip(0, 1)
+
+
+def _as_crisp(moved: Float[np.ndarray, "h w 3"], picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """Return a moved picture with its finest detail amplified so that neighbors differ as much as they did before.
+
+    The finest waves cannot be moved by half a pixel, and frame by frame that would add up.
+    """
+    detail = moved - cv2.GaussianBlur(moved, (3, 3), 0.6, borderType=cv2.BORDER_REFLECT)
+    lost = max(0.0, _products(picture, picture) - _products(moved, moved))
+    linear, square = _products(moved, detail), _products(detail, detail)
+    # The gain g at which |d moved + g d detail|^2 is what it was.
+    gain = (np.sqrt(linear**2 + square * lost) - linear) / max(square, 1e-12)
+    return np.asarray(moved + min(gain, _MOST_GAIN) * detail, dtype=np.float32)
+
+
+def _products(one: Float[np.ndarray, "h w 3"], other: Float[np.ndarray, "h w 3"]) -> float:
+    """Return the mean product of the differences of neighbors, down and across."""
+    return float(sum((np.diff(one, axis=axis) * np.diff(other, axis=axis)).mean() for axis in (0, 1)))
 
 
 def _enlarged(channel: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "_h _w"]:
