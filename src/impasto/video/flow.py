@@ -61,7 +61,8 @@ def estimate_motion(
 def _by_dis(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"]) -> Motion:
     now, earlier = (cv2.cvtColor(quantize(picture), cv2.COLOR_RGB2GRAY) for picture in (frame, before))
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return Motion(search.calc(now, earlier, None), search.calc(earlier, now, None))
+    still = np.zeros((*now.shape, 2), dtype=np.float32)
+    return Motion(search.calc(now, earlier, still.copy()), search.calc(earlier, now, still.copy()))
 
 
 def _by_raft(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"]) -> Motion:

@@ -122,8 +122,8 @@ class _Encoder(nn.Module):
 
     def forward(self, pictures: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c _h _w"]:
         maps = torch.relu(self.norm1(self.conv1(pictures)))
-        maps = self.conv2(self.layer3(self.layer2(self.layer1(maps))))
-        return maps  # type: ignore[no-any-return]
+        features: Tensor = self.conv2(self.layer3(self.layer2(self.layer1(maps))))
+        return features
 
 
 class _Block(nn.Module):

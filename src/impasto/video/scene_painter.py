@@ -223,7 +223,7 @@ def _digest(style: StyleImage) -> str:
     """Return a key of everything on which the statistics of a style image depend."""
     known = hashlib.sha256(repr((style.margin, style.scale, style.long_side)).encode())
     for values in (style.pixels, style.mask, style.importance):
-        known.update(b"-" if values is None else np.ascontiguousarray(values))
+        known.update(b"-" if values is None else values.tobytes())
     return known.hexdigest()
 
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-_FINER: Final = 2
-"""A picture is warped on a grid so many times finer, on which a short kernel keeps all of its frequencies."""
+_FINER: Final = 3
+"""A picture is warped on a grid so many times finer, on which a short kernel keeps all of its frequencies. Odd, so that
+the places of its pixels are places of the grid, and what stands still stays as it is."""
 _MOST_GAIN: Final = 0.5
 """Most by which the finest detail of a moved picture is amplified."""
 _COLORS: Final = (0.08, 0.16)
@@ -35,7 +36,7 @@ def warp(picture: Float[np.ndarray, "h w *c"], flow: Float[np.ndarray, "h w 2"])
         >>> warp(row, np.full((1, 4, 2), (1.0, 0.0), dtype=np.float32))
         array([[1., 4., 9., 9.]], dtype=float32)
     """
-    return cv2.remap(picture, _places(flow), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def warp_sharply(picture: Float[np.ndarray, "h w 3"], flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "h w 3"]:
@@ -54,8 +55,8 @@ def warp_sharply(picture: Float[np.ndarray, "h w 3"], flow: Float[np.ndarray, "h
         True
     """
     fine = np.stack([_enlarged(channel) for channel in np.moveaxis(picture, 2, 0)], axis=2)
-    places = _FINER * (_places(flow) + np.float32(0.5)) - np.float32(0.5)
-    moved = cv2.remap(fine, places, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+    columns, rows = (_FINER * places + np.float32(_FINER // 2) for places in _places(flow))
+    moved = cv2.remap(fine, columns, rows, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
     return _as_crisp(moved, picture).clip(0, 1)
 
 
@@ -87,10 +88,11 @@ def _enlarged(channel: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "_h _w"]:
     return cv2.idct(padded)[: height * _FINER, : width * _FINER]
 
 
-def _places(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "h w 2"]:
+def _places(flow: Float[np.ndarray, "h w 2"]) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Return the columns and the rows that a flow points to."""
     height, width = flow.shape[:2]
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-    return np.asarray(grid + flow, dtype=np.float32)
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return columns + flow[..., 0], rows + flow[..., 1]
 
 
 def same_places(
@@ -106,8 +108,8 @@ def same_places(
     returned = back + warp(motion.forth, back)
     lengths = np.square(back).sum(axis=2) + np.square(returned - back).sum(axis=2)
     hidden = np.square(returned).sum(axis=2) >= 0.01 * lengths + 0.5
-    places, (height, width) = _places(back), back.shape[:2]
-    outside = ((places < 0) | (places > (width - 1, height - 1))).any(axis=2)
+    (columns, rows), (height, width) = _places(back), back.shape[:2]
+    outside = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
     difference = np.abs(warp(before, back) - frame).max(axis=2)
     first, last = _COLORS
     alike = ((last - cv2.GaussianBlur(difference, (0, 0), 1.0)) / (last - first)).clip(0, 1)
