@@ -97,7 +97,9 @@ def test_what_a_region_keeps_is_that_of_each_frame(session, pan):
     np.testing.assert_allclose(frames[1][:, :36], pan[1][:, :36], atol=0.02)
 
 
-@pytest.mark.parametrize("color", ["photo", "luminance", "match"])
+@pytest.mark.parametrize(
+    "color", ["photo", *(pytest.param(mode, marks=pytest.mark.long) for mode in ("luminance", "match"))]
+)
 def test_colors_are_finished_once(session, pan, color):
     frames, _ = paint(session, [pan[0]] * 2, RECIPE.with_changes(color=color))
     np.testing.assert_allclose(frames[1].mean(axis=(0, 1)), frames[0].mean(axis=(0, 1)), atol=0.02)
