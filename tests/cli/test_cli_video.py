@@ -55,6 +55,13 @@ def test_a_film_is_painted_and_its_path_printed(video, folder):
     assert not Path("film.mp4.film").exists()
 
 
+def test_a_line_says_how_a_film_becomes_as_large_as_its_clip(impasto, quick, folder):
+    write_clip("large.mp4", moving(2, 640, 480))
+    done = impasto("video", "large.mp4", "style.jpg", "-o", "film.mp4", "--steps", "2", "--device", "cpu")
+    said = "impasto: the clip is 640 x 480, the film 512 x 384: --size photo paints it in full size"
+    assert said in done.errors
+
+
 def test_without_o_the_film_is_named_after_clip_and_style_and_numbered(video):
     assert [video("--quiet").out for _ in range(2)] == ["clip_style.mp4\n", "clip_style-2.mp4\n"]
 

@@ -171,7 +171,10 @@ def write_clip(
                 )
             frame.pts, frame.time_base = (times[number] if times else number), base
             output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
+        for packet in stream.encode(None):
+            if times and packet.pts == times[-1]:
+                packet.duration = last - times[-1]
+            output.mux(packet)
         if heard is not None:
             _write_sound(output, heard, float(last * base), layout)
     return Path(path)

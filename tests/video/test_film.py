@@ -139,7 +139,8 @@ def test_a_scene_that_fails_does_not_stop_the_others_and_is_tried_again(folder, 
     with pytest.raises(RunError) as error:
         film.paint(in_process)
     problem = "the loss has no finite value"
-    assert str(error.value) == f"the scene of frames 1 to 12: {problem}; the scene of frames 13 to 24: {problem}"
+    said = f"the scene of frames 1 to 12: {problem}; the scene of frames 13 to 24: {problem}; "
+    assert str(error.value) == f"{said}what is painted is kept, and the same command tries again"
     film.folder.close()
     assert sorted(frames_of()) == ["000001.png", "000002.png", "000013.png", "000014.png"]
     paint()

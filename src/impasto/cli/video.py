@@ -87,7 +87,8 @@ def video(
         run: A folder in which the painted frames are kept; by default one beside the film, until it is finished.
         crf: Quality of the video, lower is better: 0 to 51, by default 18; for .webm 0 to 63, by default 28.
     """
-    recipe = resolve(source.preset, stated_settings(source, flags, (clip, *styles)))
+    stated = stated_settings(source, flags, (clip, *styles))
+    recipe = resolve(source.preset, stated)
     if not (styles or recipe.regions):
         raise MissingWordsError("video", ["styles"])
     if any(map(is_stdio, (clip, *styles, out or ""))):
@@ -118,7 +119,7 @@ def video(
         keyframes=part.keyframes,
         crf=crf,
     )
-    return _paint(begin, engine, reporting, is_kept=run is not None)
+    return _paint(begin, engine, reporting, is_kept=run is not None, suggests_size="size" not in stated)
 
 
 def resume_film(folder: Path, reporting: Reporting) -> int:
@@ -134,14 +135,29 @@ def resume_film(folder: Path, reporting: Reporting) -> int:
     return _paint(partial(Film.resume, folder), engine, reporting, is_kept=is_kept)
 
 
-def _paint(begin: Callable[..., "Film"], engine: "Engine", reporting: Reporting, *, is_kept: bool) -> int:
-    """Paint the film that `begin(on_frame=...)` begins, write it, and return the exit code."""
+def _paint(
+    begin: Callable[..., "Film"],
+    engine: "Engine",
+    reporting: Reporting,
+    *,
+    is_kept: bool,
+    suggests_size: bool = False,
+) -> int:
+    """Paint the film that `begin(on_frame=...)` begins, write it, and return the exit code.
+
+    The folder of a film stays only if it `is_kept`. `suggests_size`: nobody has chosen a size, so that a line says how
+    the clip's own is painted.
+    """
     from impasto.api import keep_memory
     from impasto.cli.film_line import FilmLine
 
     with FilmLine(quiet=reporting.quiet) as progress:
         film = begin(on_frame=progress.read)
         keep_memory()
+        size, own = film.folder.header.size, film.clip.size
+        if suggests_size and size < own:
+            sizes = f"the clip is {own[0]} x {own[1]}, the film {size[0]} x {size[1]}"
+            progress.note(f"{sizes}: --size photo paints it in full size")
         for notice in film.notices:
             progress.note(notice)
 

@@ -41,7 +41,13 @@ class Film:
     """
 
     def __init__(
-        self, folder: FilmFolder, plan: Plan, clip: Clip, output: Path, notices: Iterable[str], painter: MakePainter | None
+        self,
+        folder: FilmFolder,
+        plan: Plan,
+        clip: Clip,
+        output: Path,
+        notices: Iterable[str],
+        painter: MakePainter | None,
     ) -> None:
         """Use `begin` or `resume`."""
         self.folder, self.plan, self.clip, self.output = folder, plan, clip, output
@@ -185,7 +191,7 @@ class Film:
         if not self.is_stopping:
             problems += [self._problem(scene, _DIED) for scene in sorted(left)]
         if problems:
-            raise RunError("; ".join(problems))
+            raise RunError(f"{'; '.join(problems)}; what is painted is kept, and the same command tries again")
 
     def _problem(self, scene: int, error: str) -> str:
         frames = self.plan.scene(scene)

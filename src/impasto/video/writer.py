@@ -270,7 +270,9 @@ def _write_animation(suffix: str, temporary: Path, frames: Sequence[Path], plan:
     film.set_type(pyvips.GValue.array_int_type, "delay", delays)
     film.set_type(pyvips.GValue.gint_type, "loop", loops)
     # By way of memory, which holds the compressed film: libvips does not say when a disk is full.
-    temporary.write_bytes(film.gifsave_buffer() if suffix == ".gif" else film.webpsave_buffer(Q=_WEBP_QUALITY))
+    temporary.write_bytes(
+        film.gifsave_buffer(keep_duplicate_frames=True) if suffix == ".gif" else film.webpsave_buffer(Q=_WEBP_QUALITY)
+    )
 
 
 def _write_sequence(
