@@ -38,6 +38,7 @@ from impasto.video.scene_painter import ScenePainter
 from impasto.video.warp import same_places
 
 Array = Any
+SEQUENCES = "pan,zoom,turn"
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ def seconds_per_frame(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", default="pan,zoom,turn")
+    parser.add_argument("--sequences", default=SEQUENCES)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--frames", type=int, default=6)
     parser.add_argument("--style", default="night")
@@ -272,7 +273,7 @@ def main() -> None:
         width, height = map(int, given.seconds.split("x"))
         recipe = resolve(given.preset, {"size": width, "threads": given.threads})
         row = seconds_per_frame((width, height), recipe, given.style, given.flow, given.frames)
-        common.store(f"video-seconds-{given.preset}-{given.threads}", [row])
+        common.store("video-seconds", [row], threads=given.threads)
         return
     recipe = resolve(given.preset, {"size": given.width, "threads": given.threads})
     made: dict[str, Callable[[], Sequence]] = {"bikes": lambda: bikes(given.width, given.frames)}
@@ -280,7 +281,7 @@ def main() -> None:
         made[one.name] = lambda one=one: one  # type: ignore[misc]
     names = given.sequences.split(",")
     rows = [compare(made[name](), recipe, given.style, given.flow) for name in names]
-    common.store(f"video-{given.style}-{'-'.join(names)}", rows)
+    common.store("video" if given.sequences == SEQUENCES else f"video-{'-'.join(names)}", rows)
 
 
 if __name__ == "__main__":

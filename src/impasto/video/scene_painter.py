@@ -17,12 +17,12 @@ from impasto.runs import Inputs
 from impasto.video.flow import FlowName, choose_flow, estimate_motion
 from impasto.video.warp import same_places, warp, warp_sharply
 
-_STEPS: Final = 0.2
-"""Steps of a later frame, as a share of those of the first one (benchmarks/README.md, Films)."""
+_STEPS: Final = 1 / 8
+"""Steps of a later frame, as a share of those of the first one; benchmarks/results/video-notes.md says why."""
 _LEVELS: Final = 3
 """Most sizes at which a later frame is painted; what is coarser stays as it was."""
-_COARSE_STEPS: Final = 1.0
-"""Each of them gets as many steps as the next finer one."""
+_COARSE_STEPS: Final = 1.25
+"""Each of them gets this many times the steps of the next finer one."""
 _STYLE: Final = 2.5
 """How much more the style counts than in the first frame: the finest strokes are worn by moving, and few steps renew
 what is held."""
