@@ -23,7 +23,7 @@ _LEVELS: Final = 3
 """Most sizes at which a later frame is painted; what is coarser stays as it was."""
 _COARSE_STEPS: Final = 1.25
 """Each of them gets this many times the steps of the next finer one."""
-_STYLE: Final = 2.5
+_STYLE: Final = 4.0
 """How much more the style counts than in the first frame: the finest strokes are worn by moving, and few steps renew
 what is held."""
 _YOUNG: Final = 6.0
