@@ -129,14 +129,14 @@ def test_what_a_film_does_not_keep_of_a_clip_is_said_in_a_line(video, folder):
 
 
 def test_of_a_truncated_clip_what_decodes_is_painted_and_a_line_says_so(video, folder):
-    write_clip("long.mov", moving(60, 160, 120), gop=10, options={"bf": "0"})
+    write_clip("long.mov", moving(30, 160, 120), gop=5, options={"bf": "0"})
     data = Path("long.mov").read_bytes()
     start = data.index(b"mdat") + 4
     length = int.from_bytes(data[start - 8 : start - 4], "big") - 8
     Path("long.mov").write_bytes(data[: start + length // 2] + bytes(length - length // 2) + data[start + length :])
     done = video("-o", "film.mp4", content="long.mov")
     said = next(line for line in done.errors if "damaged" in line)
-    assert re.fullmatch(r"impasto: long\.mov is damaged: \d\d of its 60 frames can be read", said)
+    assert re.fullmatch(r"impasto: long\.mov is damaged: \d\d? of its 30 frames can be read", said)
     assert (done.code, count_frames("film.mp4")) == (0, int(said.split()[4]))
 
 
@@ -168,6 +168,7 @@ def test_ctrl_c_ends_with_130_after_the_frame_and_says_how_to_go_on(start, folde
     assert not (folder / "film.mp4").exists()
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_gives_the_frame_in_work_up(start, folder, clip):
     endless = [*SMALL[:2], "--steps", "1000000", *SMALL[4:]]
     process = start("video", "clip.mp4", "style.jpg", "-o", "film.mp4", "--workers", "1", *endless, stderr=-2)

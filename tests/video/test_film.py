@@ -118,15 +118,17 @@ def test_two_processes_paint_the_scenes_to_the_same_film(folder, expected):
     assert Path("film.mp4").read_bytes() == Path("whole.mp4").read_bytes()
 
 
+@pytest.mark.long
 def test_a_scene_whose_process_dies_goes_on_from_its_last_frame(folder, expected):
     paint(engine=partial(in_processes, count=1, threads=1), painter=mortal)
     assert equal(frames_of(), expected)
 
 
 @pytest.mark.long
-def test_actors_of_ray_paint_the_scenes_to_the_same_film(folder, expected):
+def test_actors_of_ray_paint_the_scenes_to_the_same_film(folder, expected, monkeypatch):
     import ray
 
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])  # so that actors find the quick painter
     try:
         paint(engine=partial(on_ray, count=2))
     finally:
