@@ -230,12 +230,12 @@ def test_a_film_replaces_an_older_one_only_as_a_whole(folder, monkeypatch):
 
 @pytest.fixture
 def small_files():
-    """Return a block in which no file may be written above 60 kB, as on a full disk."""
+    """Return a block in which no file may be written above 20 kB, as on a full disk."""
 
     @contextmanager
     def limited():
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
         try:
             yield
         finally:

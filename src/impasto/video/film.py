@@ -16,6 +16,7 @@ from impasto.images import Outputs, is_plate
 from impasto.recipe import INITS, Recipe, RegionSettings
 from impasto.saliency import AUTOMATIC_MASKS
 from impasto.video.clip import Clip, Frame, numbered_files
+from impasto.video.flow import choose_flow
 from impasto.video.folder import FilmFolder, new_header
 from impasto.video.keyframes import find_keyframes
 from impasto.video.open_clip import open_clip
@@ -97,6 +98,9 @@ class Film:
         notices += plan_job(recipe, read_inputs(first.convert(size), list(styles), recipe)).notices
         recipe = resolve_hardware(with_absolute_paths(recipe))
         names = [absolute(style) for style in styles]
+        # Which flow was chosen is kept, as frames depend on it; another kind of painter needs none.
+        flow, advice = ("dis", "") if painter is not None else choose_flow()
+        notices += [advice] if advice else []
         files = [path for path in named_files(*names, recipe=recipe) if path.is_file()]
         files += sorted(keyframes.iterdir()) if keyframes is not None and keyframes.is_dir() else []
         _check_outputs(output, folder, [*files, *clip.files])
@@ -114,6 +118,7 @@ class Film:
             end=None if selection.end is None else str(selection.end),
             every=selection.every,
             keyframes=None if keyframes is None else os.path.abspath(keyframes),
+            flow=flow,
             output=os.path.abspath(output),
             crf=crf,
         )

@@ -61,6 +61,7 @@ class FilmHeader(BaseModel):
     end: Annotated[str, Field(max_length=40)] | None = None
     every: Annotated[int, Field(ge=1)] = 1
     keyframes: _Path | None = None
+    flow: Literal["raft", "dis"] = "dis"
     output: _Path
     crf: int | None = None
     key: Annotated[str, Field(max_length=64)]

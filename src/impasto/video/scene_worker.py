@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -15,6 +15,7 @@ from impasto.errors import DiskError, ImpastoError, RunError
 from impasto.images import quantize, read_picture, resize
 from impasto.recipe import Recipe
 from impasto.video.clip import Clip
+from impasto.video.flow import FlowName
 from impasto.video.folder import FilmFolder
 from impasto.video.keyframes import find_keyframes
 from impasto.video.open_clip import open_clip
@@ -43,11 +44,11 @@ MakePainter: TypeAlias = Callable[[Session, Recipe, Sequence[str], Mapping[str, 
 
 
 def scene_painter(
-    session: Session, recipe: Recipe, styles: Sequence[str], state: Mapping[str, np.ndarray]
+    session: Session, recipe: Recipe, styles: Sequence[str], state: Mapping[str, np.ndarray], *, flow: FlowName = "auto"
 ) -> ScenePainter:
-    """Return the usual painter of a scene."""
+    """Return the usual painter of a scene, which estimates motion by `flow`."""
     known = SceneState.from_arrays(dict(state)) if state else None
-    return ScenePainter(session, recipe, styles=list(styles), state=known)
+    return ScenePainter(session, recipe, styles=list(styles), state=known, flow=flow)
 
 
 class SceneWorker(Worker):
@@ -61,7 +62,7 @@ class SceneWorker(Worker):
     def __init__(self, folder: str, painter: MakePainter | None = None) -> None:
         super().__init__({"folder": folder, "painter": painter}, open_folder(folder))
         self._film = FilmFolder.open(Path(folder))
-        self._make_painter = painter or scene_painter
+        self._make_painter = painter or partial(scene_painter, flow=self._film.header.flow)
 
     def paint(self, row: Mapping[str, Any]) -> Row:
         """Return the row of a scene whose frames are all painted, or that has stopped or failed."""
