@@ -11,6 +11,8 @@ _FINER: Final = 3
 the places of its pixels are places of the grid, and what stands still stays as it is."""
 _MOST_GAIN: Final = 0.5
 """Most by which the finest detail of a moved picture is amplified."""
+_REACH: Final = 100
+"""Share of the long side, as one part in so many, by which strokes reach beyond what they paint."""
 _COLORS: Final = (0.08, 0.16)
 """Difference of colors up to which two places count as the same, and from which they do not."""
 
@@ -108,6 +110,10 @@ def same_places(
     returned = back + warp(motion.forth, back)
     lengths = np.square(back).sum(axis=2) + np.square(returned - back).sum(axis=2)
     hidden = np.square(returned).sum(axis=2) >= 0.01 * lengths + 0.5
+    # Strokes reach beyond the outline of a thing, and would stay behind when it moves on.
+    reach = 1 + 2 * max(1, round(max(back.shape[:2]) / _REACH))
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    hidden = cv2.dilate(hidden.astype(np.uint8), around) > 0
     (columns, rows), (height, width) = _places(back), back.shape[:2]
     outside = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
     difference = np.abs(warp(before, back) - frame).max(axis=2)
