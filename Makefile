@@ -61,7 +61,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "setting up $(VENV): downloads 0.8 GB, takes 2.6 GB on disk"
 	@$(TORCH)
-	$(PIP) -e '.[batch,study,studio,dev]'
+	$(PIP) -e '.[batch,study,studio,video,dev]'
 	touch $@
 
 # The tests open the reports and the studio in Chromium. Where it cannot be installed they are skipped, which fails the run of .ci/run.

@@ -31,6 +31,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "controls": ("controls",),
     "stages": ("stages",),
     "studio_load": ("studio_load", "studio_load-memory"),
+    "video": ("video", "video-bikes", "video-seconds"),
 }
 """The scripts in the order of the page, and the tables that they write."""
 OPTIONS = {"notebook": ("--small",)}

@@ -50,7 +50,7 @@ def packages(words: list[str]) -> set[Requirement]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("extra", ["study", "studio"])
+@pytest.mark.parametrize("extra", ["study", "studio", "video"])
 def test_the_packages_of_an_extra_are_installed_for_this_python(metadata, monkeypatch, source, extra):
     installer, recorded = SOURCES[source]
     if recorded is not None:

@@ -82,7 +82,7 @@ def test_counts_are_the_transpose_of_averages():
 def test_uniform_matches_give_the_mean_and_deviation_of_the_whole_style():
     # Adaptive instance normalization (Huang and Belongie 2017), after a ReLU.
     photo, style = random_map(4, 6, 8, seed=0).abs(), random_map(4, 3, 5, seed=1).abs()
-    statistics = LocalStatistics.of(style, all_of((6, 8), (3, 5)))
+    statistics = LocalStatistics.of(style, (3, 5)).matched(all_of((6, 8), (3, 5)))
     own, other = (maps[0].flatten(1).numpy() for maps in (photo, style))
     scaled = (own - own.mean(axis=1, keepdims=True)) / own.std(axis=1, keepdims=True)
     expected = (scaled * other.std(axis=1, keepdims=True) + other.mean(axis=1, keepdims=True)).clip(0)
@@ -91,7 +91,7 @@ def test_uniform_matches_give_the_mean_and_deviation_of_the_whole_style():
 
 def test_a_share_lies_between_the_photo_and_the_restyled_features():
     photo = random_map(4, 6, 8, seed=0).abs()
-    statistics = LocalStatistics.of(random_map(4, 3, 5, seed=1).abs() + 5, all_of((6, 8), (3, 5)))
+    statistics = LocalStatistics.of(random_map(4, 3, 5, seed=1).abs() + 5, (3, 5)).matched(all_of((6, 8), (3, 5)))
     none, half, all_ = (restyle(photo, statistics, share) for share in (0.0, 0.5, 1.0))
     torch.testing.assert_close(none, photo)
     torch.testing.assert_close(half, (none + all_) / 2, rtol=1e-4, atol=1e-4)
@@ -100,7 +100,7 @@ def test_a_share_lies_between_the_photo_and_the_restyled_features():
 @pytest.mark.parametrize("size", [(3, 4), (6, 8), (13, 19)])
 def test_features_keep_size_and_number_format(size):
     photo = random_map(4, *size, seed=0).abs().to(torch.bfloat16)
-    moved = restyle(photo, LocalStatistics.of(random_map(4, 3, 5, seed=1), all_of((6, 8), (3, 5))), 1.0)
+    moved = restyle(photo, LocalStatistics.of(random_map(4, 3, 5, seed=1), (3, 5)).matched(all_of((6, 8), (3, 5))), 1.0)
     assert moved.shape == photo.shape
     assert moved.dtype == photo.dtype
     assert torch.isfinite(moved).all()
@@ -114,7 +114,7 @@ def test_places_count_by_the_variance_of_their_matches():
     grid = torch.arange(32).reshape(4, 8)
     places = torch.cat([half.flatten().expand(4, 1, 16) for half in (grid[:, :4], grid[:, 4:])], dim=1).reshape(8, 16)
     matches = Matches(places, torch.full((8, 16), 1 / 16), (4, 2), (4, 8))
-    found = agreement(LocalStatistics.of(style, matches), 4, 2)
+    found = agreement(LocalStatistics.of(style, matches.style_grid).matched(matches), 4, 2)
     variance = style[..., 4:].var(dim=(2, 3), correction=0).mean()
     expected = torch.tensor([variance / 2 / (0.05 * variance / 2), variance / 2 / (variance + 0.05 * variance / 2)])
     torch.testing.assert_close(found, expected.expand(1, 1, 4, 2))
@@ -123,7 +123,7 @@ def test_places_count_by_the_variance_of_their_matches():
 def test_a_photo_of_one_color_gets_the_mean_of_the_style():
     photo = torch.full((1, 3, 4, 4), 2.0)
     style = random_map(3, 4, 4, seed=1).abs()
-    moved = restyle(photo, LocalStatistics.of(style, all_of((4, 4), (4, 4))), 1.0)
+    moved = restyle(photo, LocalStatistics.of(style, (4, 4)).matched(all_of((4, 4), (4, 4))), 1.0)
     torch.testing.assert_close(moved, style.mean(dim=(2, 3), keepdim=True).expand_as(moved).to(moved))
 
 

@@ -11,7 +11,9 @@ from impasto.losses import (
     CONTENT_LOSSES,
     STYLE_LOSSES,
     TERMS,
+    EarlierFrame,
     EncodedImage,
+    TemporalLoss,
     measure_style,
     needed_layers,
     total_of,
@@ -28,6 +30,7 @@ WEIGHTS = {
     "low_frequency": "low_frequency_weight",
     "luminance_range": "luminance_range_weight",
     "tv": "tv_weight",
+    "temporal": "temporal_weight",
 }
 
 
@@ -113,16 +116,18 @@ def test_the_terms_are_the_weighted_losses_by_name(
 ):
     recipe = small_recipe(
         content_losses=("features=0.5", "laplacian=2"), style_losses=("gram=3", "histogram=0.25"), content_weight=7.0,
-        style_weight=11.0, low_frequency_weight=13.0, luminance_range_weight=0.19, tv_weight=0.17,
+        style_weight=11.0, low_frequency_weight=13.0, luminance_range_weight=0.19, tv_weight=0.17, temporal_weight=5.0,
     )  # fmt: skip
+    earlier = EarlierFrame(1 - canvas, canvas[:, :1])
     expected = {
         "content": 7 * (0.5 * content_term("features")(canvas) + 2 * content_term("laplacian")(canvas)),
         "style": 11 * (3 * style_term("gram")(canvas) + 0.25 * style_term("histogram")(canvas)),
         "low_frequency": 13 * LowFrequencies(1 - content)(canvas),
         "luminance_range": 0.19 * LuminanceRangeExcess(luminance_range(style))(canvas),
         "tv": 0.17 * TotalVariation()(canvas),
+        "temporal": 5.0 * TemporalLoss([earlier])(canvas),
     }
-    terms = make_objective(recipe, low_frequency_target=1 - content).terms(canvas)
+    terms = make_objective(recipe, low_frequency_target=1 - content, earlier=[earlier]).terms(canvas)
     assert list(terms) == list(TERMS) == list(expected)
     torch.testing.assert_close(terms, expected, rtol=1e-9, atol=0)
 
@@ -155,7 +160,8 @@ def test_the_gradient_of_all_losses_agrees_with_finite_differences(small_recipe,
 @pytest.mark.parametrize(("term", "field"), WEIGHTS.items())
 def test_a_changed_weight_acts_on_its_own_term_alone(term, field, small_recipe, make_objective, canvas, style):
     recipe = small_recipe(**dict.fromkeys(WEIGHTS.values(), 2.0), **SAMPLED)
-    objective = make_objective(recipe, low_frequency_target=style[..., :24, :1].expand(1, 3, 24, 32))
+    earlier = [EarlierFrame(1 - canvas, canvas[:, :1])]
+    objective = make_objective(recipe, low_frequency_target=style[..., :24, :1].expand(1, 3, 24, 32), earlier=earlier)
     canvas[..., 3:9, 3:9] = 1
     before = terms_of(objective, canvas)
     assert min(before.values()) > 0

@@ -74,10 +74,10 @@ def test_a_style_image_in_strips_has_the_same_statistics(border, masked, weighte
     image, mask, importance = draw(45, 30, 3), soft_mask(45, 30) if masked else None, draw(45, 30, 4)[:, :1]
     inputs = {"mask": mask, "border": border, "importance": importance if weighted else None}
     matches = Matches(torch.tensor([[0, 1], [2, 3]]), torch.full((2, 2), 0.5), (1, 2), (2, 2))
-    whole = measure_style(EncodedImage.of(small_extractor, image, **inputs), recipe, matches)
+    whole = measure_style(EncodedImage.of(small_extractor, image, **inputs), recipe, matches.style_grid)
     tiling = Tiling(small_extractor, 45, 30, 300, strips=True)
     assert len(tiling.tiles) > 3
-    tiled = measure_style(TiledImage.of(tiling, image, **inputs), recipe, matches)
+    tiled = measure_style(TiledImage.of(tiling, image, **inputs), recipe, matches.style_grid)
     assert tiled.positions == pytest.approx(whole.positions)
     assert tiled.scales == pytest.approx(whole.scales)
     for key, expected in whole.statistics.items():
@@ -113,8 +113,8 @@ def test_restyled_targets_that_are_computed_in_every_step_are_those_that_are_kep
     recipe = small_recipe(style_weight=0.0, style_matching=1.0, strength=50.0)
     photo, style, canvas, mask = draw(48, 40, 1), draw(30, 44, 2), draw(48, 40, 3), soft_mask(48, 40)
     matches = Matches(torch.tensor([[0, 1], [2, 3], [1, 2], [3, 3]]), torch.full((4, 2), 0.5), (2, 2), (2, 2))
-    measured = measure_style(EncodedImage.of(small_extractor, style, whole=True), recipe, matches)
-    regions = [RegionTarget([measured], mask=mask), RegionTarget([measured], mask=1 - mask)]
+    measured = measure_style(EncodedImage.of(small_extractor, style, whole=True), recipe, matches.style_grid)
+    regions = [RegionTarget([measured], mask=share, matches=[matches]) for share in (mask, 1 - mask)]
     inputs = {"content": photo, "regions": regions, "low_frequency_target": photo}
     tiling = Tiling(small_extractor, 48, 40, 200)
     whole = Objective(small_extractor, recipe, **inputs)

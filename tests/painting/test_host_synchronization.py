@@ -1,10 +1,12 @@
 """A step of the default recipe on the GPU's code path reads no number on the host."""
 
 import pytest
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.losses import needed_layers, wasserstein
-from impasto.painting import CanvasRegion, LevelOptimizer, Scene, StyleImage, plan_levels
+from impasto.painting import CanvasRegion, LevelOptimizer, Scene, StyleImage, optimizers, plan_levels
+from impasto.painting import level as levels
 from impasto.recipe import Recipe
 
 READING = {"_local_scalar_dense", "nonzero", "_linalg_eigh", "is_nonzero", "equal", "masked_select", "_unique2"}
@@ -21,7 +23,10 @@ class NoReading(TorchDispatchMode):
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_step_reads_no_number_on_the_host(make_extractor, monkeypatch, photo, painting, optimizer):
-    # What a device of type cuda takes: no shortcut for small maps, roots by iteration instead of decomposition.
+    # What a device of type cuda takes: no shortcut for small maps, roots by iteration instead of decomposition, and no
+    # condition that decides in Python.
+    for module in (optimizers, levels):
+        monkeypatch.setattr(module, "choose", torch.where)
     monkeypatch.setattr(wasserstein, "has_few_positions", lambda maps: False)
     distance = wasserstein.bures_distance
     monkeypatch.setattr(wasserstein, "bures_distance", lambda *args, iterate: distance(*args, iterate=True))

@@ -54,6 +54,14 @@ def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene,
     assert style.importance[half + 8 :].mean() > 1.5 * style.importance[: half - 8].mean()
 
 
+def test_how_much_places_count_is_kept_from_the_first_frame_of_a_film(scene, extractor):
+    (first,) = match_scene(scene, extractor, [LEVEL], strength=1.0).regions[0].styles
+    later = Scene(content=scene.content[:, ::-1].copy(), regions=(CanvasRegion(styles=(first,)),))
+    (style,) = match_scene(later, extractor, [LEVEL], strength=1.0).regions[0].styles
+    assert style.importance is first.importance
+    assert not torch.equal(style.matches.places, first.matches.places)
+
+
 def test_the_colors_have_the_contrast_of_the_places_that_they_are_averages_of(extractor):
     photo = resize(read_picture(demo_photo()).pixels, 96, 64)
     style = resize(read_picture(plate_path("night")).pixels, 96, 76)

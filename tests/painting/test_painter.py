@@ -106,7 +106,7 @@ def test_terms_sum_to_the_loss_and_the_loss_falls(make_painter):
     ]
     for step in steps:
         assert step.loss == pytest.approx(sum(step.terms.values()), rel=1e-6)
-        assert tuple(step.terms) == TERMS == ("content", "style", "low_frequency", "luminance_range", "tv")
+        assert tuple(step.terms) == TERMS == ("content", "style", "low_frequency", "luminance_range", "tv", "temporal")
     assert steps[-1].loss < steps[0].loss
 
 

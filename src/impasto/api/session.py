@@ -238,6 +238,17 @@ class Session:
             raise
         return Run(job, self.painter, on_event=on_event, folder=folder, checkpoint=checkpoint)
 
+    def extractor(self, job: Job) -> FeatureExtractor:
+        """Return the network of a job, loaded.
+
+        Args:
+            job: The planned job.
+
+        Returns:
+            The network, which the session's other jobs share.
+        """
+        return self._loaded(job)[0]
+
     def painter(self, job: Job) -> Painter:
         """Return the painter of a job, with the network loaded.
 

@@ -39,6 +39,7 @@ from impasto.errors import ImpastoError, InputError, RunError, did_you_mean, is_
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "stylize": ("stylize:stylize", "Paint a photo in the style of a picture; the word `stylize` may be left out."),
     "batch": ("batch:batch", "Paint many photos: folders, patterns, or pairs from a CSV file."),
+    "video": ("video:video", "Paint a film: a video, an animation, or numbered pictures."),
     "estimate": ("estimate:estimate", "Say how long a picture takes and how much memory, without painting it."),
     "demo": ("stylize:demo", "Paint a built-in photo in a built-in style."),
     "recolor": ("pictures:recolor", "Give a photo the colors of a picture, without strokes."),
@@ -48,7 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "info": ("info:info", "Show how a picture was painted; without a file, show device, weights and layers."),
     "score": ("pictures:score", "Measure a finished picture: content kept, style taken, faults."),
     "studio": ("studio:studio", "Open a page in the browser: paint, watch, compare."),
-    "resume": ("runs:resume", "Continue a run that was kept with --run."),
+    "resume": ("runs:resume", "Continue a run that was kept with --run, or a film."),
     "runs": ("runs:runs", "List the runs that were kept with --run."),
     "weights": ("builtin:weights", "List the weights that are available; download the full-precision ones."),
     "sweep": ("study:sweep", "Paint every combination of values of any settings, and write a report."),
@@ -61,6 +62,7 @@ _COMMANDS_ELSEWHERE: Final = {
     for command, words in {
         "stylize": "paint transfer apply render",
         "plates": "styles list ls list-styles gallery",
+        "video": "film movie animate clip",
         "plates export": "export",
         "studio": "gui ui web webui app serve server",
         "info": "show inspect",

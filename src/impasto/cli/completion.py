@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext
 
 _RECIPE_SUFFIXES: Final = (".toml", ".json")
+_CLIP_SUFFIXES: Final = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".ts", ".gif", ".webp")
 
 
 def complete_picture(context: "CompletionContext") -> list[str]:
@@ -18,6 +19,11 @@ def complete_picture(context: "CompletionContext") -> list[str]:
     from impasto.images import PICTURE_SUFFIXES
 
     return list(_files(context.incomplete, PICTURE_SUFFIXES))
+
+
+def complete_clip(context: "CompletionContext") -> list[str]:
+    """Return videos, animations, and folders in which there may be some."""
+    return list(_files(context.incomplete, _CLIP_SUFFIXES))
 
 
 def complete_style(context: "CompletionContext") -> list[Any]:
@@ -36,7 +42,11 @@ def complete_run(context: "CompletionContext") -> list[str]:
     """Return run folders, and folders in which there may be some."""
     folders = _files(context.incomplete, ())
     # Importing impasto.runs would load torch.
-    return [name.rstrip("/") if Path(os.path.expanduser(name), "run.json").exists() else name for name in folders]
+    return [name.rstrip("/") if _is_run(name) else name for name in folders]
+
+
+def _is_run(folder: str) -> bool:
+    return any(Path(os.path.expanduser(folder), name).exists() for name in ("run.json", "film.json"))
 
 
 def complete_recipe(context: "CompletionContext") -> list[str]:

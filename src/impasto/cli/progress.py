@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -35,7 +35,7 @@ class LiveLine:
                 redirect_stderr=False,
             )
 
-    def __enter__(self) -> "LiveLine":
+    def __enter__(self) -> Self:
         with suppress(OSError):
             if self._live is not None:
                 self._live.start()

@@ -34,9 +34,16 @@ def resume(
     """Continue a run. Without -o the picture is written to the path given when the run began.
 
     Args:
-        folder: The folder that --run named.
+        folder: The folder that --run named, or that of a film.
         weights: The file of weights that the run was begun with, if the folder was made elsewhere.
     """
+    if (folder / "film.json").exists():
+        if saving != SAVING or weights is not None:
+            raise InputError("a film is written where it was begun for: only --json and --quiet go with its folder")
+        from impasto.cli.video import resume_film
+
+        return resume_film(folder, reporting)
+
     from impasto.api import resume as continue_run
     from impasto.cli.destination import Destination
     from impasto.cli.follow import follow

@@ -39,6 +39,7 @@ _SIGNATURES: Final[dict[InputFormat, tuple[bytes, ...]]] = {
     "gif": (b"GIF87a", b"GIF89a"),
     "tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
 }
+_VIDEOS: Final = (b"\x1a\x45\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3", b"\x30\x26\xb2\x75", b"FLV\1")
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _COLOR_BANDS: Final = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4, "lab": 3, "labs": 3}
@@ -134,8 +135,14 @@ def check_format(head: bytes, name: str) -> InputFormat:
         raise InputError(f"{name} is empty")
     kind = sniff(head[:HEAD_LENGTH])
     if kind is None:
-        raise InputError(f"{name} is not a picture that impasto reads ({_READABLE})")
+        video = f"{name} is a video: `impasto video` paints films" if _is_video(head) else ""
+        raise InputError(video or f"{name} is not a picture that impasto reads ({_READABLE})")
     return kind
+
+
+def _is_video(head: bytes) -> bool:
+    """Return True for the beginning of a file that often holds a video: MP4, Matroska, AVI, MPEG, ASF or FLV."""
+    return head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI ") or head.startswith(_VIDEOS)
 
 
 def open_header(data: bytes, name: str) -> pyvips.Image:

@@ -135,13 +135,18 @@ def check_destination(path: Path) -> None:
             file.
     """
     with one_line_errors("write", path):
-        target = _resolve_target(path)
+        _resolve_target(path)
         if is_deep_zoom(path):
             check_deep_zoom(path)
         else:
             output_format(path)
-        with _temporary_file(target.parent):
-            pass
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Check before a long run that a file of any format can be written; raises InputError like `check_destination`."""
+    with one_line_errors("write", path), _temporary_file(_resolve_target(path).parent):
+        pass
 
 
 def check_space(path: Path, width: int, height: int, bits: int = 8) -> None:

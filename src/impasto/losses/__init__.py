@@ -17,6 +17,7 @@ from impasto.losses.registry import (
 from impasto.losses.sliced import random_directions
 from impasto.losses.statistics import Mean, Positions, Statistic
 from impasto.losses.targets import EncodedImage, RegionTarget, StyleTarget, measure_style
+from impasto.losses.temporal import EarlierFrame, TemporalLoss
 from impasto.losses.tiled import TiledObjective
 from impasto.losses.tiles import TiledImage, Tiling
 
@@ -25,6 +26,7 @@ __all__ = [
     "STYLE_LOSSES",
     "TERMS",
     "ContentLoss",
+    "EarlierFrame",
     "EncodedImage",
     "GramLoss",
     "Matches",
@@ -36,6 +38,7 @@ __all__ = [
     "Statistic",
     "StyleLoss",
     "StyleTarget",
+    "TemporalLoss",
     "TiledImage",
     "TiledObjective",
     "Tiling",

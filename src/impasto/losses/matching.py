@@ -131,18 +131,25 @@ def tonality(lightness: Float[Tensor, "n"]) -> float:
 
 
 class LocalStatistics(NamedTuple):
-    """For every place of a photo mean and mean square of each channel over the matching places of the style."""
+    """Mean and mean square of each channel, for every place of a style image or of a photo that is matched with it."""
 
     mean: Float[Tensor, "1 c h w"]
     square: Float[Tensor, "1 c h w"]
 
     @classmethod
-    def of(cls, maps: Float[Tensor, "1 c _h _w"], matches: Matches) -> "LocalStatistics":
-        """Measure a map of a style image."""
+    def of(cls, maps: Float[Tensor, "1 c _h _w"], grid: tuple[int, int]) -> "LocalStatistics":
+        """Measure a map of a style image at the places of a grid (height and width)."""
+        # MPS pools only to sizes that divide.
+        maps = maps.cpu() if maps.device.type == "mps" else maps
         some = maps.split(max(1, _CHUNK // (maps.shape[2] * maps.shape[3])), dim=1)
-        means = [matches.average(full_precision(part)) for part in some]
-        squares = [matches.average(full_precision(part).square()) for part in some]
+        means = [functional.adaptive_avg_pool2d(full_precision(part), grid) for part in some]
+        squares = [functional.adaptive_avg_pool2d(full_precision(part).square(), grid) for part in some]
         return cls(torch.cat(means, dim=1), torch.cat(squares, dim=1))
+
+    def matched(self, matches: Matches) -> "LocalStatistics":
+        """Return for every place of a photo the statistics of the matching places of the style."""
+        # One layout, because sums over channels are rounded differently in another.
+        return LocalStatistics(*(matches.average_of_places(values).contiguous() for values in self))
 
 
 class PooledSums:
@@ -162,9 +169,9 @@ class PooledSums:
         sums = [torch.cat(each)[None] for each in zip(*found, strict=True)]
         self._sums = [one + other for one, other in zip(self._sums, sums, strict=True)] if self._sums else sums
 
-    def statistics(self, matches: Matches) -> "LocalStatistics":
-        """Return the statistics of the map at the matching places."""
-        return LocalStatistics(*(matches.average_of_places(one) for one in self._sums))
+    def statistics(self) -> LocalStatistics:
+        """Return the statistics of the map."""
+        return LocalStatistics(*self._sums)
 
 
 def _pooling(places: int, count: int) -> Float[Tensor, "places count"]:

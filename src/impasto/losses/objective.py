@@ -12,9 +12,10 @@ from impasto.losses.comparisons import Binder, Comparison
 from impasto.losses.picture import LowFrequencies, LuminanceRangeExcess, PictureLoss, TotalVariation, regional_range
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
 from impasto.losses.targets import EncodedImage, RegionTarget, regions_at_layers
+from impasto.losses.temporal import EarlierFrame, TemporalLoss
 from impasto.recipe import Recipe
 
-TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv")
+TERMS: Final = ("content", "style", "low_frequency", "luminance_range", "tv", "temporal")
 """Names of the terms in the order in which they are summed."""
 
 _USUAL_DISTANCE: Final = 0.3
@@ -67,6 +68,7 @@ class Objective:
         saliency: How much each place of the photo counts, about 1 on average; None: all alike.
         content_factor: Multiplies the content weight (coarse levels use it).
         coarse: Whether a finer level follows; then style layers count by their positions, as far as places are matched.
+        earlier: The painted frames of a film to which this one is held.
     """
 
     _recompute = False
@@ -82,8 +84,10 @@ class Objective:
         saliency: Float[Tensor, "1 1 h w"] | None = None,
         content_factor: float = 1.0,
         coarse: bool = False,
+        earlier: Sequence[EarlierFrame] = (),
     ) -> None:
         self._extractor = extractor
+        self._temporal = TemporalLoss(earlier) if earlier else None
         self._content_factor = content_factor
         self._covered = sum(region.weight for region in regions)
         self._style_losses = style_losses(recipe)
@@ -183,6 +187,8 @@ class Objective:
             "luminance_range": (color.luminance_range_weight, self._excess),
             "tv": (self._recipe.picture.tv_weight, TotalVariation()),
         }
+        if self._temporal is not None:
+            found["temporal"] = self._recipe.picture.temporal_weight, self._temporal
         return {name: (weight, loss) for name, (weight, loss) in found.items() if weight}
 
     def scale_content_weight(self, picture: Float[Tensor, "1 3 h w"]) -> None:

@@ -147,7 +147,7 @@ class StyleTarget:
     scales: Mapping[str, float] = field(default_factory=dict)
     """What each layer of hypercolumns was multiplied by."""
     local: Mapping[str, LocalStatistics] = field(default_factory=dict)
-    """By layer, where the style was matched with the photo."""
+    """By layer those of its places, if the style is matched with photos."""
 
     @property
     def nbytes(self) -> int:
@@ -160,8 +160,8 @@ class StyleTarget:
 
 
 @torch.no_grad()
-def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None = None) -> StyleTarget:
-    """Return the statistics of a style image that the losses of a recipe need; with `matches` local ones, too."""
+def measure_style(image: EncodedImage, recipe: Recipe, grid: tuple[int, int] | None = None) -> StyleTarget:
+    """Return the statistics of a style image that the losses of a recipe need; with a `grid` those of places, too."""
     statistics: dict[tuple[str, str], Any] = {}
     positions: dict[str, float] = {}
     scales: dict[str, float] = {}
@@ -182,7 +182,7 @@ def measure_style(image: EncodedImage, recipe: Recipe, matches: Matches | None =
             statistics[name, ""] = loss.summarize(loss.measure(columns))
     by_layer = {name: loss for name, loss in losses.items() if loss.inputs == "layer"}
     found: dict[tuple[str, str], list[Any]] = {}
-    local = _LocalSums(image, matches, compared_layers(recipe))
+    local = _LocalSums(image, grid, compared_layers(recipe))
     for part in image.parts():
         for name, loss in by_layer.items():
             for layer in filter(positions.get, loss.layers):
@@ -210,11 +210,11 @@ def thinned(
 
 
 class _LocalSums:
-    """Collects the local statistics of a style image from its parts, if it was matched with the photo."""
+    """Collects the local statistics of a style image from its parts, if its places are matched with photos."""
 
-    def __init__(self, image: EncodedImage, matches: Matches | None, layers: Collection[str]) -> None:
-        self._matches = matches
-        self._layers = [] if matches is None else list(layers)
+    def __init__(self, image: EncodedImage, grid: tuple[int, int] | None, layers: Collection[str]) -> None:
+        self._grid = grid
+        self._layers = [] if grid is None else list(layers)
         self._image = image
         self._sums: dict[str, PooledSums] = {}
         self._known: dict[str, LocalStatistics] = {}
@@ -223,31 +223,31 @@ class _LocalSums:
         """Add a part of the image."""
         for layer in self._layers:
             maps, _ = part.some(layer, None)
-            assert self._matches is not None
+            assert self._grid is not None
             if part is self._image:
-                self._known[layer] = LocalStatistics.of(maps, self._matches)
+                self._known[layer] = LocalStatistics.of(maps, self._grid)
                 continue
             size = self._image.features[layer].shape[2:]
-            sums = self._sums.setdefault(layer, PooledSums(self._matches.style_grid, (size[0], size[1])))
+            sums = self._sums.setdefault(layer, PooledSums(self._grid, (size[0], size[1])))
             sums.add(maps, *part.own(layer))
 
     def found(self) -> dict[str, LocalStatistics]:
         """Return the statistics by layer."""
-        return self._known | {
-            layer: sums.statistics(self._matches) for layer, sums in self._sums.items() if self._matches is not None
-        }
+        return self._known | {layer: sums.statistics() for layer, sums in self._sums.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class RegionTarget:
     """The styles of a region of the canvas, whose shares sum to 1.
 
-    `mask` (0..1) is the region; None: the whole canvas.
+    `mask` (0..1) is the region; None: the whole canvas. `matches` say which places of the photo those of each style
+    resemble; empty, or None for a style: they were not matched.
     """
 
     styles: Sequence[StyleTarget]
     shares: Sequence[float] = (1.0,)
     mask: Float[Tensor, "1 1 h w"] | None = None
+    matches: Sequence[Matches | None] = ()
 
     @property
     def weight(self) -> float:
@@ -285,7 +285,8 @@ class RegionTarget:
 
     def local(self, layer: str) -> LocalStatistics | None:
         """Return the local statistics of the mixture of the styles; None if they were not matched with the photo."""
-        found = [style.local[layer] for style in self.styles if layer in style.local]
+        pairs = zip(self.styles, self.matches, strict=False)
+        found = [style.local[layer].matched(matches) for style, matches in pairs if matches and layer in style.local]
         if not found:
             return None
         zero = torch.zeros((), dtype=torch.float32)

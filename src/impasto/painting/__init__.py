@@ -6,12 +6,13 @@ from impasto.painting.matching import match_scene, matched_parts
 from impasto.painting.memory import MemoryPlan, peak_memory, plan_memory, plan_run
 from impasto.painting.painter import CHANGEABLE, Painter, Position, check_change
 from impasto.painting.pyramid import Level, plan_levels
-from impasto.painting.scene import CanvasRegion, Scene, StyleImage
+from impasto.painting.scene import CanvasRegion, Earlier, Scene, StyleImage
 from impasto.painting.speed import Speed, measure_speed
 
 __all__ = [
     "CHANGEABLE",
     "CanvasRegion",
+    "Earlier",
     "Eta",
     "Level",
     "LevelOptimizer",

@@ -16,6 +16,7 @@ from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.images import strips
 from impasto.losses import (
+    EarlierFrame,
     EncodedImage,
     Objective,
     RegionTarget,
@@ -34,6 +35,9 @@ from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 from impasto.painting.starts import first_canvas, next_canvas
 from impasto.recipe import Recipe
 from impasto.saliency import saliency_weights
+
+_HOLD: Final = 0.7
+"""How much less the places of a film's frame move that continue the frame before: few steps then suffice for others."""
 
 OTHER_LEVELS: Final = "the run was begun by another version of impasto, which planned other levels: start a new run"
 
@@ -86,6 +90,9 @@ class LevelOptimizer:
             saliency=_mask_tensor(saliency_weights(scene.original, salience), device) if salience else None,
             content_factor=recipe.content.coarse_factor**level.above,
             coarse=level.above > 0,
+            earlier=[EarlierFrame(_tensor(earlier.picture, device), _mask_tensor(earlier.weight, device))]
+            if (earlier := scene.earlier)
+            else (),
         )
         if recipe.content.exponent:
             self.objective.scale_content_weight(_tensor(scene.recolored, device, view=tiled))
@@ -241,7 +248,7 @@ def _target_of(
                 height, width = pixels.shape[2:]
                 encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True))
             image = encode(pixels, mask, border=border, importance=importance)
-            target = measure_style(image, recipe, style.matches)
+            target = measure_style(image, recipe, style.matches.style_grid if style.matches is not None else None)
             if tile is not None:
                 release_memory()
             return target
@@ -253,11 +260,15 @@ def _target_of(
         ],
         shares=[style.share for style in region.styles],
         mask=None if region.mask is None else _mask_tensor(region.mask, device),
+        matches=[style.matches for style in region.styles],
     )
 
 
 def _canvas_of(recipe: Recipe, scene: Scene, device: torch.device) -> Canvas:
     canvas = make_canvas(recipe.optimizer.canvas, gray=recipe.color.mode == "luminance")
+    if scene.earlier is not None:
+        held = _HOLD * scene.earlier.weight
+        canvas = KeepingCanvas(canvas, _tensor(scene.earlier.picture, device), _mask_tensor(held, device))
     if scene.kept is None:
         return canvas
     return KeepingCanvas(canvas, _tensor(scene.content, device), _mask_tensor(scene.kept, device))

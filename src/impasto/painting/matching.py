@@ -46,7 +46,8 @@ _ROUNDS: Final = 20
 def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Level], *, strength: float) -> Scene:
     """Return the scene with style images whose places count by their matches, and with the colors of the matches.
 
-    A scene whose photo has a single color is returned as it is.
+    A scene whose photo has a single color is returned as it is. How much the places of a style count is kept if it is
+    known: in a film the first frame of a scene decides.
 
     Args:
         scene: Photo and styles at full size.
@@ -218,6 +219,8 @@ def _matched(
     style: StyleImage, matches: Matches, photo: Float[Tensor, "n"], used: Float[Tensor, "m"], strength: float
 ) -> StyleImage:
     """Return a style image whose places count by how much of the photo resembles them."""
+    if style.importance is not None:
+        return replace(style, matches=matches)
     counts = matches.counts(photo)
     around = functional.avg_pool2d(functional.pad(counts, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     mean = total(around.flatten() * used) / total(used).clamp(min=1e-12)

@@ -29,7 +29,10 @@ _LAG: Final = 4
 
 
 _WEIGHTS: Final = frozenset(
-    {"strength", "content_weight", "style_weight", "tv_weight", "low_frequency_weight", "luminance_range_weight"}
+    {
+        *("strength", "content_weight", "style_weight"),
+        *("tv_weight", "low_frequency_weight", "luminance_range_weight", "temporal_weight"),
+    }
 )
 
 CHANGEABLE: Final = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
@@ -94,7 +97,7 @@ class Painter:
         self.levels = levels
         self.step = 0
         """Number of steps done."""
-        if strength := recipe.style.matching:
+        if (strength := recipe.style.matching) and scene.colored is None:
             scene = match_scene(scene, extractor, levels, strength=strength)
         self._given = scene
         self.scene = scene.at(levels[-1])

@@ -85,7 +85,10 @@ def _share(total: int, weights: list[float]) -> list[int]:
 
 
 def enlarge_canvas(
-    canvas: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "lh lw 3"], *, detail: float
+    canvas: Float[np.ndarray, "h w 3"],
+    photo: Float[np.ndarray, "lh lw 3"],
+    *,
+    detail: float | Float[np.ndarray, "lh lw 1"],
 ) -> Float[np.ndarray, "lh lw 3"]:
     """Enlarge the canvas to the photo's size and add a share (0..1) of the photo's detail that is too fine for it.
 

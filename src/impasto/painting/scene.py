@@ -98,13 +98,36 @@ class CanvasRegion:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Earlier:
+    """A painted frame of a film, RGB in [0, 1], moved to the places of a later one.
+
+    `known` (0..1) says where it shows the same, so that painting continues from it, and `weight` (0..1) how firmly each
+    place is held to it.
+    """
+
+    picture: Float[np.ndarray, "h w 3"]
+    known: Float[np.ndarray, "h w"]
+    weight: Float[np.ndarray, "h w"]
+
+    def at(self, width: int, height: int) -> "Earlier":
+        """Return it at another size."""
+        known, weight = (resize_mask(mask, width, height) for mask in (self.known, self.weight))
+        return Earlier(picture=resize(self.picture, width, height), known=known, weight=weight)
+
+    def over(self, picture: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+        """Return a picture that is replaced by the frame where that is known."""
+        return np.asarray(picture + self.known[:, :, None] * (self.picture - picture), dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """Photo, regions and, if the canvas starts from a file, that picture; RGB in [0, 1].
 
     Either one region is the whole canvas, or each has its mask; what belongs to none keeps the photo (`kept`, 0..1;
     None: nowhere). `photo` is the photo in its own colors where `content` is gray; None: `content` is. `colored` is the
-    photo in the colors of the style's matching places; None: its colors are moved as a whole. `level` is that whose
-    size the pictures have; style images have their own, because they are needed one after the other.
+    photo in the colors of the style's matching places; None: its colors are moved as a whole. `earlier` is the frame of
+    a film that this one continues; None: it continues none. `level` is that whose size the pictures have; style images
+    have their own, because they are needed one after the other.
     """
 
     content: Float[np.ndarray, "h w 3"]
@@ -113,6 +136,7 @@ class Scene:
     photo: Float[np.ndarray, "h w 3"] | None = None
     kept: Float[np.ndarray, "h w"] | None = None
     colored: Float[np.ndarray, "h w 3"] | None = None
+    earlier: Earlier | None = None
     level: Level | None = None
 
     def style_pixels(self, level: Level) -> int:
@@ -147,6 +171,7 @@ class Scene:
             init=sized(self.init),
             colored=sized(self.colored),
             kept=kept if kept is not None and kept.any() else None,
+            earlier=self.earlier if self.earlier is None else self.earlier.at(width, height),
             level=level,
         )
 

@@ -22,8 +22,14 @@ _VARIATION: Final = 0.06
 def first_canvas(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
     """Return what the first level starts from; noise may leave [0, 1].
 
-    Every seed but 0 varies it, as far as the style counts: a strength of 0 returns the photo.
+    Every seed but 0 varies it, as far as the style counts: a strength of 0 returns the photo. A frame of a film starts
+    from the one before, and like a single picture where that is not known.
     """
+    start = _usual_start(recipe, scene)
+    return start if scene.earlier is None else scene.earlier.over(start)
+
+
+def _usual_start(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
     start = recipe.start
     # Drawn on the CPU, so that one seed means one noise on every device.
     generator = torch.Generator().manual_seed(start.seed)
@@ -39,9 +45,16 @@ def first_canvas(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:
 
 
 def next_canvas(recipe: Recipe, scene: Scene, before: Float[np.ndarray, "_h _w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """Return what a finer level starts from: the picture of a coarser one with the photo's finer detail."""
+    """Return what a finer level starts from: the picture of a coarser one with the photo's finer detail.
+
+    A frame of a film gets the detail of the one before, so that a coarser level changes nothing but coarse detail.
+    """
     photo = _recolored(scene, recipe) if recipe.start.init == "recolored" else scene.content
-    return enlarge_canvas(before, photo, detail=recipe.schedule.residual_detail)
+    detail = np.full((*photo.shape[:2], 1), recipe.schedule.residual_detail, dtype=np.float32)
+    if scene.earlier is not None:
+        photo, known = scene.earlier.over(photo), scene.earlier.known[:, :, None]
+        detail = detail + known * (1 - detail)
+    return enlarge_canvas(before, photo, detail=detail)
 
 
 def _named_start(recipe: Recipe, scene: Scene) -> Float[np.ndarray, "h w 3"]:

@@ -33,6 +33,7 @@ _NAMES_ELSEWHERE: Final = {
     "style_weight": "beta style_loss_weight style_lambda lambda_style",
     "content_weight": "alpha content_loss_weight content_lambda lambda_content",
     "tv_weight": "tv tv_lambda tv_loss tv_strength total_variation total_variation_weight smoothness smooth",
+    "temporal_weight": "temporal temporal_loss temporal_loss_weight flicker stability",
     "style_scale": "stroke_size stroke_width strokes stroke brush_size brush texture_size style_scales style_scale_fac",
     "style_mix": """mix blend style_blend style_blend_weights style_weights style_interpolation
         style_interpolation_weights""",

@@ -33,6 +33,7 @@ class SettingOptions(TypedDict, total=False):
     upscale: bool
     max_megapixels: float
     tv_weight: float
+    temporal_weight: float
     snapshots: Sequence[int] | int | str
     snapshot_every: int | None
     strength: float

@@ -83,6 +83,8 @@ class PictureSettings(Settings):
     """Refuse input pictures with more million pixels than this, before decoding them."""
     tv_weight: Weight = 5e-5
     """Weight of smoothness: the mean squared difference of neighboring pixels in gray levels (total variation)."""
+    temporal_weight: Weight = 0.05
+    """Weight of what holds a film's frame to the one before, in squared gray levels; a single picture has none."""
     snapshots: Annotated[Steps, COMMON] = ()
     """Steps after which the picture is kept as well."""
     snapshot_every: Annotated[int, Field(ge=1)] | None = None

@@ -3,7 +3,7 @@
 from impasto.runs.checkpoint import CHECKPOINT_FILE, Checkpoint
 from impasto.runs.files import check_inside, read_inside, write_inside
 from impasto.runs.folder import LOG_FILE, RunFolder, Status
-from impasto.runs.header import LOCK_FILE, RUN_FILE
+from impasto.runs.header import LOCK_FILE, RUN_FILE, seal_of
 from impasto.runs.inputs import INPUTS_FOLDER, Inputs, KeptInput, KeptInputs, RegionInputs
 from impasto.runs.listing import RunSummary, list_runs
 from impasto.runs.lock import FolderLock, is_locked
@@ -33,5 +33,6 @@ __all__ = [
     "is_locked",
     "list_runs",
     "read_inside",
+    "seal_of",
     "write_inside",
 ]

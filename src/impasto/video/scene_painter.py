@@ -1,0 +1,244 @@
+"""Painting the frames of a scene one after another, each continuing the one before."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from impasto.api import Job, Regions, Session, Styles, plan_job, processor_threads, read_inputs, region_settings
+from impasto.errors import InputError
+from impasto.images import read_picture
+from impasto.painting import Earlier, Painter, Scene, StyleImage, match_scene, plan_levels
+from impasto.recipe import Recipe
+from impasto.runs import Inputs
+from impasto.video.flow import FlowName, choose_flow, estimate_motion
+from impasto.video.warp import same_places, warp, warp_sharply
+
+_STEPS: Final = 1 / 8
+"""Steps of a later frame, as a share of those of the first one; benchmarks/results/video-notes.md says why."""
+_LEVELS: Final = 3
+"""Most sizes at which a later frame is painted; what is coarser stays as it was."""
+_COARSE_STEPS: Final = 1.25
+"""Each of them gets this many times the steps of the next finer one."""
+_STYLE: Final = 4.0
+"""How much more the style counts than in the first frame: the finest strokes are worn by moving, and few steps renew
+what is held."""
+_YOUNG: Final = 6.0
+"""Frames during which what has appeared still changes: it is held less, and painted as a region of its own."""
+_FEW: Final = 0.002
+"""Share of the canvas below which there is no such region."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneState:
+    """What the next frame of a scene depends on.
+
+    Attributes:
+        first: The first frame, which decides how much the places of the styles count.
+        frame: The last frame.
+        canvas: As it was painted, before its colors were finished.
+        age: For how many frames each of its places has been painted.
+    """
+
+    first: Float[np.ndarray, "h w 3"]
+    frame: Float[np.ndarray, "h w 3"]
+    canvas: Float[np.ndarray, "h w 3"]
+    age: Float[np.ndarray, "h w"]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return everything as arrays, which can be stored in one file."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "SceneState":
+        """Return the state that `to_arrays` stored."""
+        return cls(**arrays)
+
+
+class ScenePainter:
+    """Paints the frames of one scene one after another, each continuing the one before.
+
+    The first frame is painted like a single picture. A later one starts from the canvas before it, moved along optical
+    flow, and is held to it; what has just appeared is painted from the usual start.
+
+    Args:
+        session: Keeps network and style targets.
+        recipe: The recipe; its `size` is that of the painted frames.
+        styles: Style image or images, as for `impasto.stylize`.
+        regions: Regions with their own styles; None: those of the recipe.
+        state: Where another painter of the same scene stopped; None: the scene begins.
+        flow: How motion is estimated, see `choose_flow`.
+
+    Raises:
+        InputError: The weights of the flow are asked for and not installed.
+
+    Example:
+        >>> import impasto
+        >>> frames = np.random.default_rng(0).random((2, 48, 64, 3), dtype=np.float32)
+        >>> recipe = impasto.Recipe(size=64, steps=5, levels=1)
+        >>> painter = ScenePainter(impasto.Session(), recipe, styles="night", flow="dis")
+        >>> [painter.paint(frame).shape for frame in frames]
+        [(48, 64, 3), (48, 64, 3)]
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        recipe: Recipe,
+        *,
+        styles: Styles,
+        regions: Regions | None = None,
+        state: SceneState | None = None,
+        flow: FlowName = "auto",
+    ) -> None:
+        if regions is not None:
+            recipe = recipe.with_changes(regions=region_settings(regions))
+        self._session, self._recipe, self._styles, self._regions = session, recipe, styles, regions
+        self._state = state
+        self._flow, _ = choose_flow(flow)
+        self._inputs: Inputs | None = None
+        self._first: Scene | None = None
+
+    @property
+    def state(self) -> SceneState:
+        """From where a later process continues.
+
+        Raises:
+            InputError: No frame was painted yet.
+        """
+        if self._state is None:
+            raise InputError("no frame of the scene was painted yet")
+        return self._state
+
+    def paint(self, frame: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_h _w 3"]:
+        """Paint the next frame.
+
+        Args:
+            frame: RGB in [0, 1]; all frames of a scene have one size.
+
+        Returns:
+            The painted frame, RGB in [0, 1], at the recipe's size.
+
+        Raises:
+            InputError: The frame has another size than those before, or cannot be painted.
+            RunError: The loss has no finite value.
+        """
+        job, state = self._planned(frame), self._state
+        with processor_threads(job.recipe.hardware.threads):
+            if state is None:
+                self._first = self._settled(job)
+                first = job.scene.original
+                age = np.full(first.shape[:2], _YOUNG, dtype=np.float32)
+                job = replace(job, scene=self._first)
+            else:
+                self._first = self._first or self._settled(self._planned(state.first))
+                first = state.first
+                job, age = self._continued(job, state)
+            painter = _painted(self._session.painter(job))
+        self._state = SceneState(first, job.scene.original, painter.current.picture(), age)
+        return painter.picture()
+
+    def take(self, frame: Float[np.ndarray, "h w 3"], painted: Float[np.ndarray, "h w 3"]) -> None:
+        """Go on as if `painted` had been painted for a frame: a keyframe that a person made.
+
+        Args:
+            frame: RGB in [0, 1].
+            painted: Of the same size, which is that of the painted frames.
+        """
+        age = np.full(frame.shape[:2], _YOUNG, dtype=np.float32)
+        self._state = SceneState(frame if self._state is None else self._state.first, frame, painted, age)
+
+    def _planned(self, frame: Float[np.ndarray, "h w 3"]) -> Job:
+        # Masks of regions that are found automatically are those of the frame.
+        if self._inputs is None or self._inputs.regions:
+            self._inputs = read_inputs(frame, self._styles, self._recipe, self._regions)
+        else:
+            limit = self._recipe.picture.max_megapixels
+            content = read_picture(frame, max_megapixels=limit, role="the frame")
+            self._inputs = replace(self._inputs, content=content)
+        return plan_job(self._recipe, self._inputs)
+
+    def _settled(self, job: Job) -> Scene:
+        """Return the scene of the first frame, whose styles are those of all others: their statistics are kept."""
+        scene, strength = job.scene, job.recipe.style.matching
+        if strength:
+            scene = match_scene(scene, self._session.extractor(job), job.levels, strength=strength)
+        regions = []
+        for region in scene.regions:
+            styles = tuple(replace(style, key=_digest(style)) for style in region.styles)
+            regions.append(replace(region, styles=styles))
+        return replace(scene, regions=tuple(regions))
+
+    def _continued(self, job: Job, state: SceneState) -> tuple[Job, Float[np.ndarray, "h w"]]:
+        """Return the job of a later frame, and for how many frames each of its places is known."""
+        assert self._first is not None
+        frame = job.scene.original
+        if frame.shape != state.frame.shape:
+            sizes = (f"{one.shape[1]} x {one.shape[0]} px" for one in (frame, state.frame))
+            raise InputError("a frame of {} follows one of {}: all frames of a scene have one size".format(*sizes))
+        earlier, age = _moved(frame, state, self._flow)
+        height, width = age.shape
+        schedule = job.recipe.schedule
+        recipe = job.recipe.with_changes(
+            steps=max(1, round(_STEPS * schedule.steps)),
+            levels=1 if schedule.levels == 1 else _LEVELS,
+            coarse_steps=_COARSE_STEPS,
+            style_weight=_STYLE * job.recipe.style.weight,
+        )
+        levels = plan_levels(recipe, width, height)
+        regions = tuple(
+            replace(region, styles=first.styles)
+            for region, first in zip(job.scene.regions, self._first.regions, strict=True)
+        )
+        scene = replace(job.scene, regions=regions, earlier=earlier)
+        if strength := recipe.style.matching:
+            scene = match_scene(scene, self._session.extractor(job), levels, strength=strength)
+        scene = _divided(scene, 1 - np.minimum(1, age / _YOUNG))
+        return replace(job, recipe=recipe, levels=levels, scene=scene), age
+
+
+def _painted(painter: Painter) -> Painter:
+    """Return a painter that has done all steps; the loss of the result, for which it would go on, is not needed."""
+    for _ in painter.paint():
+        if painter.step == painter.recipe.schedule.steps:
+            break
+    return painter
+
+
+def _moved(
+    frame: Float[np.ndarray, "h w 3"], state: SceneState, flow: Literal["raft", "dis"]
+) -> tuple[Earlier, Float[np.ndarray, "h w"]]:
+    """Return the canvas before, moved to the places of a frame, and for how many frames each place is known."""
+    motion = estimate_motion(frame, state.frame, flow)
+    known = same_places(motion, frame, state.frame)
+    age = np.minimum(_YOUNG, (warp(state.age, motion.back) + 1) * (known > 0.5)).astype(np.float32)
+    picture = warp_sharply(state.canvas, motion.back)
+    return Earlier(picture=picture, known=known, weight=known * age / np.float32(_YOUNG)), age
+
+
+def _digest(style: StyleImage) -> str:
+    """Return a key of everything on which the statistics of a style image depend."""
+    known = hashlib.sha256(repr((style.margin, style.scale, style.long_side)).encode())
+    for values in (style.pixels, style.mask, style.importance):
+        known.update(b"-" if values is None else values.tobytes())
+    return known.hexdigest()
+
+
+def _divided(scene: Scene, young: Float[np.ndarray, "h w"]) -> Scene:
+    """Return the scene with regions of their own for what has just appeared.
+
+    The statistics of the whole canvas are those of the style already, so that nothing would paint a small new part.
+    """
+    if young.mean() < _FEW:
+        return scene
+    regions = []
+    for region in scene.regions:
+        for share in (young, 1 - young):
+            mask = np.asarray(share if region.mask is None else share * region.mask, dtype=np.float32)
+            if mask.any():
+                regions.append(replace(region, mask=mask))
+    # The colors of a region as a whole would be moved in each of its parts.
+    return replace(scene, colored=scene.recolored, regions=tuple(regions))
