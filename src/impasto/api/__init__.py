@@ -21,8 +21,9 @@ from impasto.api.inputs import (
     read_inputs,
     region_settings,
 )
-from impasto.api.job import Job, plan_job, portable_recipe, result_size
+from impasto.api.job import Job, portable_recipe, result_size
 from impasto.api.pictures import Mask, Parts, Recolored, Result, Savable
+from impasto.api.planning import plan_job
 from impasto.api.run import Controls, Run, run_job
 from impasto.api.session import Session
 from impasto.images import Source

@@ -1,21 +1,23 @@
 """The networks of arbitrary style transfer by Ghiasi, Lee, Kudlur, Dumoulin and Shlens (2017), as Magenta pruned them.
 
-A predictor (MobileNetV2, Sandler et al. 2018) turns a style image into 100 numbers; a transformer repaints a photo, with
-the scale and shift of each channel computed from these numbers (conditional instance normalization, Dumoulin et al.
-2017). Both are convolutional: any size, and gradients with respect to everything.
+A predictor (MobileNetV2, Sandler et al. 2018) turns a style image into 100 numbers; a transformer repaints a photo,
+with the scale and shift of each channel computed from these numbers (conditional instance normalization, Dumoulin et
+al. 2017). Both are convolutional: any size, and gradients with respect to everything.
 """
 
 from typing import Final
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 NUMBERS: Final = 100
 """How many numbers stand for a style."""
 STYLE_SIZE: Final = 256
 """Side in pixels of the style images that the predictor was trained with."""
+MIN_SIZE: Final = 16
+"""Shortest side in pixels of a photo that the transformer can repaint: its padding mirrors what is there."""
 _EPSILON: Final = 1e-5
 
 
@@ -34,10 +36,21 @@ class StylePredictor(nn.Module):
         self.last = nn.Conv2d(channels, 1280, 1)
         self.numbers = nn.Conv2d(1280, NUMBERS, 1)
 
-    def forward(self, style: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 100"]:
-        """Return the numbers of style images, RGB in [0, 1]."""
-        maps = F.relu6(self.last(self.blocks(F.relu6(self.stem(style)))))
-        return self.numbers(maps.mean((2, 3), keepdim=True)).flatten(1)
+    def forward(
+        self, style: Float[Tensor, "n 3 h w"], mask: Float[Tensor, "n 1 h w"] | None = None
+    ) -> Float[Tensor, "n 100"]:
+        """Return the numbers of style images.
+
+        Args:
+            style: RGB in [0, 1].
+            mask: How much each position counts; None: all count alike.
+        """
+        maps = functional.relu6(self.last(self.blocks(functional.relu6(self.stem(style)))))
+        if mask is not None:
+            counts = functional.adaptive_avg_pool2d(mask, (maps.shape[2], maps.shape[3]))
+            maps = maps * (counts / counts.mean((2, 3), keepdim=True))
+        numbers: Tensor = self.numbers(maps.mean((2, 3), keepdim=True))
+        return numbers.flatten(1)
 
 
 _BLOCKS: Final = (
@@ -53,7 +66,7 @@ _BLOCKS: Final = (
 
 
 class _SamePadding(nn.Conv2d):
-    """A convolution with zeros around its input as TensorFlow adds them: an odd one goes to the right and the bottom."""
+    """A convolution padded with zeros as TensorFlow does it: an odd one is at the right and at the bottom."""
 
     def forward(self, maps: Float[Tensor, "n _c h w"]) -> Float[Tensor, "n _d _h _w"]:
         """Return the filtered maps."""
@@ -61,11 +74,11 @@ class _SamePadding(nn.Conv2d):
         for length, kernel, stride in zip(maps.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
             total = max(kernel - stride if length % stride == 0 else kernel - length % stride, 0)
             padding += [total // 2, total - total // 2]
-        return super().forward(F.pad(maps, padding))
+        return super().forward(functional.pad(maps, padding))
 
 
 class _InvertedResidual(nn.Module):
-    """A block of MobileNetV2: more channels, a filter for each, fewer channels, and its input if that has their shape."""
+    """A block of MobileNetV2: more channels, a filter for each, fewer channels; its input is added if that fits."""
 
     def __init__(self, channels: int, out: int, factor: int, stride: int) -> None:
         super().__init__()
@@ -77,8 +90,8 @@ class _InvertedResidual(nn.Module):
 
     def forward(self, maps: Float[Tensor, "n _c h w"]) -> Float[Tensor, "n _d _h _w"]:
         """Return the maps of the block."""
-        wide = maps if self.expand is None else F.relu6(self.expand(maps))
-        narrow = self.project(F.relu6(self.depthwise(wide)))
+        wide = maps if self.expand is None else functional.relu6(self.expand(maps))
+        narrow = self.project(functional.relu6(self.depthwise(wide)))
         return maps + narrow if self._adds else narrow
 
 
@@ -95,7 +108,7 @@ class StyleTransformer(nn.Module):
         """Return the repainted photos.
 
         Args:
-            photo: RGB in [0, 1], at least 16 pixels on each side.
+            photo: RGB in [0, 1], at least `MIN_SIZE` pixels on each side.
             numbers: A style for each photo, or one for all.
 
         Returns:
@@ -103,16 +116,16 @@ class StyleTransformer(nn.Module):
         """
         height, width = photo.shape[2:]
         # The maps are halved twice and doubled twice: a side that is no multiple of 4 is continued by its mirror image.
-        maps = F.pad(photo, (0, -width % 4, 0, -height % 4), mode="reflect")
+        maps = functional.pad(photo, (0, -width % 4, 0, -height % 4), mode="reflect")
         for conv in self.contract:
-            maps = F.relu(conv(maps))
+            maps = functional.relu(conv(maps))
         for first, second in zip(self.residual[::2], self.residual[1::2], strict=True):
-            maps = maps + second(F.relu(first(maps, numbers)), numbers)
+            maps = maps + second(functional.relu(first(maps, numbers)), numbers)
         for number, conv in enumerate(self.expand):
             if number < 2:
-                maps = F.interpolate(maps, scale_factor=2.0, mode="nearest")
+                maps = functional.interpolate(maps, scale_factor=2.0, mode="nearest")
             maps = conv(maps, numbers)
-            maps = F.relu(maps) if number < 2 else torch.sigmoid(maps)
+            maps = functional.relu(maps) if number < 2 else torch.sigmoid(maps)
         return maps[:, :, :height, :width]
 
 
@@ -132,5 +145,5 @@ class _StyledConv(nn.Module):
 
     def forward(self, maps: Float[Tensor, "n _c h w"], numbers: Float[Tensor, "n 100"]) -> Float[Tensor, "n _d h w"]:
         """Return the filtered maps in the style of the numbers."""
-        maps = F.instance_norm(self.conv(maps), eps=_EPSILON)
+        maps = functional.instance_norm(self.conv(maps), eps=_EPSILON)
         return torch.addcmul(self.shift(numbers)[..., None, None], maps, self.scale(numbers)[..., None, None])
