@@ -1,6 +1,6 @@
 """The Python interface: sessions, runs and results."""
 
-from impasto.api.calls import matched_parts, recolor, resume, start, stylize, subject_mask
+from impasto.api.calls import matched_parts, preview, recolor, resume, start, stylize, subject_mask
 from impasto.api.estimate import Estimate
 from impasto.api.hardware import (
     keep_memory,
@@ -22,7 +22,7 @@ from impasto.api.inputs import (
     region_settings,
 )
 from impasto.api.job import Job, portable_recipe, result_size
-from impasto.api.pictures import Mask, Parts, Recolored, Result, Savable
+from impasto.api.pictures import Mask, Parts, Preview, Recolored, Result, Savable
 from impasto.api.planning import plan_job
 from impasto.api.run import Controls, Run, run_job
 from impasto.api.session import Session
@@ -34,6 +34,7 @@ __all__ = [
     "Job",
     "Mask",
     "Parts",
+    "Preview",
     "Recolored",
     "Region",
     "RegionSource",
@@ -52,6 +53,7 @@ __all__ = [
     "plan_job",
     "plate_or_file",
     "portable_recipe",
+    "preview",
     "processes_that_fit",
     "read_inputs",
     "recolor",

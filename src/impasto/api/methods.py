@@ -1,7 +1,7 @@
 """The methods by which pictures are painted: what each plans and checks, and what it loads once for many pictures."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from impasto.painting import Level, Scene
 from impasto.recipe import MethodName, Recipe
 
 
+@runtime_checkable
 class Painter(Protocol):
     """Paints one picture; every method may be called between two events, `stop` and the pictures from any thread."""
 
@@ -52,6 +53,7 @@ class Painter(Protocol):
         """Continue from a state of the same recipe and scene."""
 
 
+@runtime_checkable
 class Method(Protocol):
     """A way to paint. An object of it belongs to a session and keeps what its pictures share."""
 

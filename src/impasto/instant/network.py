@@ -91,7 +91,7 @@ class _InvertedResidual(nn.Module):
     def forward(self, maps: Float[Tensor, "n _c h w"]) -> Float[Tensor, "n _d _h _w"]:
         """Return the maps of the block."""
         wide = maps if self.expand is None else functional.relu6(self.expand(maps))
-        narrow = self.project(functional.relu6(self.depthwise(wide)))
+        narrow: Tensor = self.project(functional.relu6(self.depthwise(wide)))
         return maps + narrow if self._adds else narrow
 
 

@@ -151,9 +151,8 @@ class InstantPainter:
             mask = None
             if style.mask is not None:
                 mask = _tensor(crop(resize_mask(style.mask, *size), inner)[..., None], self._device)
-            numbers: Tensor = self._networks.predictor(
-                _tensor(crop(resize(style.pixels, *size), inner), self._device), mask
-            )
+            pixels = _tensor(crop(resize(style.pixels, *size), inner), self._device)
+            numbers: Tensor = self._networks.predictor(pixels, mask)
             return numbers
 
         return self._cache(style, predict) if self._cache and style.key else predict()
