@@ -50,9 +50,5 @@ def test_an_instant_picture_is_painted_again_from_its_record(impasto, folder):
 
 
 def test_a_setting_without_effect_is_refused_by_its_flag(refused, folder):
-    assert "--steps has no effect with the method instant" in refused(
-        "photo.png", "style.jpg", *INSTANT, "--steps", "3"
-    )
-
-
-INSTANT = ("--method", "instant")
+    message = refused("photo.png", "style.jpg", "--method", "instant", "--steps", "3")
+    assert "--steps has no effect with the method instant" in message
