@@ -235,11 +235,11 @@ def preview(photo: Source, styles: Sequence[StyleSource] = PLATES, *, size: int 
     check_type(styles, (list, tuple), "styles", "a list of style images")
     if not styles:
         raise InputError("styles is empty: name style images, or leave it out for the built-in ones")
-    session = Session(recipe=resolve("instant", {"size": size}))
-    content = read_picture(photo, role="the photo")
+    recipe = resolve("instant", {"size": size})
+    session, content = Session(), read_picture(photo, role="the photo")
     # Reduced once: a photo of a camera takes longer to resize than a preview to paint.
-    small = resize(content.pixels, *result_size(resolve("instant", {"size": size}), content.width, content.height))
-    pictures = tuple(session.stylize(small, style).pixels for style in styles)
+    small = resize(content.pixels, *result_size(recipe, content.width, content.height))
+    pictures = tuple(session.stylize(small, style, recipe).pixels for style in styles)
     shown, names = [small, *pictures], ["photo", *map(_name, styles)]
     rows = [slice(start, start + _COLUMNS) for start in range(0, len(shown), _COLUMNS)]
     cell = max(small.shape)
