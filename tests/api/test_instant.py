@@ -75,7 +75,7 @@ def test_a_setting_without_effect_is_refused_by_its_name(name):
 
 
 def test_another_preset_is_refused_by_what_it_sets():
-    with pytest.raises(impasto.InputError, match="^style_weight has no effect"):
+    with pytest.raises(impasto.InputError, match=r"^style_weight has no effect"):
         resolve("bold", {"method": "instant"})
 
 

@@ -72,7 +72,7 @@ def test_a_tenth_of_the_style_weight_is_detected():
 
 def test_random_network_weights_are_detected(monkeypatch):
     pair = ("astronaut", "mosaic")
-    session = importlib.import_module("impasto.api.session")
+    session = importlib.import_module("impasto.api.optimize")
     real = session.load_weights
 
     def random(which: str, backbone: str):

@@ -194,10 +194,11 @@ class Recipe(BaseModel):
 
         A strength above 50 raises the style weight and lowers the content weight, to 0 at 100; below 50 it is the other
         way round. Below 50 the other terms that serve the style are scaled down as well: the recolored start, total
-        variation, low frequencies, luminance range.
+        variation, low frequencies, luminance range. A recipe of the method `instant`, which has no weights, is returned
+        as it is.
         """
         strength = self.style.strength
-        if strength == _MIDDLE:
+        if strength == _MIDDLE or self.method == "instant":
             return self
         content_weight, style_weight = self._weights_at_strength()
         fade = min(1.0, strength / _MIDDLE)
