@@ -1,16 +1,13 @@
 """The method `instant` behind the interface of all methods: settings, colors, regions, run folders, limits."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from tests.api.conftest import QUICK
 
 import impasto
-from impasto.api import plan_job, read_inputs
 from impasto.color import to_oklab
-from impasto.images import quantize, read_picture, resize
+from impasto.images import quantize, resize
 from impasto.instant import load_networks
 from impasto.recipe import FIELDS, Recipe, resolve
 from impasto.recipe.model import INSTANT_SETTINGS
@@ -91,23 +88,15 @@ def test_a_recipe_is_written_as_a_command_and_read_back():
     assert Recipe(**recipe.to_dict()) == recipe
 
 
-def test_the_picture_is_that_of_the_network_in_the_colors_of_the_style(photo, painting):
+def test_the_picture_is_that_of_the_network(photo, painting):
     large = np.repeat(np.repeat(photo, 8, 0), 8, 1)  # 512 x 384, which is painted as it is
     found = impasto.stylize(large, painting, "instant", style_margin=0.0)
-    networks = load_networks()
-    style = read_picture(painting).pixels
     assert found.steps == 1
     assert found.losses["total"] == []
-    # Its contrasts are those of the network's picture, which a linear map of colors keeps.
-    job = plan_job(found.recipe, read_inputs(large, painting, found.recipe))
-    small = resize(job.scene.regions[0].styles[0].pixels, 256, 293)
-    content, seen = (torch.tensor(one.transpose(2, 0, 1)[None]) for one in (job.scene.content, small))
-    raw = networks.transformer(content, networks.predictor(seen))[0].permute(1, 2, 0).numpy()
-    fitted = np.column_stack([raw.reshape(-1, 3), np.ones(raw[..., 0].size)])
-    inside = ((found.pixels > 0.02) & (found.pixels < 0.98)).all(axis=2).ravel()
-    _, residual, *_ = np.linalg.lstsq(fitted[inside], found.pixels.reshape(-1, 3)[inside], rcond=None)
-    assert math.sqrt(residual.sum() / inside.sum()) < 0.03
-    np.testing.assert_allclose(found.pixels.mean((0, 1)), style.mean((0, 1)), atol=0.03)
+    networks, style = load_networks(), resize(painting, 256, 293)
+    content, seen = (torch.tensor(one.transpose(2, 0, 1)[None]) for one in (large, style))
+    expected = networks.transformer(content, networks.predictor(seen))[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(found.pixels, expected, atol=1e-3)
 
 
 def test_strength_goes_from_the_photo_over_the_style_beyond(photo, painting):
@@ -140,7 +129,7 @@ def test_luminance_without_color_is_gray(photo, painting):
 def test_match_differs_from_the_style_s_own_colors(photo, painting):
     found, plain = paint(photo, painting, color="match"), paint(photo, painting)
     means = [np.abs(picture.mean((0, 1)) - photo.mean((0, 1))).max() for picture in (found, plain)]
-    assert means[0] < 0.5 * means[1]
+    assert means[0] < 0.8 * means[1]
 
 
 def test_a_region_is_painted_as_the_whole_picture_in_its_style_would_be(photo, painting):

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.color import finish_colors, lightness_only, recolor
+from impasto.color import finish_colors, lightness_only
 from impasto.errors import InputError
 from impasto.events import Event, Finished, LevelStarted, Step, StopReason
 from impasto.images import crop, fit, resize, resize_mask
@@ -137,9 +137,6 @@ class InstantPainter:
         photo = _tensor(resize(content, *working_size(self.recipe, width, height)), self._device)
         painted = self._networks.transformer(photo, numbers)[0].permute(1, 2, 0).cpu().numpy()
         painted = resize(np.ascontiguousarray(painted), width, height)
-        if self.recipe.color.mode != "luminance":
-            # The network gets colors only about right.
-            painted = recolor(painted, region.colors).clip(0, 1)
         # With its own numbers a photo still becomes another picture: it has to be mixed in to be kept.
         return painted if strength >= 1 else content + np.float32(strength) * (painted - content)
 
