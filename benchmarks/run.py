@@ -24,6 +24,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "notebook": ("notebook", "notebook-small"),
     "schedule": ("schedule",),
     "startup": ("startup",),
+    "instant": ("instant",),
     "busy": ("busy",),
     "gpu": ("gpu",),
     "precision": ("precision",),

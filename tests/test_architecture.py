@@ -19,6 +19,7 @@ PACKAGE = ROOT / "src" / "impasto"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = [path.parent for path in MODULES if path.name == "__init__.py"]
 FOLDERS = ("src", "tests", "tools", "examples", "benchmarks", "docs", ".ci")
+BINARY = (".webp", ".png", ".jpg", ".npz", ".safetensors")
 GENERATED = {"__pycache__", "out", ".hypothesis", ".git"}
 OUTPUT_CALLS = {"print", "sys.exit", "exit", "quit", "os._exit", "sys.stdout.write", "sys.stderr.write", "input"}
 OLD_WORDS = re.compile(
@@ -39,7 +40,7 @@ def texts() -> Iterator[tuple[Path, str]]:
     """Yield every text file of the repository."""
     below = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     for path in [*ROOT.glob("*"), *below]:
-        if path.is_file() and not GENERATED & set(path.parts) and path.suffix not in (".webp", ".png", ".jpg"):
+        if path.is_file() and not GENERATED & set(path.parts) and path.suffix not in BINARY:
             yield path.relative_to(ROOT), path.read_text(encoding="utf-8")
 
 

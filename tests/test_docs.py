@@ -89,7 +89,10 @@ def small_and_short(monkeypatch, plain_charts) -> None:
                 begun.wait()
                 handle.stop()
 
-        handle = really_start(*session_pictures_and_recipe, on_event=tell, run=run, **{**given, **SMALL})
+        recipes = (*session_pictures_and_recipe, given.get("preset"))
+        is_instant = any(getattr(one, "method", one if isinstance(one, str) else "") == "instant" for one in recipes)
+        small = {"size": SMALL["size"]} if is_instant else SMALL
+        handle = really_start(*session_pictures_and_recipe, on_event=tell, run=run, **{**given, **small})
         begun.set()
         return handle
 

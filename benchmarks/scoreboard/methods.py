@@ -17,7 +17,17 @@ from impasto.recipe import PRESETS, Recipe
 from scoreboard.store import source_digest
 
 SOURCE = Path(__file__).parents[2] / "src" / "impasto"
-PAINTING_SOURCES = ("painting", "losses", "color", "saliency", "backbones", "networks", "api", "images/geometry.py")
+PAINTING_SOURCES = (
+    "painting",
+    "losses",
+    "color",
+    "saliency",
+    "backbones",
+    "networks",
+    "instant",
+    "api",
+    "images/geometry.py",
+)
 """The parts of impasto that determine how a picture looks."""
 NOT_RECIPE = ("presets.py", "resolve.py")
 """Modules of the package `recipe` that do not; the values of a recipe are in the key one by one."""

@@ -204,7 +204,7 @@ def test_arguments_of_a_call_override_those_of_the_session(photo, painting):
 
 
 def test_planning_a_job_loads_no_weights(photo, painting, monkeypatch):
-    for module in ("impasto.backbones.weights", "impasto.backbones", "impasto.api.session"):
+    for module in ("impasto.backbones.weights", "impasto.backbones", "impasto.api.optimize"):
         monkeypatch.setattr(f"{module}.load_weights", lambda *_: pytest.fail("weights are loaded"))
     recipe = Recipe(**{**QUICK, "size": 60, "levels": 2, "level_ratio": 1.1})
     job = plan_job(recipe, read_inputs(photo, painting, recipe))

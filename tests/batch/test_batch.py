@@ -164,7 +164,7 @@ def test_results_do_not_depend_on_the_order(paint):
 
 def test_network_and_style_are_loaded_once(paint, monkeypatch):
     loads, measured = [], []
-    monkeypatch.setattr("impasto.api.session.load_weights", _counting(loads, impasto.api.session.load_weights))
+    monkeypatch.setattr("impasto.api.optimize.load_weights", _counting(loads, impasto.api.optimize.load_weights))
     import impasto.painting.level as level
 
     monkeypatch.setattr(level, "measure_style", _counting(measured, level.measure_style))

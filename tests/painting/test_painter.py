@@ -273,7 +273,7 @@ def test_the_low_frequency_target_is_the_recolored_photo(make_painter, photo, pa
     assert level.loss_of(photo) > 1e-3
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [name for name, recipe in PRESETS.items() if recipe.method == "optimize"])
 def test_another_seed_paints_another_picture_in_every_preset(photo, painting, preset):
     fields = {"size": 64, "steps": 6, "precision": "fp32"}
     first, repeated, other = (stylize(photo, painting, preset, seed=seed, **fields).pixels for seed in (1, 1, 2))

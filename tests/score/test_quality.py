@@ -72,8 +72,8 @@ def test_a_tenth_of_the_style_weight_is_detected():
 
 def test_random_network_weights_are_detected(monkeypatch):
     pair = ("astronaut", "mosaic")
-    session = importlib.import_module("impasto.api.session")
-    real = session.load_weights
+    optimize = importlib.import_module("impasto.api.optimize")
+    real = optimize.load_weights
 
     def random(which: str, backbone: str):
         weights = real(which, backbone)
@@ -87,7 +87,7 @@ def test_random_network_weights_are_detected(monkeypatch):
         }
         return dataclasses.replace(weights, layers=drawn)
 
-    monkeypatch.setattr(session, "load_weights", random)
+    monkeypatch.setattr(optimize, "load_weights", random)
     assert painted(pair).style > BOUNDS[pair][0]
 
 

@@ -129,7 +129,7 @@ def test_picture_is_shown_while_it_grows_and_computed_once_per_version(studio, p
 
 def test_network_is_loaded_once_for_all_jobs_and_not_to_check_a_submission(studio, submit, paint_to, monkeypatch):
     first, hold = paint_to(studio, 1)
-    monkeypatch.setattr("impasto.api.session.load_weights", lambda *_: pytest.fail("loaded again"))
+    monkeypatch.setattr("impasto.api.optimize.load_weights", lambda *_: pytest.fail("loaded again"))
     second = submit(seed=1)
     hold.release()
     assert first.wait(PATIENCE)

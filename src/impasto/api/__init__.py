@@ -1,6 +1,6 @@
 """The Python interface: sessions, runs and results."""
 
-from impasto.api.calls import matched_parts, recolor, resume, start, stylize, subject_mask
+from impasto.api.calls import matched_parts, preview, recolor, resume, start, stylize, subject_mask
 from impasto.api.estimate import Estimate
 from impasto.api.hardware import (
     keep_memory,
@@ -24,8 +24,9 @@ from impasto.api.inputs import (
     read_inputs,
     region_settings,
 )
-from impasto.api.job import Job, plan_job, portable_recipe, result_size
-from impasto.api.pictures import Mask, Parts, Recolored, Result, Savable
+from impasto.api.job import Job, portable_recipe, result_size
+from impasto.api.pictures import Mask, Parts, Preview, Recolored, Result, Savable
+from impasto.api.planning import plan_job
 from impasto.api.run import Controls, Run, run_job
 from impasto.api.session import Session
 from impasto.images import Source
@@ -36,6 +37,7 @@ __all__ = [
     "Job",
     "Mask",
     "Parts",
+    "Preview",
     "Recolored",
     "Region",
     "RegionSource",
@@ -56,6 +58,7 @@ __all__ = [
     "plan_job",
     "plate_or_file",
     "portable_recipe",
+    "preview",
     "processes_that_fit",
     "processor_threads",
     "read_inputs",

@@ -1,5 +1,6 @@
 """Calls that need no session: paint one picture, continue a run, recolor a photo, find its subject or its parts."""
 
+from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 from types import NoneType
@@ -10,8 +11,9 @@ import torch
 from jaxtyping import Float
 
 from impasto.api.hardware import resolve_hardware
-from impasto.api.inputs import Styles, plate_or_file
-from impasto.api.pictures import Mask, Parts, Recolored, Result
+from impasto.api.inputs import Style, Styles, StyleSource, plate_or_file
+from impasto.api.job import result_size
+from impasto.api.pictures import Mask, Parts, Preview, Recolored, Result
 from impasto.api.run import Run
 from impasto.api.session import RunOptions, Session
 from impasto.backbones import load_weights
@@ -19,7 +21,7 @@ from impasto.color import colors_of
 from impasto.color import recolor as transfer_colors
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
-from impasto.images import Source, contact_sheet, read_picture
+from impasto.images import PLATES, Source, contact_sheet, read_picture, resize
 from impasto.losses import make_extractor
 from impasto.painting import matched_parts as find_parts
 from impasto.recipe import ColorMap, Recipe, SettingError, one_of, resolve
@@ -200,11 +202,55 @@ def subject_mask(photo: Source, *, background: bool = False) -> Mask:
     return Mask(pixels=automatic_mask("background" if background else "foreground", picture.pixels))
 
 
+_COLUMNS: Final = 4
+"""Pictures in a row of a preview."""
+
 _PART_COLORS: Final = np.array(
     [(0.90, 0.10, 0.10), (0.10, 0.35, 0.90), (0.95, 0.75, 0.05), (0.10, 0.65, 0.25), (0.60, 0.20, 0.75),
      (0.10, 0.75, 0.80), (0.95, 0.45, 0.10), (0.90, 0.40, 0.65)],
     dtype=np.float32,
 )  # fmt: skip
+
+
+def preview(photo: Source, styles: Sequence[StyleSource] = PLATES, *, size: int = 384) -> Preview:
+    """Paint a photo in many styles by the method `instant`, in seconds.
+
+    Args:
+        photo: Path, bytes of a file, PIL image or array (h x w x 3 or 4, uint8 or float in [0, 1]).
+        styles: Style images, likewise, names of built-in ones, or `Style`s of which only a part is used; by default
+            all built-in ones.
+        size: Long side of each picture in pixels.
+
+    Returns:
+        The pictures; saved, they are one sheet with captions.
+
+    Raises:
+        InputError: If something given cannot be used.
+
+    Example:
+        >>> import numpy, impasto
+        >>> impasto.preview(numpy.full((48, 64, 3), 0.5), ["night"], size=64).pixels.shape[2]
+        3
+    """
+    check_type(styles, (list, tuple), "styles", "a list of style images")
+    if not styles:
+        raise InputError("styles is empty: name style images, or leave it out for the built-in ones")
+    recipe = resolve("instant", {"size": size})
+    session, content = Session(), read_picture(photo, role="the photo")
+    # Reduced once: a photo of a camera takes longer to resize than a preview to paint.
+    small = resize(content.pixels, *result_size(recipe, content.width, content.height))
+    pictures = tuple(session.stylize(small, style, recipe).pixels for style in styles)
+    shown, names = [small, *pictures], ["photo", *map(_name, styles)]
+    rows = [slice(start, start + _COLUMNS) for start in range(0, len(shown), _COLUMNS)]
+    cell = max(small.shape)
+    sheet = contact_sheet([shown[row] for row in rows], captions=[names[row] for row in rows], cell=cell)
+    return Preview(pixels=sheet, pictures=pictures)
+
+
+def _name(style: StyleSource) -> str:
+    """Return the caption of a style: the name of its file or of a built-in one."""
+    source = style.picture if isinstance(style, Style) else style
+    return Path(source).stem if isinstance(source, (str, Path)) else "style"
 
 
 def matched_parts(photo: Source, style: Source, *, count: int = 5) -> Parts:

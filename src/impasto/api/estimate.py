@@ -59,7 +59,7 @@ class Estimate:
         width, height = self.size
         tiles = "" if self.tile is None else f" in tiles of {self.tile} px"
         costs = f"about {clock(self.seconds)}, {memory_text(self.memory)}"
-        line = f"{width} x {height} px, {self.steps} steps{tiles}: {costs}"
+        line = f"{width} x {height} px, {self.steps} step{'s' * (self.steps != 1)}{tiles}: {costs}"
         return f"{line}; {self.advice}" if self.advice else line
 
 

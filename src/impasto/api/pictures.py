@@ -184,6 +184,25 @@ class Mask(Savable):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Preview(Savable):
+    """A photo in many styles on one sheet.
+
+    Attributes:
+        pixels: The sheet, RGB in [0, 1]: the photo, then one picture for each style, with captions.
+        pictures: The pictures in the order of the styles, RGB in [0, 1].
+
+    Example:
+        >>> import numpy, impasto
+        >>> sheet = impasto.preview(numpy.full((48, 64, 3), 0.5), ["night", "mosaic"], size=64)
+        >>> [picture.shape for picture in sheet.pictures]
+        [(48, 64, 3), (48, 64, 3)]
+    """
+
+    pixels: Float[np.ndarray, "h w 3"] = field(repr=False)
+    pictures: tuple[Float[np.ndarray, "_h _w 3"], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Parts(Savable):
     """Parts of a photo, and the places of a style image that each of them learns from.
 

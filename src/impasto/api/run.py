@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import PIL.Image
 
-from impasto.api.estimate import first_line
 from impasto.api.hardware import processor_threads
 from impasto.api.job import Job, picture_metadata
+from impasto.api.methods import METHODS, Painter
 from impasto.api.pictures import Result
 from impasto.errors import ImpastoError, InputError, is_disk_error
 from impasto.events import Event, Finished, LevelStarted, Listener, Notice, Snapshot, Step
 from impasto.images import quantize
 from impasto.losses import TERMS
-from impasto.painting import Painter, check_change
+from impasto.painting import check_change
 from impasto.recipe import Recipe, check_balance
 from impasto.runs import Checkpoint, RunFolder
 
@@ -184,7 +184,8 @@ class _Pump:
             for step in self._folder.read_log().steps:
                 self._note(step)
         self._controls._attach(painter)
-        expected = first_line(painter) if checkpoint is None else None
+        method = METHODS[painter.recipe.method]
+        expected = method.first_line(painter) if checkpoint is None else None
         for text in (*([expected] if expected else []), *self._notices):
             self._forward(painter, Notice(step=painter.step, text=text))
 
@@ -221,7 +222,9 @@ class _Pump:
 
     def _result(self, painter: Painter, finished: Event) -> Result:
         assert isinstance(finished, Finished)
-        figures = {"steps": finished.step, "loss": finished.loss, "saved_loss": finished.saved_loss}
+        figures: dict[str, float] = {"steps": finished.step}
+        if self._losses["total"]:  # not every method has a loss
+            figures |= {"loss": finished.loss, "saved_loss": finished.saved_loss}
         record = picture_metadata(painter.recipe, self._sources) | {"figures": figures, "reason": finished.reason}
         return Result(
             pixels=painter.picture(),

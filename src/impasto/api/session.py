@@ -1,34 +1,25 @@
 """Sessions: networks and style targets, loaded once and used by many runs."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Collection
 from numbers import Real
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, Generic, Literal, TypeVar, Unpack
+from typing import Any, Unpack
 
-import torch
-
-from impasto.api.estimate import Estimate, estimate_run
+from impasto.api.estimate import Estimate
 from impasto.api.hardware import processor_threads
 from impasto.api.inputs import Regions, Styles, read_inputs, region_settings, source_files
-from impasto.api.job import Job, plan_job
+from impasto.api.job import Job
+from impasto.api.methods import METHODS, Painter
 from impasto.api.pictures import Result
+from impasto.api.planning import plan_job
 from impasto.api.run import Run
-from impasto.backbones import AnyWeights, FeatureExtractor, load_weights
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
 from impasto.images import Outputs, Source
-from impasto.losses import StyleTarget, make_extractor, style_losses
-from impasto.painting import Painter, Position, StyleImage, check_change
+from impasto.painting import Position, check_change
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve
 from impasto.runs import Inputs, RunFolder
-
-_NETWORKS: Final = 2
-"""Networks that a session keeps."""
-
-Value = TypeVar("Value")
 
 
 class RunOptions(SettingOptions, total=False):
@@ -76,10 +67,8 @@ class Session:
         check_type(cache_megabytes, Real, "cache_megabytes", "a number")
         self._recipe = _recipe_of(_one_recipe(recipe, preset), settings, regions)
         self._regions = regions
-        self._loading = threading.Lock()
-        self._weights: _Cache[AnyWeights] = _Cache(_NETWORKS)
-        self._extractors: _Cache[FeatureExtractor] = _Cache(_NETWORKS)
-        self._targets: _Cache[StyleTarget] = _Cache(round(cache_megabytes * 1e6), lambda target: target.nbytes)
+        cache_bytes = round(cache_megabytes * 1e6)
+        self._methods = {name: method(cache_bytes) for name, method in METHODS.items()}
 
     def stylize(
         self,
@@ -187,7 +176,7 @@ class Session:
         """
         job, _, _ = self._planned(content, styles, _one_recipe(recipe, preset), regions, settings)
         with processor_threads(job.recipe.hardware.threads):
-            return estimate_run(job.recipe, job.scene, job.levels, self._loaded(job)[0])
+            return self._methods[job.recipe.method].estimate(job)
 
     def _planned(
         self,
@@ -256,62 +245,9 @@ class Session:
             job: The planned job.
 
         Returns:
-            A painter that shares network and style targets with the session's other jobs.
+            A painter that shares networks and style targets with the session's other jobs.
         """
-        extractor, key, seed = self._loaded(job)
-
-        def target(style: StyleImage, measure: Callable[[], StyleTarget]) -> StyleTarget:
-            return self._targets.get((key, seed, style.key), measure) if style.key else measure()
-
-        return Painter(job.recipe, job.scene, extractor, levels=job.levels, cache=target)
-
-    def _loaded(self, job: Job) -> tuple[FeatureExtractor, Hashable, int | None]:
-        """Return the network of a job, and all else on which the statistics of its style images depend."""
-        recipe = job.recipe
-        network, hardware = recipe.network, recipe.hardware
-        weights_key = (network.backbone, job.sources["weights"]["sha256"])
-        # Everything on which the statistics of a style image depend, but for the image.
-        used = style_losses(recipe).values()
-        losses = tuple(map(type, used))  # a name may have been registered anew
-        # Only places are drawn from the style image; pictures of other seeds share all other statistics.
-        seed = recipe.start.seed if any(loss.inputs == "hypercolumns" for loss in used) else None
-        style = recipe.style.model_dump_json(include={"losses", "layers", "samples"})
-        content = recipe.content.model_dump_json(include={"losses", "layers"})
-        key = (weights_key, network, hardware.device, hardware.precision, losses, style, content)
-
-        def load() -> FeatureExtractor:
-            weights = self._weights.get(weights_key, lambda: load_weights(network.weights, network.backbone))
-            precision: Literal["fp32", "bf16"] = "bf16" if hardware.precision == "bf16" else "fp32"
-            device = torch.device(hardware.device)
-            return make_extractor(weights, recipe, precision=precision, device=device)
-
-        with self._loading:
-            return self._extractors.get(key, load), key, seed
-
-
-class _Cache(Generic[Value]):
-    """A cache of computed values that drops the least recently used ones above a total size."""
-
-    def __init__(self, max_size: int, size: Callable[[Value], int] = lambda value: 1) -> None:
-        self._max_size = max_size
-        self._size = size
-        self._lock = threading.Lock()
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the value of a key; two threads may make the same one at the same time."""
-        with self._lock:
-            known = self._values.get(key)
-        value = make() if known is None else known
-        if self._size(value) > self._max_size:
-            return value  # kept, it would push out all others
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            total = sum(map(self._size, self._values.values()))
-            while total > self._max_size:
-                total -= self._size(self._values.popitem(last=False)[1])
-        return value
+        return self._methods[job.recipe.method].painter(job)
 
 
 def _one_recipe(recipe: Recipe | str | None, preset: str | None) -> Recipe | str | None:

@@ -2,7 +2,7 @@
 
 from impasto.backbones.antialiased import antialiased_maps
 from impasto.backbones.computing import computed_with, repetition_notice
-from impasto.backbones.download import fetch_weights
+from impasto.backbones.download import fetch_weights, sha256_of
 from impasto.backbones.factory import build_extractor, check_input_size, min_input_size
 from impasto.backbones.features import FeatureExtractor, Features, Reach, SmoothedExtractor
 from impasto.backbones.matmul import (
@@ -55,5 +55,6 @@ __all__ = [
     "repetition_notice",
     "rounded_mean",
     "self_product",
+    "sha256_of",
     "total",
 ]

@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "batch": ("batch:batch", "Paint many photos: folders, patterns, or pairs from a CSV file."),
     "video": ("video:video", "Paint a film: a video, an animation, or numbered pictures."),
     "estimate": ("estimate:estimate", "Say how long a picture takes and how much memory, without painting it."),
+    "preview": ("preview:preview", "Paint a photo in many styles in seconds, on one sheet."),
     "demo": ("stylize:demo", "Paint a built-in photo in a built-in style."),
     "recolor": ("pictures:recolor", "Give a photo the colors of a picture, without strokes."),
     "mask": ("pictures:mask", "Find the main subject of a photo and write a mask of it."),

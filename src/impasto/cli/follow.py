@@ -156,6 +156,8 @@ def _photo(record: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_end(result: Result) -> str:
+    if not result.losses["total"]:  # not every method has a loss
+        return f"painted in {result.seconds:.1f} s"
     return f"painted in {result.seconds:.0f} s, loss {result.loss:.4g} ({result.saved_loss:.4g} as saved)"
 
 

@@ -1,17 +1,18 @@
 """The recipe: every setting of a run, read from sections or from flat names, and written back as either."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Final, Unpack, get_args
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from impasto.errors import InputError, did_you_mean
 from impasto.networks import Network, find_network
-from impasto.recipe.accepted import accepted
+from impasto.recipe.accepted import accepted, as_choice
 from impasto.recipe.names import RENAMED, similar_name
 from impasto.recipe.options import RecipeOptions
 from impasto.recipe.settings import (
+    COMMON,
     SECTIONS,
     ColorSettings,
     ContentSettings,
@@ -30,6 +31,7 @@ from impasto.recipe.values import (
     MAX_WEIGHT,
     STYLE_LOSSES,
     LossSettings,
+    MethodName,
     Regions,
     as_text,
     canonical_names,
@@ -37,6 +39,16 @@ from impasto.recipe.values import (
     read_weights,
 )
 from impasto.shell import file_word, join, option
+
+INSTANT_SETTINGS: Final = frozenset(
+    (
+        *("method", "size", "upscale", "max_megapixels", "strength", "regions"),
+        *("style_mix", "style_scale", "style_rotation", "style_crop", "style_margin"),
+        *("color", "color_strength", "color_map"),
+        *("device", "precision", "threads", "max_memory"),
+    )
+)
+"""The settings that act on a picture of the method `instant`."""
 
 _MIDDLE = 50.0
 _STRENGTH_EXPONENT = 1.5
@@ -70,6 +82,8 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    method: Annotated[MethodName, COMMON] = "optimize"
+    """How to paint: `optimize` the pixels, or in an `instant` by a trained network, which takes less of the style."""
     picture: PictureSettings = PictureSettings()
     style: StyleSettings = StyleSettings()
     content: ContentSettings = ContentSettings()
@@ -89,7 +103,12 @@ class Recipe(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _by_section(cls, values: Any) -> Any:
-        return _with_layers(_nested(values)) if isinstance(values, Mapping) else values
+        return _with_precision(_with_layers(_nested(values))) if isinstance(values, Mapping) else values
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: Any) -> Any:
+        return as_choice(value, METHODS)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "Recipe":
@@ -98,6 +117,17 @@ class Recipe(BaseModel):
         style = style_weight * _total(self.style, STYLE_LOSSES)
         if not content and not style:
             raise SettingError("content_weight", " or style_weight must be above 0: all weights are 0")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> "Recipe":
+        if self.method == "instant":
+            # Another backbone brings its own layers, which nobody has stated.
+            for name in sorted(self.changes_from(Recipe()), key=lambda name: name != "backbone"):
+                if name not in INSTANT_SETTINGS:
+                    raise SettingError(name, f" has no effect with {_INSTANT}: leave it out, or the preset that has it")
+            if self.hardware.precision == "bf16":
+                raise SettingError("precision", f" has no effect with {_INSTANT}, which computes in fp32: leave it out")
         return self
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -164,10 +194,11 @@ class Recipe(BaseModel):
 
         A strength above 50 raises the style weight and lowers the content weight, to 0 at 100; below 50 it is the other
         way round. Below 50 the other terms that serve the style are scaled down as well: the recolored start, total
-        variation, low frequencies, luminance range.
+        variation, low frequencies, luminance range. A recipe of the method `instant`, which has no weights, is returned
+        as it is.
         """
         strength = self.style.strength
-        if strength == _MIDDLE:
+        if strength == _MIDDLE or self.method == "instant":
             return self
         content_weight, style_weight = self._weights_at_strength()
         fade = min(1.0, strength / _MIDDLE)
@@ -187,8 +218,8 @@ class Recipe(BaseModel):
         return min(content, MAX_WEIGHT), min(style, MAX_WEIGHT)
 
     def plain(self) -> "Recipe":
-        """Return the default recipe for the same network, with that network's layers."""
-        return Recipe(backbone=self.network.backbone)
+        """Return the default recipe for the same method and network, with that network's layers."""
+        return Recipe(method=self.method, backbone=self.network.backbone)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -205,7 +236,7 @@ class Recipe(BaseModel):
         return self.model_dump_json(exclude_none=True)
 
     def _stated(self) -> "tuple[Recipe, dict[str, Any]]":
-        """Return the settings that differ from the network's default, and the recipe that they are taken from.
+        """Return the settings that differ from the method's and network's default, and the recipe they are taken from.
 
         The recipe is the balanced one if the balance were stated both as a strength and as weights otherwise.
         """
@@ -214,9 +245,8 @@ class Recipe(BaseModel):
         if states_balance_twice(changes):
             recipe = self.balanced()
             changes = recipe.changes_from(plain)
-        if "backbone" in plain.changes_from(Recipe()):
-            changes = {"backbone": self.network.backbone} | changes
-        return recipe, changes
+        own = plain.changes_from(Recipe())
+        return recipe, {name: own[name] for name in ("method", "backbone") if name in own} | changes
 
     def as_command(self, content: str, *styles: str) -> str:
         """Return the command line that paints with this recipe.
@@ -286,10 +316,15 @@ FIELDS: Final[dict[str, SettingField]] = {
 } | {
     "regions": SettingField(
         "", "regions", Recipe.model_fields["regions"], "Style", common=True, first=False, kind=Recipe
-    )
+    ),
+    "method": SettingField(
+        "", "method", Recipe.model_fields["method"], "Optimizer", common=True, first=False, kind=Recipe
+    ),
 }
 """All settings by their flat names, which are those of flags and keyword arguments."""
 
+METHODS: Final[tuple[MethodName, ...]] = get_args(MethodName)
+_INSTANT: Final = "the method instant"
 _LAYERS: Final = ("content_layers", "style_layers")
 
 
@@ -363,6 +398,14 @@ def _with_layers(nested: dict[str, Any]) -> dict[str, Any]:
                 for name, loss in losses.items()
             }
         nested[section] = settings
+    return nested
+
+
+def _with_precision(nested: dict[str, Any]) -> dict[str, Any]:
+    """Let the method `instant` compute in fp32 unless a precision is stated: bf16 would show in the picture."""
+    hardware = nested.get("hardware", {})
+    if nested.get("method") == "instant" and isinstance(hardware, dict) and hardware.get("precision", "auto") == "auto":
+        nested["hardware"] = hardware | {"precision": "fp32"}
     return nested
 
 

@@ -56,6 +56,8 @@ _NAMES_ELSEWHERE: Final = {
     "max_memory": "memory memory_limit max_mem mem ram max_ram vram tile_size tiles",
     "learning_rate": "lr step_size learn_rate",
     "optimizer": "optim optimiser solver",
+    "method": "algorithm engine",
+    "method=instant": "fast feed_forward feedforward realtime real_time",
     "history": "lbfgs_num_correction history_size",
     "init": "init_image initial initial_image init_img init_method start start_image initialization",
     "init=noise": "init_random random_init noise random from_noise",

@@ -9,6 +9,7 @@ from impasto.recipe.values import (
     ColorMap,
     ColorMode,
     DeviceName,
+    MethodName,
     Normalization,
     OptimizerName,
     Padding,
@@ -29,6 +30,7 @@ else:
 class SettingOptions(TypedDict, total=False):
     """Every setting by its flat name; texts are read as on the command line."""
 
+    method: MethodName
     size: int | Literal["photo"]
     upscale: bool
     max_megapixels: float

@@ -16,6 +16,7 @@ def _layers_by_channels(weight: float) -> dict[str, float]:
 PRESETS: Final[dict[str, Recipe]] = {
     "default": Recipe(),
     "draft": Recipe(size=256, steps=32),
+    "instant": Recipe(method="instant"),
     "faithful": Recipe(style_weight=9.0),
     "bold": Recipe(style_weight=120.0, steps=200),
     "photoreal": Recipe(
@@ -103,6 +104,7 @@ PRESETS: Final[dict[str, Recipe]] = {
 PRESET_PURPOSES: Final[dict[str, str]] = {
     "default": "strokes at several sizes and the style's colors, the photo still itself: where to begin",
     "draft": "a first impression in a few seconds",
+    "instant": "a preview in a blink, by a trained network: texture and colors of the style, without its strokes",
     "faithful": "keeps faces, outlines and small things of the photo; for portraits and places one should recognize",
     "bold": "more of the style: larger strokes, and things dissolve in them",
     "photoreal": "the photo in the light and colors of the style, hardly any strokes",

@@ -1,0 +1,101 @@
+"""The method `instant`: one pass of a trained network."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from impasto.api.cache import Cache
+from impasto.api.estimate import Estimate
+from impasto.api.job import Job
+from impasto.errors import InputError
+from impasto.instant import (
+    InstantNetworks,
+    InstantPainter,
+    check_instant,
+    describe_networks,
+    load_networks,
+    peak_bytes,
+    working_size,
+)
+from impasto.painting import Level, Scene, StyleImage
+from impasto.recipe import Recipe, SettingError
+
+_BYTES_OF_PROCESS: Final = 0.5e9
+"""What libraries, networks and inputs take."""
+_PROBE: Final = 256
+"""Side in pixels of the picture with which the speed is measured."""
+_DEVICES: Final = 2
+"""Devices whose networks are kept."""
+
+
+class Instant:
+    """Plans and paints pictures by the instant networks, which are loaded once for each device."""
+
+    def __init__(self, cache_bytes: int) -> None:
+        """Keep at most so many bytes of the numbers that stand for styles."""
+        self._networks: Cache[InstantNetworks] = Cache(_DEVICES)
+        self._numbers: Cache[Tensor] = Cache(cache_bytes, lambda numbers: numbers.nbytes)
+
+    @staticmethod
+    def levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
+        """Return the result's size alone, painted in one step."""
+        return (Level(width, height, 1, 0),)
+
+    @staticmethod
+    def check(
+        recipe: Recipe, size: tuple[int, int], photo_size: tuple[int, int], levels: Sequence[Level], scene: Scene
+    ) -> None:
+        """Raise InputError in one line for what cannot be painted."""
+        if len(set(recipe.style.scale)) > 1:
+            raise SettingError("style_scale", " is one number with the method instant: all strokes have one size")
+        if size[0] * size[1] > recipe.picture.max_megapixels * 1e6:
+            raise InputError("a result of {} x {} px is above the limit: --max-megapixels raises it".format(*size))
+        check_instant(recipe, *size)
+
+    @staticmethod
+    def notices(recipe: Recipe, finest: Level, scene: Scene) -> list[str]:
+        """Return no lines."""
+        return []
+
+    @staticmethod
+    def weights(recipe: Recipe) -> Mapping[str, Any]:
+        """Describe the weights."""
+        return describe_networks()
+
+    @staticmethod
+    def first_line(painter: InstantPainter) -> str | None:
+        """Return None: the picture would be there before the line is read."""
+        return None
+
+    def painter(self, job: Job) -> InstantPainter:
+        """Return the painter of a job, with the networks loaded."""
+        device = job.recipe.hardware.device
+
+        def numbers(style: StyleImage, predict: Callable[[], Tensor]) -> Tensor:
+            return self._numbers.get((device, style.key, style.margin), predict)
+
+        return InstantPainter(job.recipe, job.scene, self._loaded(device), level=job.levels[-1], cache=numbers)
+
+    def estimate(self, job: Job) -> Estimate:
+        """Return how long a job takes and how much memory, about; the speed is measured, in a fraction of a second."""
+        device = job.recipe.hardware.device
+        transform = self._loaded(device).transformer
+        photo, numbers = torch.rand(1, 3, _PROBE, _PROBE, device=device), torch.zeros(1, 100, device=device)
+        transform(photo, numbers)
+        began = time.perf_counter()
+        transform(photo, numbers).cpu()
+        seconds = (time.perf_counter() - began) / _PROBE**2
+        across, down = working_size(job.recipe, *job.size)
+        return Estimate(
+            size=job.size,
+            steps=1,
+            seconds=seconds * across * down * len(job.scene.regions),
+            memory=_BYTES_OF_PROCESS + peak_bytes(job.recipe, *job.size),
+            tile=None,
+        )
+
+    def _loaded(self, device: str) -> InstantNetworks:
+        return self._networks.get(device, lambda: load_networks(torch.device(device)))
