@@ -114,3 +114,8 @@ def test_frames_of_another_size_are_refused(session, pan, painted):
 def test_a_scene_without_a_frame_has_no_state(session):
     with pytest.raises(InputError, match="no frame"):
         _ = ScenePainter(session, RECIPE, styles="night", flow="dis").state
+
+
+def test_a_method_whose_frames_would_flicker_is_refused(session):
+    with pytest.raises(InputError, match="films are painted by the method optimize"):
+        ScenePainter(session, Recipe(method="instant"), styles="night")

@@ -104,9 +104,13 @@ class Optimize:
 
         return Painter(job.recipe, job.scene, extractor, levels=job.levels, cache=target)
 
+    def extractor(self, job: Job) -> FeatureExtractor:
+        """Return the network of a job, loaded."""
+        return self._loaded(job)[0]
+
     def estimate(self, job: Job) -> Estimate:
         """Return how long a job takes; the speed of this machine is measured if it is not known."""
-        return estimate_run(job.recipe, job.scene, job.levels, self._loaded(job)[0])
+        return estimate_run(job.recipe, job.scene, job.levels, self.extractor(job))
 
     def _loaded(self, job: Job) -> tuple[FeatureExtractor, Hashable, int | None]:
         """Return the network of a job, and all else on which the statistics of its style images depend."""

@@ -11,9 +11,11 @@ from impasto.api.hardware import processor_threads
 from impasto.api.inputs import Regions, Styles, read_inputs, region_settings, source_files
 from impasto.api.job import Job
 from impasto.api.methods import METHODS, Painter
+from impasto.api.optimize import Optimize
 from impasto.api.pictures import Result
 from impasto.api.planning import plan_job
 from impasto.api.run import Run
+from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
 from impasto.images import Outputs, Source
@@ -235,8 +237,14 @@ class Session:
 
         Returns:
             The network, which the session's other jobs share.
+
+        Raises:
+            InputError: If the method of the job compares no features.
         """
-        return self._loaded(job)[0]
+        method = self._methods[job.recipe.method]
+        if not isinstance(method, Optimize):
+            raise InputError(f"the method {job.recipe.method} compares no features of pictures")
+        return method.extractor(job)
 
     def painter(self, job: Job) -> Painter:
         """Return the painter of a job, with the network loaded.

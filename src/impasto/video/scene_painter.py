@@ -58,6 +58,12 @@ class SceneState:
         return cls(**arrays)
 
 
+def check_method(recipe: Recipe) -> None:
+    """Raise InputError if the frames of a film cannot continue each other by the method of a recipe."""
+    if recipe.method != "optimize":
+        raise InputError(f"films are painted by the method optimize: {recipe.method} would let them flicker")
+
+
 class ScenePainter:
     """Paints the frames of one scene one after another, each continuing the one before.
 
@@ -73,7 +79,7 @@ class ScenePainter:
         flow: How motion is estimated, see `choose_flow`.
 
     Raises:
-        InputError: The weights of the flow are asked for and not installed.
+        InputError: The weights of the flow are asked for and not installed, or the recipe has another method.
 
     Example:
         >>> import impasto
@@ -94,6 +100,7 @@ class ScenePainter:
         state: SceneState | None = None,
         flow: FlowName = "auto",
     ) -> None:
+        check_method(recipe)
         if regions is not None:
             recipe = recipe.with_changes(regions=region_settings(regions))
         self._session, self._recipe, self._styles, self._regions = session, recipe, styles, regions
@@ -137,7 +144,9 @@ class ScenePainter:
                 self._first = self._first or self._settled(self._planned(state.first))
                 first = state.first
                 job, age = self._continued(job, state)
-            painter = _painted(self._session.painter(job))
+            painter = self._session.painter(job)
+            assert isinstance(painter, Painter)
+            _paint(painter)
         self._state = SceneState(first, job.scene.original, painter.current.picture(), age)
         return painter.picture()
 
@@ -200,12 +209,11 @@ class ScenePainter:
         return replace(job, recipe=recipe, levels=levels, scene=scene), age
 
 
-def _painted(painter: Painter) -> Painter:
-    """Return a painter that has done all steps; the loss of the result, for which it would go on, is not needed."""
+def _paint(painter: Painter) -> None:
+    """Do all steps; the loss of the result, for which a painter would go on, is not needed."""
     for _ in painter.paint():
         if painter.step == painter.recipe.schedule.steps:
             break
-    return painter
 
 
 def _moved(
