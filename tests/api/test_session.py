@@ -13,7 +13,7 @@ from tests.conftest import waves
 
 import impasto
 from impasto.api import Region, Style, plan_job, read_inputs, region_settings
-from impasto.api import session as session_module
+from impasto.api import optimize as optimize_module
 from impasto.losses import STYLE_LOSSES, GramLoss
 from impasto.painting import level as level_module
 from impasto.recipe import Recipe
@@ -35,7 +35,7 @@ def calls(monkeypatch) -> Counter:
 
         monkeypatch.setattr(module, name, counted)
 
-    count(session_module, "load_weights")
+    count(optimize_module, "load_weights")
     count(level_module, "measure_style")
     return counts
 
@@ -170,14 +170,14 @@ def test_a_loss_that_is_registered_anew_is_measured_anew(calls, photo, painting,
 
 
 def test_what_a_run_needed_is_released_at_its_end_without_garbage_collection(photo, painting, monkeypatch):
-    painters, make = [], session_module.Painter
+    painters, make = [], optimize_module.Painter
 
     def remember(*args, **options):
         painter = make(*args, **options)
         painters.append(weakref.ref(painter))
         return painter
 
-    monkeypatch.setattr(session_module, "Painter", remember)
+    monkeypatch.setattr(optimize_module, "Painter", remember)
     gc.disable()
     try:
         impasto.stylize(photo, painting, **QUICK)
