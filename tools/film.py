@@ -1,7 +1,7 @@
 """Make the pictures of docs/video.md: a film beside frame-by-frame painting.
 
 `python tools/film.py` (five minutes on two cores) writes docs/pictures/film-strip.webp and docs/pictures/film.webp. The
-clip is a sequence of benchmarks/video.py: the coffee of scikit-image, panned, while a piece of the astronaut crosses it.
+clip is a sequence of benchmarks/video.py: over scikit-image's coffee, panned, a piece of its astronaut crosses.
 """
 
 import sys
@@ -17,7 +17,7 @@ from hero import PICTURES, save
 from impasto.images import contact_sheet, quantize
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-from video import Sequence, moved_back, sequences  # noqa: E402
+from video import Sequence, moved_back, sequences
 
 STYLE, WIDTH, HEIGHT, FRAMES = "night", 256, 144, 12
 SHOWN = (2, 3, 4, 5)
