@@ -23,6 +23,7 @@ OTHER_VALUES = {
     "style_size": 100,
     "samples": 100,
     "directions": 2,
+    "temporal_weight": 1.0,
     "content_weight": 1.0,
     "content_layers": "conv1_1",
     "content_losses": "laplacian",

@@ -31,8 +31,9 @@ def test_the_result_has_size_losses_and_recipe(files):
     result = impasto.stylize(files / "photo.png", files / "painting.png", **QUICK)
     assert result.image.size == (48, 36)
     assert result.image.mode == "RGB"
-    assert list(result.losses) == ["total", "content", "style", "low_frequency", "luminance_range", "tv"]
-    assert [len(values) for values in result.losses.values()] == [4] * 6
+    terms = ["content", "style", "low_frequency", "luminance_range", "tv", "temporal"]
+    assert list(result.losses) == ["total", *terms]
+    assert [len(values) for values in result.losses.values()] == [4] * 7
     assert [sum(terms) for terms in zip(*list(result.losses.values())[1:], strict=True)] == pytest.approx(
         result.losses["total"]
     )

@@ -30,9 +30,9 @@ def breaks_after(monkeypatch):
     def arrange(good: int, error: BaseException | None) -> None:
         real, done = Objective.value_and_grad, []
 
-        def value_and_grad(self, picture):
+        def value_and_grad(self, *canvas):
             done.append(1)
-            terms, gradient = real(self, picture)
+            terms, gradient = real(self, *canvas)
             if len(done) <= good:
                 return terms, gradient
             if error is not None:

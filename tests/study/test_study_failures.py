@@ -31,8 +31,8 @@ def break_evaluation(monkeypatch):
     def arrange(number: int, failure) -> None:
         evaluate, count = Objective.value_and_grad, iter(range(10**6))
 
-        def broken(self, canvas):
-            terms, gradient = evaluate(self, canvas)
+        def broken(self, *canvas):
+            terms, gradient = evaluate(self, *canvas)
             if next(count) != number:
                 return terms, gradient
             if failure == "not finite":

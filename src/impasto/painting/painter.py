@@ -99,11 +99,12 @@ class Painter:
         """Number of steps done."""
         if (strength := recipe.style.matching) and scene.colored is None:
             scene = match_scene(scene, extractor, levels, strength=strength)
-        self._given = scene
-        self.scene = scene.at(levels[-1])
-        """The scene at the size of the result."""
         self.extractor, self._cache = extractor, cache
         self.plans = plan_run(recipe, extractor, scene, levels)
+        self._styles = scene.reduced_styles(levels)
+        self._given = scene.with_styles_of(self._styles[-1]) if self._styles else scene
+        self.scene = self._given.at(levels[-1])
+        """The scene at the size of the result."""
         self._scalars = _AsyncScalars(extractor.device)
         self._snapshot_steps = recipe.snapshot_steps()
         self._losses: deque[float] = deque(maxlen=_PLATEAU_STEPS + 1)
@@ -117,6 +118,8 @@ class Painter:
     def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
         level, plan = self.levels[index], self.plans[index]
         scene = self._given.at(level) if level.above else self.scene
+        if self._styles:
+            scene = scene.with_styles_of(self._styles[index])
         while True:
             try:
                 begun = LevelOptimizer(

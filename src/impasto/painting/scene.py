@@ -1,7 +1,7 @@
 """The scene: photo, style images and regions as arrays, at full size or at the size of a level."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,7 +22,7 @@ class StyleImage:
     `importance` (0..1) how much each place counts (None: all alike), `matches` which places of the photo its places
     resemble, `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is its
     size in pixels at the finest level; None: the canvas's. Images of one `key` have the same pixels, masks and margin,
-    so that statistics can be kept; None: nothing is kept.
+    so that statistics can be kept; None: nothing is kept. `level` is the one for which it was made; None: none yet.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
@@ -34,9 +34,12 @@ class StyleImage:
     margin: float = 0.0
     long_side: int | None = None
     key: str | None = None
+    level: Level | None = None
 
     def key_at(self, level: Level) -> str | None:
         """Return the key of what is used at a level."""
+        if self.level == level:
+            return self.key
         width, height = self.size(level)
         return self.key and f"{self.key}, {width} x {height}, {self.margin}"
 
@@ -54,12 +57,13 @@ class StyleImage:
 
     def at(self, level: Level) -> "StyleImage":
         """Return what is used at a level: the image at its size there, minus its margin."""
+        if self.level == level:
+            return self
         width, height = self.size(level)
         pixels = self._inner(resize(self.pixels, width, height))
         importance = None if self.importance is None else self._inner(resize_mask(self.importance, width, height))
-        return replace(
-            self, pixels=pixels, mask=self.mask_at(width, height), importance=importance, key=self.key_at(level)
-        )
+        mask, key = self.mask_at(width, height), self.key_at(level)
+        return replace(self, pixels=pixels, mask=mask, importance=importance, key=key, level=level)
 
     def mask_at(self, width: int, height: int) -> Float[np.ndarray, "_h _w"] | None:
         """Return which part is used at a size, minus the margin."""
@@ -142,6 +146,19 @@ class Scene:
     def style_pixels(self, level: Level) -> int:
         """Return how many pixels the largest style image has at a level."""
         return max(math.prod(style.size(level)) for region in self.regions for style in region.styles)
+
+    def with_styles_of(self, regions: Sequence[CanvasRegion]) -> "Scene":
+        """Return the scene with the style images of other regions, one for each of its own."""
+        pairs = zip(self.regions, regions, strict=True)
+        return replace(self, regions=tuple(replace(own, styles=other.styles) for own, other in pairs))
+
+    def reduced_styles(self, levels: Sequence[Level]) -> list[tuple[CanvasRegion, ...]] | None:
+        """Return the regions with their style images as used at some levels; None if that takes more memory."""
+        styles = [style for region in self.regions for style in region.styles]
+        reduced = sum(math.prod(style.size(level)) for style in styles for level in levels)
+        if reduced >= sum(math.prod(style.pixels.shape[:2]) for style in styles):
+            return None
+        return [tuple(region.at(level) for region in self.regions) for level in levels]
 
     @property
     def original(self) -> Float[np.ndarray, "h w 3"]:
