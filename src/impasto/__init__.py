@@ -75,6 +75,9 @@ if "torch" not in sys.modules:
     _ask_for_every_thread()
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _spin_count())
+# oneDNN keeps the code of so many operations, up to a megabyte each, and reads this when it first computes. A picture
+# needs fewer; its own 1024 became half a gigabyte in a film, where the sizes of regions differ from frame to frame.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "200")
 if _is_intel():
     # MKL reads this when it first computes, and its products do not depend on the number of threads then. On other
     # processors they would begin to.
