@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from impasto.errors import InputError
-from impasto.images import check_destination, check_space, deep_zoom, write_picture
+from impasto.images import Outputs, check_destination, check_space, deep_zoom, write_picture
 
 
 @pytest.fixture
@@ -51,6 +51,24 @@ def test_an_older_one_is_replaced_with_all_its_tiles(tmp_path, picture):
     assert names(tmp_path) == {"poster.dzi", "poster_files", "poster.html"}
     assert ET.parse(tmp_path / "poster.dzi").getroot()[0].attrib["Width"] == "100"
     assert not (tmp_path / "poster_files" / "10").exists()
+
+
+def test_what_cannot_be_replaced_leaves_the_older_picture(tmp_path, picture):
+    write_picture(tmp_path / "poster.dzi", picture)
+    tiles = sorted(path.name for path in (tmp_path / "poster_files").rglob("*"))
+    (tmp_path / "poster.html").unlink()
+    (tmp_path / "poster.html").mkdir()
+    with pytest.raises(InputError, match="is in the way: it is a folder"):
+        write_picture(tmp_path / "poster.dzi", picture[:100, :100])
+    assert sorted(path.name for path in (tmp_path / "poster_files").rglob("*")) == tiles
+
+
+def test_what_is_painted_from_is_not_among_the_tiles_that_are_replaced(tmp_path, picture):
+    write_picture(tmp_path / "poster.dzi", picture)
+    photo = tmp_path / "poster_files" / "photo.png"
+    write_picture(photo, picture)
+    with pytest.raises(InputError, match="is inside"):
+        Outputs(pictures=(tmp_path / "poster.dzi",)).check([photo])
 
 
 @pytest.mark.parametrize("name", ["poster_files", "poster.html"])

@@ -11,6 +11,7 @@ from tests.video.painters import moving, write_clip
 
 from impasto.errors import InputError
 from impasto.video import numbered_path, open_clip
+from impasto.video.clip import numbered_files
 
 RNG = np.random.default_rng(0)
 
@@ -205,7 +206,8 @@ def test_an_animation_is_read_with_its_times(tmp_path, suffix):
     frames = list(clip.frames())
     assert [int(frame.time * clip.time_base * 1000) for frame in frames] == [0, 40, 120, 240]
     assert frames[-1].duration * clip.time_base == Fraction(1, 5)
-    assert clip.loops == 3
+    # A GIF says how often it is repeated, the others how often it is shown.
+    assert clip.loops == (4 if suffix == "gif" else 3)
     assert np.abs(frames[2].convert(clip.size) * 255 - moving(4)[2]).mean() < 8
 
 
@@ -313,3 +315,9 @@ def test_a_clip_without_its_index_is_refused(tmp_path):
     path = write_clip(tmp_path / "clip.mp4", moving(20))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "is not a video that can be read" in refusal(path)
+
+
+def test_of_two_names_of_one_number_that_of_the_pattern_is_read(tmp_path):
+    for name in ("00001.png", "1.png", "0001.png"):
+        PIL.Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert numbered_files(tmp_path / "%05d.png") == [(1, tmp_path / "00001.png")]

@@ -225,11 +225,28 @@ def test_without_keyframes_in_it_a_folder_is_refused(folder, name):
 def test_a_folder_of_another_film_is_not_continued(folder):
     begin().folder.close()
     for other in ({"recipe": RECIPE.with_changes(seed=1)}, {"selection": Selection(every=2)}):
-        with pytest.raises(InputError, match="film holds another film, or one of its files has changed"):
+        with pytest.raises(InputError, match="film holds another film, or a file or setting of that one has changed"):
             begin(**other)
     write_clip("clip.mp4", moving(24, seed=1))
-    with pytest.raises(InputError, match="one of its files has changed"):
+    with pytest.raises(InputError, match="a file or setting of that one has changed"):
         Film.resume(Path("film"))
+
+
+@pytest.mark.parametrize("size", [{"size": 96, "upscale": True}, {"size": 47}])
+def test_a_film_of_another_size_than_its_clip_goes_on(folder, size):
+    begin(recipe=RECIPE.with_changes(**size)).folder.close()
+    again = Film.resume(Path("film"), painter=fading)
+    assert max(again.folder.header.size) in (size["size"], size["size"] + 1)
+    again.folder.close()
+
+
+def test_a_keyframe_of_another_frame_is_another_film(folder):
+    Path("keys").mkdir()
+    PIL.Image.new("RGB", (8, 8)).save("keys/000002.png")
+    begin(keyframes=Path("keys")).folder.close()
+    Path("keys/000002.png").rename("keys/000005.png")
+    with pytest.raises(InputError, match="has changed"):
+        begin(keyframes=Path("keys"))
 
 
 def test_another_name_or_quality_of_the_film_is_no_other_film(folder):

@@ -238,7 +238,10 @@ def preview(photo: Source, styles: Sequence[StyleSource] = PLATES, *, size: int 
     recipe = resolve("instant", {"size": size})
     session, content = Session(), read_picture(photo, role="the photo")
     # Reduced once: a photo of a camera takes longer to resize than a preview to paint.
-    small = resize(content.pixels, *result_size(recipe, content.width, content.height))
+    pixels = content.pixels
+    if content.alpha is not None:
+        pixels = pixels * content.alpha[..., None] + (1 - content.alpha[..., None])
+    small = resize(pixels, *result_size(recipe, content.width, content.height))
     pictures = tuple(session.stylize(small, style, recipe).pixels for style in styles)
     shown, names = [small, *pictures], ["photo", *map(_name, styles)]
     rows = [slice(start, start + _COLUMNS) for start in range(0, len(shown), _COLUMNS)]

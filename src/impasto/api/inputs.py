@@ -111,7 +111,8 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
 
 def _check_memory(content: Source, limit: float | None) -> None:
     """Raise InputError, from its header, if a photo takes more than the limit of memory while it is decoded."""
-    if limit is None or not isinstance(content, str | os.PathLike):
+    # A pipe can be read only once.
+    if limit is None or not isinstance(content, str | os.PathLike) or not os.path.isfile(content):
         return
     size = peek_size(read_bytes(Path(content)), str(content))
     needed = 0.0 if size is None else BYTES_PER_PROCESS + _DECODED * size[0] * size[1]

@@ -17,6 +17,7 @@ from impasto.instant import (
     check_instant,
     describe_networks,
     load_networks,
+    painted_pixels,
     peak_bytes,
     working_size,
 )
@@ -43,6 +44,11 @@ class Instant:
     def levels(recipe: Recipe, width: int, height: int) -> tuple[Level, ...]:
         """Return the result's size alone, painted in one step."""
         return (Level(width, height, 1, 0),)
+
+    @staticmethod
+    def painted_pixels(recipe: Recipe, width: int, height: int) -> int:
+        """Return the pixels that are painted, more than those of the result for smaller strokes."""
+        return painted_pixels(recipe, width, height)
 
     @staticmethod
     def check(

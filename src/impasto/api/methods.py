@@ -65,6 +65,10 @@ class Method(Protocol):
         """Return the sizes that are painted one after the other, for a result of a size."""
 
     @staticmethod
+    def painted_pixels(recipe: Recipe, width: int, height: int) -> int:
+        """Return how many pixels are painted at a time, at most, for a result of a size."""
+
+    @staticmethod
     def check(
         recipe: Recipe, size: tuple[int, int], photo_size: tuple[int, int], levels: Sequence[Level], scene: Scene
     ) -> None:

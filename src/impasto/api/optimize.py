@@ -46,6 +46,11 @@ class Optimize:
         return plan_levels(recipe, width, height)
 
     @staticmethod
+    def painted_pixels(recipe: Recipe, width: int, height: int) -> int:
+        """Return the pixels of the result."""
+        return width * height
+
+    @staticmethod
     def weights(recipe: Recipe) -> Mapping[str, Any]:
         """Describe the weights of the recipe's network."""
         return describe_weights(recipe.network.weights, recipe.network.backbone)

@@ -1,6 +1,5 @@
 """Planning a job from a recipe and inputs: everything that can be checked before a network is loaded."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def plan_job(recipe: Recipe, inputs: Inputs) -> Job:
     recipe, content = resolve_hardware(recipe), inputs.content
     method = METHODS[recipe.method]
     size = result_size(recipe, content.width, content.height)
-    recipe = limit_memory(recipe, math.prod(size))
+    recipe = limit_memory(recipe, method.painted_pixels(recipe, *size))
     levels = method.levels(recipe, *size)
     scene = build_scene(recipe, size, levels, inputs)
     photo_size = content.width, content.height

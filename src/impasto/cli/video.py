@@ -1,5 +1,6 @@
 """`impasto video`: paint a film; and what `impasto resume` does with the folder of one."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -246,13 +247,18 @@ def _default_output(clip: "Clip", styles: tuple[str, ...], recipe: Recipe) -> Pa
 
 def _usual_folder(output: Path) -> Path:
     """Return where the frames of a film are kept until it is finished: beside it."""
-    parent = output.parent.parent if "%" in output.name else output.parent
-    return parent / f"{output.parent.name if '%' in output.name else output.name}.film"
+    from impasto.video import film_kind
+
+    if film_kind(output) != "sequence":
+        return output.with_name(f"{output.name}.film")
+    # Numbered pictures in the current folder have that name.
+    folder = output.parent if output.parent.name else Path(os.path.abspath(output)).parent
+    return folder.with_name(f"{folder.name}.film")
 
 
 def _read_rate(text: str) -> Fraction:
     try:
-        rate = Fraction(text)
+        rate = Fraction(text).limit_denominator(1001)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 0 < rate <= 1000:

@@ -140,9 +140,17 @@ def check_format(head: bytes, name: str) -> InputFormat:
     return kind
 
 
+_STILLS: Final = (b"crx ", b"mif2", b"avci", b"miaf")
+"""Brands of files like MP4 that hold photos: raw ones of cameras, and those of HEIF."""
+
+
 def _is_video(head: bytes) -> bool:
     """Return True for the beginning of a file that often holds a video: MP4, Matroska, AVI, MPEG, ASF or FLV."""
-    return head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI ") or head.startswith(_VIDEOS)
+    return (
+        (head[4:8] == b"ftyp" and head[8:12] not in _STILLS)
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+        or head.startswith(_VIDEOS)
+    )
 
 
 def open_header(data: bytes, name: str) -> pyvips.Image:

@@ -48,6 +48,8 @@ def check_deep_zoom(path: Path) -> None:
     if (folder.exists() or page.exists()) and not path.exists():
         there = folder if folder.exists() else page
         raise InputError(f"{there} is in the way, and belongs to no {path.name}: choose another name with -o")
+    if page.is_dir():
+        raise InputError(f"{page} is in the way: it is a folder, so choose another name with -o")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is in the way: it is no folder, so choose another name with -o")
 
@@ -81,11 +83,20 @@ def write_deep_zoom(path: Path, pixels: UInt8[np.ndarray, "h w c"], *, quality: 
                 (tiles / name).write_bytes((files("impasto.images") / "viewer" / name).read_bytes())
             own_page = temporary / "picture.html"
             own_page.write_text(_page(path.stem, folder.name, width, height), encoding="utf-8")
+            (tiles / "vips-properties.xml").unlink(missing_ok=True)  # it holds the date
+            replaced = temporary / "replaced"
             if folder.exists():
-                folder.rename(temporary / "replaced")
-            tiles.rename(folder)
-            own_page.replace(page)
-            base.with_suffix(".dzi").replace(path)
+                folder.rename(replaced)
+            try:
+                tiles.rename(folder)
+                own_page.replace(page)
+                base.with_suffix(".dzi").replace(path)
+            except BaseException:
+                if replaced.exists():
+                    if folder.exists():
+                        folder.rename(tiles)
+                    replaced.rename(folder)
+                raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from impasto.errors import InputError
 from impasto.filesystem import is_read_only
+from impasto.images.deep_zoom import is_deep_zoom, parts
 from impasto.images.metadata import read_metadata
 from impasto.images.write import check_destination
 
@@ -46,6 +47,8 @@ class Outputs:
             if read.keys() & _identities(path):
                 raise InputError(f"{path} is one of the pictures to paint from: {self._advice(path)}")
             check_destination(path)
+        for path in filter(is_deep_zoom, self.pictures):
+            self._check_tiles(path, read)
         for path in self.derived:
             if os.path.lexists(path) and not _is_painted(path):
                 raise InputError(f"{path} is in the way, and impasto did not paint it: {self._advice(path)}")
@@ -61,6 +64,14 @@ class Outputs:
         """Return what may be chosen instead of a path: the name of a file, or the folder in which its name is given."""
         is_inside = self.folder is not None and path.is_relative_to(self.folder)
         return f"choose another {'folder' if is_inside else 'name'} with -o"
+
+    def _check_tiles(self, path: Path, read: dict[object, Path]) -> None:
+        """Raise InputError if something that is needed lies in the folder of tiles, which is replaced."""
+        tiles, _ = parts(path)
+        place = Path(os.path.realpath(tiles))
+        for used in (*read.values(), *([] if self.folder is None else [self.folder])):
+            if Path(os.path.realpath(used)).is_relative_to(place):
+                raise InputError(f"{used} is inside {tiles}, which {path} replaces: {self._advice(path)}")
 
     def _check_folder(self, folder: Path, read: dict[object, Path]) -> None:
         place = Path(os.path.realpath(folder))

@@ -1,5 +1,6 @@
 """Painting in an instant: one pass of the transformer for each region, instead of steps of an optimizer."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -38,10 +39,14 @@ def working_size(recipe: Recipe, width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
+def painted_pixels(recipe: Recipe, width: int, height: int) -> int:
+    """Return how many pixels are painted for a result of a size."""
+    return math.prod(working_size(recipe, width, height))
+
+
 def peak_bytes(recipe: Recipe, width: int, height: int) -> int:
     """Return how much memory painting a result of a size takes beside libraries and inputs, about."""
-    across, down = working_size(recipe, width, height)
-    return _BYTES_PER_PIXEL * across * down
+    return _BYTES_PER_PIXEL * painted_pixels(recipe, width, height)
 
 
 class InstantPainter:

@@ -89,6 +89,7 @@ class TiledObjective(Objective):
             values = {key: zero.clone().requires_grad_() for key in comparisons} | _compared(joined, leaves)
             loss = total_of(self._terms_of(values, zero))
         found = _gradients(loss, [*values.values(), *(leaf for tile in leaves for leaf in _tensors(tile))])
+        del loss  # its graph holds the statistics of all tiles
         release_memory()
         factors, slopes = dict(zip(values, found, strict=False)), iter(found[len(values) :])
         values = {key: value.detach() for key, value in values.items()}

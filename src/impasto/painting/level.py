@@ -171,9 +171,12 @@ class LevelOptimizer:
         return _picture_on(self.canvas, self._chosen_coordinates())
 
     def _chosen_coordinates(self) -> Float[Tensor, "1 _c h w"]:
-        if self._chosen is not None:
+        # Another thread may ask while `close`, which sets `_chosen` first, deletes the optimizer.
+        optimizer = vars(self).get("optimizer")
+        if self._chosen is not None or optimizer is None:
+            assert self._chosen is not None
             return self._chosen
-        accepted = self.optimizer.accepted
+        accepted = optimizer.accepted
         return choose(torch.isfinite(self._lowest), self._best, accepted) if self._keep_best else accepted
 
     def finished(self, scene: Scene | None = None) -> Float[np.ndarray, "h w 3"]:

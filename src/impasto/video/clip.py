@@ -122,5 +122,5 @@ def numbered_files(pattern: Path) -> list[tuple[int, Path]]:
     except OSError:
         return []
     matches = (match for match in map(name.fullmatch, names) if match)
-    by_number = {int(match[1]): pattern.with_name(match[0]) for match in matches}
-    return sorted((number, path) for number, path in by_number.items() if numbered_path(pattern, number) == path)
+    found_files = ((int(match[1]), pattern.with_name(match[0])) for match in matches)
+    return sorted((number, path) for number, path in found_files if numbered_path(pattern, number) == path)

@@ -1,5 +1,6 @@
 """FFmpeg's libraries through PyAV, which only the extra `video` installs, and how a video is opened safely."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,8 @@ _FORMATS: Final = (
 def opened(path: Path) -> Iterator[Any]:
     """Open a video to read; raises InputError, in one line, for what FFmpeg cannot open."""
     try:
-        container = av.open(str(path), options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"})
+        # Of a relative path with a colon FFmpeg takes the beginning for a protocol.
+        container = av.open(os.path.abspath(path), options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"})
     except (*ERRORS, ValueError) as error:
         raise InputError(f"{path} is not a video that can be read ({reason_of(error)})") from None
     with container:

@@ -18,7 +18,7 @@ from impasto.saliency import AUTOMATIC_MASKS
 from impasto.video.clip import Clip, Frame, numbered_files
 from impasto.video.flow import choose_flow
 from impasto.video.folder import FilmFolder, new_header
-from impasto.video.keyframes import find_keyframes
+from impasto.video.keyframes import find_keyframes, keyframe_files
 from impasto.video.open_clip import open_clip
 from impasto.video.plan import Plan, Selection, plan_film
 from impasto.video.scene_painter import check_method
@@ -95,22 +95,34 @@ class Film:
         first = next(clip.frames(), None)
         if first is None:
             raise InputError(f"{clip.path} has no frame that can be decoded")
-        recipe, size, notices = painted_size(recipe, clip, output)
+        known = FilmFolder.header_of(folder)
+        if known is not None and known.parsed_recipe == recipe:
+            # A recipe of a folder has the size of the film, not that of the clip.
+            size, notices = known.size, list[str]()
+        else:
+            recipe, size, notices = painted_size(recipe, clip, output)
         # What cannot be painted is known before the clip is read, and said with the names as they were written.
         notices += plan_job(recipe, read_inputs(first.convert(size), list(styles), recipe)).notices
         recipe = resolve_hardware(with_absolute_paths(recipe))
         names = [absolute(style) for style in styles]
         # Which flow was chosen is kept, as frames depend on it; another kind of painter needs none.
-        flow, advice = ("dis", "") if painter is not None else choose_flow()
+        wanted = "auto" if known is None else known.flow
+        flow, advice = ("dis", "") if painter is not None else choose_flow(wanted)
         notices += [advice] if advice else []
         files = [path for path in named_files(*names, recipe=recipe) if path.is_file()]
-        files += sorted(keyframes.iterdir()) if keyframes is not None and keyframes.is_dir() else []
-        _check_outputs(output, folder, [*files, *clip.files])
+        painted = [] if keyframes is None else keyframe_files(keyframes)
+        _check_outputs(output, folder, [*files, *painted, *clip.files])
         network = recipe.network
         weights = str(describe_weights(network.weights, network.backbone)["sha256"])
         header = new_header(
             recipe,
-            [weights, *map(_digest, files), *_clip_digests(clip)],
+            # The names of keyframes are the numbers of their frames.
+            [
+                weights,
+                *map(_digest, files),
+                *map(_named_digest, painted),
+                *_clip_digests(clip),
+            ],
             clip=os.path.abspath(clip.path),
             fps=str(clip.rate) if isinstance(clip, NumberedPictures) else None,
             styles=tuple(names),
@@ -306,6 +318,10 @@ def _check_outputs(output: Path, folder: Path, inputs: Collection[Path]) -> None
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _named_digest(path: Path) -> str:
+    return f"{path.name} {_digest(path)}"
 
 
 def _clip_digests(clip: Clip) -> list[str]:

@@ -24,7 +24,6 @@ from impasto.errors import InputError, file_error, reason_of
 from impasto.images import atomic_write, encode_picture, is_leftover
 from impasto.recipe import Recipe, checked, with_current_names
 from impasto.runs import LOCK_FILE, FolderLock, read_inside, seal_of, write_inside
-from impasto.shell import file_word, join
 from impasto.untrusted import Value, load_json
 from impasto.video.plan import Plan, Selection
 
@@ -109,6 +108,11 @@ class FilmFolder:
         """Return True if the folder holds a film."""
         return (path / FILM_FILE).exists()
 
+    @staticmethod
+    def header_of(path: Path) -> FilmHeader | None:
+        """Return what the film of a folder depends on; None if there is none."""
+        return _read_header(path) if FilmFolder.exists(path) else None
+
     @classmethod
     def create(cls, path: Path, header: FilmHeader) -> "FilmFolder":
         """Make the folder of a film, or continue the one that is there.
@@ -119,10 +123,9 @@ class FilmFolder:
         if cls.exists(path):
             known = _read_header(path)
             if known.key != header.key:
-                own = join(["impasto", "resume", file_word(path)])
                 raise InputError(
-                    f"{path} holds another film, or one of its files has changed: `{own}` continues that one; remove "
-                    "the folder to begin anew, or name another with --run"
+                    f"{path} holds another film, or a file or setting of that one has changed: restore it to go on, "
+                    "remove the folder to begin anew, or name another with --run"
                 )
         elif path.exists() and (not path.is_dir() or _has_other_files(path)):
             raise InputError(f"{path} is in the way: name a folder with --run that is new or empty")

@@ -8,16 +8,21 @@ from impasto.images import PICTURE_SUFFIXES
 from impasto.video.plan import Plan
 
 
+def keyframe_files(folder: Path) -> list[Path]:
+    """Return the pictures in a folder of keyframes, in the order of their names; raises InputError if it is none."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    except OSError:
+        raise InputError(f"--keyframes takes a folder of painted frames, and {folder} is none") from None
+
+
 def find_keyframes(folder: Path, plan: Plan) -> dict[int, Path]:
     """Return the pictures of a folder by the number of the frame that the last digits of their names are.
 
     Raises:
         InputError: There are none, two have one number, or there is no such frame in the film.
     """
-    try:
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-    except OSError:
-        raise InputError(f"--keyframes takes a folder of painted frames, and {folder} is none") from None
+    files = keyframe_files(folder)
     found: dict[int, Path] = {}
     numbers = set(map(int, plan.numbers))
     for path in files:

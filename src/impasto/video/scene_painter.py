@@ -193,7 +193,7 @@ class ScenePainter:
         schedule = job.recipe.schedule
         recipe = job.recipe.with_changes(
             steps=max(1, round(_STEPS * schedule.steps)),
-            levels=1 if schedule.levels == 1 else _LEVELS,
+            levels=_LEVELS if schedule.levels == "auto" else min(_LEVELS, schedule.levels),
             coarse_steps=_COARSE_STEPS,
             style_weight=_STYLE * job.recipe.style.weight,
         )

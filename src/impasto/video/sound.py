@@ -13,6 +13,8 @@ from impasto.video.plan import Plan
 
 _CONVERTED: Final = {"webm": "libopus"}
 _OPUS_RATE: Final = 48_000
+_MOST_SAMPLES: Final = 96_000
+"""Samples a second that AAC and Opus take; more are converted."""
 
 
 class Sound:
@@ -77,7 +79,9 @@ class Sound:
         else:
             wanted = _CONVERTED.get(container, "aac")
             rate = _OPUS_RATE if wanted == "libopus" else stream.rate
-            out = self._output.add_stream(wanted, rate=rate, layout=stream.layout.name)
+            # Opus knows one layout of six channels, and no encoder of films more samples than these.
+            layout = stream.layout.name.removesuffix("(side)") if wanted == "libopus" else stream.layout.name
+            out = self._output.add_stream(wanted, rate=min(rate, _MOST_SAMPLES), layout=layout)
             self._tracks[stream.index] = out, False
             self.notices.append(
                 f"the sound of {name} ({codec}) was converted to {wanted.removeprefix('lib')}, which the film can hold"

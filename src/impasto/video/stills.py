@@ -22,7 +22,6 @@ _DAMAGED: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError)
 _LEAST_MILLISECONDS: Final = 11
 _USUAL_MILLISECONDS: Final = 100
 """A frame that is shown for a hundredth of a second or less is shown so long, as by browsers."""
-_MOST_PIXELS: Final = 200_000_000
 
 
 @dataclass(kw_only=True)
@@ -39,6 +38,8 @@ class Animation(Clip):
                 with Image.open(path) as image:
                     count, size = getattr(image, "n_frames", 1), image.size
                     loops = image.info.get("loop", 1)
+                    if image.format == "GIF" and image.info.get("loop"):
+                        loops += 1  # a GIF says how often it is repeated, others how often it is shown
                     is_transparent = image.has_transparency_data
             except Image.DecompressionBombError:
                 raise InputError(f"{path} has too many pixels for a film") from None

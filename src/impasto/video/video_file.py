@@ -105,21 +105,35 @@ class VideoFile(Clip):
                 container.seek(time - round(_SEEK_SECONDS / self.time_base), stream=stream)
             except ERRORS:
                 return
+            due: int | None = None
             for frame in _decoded(container, stream):
-                if frame.pts is not None and frame.pts >= time:
-                    yield _frame(frame, position, frame.pts)
-                    position += 1
-                elif position and frame.pts is None:
+                if due is None and frame.pts is None:
                     return
+                if due is None and frame.pts < time:
+                    continue
+                shown = frame.pts if due is None else self._time(frame, due)
+                yield _frame(frame, position, shown)
+                position, due = position + 1, self._due(frame, shown)
 
     def _all_frames(self) -> Iterator[Frame]:
-        nominal = max(1, round(1 / (self.rate * self.time_base))) if self.rate else 1
-        due = 0
+        due: int | None = None
         with opened(self.path) as container:
             for position, frame in enumerate(_decoded(container, _video_stream(container, self.path))):
-                time = due if frame.pts is None or (position and frame.pts < due) else frame.pts
+                time = self._time(frame, due)
                 yield _frame(frame, position, time)
-                due = time + nominal if frame.pts is None else time + 1
+                due = self._due(frame, time)
+
+    @staticmethod
+    def _time(frame: Any, due: int | None) -> int:
+        """Return when a frame is shown: not before it is due after the frame before, where its own time is wrong."""
+        if frame.pts is None:
+            return due or 0
+        return int(frame.pts if due is None else max(due, frame.pts))
+
+    def _due(self, frame: Any, time: int) -> int:
+        """Return from when on the frame after one that is shown at a time may be shown."""
+        nominal = max(1, round(1 / (self.rate * self.time_base))) if self.rate else 1
+        return time + (nominal if frame.pts is None else 1)
 
 
 def _video_stream(container: Any, path: Path) -> Any:
