@@ -94,7 +94,7 @@ def test_make_says_how_much_it_downloads_before_it_does(make, stamp):
     said, calls, _ = make(stamp)
     sizes = re.findall(r"\d\.\d GB", said)
     assert len(sizes) == 2
-    assert len(calls) == 2
+    assert len(calls) == (3 if stamp == "dev" else 2)  # torch, impasto with all that it needs, weights for the tests
     if stamp == "demo":
         assert all(size in install_section(readme) for size in sizes for readme in READMES)
 
