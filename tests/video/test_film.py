@@ -240,6 +240,17 @@ def test_a_film_of_another_size_than_its_clip_goes_on(folder, size):
     again.folder.close()
 
 
+@pytest.mark.parametrize("link", ["frames", "frames/000001.png"])
+def test_a_folder_with_a_link_in_it_is_refused(folder, link):
+    begin().folder.close()
+    (folder / "elsewhere").mkdir()
+    place = Path("film") / link
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(folder / "elsewhere")
+    with pytest.raises(InputError, match="is a link"):
+        begin()
+
+
 def test_a_keyframe_of_another_frame_is_another_film(folder):
     Path("keys").mkdir()
     PIL.Image.new("RGB", (8, 8)).save("keys/000002.png")

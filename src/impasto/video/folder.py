@@ -23,7 +23,7 @@ from impasto.api import portable_recipe
 from impasto.errors import InputError, file_error, reason_of
 from impasto.images import atomic_write, encode_picture, is_leftover
 from impasto.recipe import Recipe, checked, with_current_names
-from impasto.runs import LOCK_FILE, FolderLock, read_inside, seal_of, write_inside
+from impasto.runs import LOCK_FILE, FolderLock, check_inside, read_inside, seal_of, write_inside
 from impasto.untrusted import Value, load_json
 from impasto.video.plan import Plan, Selection
 
@@ -136,6 +136,9 @@ class FilmFolder:
             text = json.dumps(sealed.model_dump(mode="json"), indent=2) + "\n"
             folder = cls(path, sealed)
             folder.lock()
+            # A stranger's folder must not lead the frames elsewhere, nor other files into the film.
+            for inner in (path / _FRAMES, path / _SCENES):
+                check_inside(path, inner, *inner.glob("*"))
             write_inside(path, path / FILM_FILE, text.encode())
         except OSError as error:
             raise file_error(f"cannot make the folder {path}: {reason_of(error)}", error) from None
@@ -214,9 +217,10 @@ class FilmFolder:
     def load_state(self, scene: int) -> tuple[int, dict[str, np.ndarray]]:
         """Return how many frames of a scene are finished, and the state of its painter; 0 if nothing can be read."""
         path = self._state_path(scene)
-        with suppress(OSError, InputError, ValueError, safetensors.SafetensorError):
+        with suppress(OSError, InputError, ValueError, LookupError, TypeError, safetensors.SafetensorError):
             arrays = safetensors.numpy.load(read_inside(self.path, path, _MOST_BYTES))
-            return int(arrays.pop(_FINISHED)), arrays
+            finished = int(arrays.pop(_FINISHED))
+            return (finished, arrays) if finished > 0 else (0, {})
         return 0, {}
 
     def save_state(self, scene: int, finished: int, arrays: Mapping[str, np.ndarray]) -> None:
