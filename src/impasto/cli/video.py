@@ -166,17 +166,18 @@ def _paint(
             film.stop()
             progress.note("stopping after this frame; press Ctrl-C again to give the frame in work up")
 
+        # Locked until the film is written: the same command, given again, would remove the frames meanwhile.
         try:
             with suppress(KeyboardInterrupt), stop_signals(stop), progress.watching(film):
                 film.paint(engine)
+            if not film.is_painted:
+                return _report_stop(film, progress.seconds)
+            for notice in film.write(progress.written):
+                progress.note(notice)
+            if not is_kept:
+                film.folder.remove()
         finally:
             film.folder.close()
-        if not film.is_painted:
-            return _report_stop(film, progress.seconds)
-        for notice in film.write(progress.written):
-            progress.note(notice)
-    if not is_kept:
-        film.folder.remove()
     _report(film, progress, reporting)
     return DONE
 
