@@ -111,6 +111,16 @@ def test_a_film_that_is_stopped_ends_after_the_frame_and_goes_on(folder, expecte
     assert equal(frames_of(), expected)
 
 
+def test_a_film_that_is_stopped_before_it_is_painted_paints_nothing(folder, expected):
+    film = begin()
+    film.stop()
+    film.paint(in_process)
+    film.folder.close()
+    assert film.folder.count_frames() == 0
+    paint()
+    assert equal(frames_of(), expected)
+
+
 @pytest.mark.long
 def test_two_processes_paint_the_scenes_to_the_same_film(folder, expected):
     paint(engine=partial(in_processes, count=2, threads=1))

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from tests.video.painters import moving, write_clip
 
 from impasto.errors import InputError
@@ -50,8 +51,13 @@ def test_with_every_nth_frame_the_film_is_as_long(clip, every):
 
 
 def test_a_range_after_the_end_is_refused(clip):
-    with pytest.raises(InputError, match=r"--range begins at 10 s, and .*clip\.mp4 ends after 1\.16 s"):
+    with pytest.raises(InputError, match=r"--range begins at 10 s, and .*clip\.mp4 is shown at 1\.16 s"):
         plan_film(clip, Selection(Fraction(10)))
+
+
+def test_a_range_between_two_frames_is_refused(clip):
+    with pytest.raises(InputError, match=r"no frame of .*clip\.mp4 begins between 0\.21 s and 0\.23 s"):
+        plan_film(clip, Selection(Fraction(21, 100), Fraction(23, 100)))
 
 
 def test_a_plan_is_read_as_it_was_written(clip):
@@ -66,6 +72,32 @@ def test_a_damaged_plan_is_no_plan(clip):
     data = plan_film(clip, Selection()).to_bytes()
     with pytest.raises((ValueError, LookupError)):
         Plan.from_bytes(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"known": [0, 1, 0, 1, 1]},
+        {"known": [1, 0, 0, 1, 1]},
+        {"known": [1, 25, 0]},
+        {"scenes": []},
+        {"scenes": [1]},
+        {"scenes": [0, 30]},
+        {"scenes": [0, 20, 9]},
+        {"numbers": [1, 2]},
+        {"numbers": list(range(30, 0, -1))},
+        {"positions": [-1, *range(1, 30)]},
+        {"times": [0.5 * number for number in range(30)]},
+        {"ends": [0] * 30},
+        {"stamps": [[number] for number in range(30)]},
+        {name: [] for name in ("positions", "numbers", "stamps", "times", "ends")},
+    ],
+)
+def test_a_plan_that_describes_no_film_is_no_plan(clip, change):
+    arrays = safetensors.numpy.load(plan_film(clip, Selection()).to_bytes())
+    changed = {name: np.array(value, None if value else np.int64) for name, value in change.items()}
+    with pytest.raises((ValueError, LookupError)):
+        Plan.from_bytes(safetensors.numpy.save(arrays | changed))
 
 
 def test_times_that_a_container_has_rounded_are_exact_again(tmp_path):
@@ -83,6 +115,16 @@ def test_times_of_a_variable_rate_stay_as_they_are(tmp_path):
     path = write_clip(tmp_path / "clip.mp4", moving(7), times=times, time_base=Fraction(1, 30))
     plan = plan_film(open_clip(path), Selection())
     assert [Fraction(int(time)) * plan.time_base for time in plan.times] == [Fraction(time, 30) for time in times]
+
+
+def test_a_pause_stays_where_the_unit_of_time_is_as_long_as_a_frame(tmp_path):
+    times = [*range(10), *range(11, 20)]
+    path = write_clip(tmp_path / "clip.avi", moving(19), times=times, time_base=Fraction(1, 25))
+    clip = open_clip(path)
+    assert clip.time_base == Fraction(1, 25)
+    assert [Fraction(int(time), 25) for time in times] == [
+        int(time) * plan.time_base for plan in [plan_film(clip, Selection())] for time in plan.times
+    ]
 
 
 def test_of_a_truncated_clip_it_is_said_how_much_can_be_read(tmp_path):

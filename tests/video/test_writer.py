@@ -216,6 +216,18 @@ def test_a_sequence_has_the_numbers_of_the_frames_and_the_recipe_in_each(folder)
     assert np.array_equal(PIL.Image.open("painted/0006.png"), frames_of()["000006.png"])
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp"])
+def test_a_sequence_in_another_format_says_of_each_picture_which_frame_it_is(folder, suffix):
+    paint("clip.mp4", f"painted/%d{suffix}", selection=Selection(Fraction(3, 25), Fraction(6, 25)))
+    assert [read_metadata(Path(f"painted/{number}{suffix}"))["frame"] for number in (4, 5, 6)] == [4, 5, 6]
+
+
+def test_a_video_may_have_the_sign_of_a_number_in_its_name(folder):
+    Path("clip.mp4").rename("100%d.mp4")
+    paint("100%d.mp4", "50%d.mp4")
+    assert facts("50%d.mp4")["count"] == 24
+
+
 # -- completely or not at all ------------------------------------------------------------------------------------------
 
 

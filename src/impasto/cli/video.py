@@ -218,11 +218,11 @@ def _preview(
     from impasto.cli.destination import Destination
     from impasto.cli.follow import follow
     from impasto.images import PICTURE_SUFFIXES, snapshot_path
-    from impasto.video import SUFFIXES, frame_at, numbered_path, painted_size, read_time
+    from impasto.video import NUMBERED, SUFFIXES, frame_at, numbered_path, painted_size, read_time
 
     frame = frame_at(clip, read_time(at))
     suffix = output.suffix.lower()
-    if "%" in output.name:
+    if NUMBERED.search(output.name) and suffix in PICTURE_SUFFIXES:
         picture = numbered_path(output, frame.number)
     elif suffix in PICTURE_SUFFIXES and suffix not in SUFFIXES:
         picture, output = output, output.with_suffix(".mp4")
@@ -237,11 +237,11 @@ def _default_output(clip: "Clip", styles: tuple[str, ...], recipe: Recipe) -> Pa
     """Return `CLIP_STYLE.mp4` in the current folder, numbered if taken; in the clip's format if films have it."""
     from impasto.cli.destination import free_path
     from impasto.images import default_name
-    from impasto.video import SUFFIXES
+    from impasto.video import SUFFIXES, NumberedPictures
 
     named = styles or tuple(region.style for region in recipe.regions if not region.keeps)
     stems = [Path(read_style(style)[0]).stem for style in named]
-    name = clip.path.stem if "%" not in clip.path.name else clip.path.resolve().parent.name
+    name = clip.path.resolve().parent.name if isinstance(clip, NumberedPictures) else clip.path.stem
     suffix = clip.path.suffix.lower()
     return free_path(Path(default_name(name, *stems) + (suffix if suffix in SUFFIXES else ".mp4")))
 

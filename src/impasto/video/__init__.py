@@ -11,6 +11,7 @@ from impasto.video.open_clip import open_clip
 from impasto.video.plan import Plan, Selection, plan_film, read_range, read_time
 from impasto.video.scene_painter import ScenePainter, SceneState
 from impasto.video.scene_worker import FramePainter, SceneWorker
+from impasto.video.stills import NumberedPictures
 from impasto.video.writer import SUFFIXES, Encoding, film_kind, write_film
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FilmFolder",
     "Frame",
     "FramePainter",
+    "NumberedPictures",
     "Plan",
     "ScenePainter",
     "SceneState",

@@ -189,8 +189,10 @@ class Film:
         """
         path = os.path.abspath(self.folder.path)
         stopping = open_folder(path)
-        stopping.remove(STOP_FILE)
         worker = self._worker = SceneWorker(path, self._painter)
+        stopping.remove(STOP_FILE)
+        if self.is_stopping:  # before this, or while the file of an earlier stop was removed
+            self.stop()
         left = set(range(len(self.plan.scenes)))
         problems: list[str] = []
         try:
@@ -230,7 +232,7 @@ class Film:
         """
         header = self.folder.header
         frames = [self.folder.frame_path(int(number)) for number in self.plan.numbers]
-        encoding = Encoding(crf=header.crf, metadata=self.folder.record(0))
+        encoding = Encoding(crf=header.crf, record=self.folder.record)
         return write_film(self.output, frames, self.plan, self.clip, encoding, on_frame)
 
 

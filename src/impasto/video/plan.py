@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
@@ -127,6 +127,9 @@ class Plan:
             raise ValueError(str(error)) from None
         base, per, origin, over, is_whole = map(int, arrays["known"])
         found = {name: arrays[name] for name in _ARRAYS}
+        _check_arrays(found)
+        if base < 1 or per < 1 or over < 1:
+            raise ValueError("a unit of time is no fraction")
         notices = [str(text) for text in load_json(arrays["notices"].tobytes())]
         return cls(
             **found,
@@ -138,6 +141,25 @@ class Plan:
 
 
 _ARRAYS: Final = ("positions", "numbers", "stamps", "times", "ends", "scenes")
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError unless arrays of a file describe the frames of a film."""
+    if any(array.dtype != np.int64 or array.ndim != 1 for array in arrays.values()):
+        raise ValueError("the arrays are no lists of whole numbers")
+    counts = {len(array) for name, array in arrays.items() if name != "scenes"}
+    count, scenes = max(counts), arrays["scenes"]
+    if len(counts) != 1 or not len(scenes) or scenes[0] != 0 or scenes[-1] >= count or not _rises(scenes):
+        raise ValueError("the arrays do not fit together")
+    if arrays["positions"][0] < 0 or arrays["numbers"][0] < 0 or arrays["times"][0] != 0:
+        raise ValueError("the film has no beginning")
+    rising = ("positions", "numbers", "stamps", "times", "ends")
+    if not all(_rises(arrays[name]) for name in rising) or np.any(arrays["ends"] <= arrays["times"]):
+        raise ValueError("the frames are out of order")
+
+
+def _rises(numbers: Int64[np.ndarray, " numbers"]) -> bool:
+    return bool(np.all(numbers[1:] > numbers[:-1]))
 
 
 def plan_film(clip: Clip, selection: Selection, on_frame: Callable[[int], None] = lambda _: None) -> Plan:
@@ -188,7 +210,8 @@ def _even_times(
     if clip.rate is None:
         return moments, clip.time_base
     ticks = float(1 / (clip.rate * clip.time_base))
-    if np.abs(steps * ticks - moments[:-1]).max() > 1:
+    # In a unit as coarse as the frames, nothing less than a whole frame is rounding.
+    if np.abs(steps * ticks - moments[:-1]).max() > min(1, ticks / 2):
         return moments, clip.time_base
     end = max(int(steps[-1]) + 1, round(moments[-1] / ticks))
     return np.append(steps, end), 1 / clip.rate
@@ -213,6 +236,7 @@ class _Scan:
         self.count = 0
         self.end = 0
         self.seconds = Fraction(0)
+        self.is_over = False
         self.is_whole = False
 
     def thumbnails(self) -> Iterator[Float[np.ndarray, "h w 3"]]:
@@ -239,6 +263,7 @@ class _Scan:
             yield frame.convert(size)
         if last is not None:
             self.end = last.time + max(1, last.duration or self._usual_duration())
+        self.is_over = True
         self.is_whole = not self._selection.start
 
     def _usual_duration(self) -> int:
@@ -252,4 +277,8 @@ class _Scan:
 def _empty(clip: Clip, selection: Selection, scan: _Scan) -> str:
     if not scan.count:
         return f"{clip.path} has no frame that can be decoded"
-    return f"--range begins at {float(selection.start):g} s, and {clip.path} ends after {float(scan.seconds):g} s"
+    start = f"{float(selection.start):g} s"
+    if scan.is_over:
+        return f"--range begins at {start}, and the last frame of {clip.path} is shown at {float(scan.seconds):g} s"
+    assert selection.end is not None
+    return f"no frame of {clip.path} begins between {start} and {float(selection.end):g} s: choose a longer --range"

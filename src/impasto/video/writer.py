@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -52,11 +51,11 @@ class Encoding:
 
     Attributes:
         crf: Quality of H.264 (0 to 51) or VP9 (0 to 63), lower is better; None: 18 and 28.
-        metadata: What is written into every picture of a sequence.
+        record: Returns what is written into the picture of a number, in a sequence; None: nothing.
     """
 
     crf: int | None = None
-    metadata: Mapping[str, Any] | None = None
+    record: Callable[[int], Mapping[str, Any]] | None = None
 
 
 def film_kind(path: Path) -> Kind:
@@ -70,11 +69,11 @@ def film_kind(path: Path) -> Kind:
         InputError: The extension is unknown.
     """
     suffix = path.suffix.lower()
+    if suffix in _CONTAINERS:
+        return "video"
     if NUMBERED.search(path.name):
         output_format(path)
         return "sequence"
-    if suffix in _CONTAINERS:
-        return "video"
     if suffix in _ANIMATIONS:
         return "animation"
     known = f"films are written as {', '.join(SUFFIXES)}, or as pictures, frames/%05d.png"
@@ -279,12 +278,17 @@ def _write_sequence(
     pattern: Path, frames: Sequence[Path], plan: Plan, encoding: Encoding, on_frame: Callable[[int], None]
 ) -> None:
     suffix = pattern.suffix.lower()
-    encode = partial(encode_picture, suffix=suffix, metadata=encoding.metadata)
     try:
         pattern.parent.mkdir(parents=True, exist_ok=True)
         for count, (file, number) in enumerate(zip(frames, plan.numbers, strict=True), start=1):
-            data = file.read_bytes() if suffix == ".png" else encode(read_picture(file).pixels)
+            # A painted frame is a PNG with its record inside.
+            data = file.read_bytes() if suffix == ".png" else _encoded(file, suffix, int(number), encoding)
             atomic_write(numbered_path(pattern, int(number)), data)
             on_frame(count)
     except OSError as error:
         raise _write_error(pattern, error) from None
+
+
+def _encoded(file: Path, suffix: str, number: int, encoding: Encoding) -> bytes:
+    record = None if encoding.record is None else encoding.record(number)
+    return encode_picture(read_picture(file).pixels, suffix, metadata=record)
