@@ -16,6 +16,11 @@ TINY: Final = 1e-12
 """Keeps a relative error finite for a target that is zero everywhere (a black picture's features can be)."""
 
 
+def float64(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Return numbers in float64, on the CPU where their device has no such numbers (MPS)."""
+    return values.detach().to("cpu" if values.device.type == "mps" else values.device, torch.float64)
+
+
 class Loss:
     """Layers, samples and recipe of a loss.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones import full_precision
-from impasto.losses.base import TINY
+from impasto.losses.base import TINY, float64
 
 _NEIGHBORS: Final = 32
 """How many places of the style a place of the photo is matched with."""
@@ -193,9 +193,10 @@ class MapStatistics:
         """Add a part of the map."""
         found = []
         for some in part[0].flatten(1).split(max(1, _CHUNK // (part.shape[2] * part.shape[3]))):
-            exact = some.double()
+            exact = float64(some)
             found.append(torch.stack([exact.sum(dim=1), exact.square().sum(dim=1)]))
-        self._sums = self._sums.to(part.device) + torch.cat(found, dim=1)
+        added = torch.cat(found, dim=1)
+        self._sums = self._sums.to(added.device) + added
         self._count += part.shape[2] * part.shape[3]
         self._lowest = torch.minimum(self._lowest.to(part), part.amin())
 
@@ -203,7 +204,7 @@ class MapStatistics:
         """Return what restyles parts of the map, which has this height and width."""
         center, squares = self._sums / self._count
         spread = (squares - center.square()).clamp(min=0).sqrt()
-        center, spread = (one.float()[None, :, None, None] for one in (center, spread))
+        center, spread = (one.float().to(self._lowest.device)[None, :, None, None] for one in (center, spread))
         return Restyling(statistics, share, center, spread, self._lowest, size)
 
 

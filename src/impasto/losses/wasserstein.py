@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.backbones import Moments, flat, moments_of, total
 from impasto.losses.autograd import with_gradient
-from impasto.losses.base import TINY, StyleLoss
+from impasto.losses.base import TINY, StyleLoss, float64
 from impasto.losses.regions import PositionWeights, regional_moments
 from impasto.losses.statistics import Positions
 
@@ -39,7 +39,7 @@ class GaussianTarget(Moments):
 
 def gaussian_target(style: Moments) -> GaussianTarget:
     """Return a style's moments prepared for `wasserstein2_loss`, by one eigendecomposition in float64."""
-    exact = _float64(style.covariance)
+    exact = float64(style.covariance)
     floor = _FLOOR * exact.trace().item() / len(exact) + TINY
     values, vectors = _eigh(exact)
     root = (vectors * (values.clamp(min=0) + floor).sqrt()) @ vectors.T
@@ -82,11 +82,11 @@ def _from_positions(
     X^T S X (n x n) has the eigenvalues of S^1/2 X X^T S^1/2 that are not zero, and the root's gradient with respect to
     X is S X (X^T S X)^-1/2.
     """
-    maps = _float64(flat(features))
+    maps = float64(flat(features))
     if not torch.isfinite(maps).all():
         return maps.sum().to(target.mean) * torch.nan, features * torch.nan
-    style = _float64(target.covariance)
-    shares = _float64(weights).to(maps.device)
+    style = float64(target.covariance)
+    shares = float64(weights).to(maps.device)
     with _at_most_threads(1):  # the only product with a vector: its sums depend on the number of threads
         mean = maps @ shares
     spread = (maps - mean[:, None]) * shares.sqrt()
@@ -96,7 +96,7 @@ def _from_positions(
     values, vectors = values[1:], vectors[:, 1:]
     roots = values.clamp(min=0).sqrt()
     bures = total(spread.square()) + style.trace() - 2 * roots.sum()
-    off = mean - _float64(target.mean)
+    off = mean - float64(target.mean)
     # The inverse root of directions that hardly vary is noise.
     inverse = (vectors / roots.clamp(min=target.floor)) @ vectors.T
     slope = 2 * (spread - seen @ inverse) * shares.sqrt() + 2 * shares * off[:, None]
@@ -119,7 +119,7 @@ def bures_distance(
         iterate: By Newton-Schulz iterations, instead of an eigendecomposition: on a GPU that waits for the host.
     """
     root = target.root
-    shifted = _float64(covariance)
+    shifted = float64(covariance)
     identity = torch.eye(len(shifted), dtype=shifted.dtype, device=shifted.device)
     shifted = shifted + target.floor * identity
     if iterate:
@@ -155,11 +155,6 @@ def newton_schulz_roots(
         step = (step + step.mT) / 2
         y, z = y @ step, step @ z
     return y * norm.sqrt(), z / norm.sqrt()
-
-
-def _float64(matrix: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Return numbers in float64, on the CPU where their device has no such numbers."""
-    return matrix.detach().to("cpu" if matrix.device.type == "mps" else matrix.device, torch.float64)
 
 
 def _eigh(matrix: Float[Tensor, "c c"]) -> tuple[Float[Tensor, "c"], Float[Tensor, "c c"]]:
