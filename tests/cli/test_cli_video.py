@@ -200,7 +200,10 @@ def test_a_second_ctrl_c_gives_the_frame_in_work_up(start, folder, clip):
         (["clip.mp4", "night", "-o", "-"], "a film is read from files and written to one"),
         (["-", "night"], "a film is read from files and written to one"),
         (["clip.mp4", "night", "--range", "9s"], "--range is written 10s-20s, 10s- or -20s, not 9s"),
-        (["clip.mp4", "night", "--range", "9s-"], "--range begins at 9 s, and the last frame of clip.mp4 is shown at 0.44 s"),
+        (
+            ["clip.mp4", "night", "--range", "9s-"],
+            "--range begins at 9 s, and the last frame of clip.mp4 is shown at 0.44 s",
+        ),
         (["clip.mp4", "night", "--range=-0s"], "--range ends at 0 s, which is not after 0 s"),
         (["clip.mp4", "night", "--preview", "1m"], "a time is written 12.5s or 1:02.5, not 1m"),
         (["clip.mp4", "night", "--preview", "9s"], "clip.mp4 ends after 0.48 s: there is no frame at 9 s"),

@@ -73,8 +73,13 @@ def _threads_given() -> float:
     """
     if os.environ.get("OMP_DYNAMIC", "").strip().lower() == "true":
         return 1
-    limit = os.environ.get("OMP_THREAD_LIMIT", "").strip()
-    return (limit.isdecimal() and int(limit)) or math.inf
+    return _number_in("OMP_THREAD_LIMIT") or math.inf
+
+
+def _number_in(variable: str) -> int:
+    """Return the whole number in an environment variable; 0 if there is none."""
+    text = os.environ.get(variable, "").strip()
+    return int(text) if text.isdecimal() else 0
 
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
@@ -200,4 +205,4 @@ def _free_memory() -> float:
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         free = min(free, limit - used if limit != resource.RLIM_INFINITY else math.inf)
-    return free
+    return free / max(1, _number_in("LOCAL_WORLD_SIZE"))  # of torchrun: so many processes of this machine paint at once

@@ -20,6 +20,7 @@ from impasto.backbones.matmul import (
     total,
 )
 from impasto.backbones.moments import Moments, moments_of
+from impasto.backbones.processes import processes
 from impasto.backbones.release import release_memory
 from impasto.backbones.weight_formats import AntialiasedWeights, AnyWeights, VGG19Weights
 from impasto.backbones.weights import describe_weights, load_weights
@@ -51,6 +52,7 @@ __all__ = [
     "load_weights",
     "min_input_size",
     "moments_of",
+    "processes",
     "release_memory",
     "repetition_notice",
     "rounded_mean",

@@ -76,9 +76,11 @@ def stylize(
 
     with loading_modules():
         from impasto.api import start
+        from impasto.backbones import processes
         from impasto.cli.destination import Destination, input_files
         from impasto.cli.follow import follow
         from impasto.cli.several import check_one_photo
+        from impasto.cli.together import assist, join_processes
         from impasto.images import default_name, snapshots_in_the_way
 
     mixes = style_mix_steps is not None or bool(recipe.style.mix)
@@ -102,6 +104,11 @@ def stylize(
 
     inputs = input_files(photo, *styles, recipe=recipe, source=source)
     destination = Destination(saving, default, inputs=inputs, derived=derived, folder=run)
+    several = join_processes() > 1
+    if several and (run is not None or seconds):
+        raise InputError(
+            "several processes paint one picture together: --run and --style-mix-steps are for one process"
+        )
     if seconds:
         if run is not None or len(styles) != 2 or any(map(is_stdio, (photo, *styles))):
             raise InputError("--style-mix-steps mixes two styles from files, and keeps no --run")
@@ -109,6 +116,8 @@ def stylize(
     output = None if destination.is_stdout else destination.path
     content, pictures = read_source(photo), [read_source(style) for style in styles]
     begin = partial(start, content, pictures, recipe, run=run, output=output if run else None)
+    if several and processes.number:
+        return assist(begin)
     repeats = None if flags is not None and flags.model_fields_set else record
     return follow(begin, destination, reporting, run, suggests_size="size" not in stated, repeats=repeats)
 

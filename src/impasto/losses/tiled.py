@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import Features, release_memory
+from impasto.backbones import Features, processes, release_memory
 from impasto.losses.comparisons import Comparison, StatisticComparison
 from impasto.losses.objective import Key, Objective, Paint, total_of
 from impasto.losses.picture import PictureLoss, strips_of
@@ -26,6 +26,8 @@ class TiledObjective(Objective):
     The first pass adds the statistics of all tiles without a gradient. The losses of the sums have gradients with
     respect to the statistics of every tile. The second pass computes the features of each tile again, and from these
     gradients that of the tile's pixels; losses that are sums over positions are computed there, too.
+
+    With several `processes` each evaluates its share of the tiles; statistics, losses and gradient are exchanged.
 
     Args:
         tiling: The tiles of pictures of the canvas's size.
@@ -61,11 +63,15 @@ class TiledObjective(Objective):
     def _values(self, picture: Float[Tensor, "1 3 h w"], comparisons: Mapping[Key, Comparison]) -> dict[Key, Tensor]:
         with torch.no_grad():
             values = {key: picture.new_zeros(()) for key in comparisons}
-            joined, statistics = _joined(comparisons), []
-            for part in self._encoded(picture).parts():
-                statistics.append(_measured(joined, part))
+            joined, own = _joined(comparisons), []
+            canvas = self._encoded(picture)
+            for tile in processes.own(self._tiling.tiles):
+                part = canvas.part(tile, canvas.window(tile))
+                own.append(_measured(joined, part))
                 for key, value in _summed(comparisons, part):
                     values[key] = values[key] + value
+            processes.add(values.values())
+            statistics = _gathered(own, picture.device)
             pixels = ((key, one) for key, one in comparisons.items() if one.scope == "pixels")
             return values | _compared(joined, statistics) | {key: _value_of_pixels(one, picture) for key, one in pixels}
 
@@ -94,19 +100,22 @@ class TiledObjective(Objective):
         factors, slopes = dict(zip(values, found, strict=False)), iter(found[len(values) :])
         values = {key: value.detach() for key, value in values.items()}
         gradient = torch.zeros_like(coordinates)
-        for tile, statistics in zip(self._tiling.tiles, leaves, strict=True):
+        sums = {key: zero.clone() for key, one in comparisons.items() if one.scope == "tiles"}
+        pulls = [[next(slopes) for _ in _tensors(statistics)] for statistics in leaves]
+        for tile, own in processes.own(list(zip(self._tiling.tiles, pulls, strict=True))):
             window = canvas.window_of(coordinates, tile).requires_grad_()
             with torch.enable_grad():
                 part = canvas.part(tile, paint(window, tile[0].window, tile[1].window))
                 outputs = _tensors(_measured(joined, part))
-                own = [next(slopes) for _ in _tensors(statistics)]
                 for key, value in _summed(comparisons, part):
-                    values[key] = values[key] + value.detach()
+                    sums[key] = sums[key] + value.detach()
                     outputs.append(value)
                     own.append(factors[key])
             canvas.window_of(gradient, tile).add_(_pulled(outputs, own, window))
             del part, outputs
-        del leaves, found, slopes
+        del leaves, found, slopes, pulls
+        processes.add([gradient, *sums.values()])
+        values |= sums
         for key, one in comparisons.items():
             factor = factors[key]
             if one.scope == "pixels" and factor is not None:
@@ -125,13 +134,12 @@ class TiledObjective(Objective):
         self, canvas: TiledImage, joined: Mapping[Key, StatisticComparison], coordinates: Tensor, paint: Paint
     ) -> list[_Statistics]:
         """Return the statistics of all tiles, as variables."""
-        found: list[_Statistics] = []
+        own: list[_Statistics] = []
         with torch.no_grad():
-            for tile in self._tiling.tiles:
+            for tile in processes.own(self._tiling.tiles):
                 window = paint(canvas.window_of(coordinates, tile), tile[0].window, tile[1].window)
-                measured = _measured(joined, canvas.part(tile, window))
-                found.append({key: _leaves(statistics) for key, statistics in measured.items()})
-        return found
+                own.append(_measured(joined, canvas.part(tile, window)))
+        return [_each_tensor(_as_variable, tile) for tile in _gathered(own, coordinates.device)]
 
 
 def _joined(comparisons: Mapping[Key, Comparison]) -> dict[Key, StatisticComparison]:
@@ -161,14 +169,27 @@ def _fields(statistic: Any) -> dict[str, Any]:
     return dict(statistic._asdict()) if isinstance(statistic, tuple) else dict(vars(statistic))  # type: ignore[attr-defined]
 
 
-def _leaves(statistics: Sequence[Any]) -> list[Any]:
-    """Return statistics whose tensors are variables."""
-    found = []
-    for statistic in statistics:
+def _each_tensor(function: Callable[[Tensor], Tensor], statistics: _Statistics) -> _Statistics:
+    """Return statistics with a function applied to their tensors."""
+
+    def changed(statistic: Any) -> Any:
         fields = _fields(statistic)
-        leaves = {name: one.detach().requires_grad_() for name, one in fields.items() if _varies(one)}
-        found.append(type(statistic)(**(fields | leaves)))
-    return found
+        tensors = {name: function(one) for name, one in fields.items() if isinstance(one, Tensor)}
+        return type(statistic)(**(fields | tensors))
+
+    return {key: [changed(statistic) for statistic in found] for key, found in statistics.items()}
+
+
+def _as_variable(tensor: Tensor) -> Tensor:
+    return tensor.detach().requires_grad_() if _varies(tensor) else tensor
+
+
+def _gathered(own: Sequence[_Statistics], device: torch.device) -> Sequence[_Statistics]:
+    """Return the statistics of the tiles of all processes."""
+    if processes.count == 1:
+        return own
+    tiles = processes.gather([_each_tensor(Tensor.cpu, tile) for tile in own])
+    return [_each_tensor(lambda tensor: tensor.to(device), tile) for tile in tiles]
 
 
 def _tensors(statistics: _Statistics) -> list[Tensor]:

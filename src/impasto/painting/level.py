@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from impasto.backbones import FeatureExtractor, SmoothedExtractor, release_memory
+from impasto.backbones import FeatureExtractor, SmoothedExtractor, processes, release_memory
 from impasto.color import finish_colors
 from impasto.errors import InputError
 from impasto.images import strips
@@ -101,7 +101,7 @@ class LevelOptimizer:
             start = first_canvas(recipe, scene)
         elif start.shape != scene.content.shape:
             start = next_canvas(recipe, scene, start)
-        coordinates = self._coordinates(start)
+        coordinates = processes.agree(self._coordinates(start))
         del start
         settings = recipe.optimizer.model_copy(update={"history": plan.history})
         self.optimizer = make_optimizer(settings, coordinates, recipe.hardware.precision)

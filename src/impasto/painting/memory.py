@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from impasto.backbones import FeatureExtractor
+from impasto.backbones import FeatureExtractor, processes
 from impasto.errors import InputError
 from impasto.losses import kept_features
 from impasto.painting.pyramid import Level
@@ -65,12 +65,19 @@ class MemoryPlan:
         """What is said of a level that is painted in tiles."""
         side = round((self.tile or 0) ** 0.5)
         again = ", and the photo's features computed in every step" if self.recompute else ""
+        if processes.count > 1:
+            return f"painted by {processes.count} processes in tiles of about {side} x {side} px{again}"
         return f"painted in tiles of about {side} x {side} px{again}, which takes longer but less memory"
 
     def halved(self, level: Level) -> "MemoryPlan | None":
         """Return a plan with tiles of half the size; None if they are too small for that."""
         tile = (self.tile or level.width * level.height) // 2
         return replace(self, tile=tile) if tile >= SMALLEST_TILE else None
+
+    def divided(self, level: Level, count: int) -> "MemoryPlan":
+        """Return a plan with a tile for each of `count` processes, if the level is large enough for that."""
+        tile = -(-level.width * level.height // count)
+        return replace(self, tile=tile) if SMALLEST_TILE <= tile < (self.tile or math.inf) else self
 
 
 def has_tiles(recipe: Recipe, extractor: FeatureExtractor) -> bool:
@@ -84,6 +91,9 @@ def plan_run(
     """Return how every level is painted, see `plan_memory`; `scene` has any size."""
     # The finest level first: it needs most, and an error says how much.
     plans = [plan_memory(recipe, extractor, level, scene.style_pixels(level)) for level in reversed(levels)]
+    if processes.count > 1 and has_tiles(recipe, extractor):
+        divided = [plan.divided(level, processes.count) for plan, level in zip(plans, reversed(levels), strict=True)]
+        plans = processes.agree_on(divided)
     return tuple(reversed(plans))
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from impasto.backbones import FeatureExtractor
+from impasto.backbones import FeatureExtractor, processes
 from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
 from impasto.images import by_strips, quantize
@@ -140,7 +140,7 @@ class Painter:
 
     def _halved(self, plan: MemoryPlan, level: Level, error: Exception) -> MemoryPlan:
         """Return a plan with smaller tiles if memory was lacking; raise the error otherwise, or if they are small."""
-        smaller = plan.halved(level)
+        smaller = plan.halved(level) if processes.count == 1 else None  # the others would keep their tiles
         if not (is_out_of_memory(error) and has_tiles(self.recipe, self.extractor) and smaller):
             raise error
         return smaller
@@ -217,7 +217,7 @@ class Painter:
     def _paint_level(self) -> Generator[Event, None, StopReason]:
         reason: StopReason = "steps"
         while self._level_step < self.current.level.steps:
-            if self._stopping:
+            if processes.any(self._stopping, self.extractor.device):
                 reason = "stopped"
                 break
             before = self.current.plan
