@@ -10,9 +10,11 @@ import impasto
 from impasto.api import Estimate
 from impasto.cli.app import main
 from impasto.events import Notice
+from impasto.losses import needed_layers
 from impasto.painting import Level, MemoryPlan, Speed
+from impasto.recipe import Recipe
 
-SPEED = Speed(step=0.5, step_pixel=1e-5, level=2.0, level_pixel=3e-5, matching=4.0)
+SPEED = Speed(step=0.5, step_pixel=1e-5, fine_pixel=5e-6, level=2.0, level_pixel=3e-5, matching=4.0)
 
 
 @pytest.fixture
@@ -30,17 +32,17 @@ def measured(monkeypatch, tmp_path) -> list[str]:
 
 
 def test_a_run_takes_its_levels_and_its_steps(make_extractor):
-    levels = [Level(50, 40, 10, 1), Level(100, 80, 5, 0)]
+    levels = [Level(50, 40, 10, 1), Level(100, 80, 5, 0, below=1)]
     plans = [MemoryPlan(None, 10, 1e9)] * 2
-    expected = 4 + 2 * 2 + 3e-5 * (2000 + 8000) + 10 * (0.5 + 0.02) + 5.4 * (0.5 + 0.08)
-    assert SPEED.seconds(levels, plans, make_extractor()) == pytest.approx(expected)
+    expected = 4 + 2 * 2 + 3e-5 * (2000 + 8000) + 10 * (0.5 + 0.02) + 5.4 * (0.5 + 0.04)
+    assert SPEED.seconds(Recipe(), levels, plans, make_extractor()) == pytest.approx(expected)
 
 
 def test_tiles_take_longer(make_extractor):
-    level = Level(512, 512, 5, 0)
-    whole, tiled = (SPEED.seconds([level], [MemoryPlan(tile, 5, 1e9)], make_extractor()) for tile in (None, 128**2))
+    level, extractor = Level(512, 512, 5, 0), make_extractor(needed_layers(Recipe()))
+    whole, tiled = (SPEED.seconds(Recipe(), [level], [MemoryPlan(tile, 5, 1e9)], extractor) for tile in (None, 128**2))
     assert 1.5 < tiled / whole < 6
-    recomputed = SPEED.seconds([level], [MemoryPlan(128**2, 5, 1e9, recompute=True)], make_extractor())
+    recomputed = SPEED.seconds(Recipe(), [level], [MemoryPlan(128**2, 5, 1e9, recompute=True)], extractor)
     assert 1.2 < recomputed / tiled < 1.5
 
 

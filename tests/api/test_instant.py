@@ -47,6 +47,7 @@ OTHER_VALUES = {
     "level_ratio": 3.0,
     "coarse_steps": 1.0,
     "coarse_limit": 1,
+    "fine_stride": 0,
     "residual_detail": 0.5,
     "plateau": 0.1,
     "backbone": "vgg16",

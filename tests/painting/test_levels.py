@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto.images import resize
+from impasto.losses import needed_layers, style_losses
+from impasto.losses.registry import content_losses
+from impasto.networks import layer_stride
 from impasto.painting import plan_levels
-from impasto.painting.pyramid import COARSEST_LEVEL, MIN_LEVEL, enlarge_canvas
+from impasto.painting.pyramid import COARSEST_LEVEL, MIN_LEVEL, enlarge_canvas, recipe_at
 from impasto.recipe import PRESETS, Recipe
 
 
@@ -22,7 +25,54 @@ def test_levels_double_from_coarse_to_fine_and_coarse_ones_get_more_steps():
     levels = plan_levels(Recipe(levels=3, level_ratio=2, coarse_steps=2, steps=70), 512, 384)
     assert [(level.width, level.height) for level in levels] == [(128, 96), (256, 192), (512, 384)]
     assert [level.above for level in levels] == [2, 1, 0]
+    assert [level.below for level in levels] == [0, 1, 2]
     assert [level.steps for level in levels] == [39, 20, 11]
+
+
+def layers_at(level: int, extractor, **changes) -> set[str]:
+    recipe = Recipe(**{"levels": 2, **changes})
+    return set(needed_layers(recipe_at(recipe, plan_levels(recipe, 256, 192)[level], extractor)))
+
+
+def test_the_finest_of_several_levels_compares_shallow_layers_only(make_extractor):
+    extractor = make_extractor(needed_layers(Recipe()))
+    every = set(needed_layers(Recipe()))
+    shallow = {layer for layer in every if layer_stride(layer) <= 4}
+    assert shallow < every
+    assert layers_at(0, extractor) == every
+    assert layers_at(-1, extractor) == shallow
+    few = {"style_losses": "wasserstein=1", "content_layers": "conv2_2,conv4_2"}
+    assert layers_at(-1, extractor, fine_stride=2, **few) == {
+        layer for layer in shallow if layer_stride(layer) <= 2
+    } | {"conv2_2"}
+    assert layers_at(-1, extractor, fine_stride=0) == every
+    assert layers_at(-1, extractor, levels=1) == every
+
+
+def test_a_loss_that_has_no_shallow_layer_keeps_all_of_every_loss(make_extractor):
+    recipe = Recipe(content_layers="conv4_2")
+    extractor = make_extractor(needed_layers(recipe))
+    assert layers_at(-1, extractor, content_layers="conv4_2") == set(needed_layers(recipe))
+
+
+def test_the_layers_that_stay_have_the_weight_of_those_left_out(make_extractor):
+    recipe = Recipe(levels=2)
+    extractor = make_extractor(needed_layers(recipe))
+    fine = recipe_at(recipe, plan_levels(recipe, 256, 192)[-1], extractor)
+    for of_level, of_recipe in zip(
+        (style_losses(fine), content_losses(fine)), (style_losses(recipe), content_losses(recipe)), strict=True
+    ):
+        assert list(of_level) == list(of_recipe)
+        for name, loss in of_recipe.items():
+            assert sum(of_level[name].layers.values()) == pytest.approx(sum(loss.layers.values())), name
+    assert fine.style.losses["nearest"].layers == {"conv3_1": pytest.approx(0.4)}
+    assert fine.with_changes(style_losses=recipe.style.losses, content_losses=recipe.content.losses) == recipe
+
+
+def test_networks_whose_strides_are_not_known_keep_all_layers(make_extractor):
+    extractor = make_extractor(needed_layers(Recipe()))
+    extractor.reach = {}
+    assert layers_at(-1, extractor) == set(needed_layers(Recipe()))
 
 
 def test_levels_that_are_too_small_are_left_out():

@@ -74,7 +74,7 @@ def estimate_run(recipe: Recipe, scene: Scene, levels: Sequence[Level], extracto
     return Estimate(
         size=(finest.width, finest.height),
         steps=recipe.schedule.steps,
-        seconds=speed.seconds(levels, plans, extractor),
+        seconds=speed.seconds(recipe, levels, plans, extractor),
         memory=peak_memory(recipe, extractor, finest, scene.style_pixels(finest), plans[-1]),
         tile=None if plans[-1].tile is None else round(math.sqrt(plans[-1].tile)),
     )
@@ -100,10 +100,10 @@ def _key(recipe: Recipe) -> str:
     """Return a name for all on which the speed depends."""
     style = recipe.style.model_dump(mode="json", include={"losses", "layers", "samples", "directions"})
     content = recipe.content.model_dump(mode="json", include={"losses", "layers"})
-    matched, optimizer = recipe.style.matching > 0, recipe.optimizer.name
+    chosen = recipe.style.matching > 0, recipe.optimizer.name, recipe.schedule.fine_stride
     network, hardware = recipe.network.model_dump(mode="json", exclude={"weights"}), recipe.hardware
     machine = [computed_with(hardware.device), torch.get_num_threads(), hardware.device, hardware.precision]
-    return hashlib.sha256(json.dumps([machine, network, style, content, matched, optimizer]).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([machine, network, style, content, chosen]).encode()).hexdigest()[:24]
 
 
 def _known_speeds() -> dict[str, Speed]:

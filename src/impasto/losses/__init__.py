@@ -13,6 +13,7 @@ from impasto.losses.registry import (
     needed_layers,
     register_style_loss,
     style_losses,
+    with_shallow_layers,
 )
 from impasto.losses.sliced import random_directions
 from impasto.losses.statistics import Mean, Positions, Statistic
@@ -57,4 +58,5 @@ __all__ = [
     "tonality",
     "total_of",
     "with_gradient",
+    "with_shallow_layers",
 ]

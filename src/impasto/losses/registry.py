@@ -1,5 +1,6 @@
 """The losses by the names that a recipe gives them. A new one is a class and a line in here, or a call."""
 
+import math
 import re
 from collections.abc import Collection
 from typing import Final
@@ -100,6 +101,35 @@ def needed_layers(recipe: Recipe) -> Collection[str]:
     """Return the layers that a recipe's losses compare."""
     losses = [*content_losses(recipe).values(), *style_losses(recipe).values()]
     return dict.fromkeys(layer for loss in losses for layer in loss.layers)
+
+
+def with_shallow_layers(recipe: Recipe, extractor: FeatureExtractor, stride: int) -> Recipe:
+    """Return a recipe whose losses compare only layers up to a stride; those have the weight of the others, too.
+
+    Args:
+        recipe: The recipe.
+        extractor: The network. Where the strides of its layers are not known, nothing changes.
+        stride: Pixels between neighboring positions of a layer, at most.
+
+    Returns:
+        The recipe; as it is if a loss has no such layer.
+    """
+    changes = {}
+    for section, losses in ("style", style_losses(recipe)), ("content", content_losses(recipe)):
+        settings = dict(getattr(recipe, section).losses)
+        for name, loss in losses.items():
+            kept = {layer: weight for layer, weight in loss.layers.items() if _stride(extractor, layer) <= stride}
+            if loss.layers and not sum(kept.values()):
+                return recipe
+            share = sum(loss.layers.values()) / sum(kept.values()) if kept else 1.0
+            layers = {layer: weight * share for layer, weight in kept.items()}
+            settings[name] = settings[name].model_copy(update={"layers": layers or None})
+        changes[f"{section}_losses"] = settings
+    return recipe.with_changes(**changes)
+
+
+def _stride(extractor: FeatureExtractor, layer: str) -> float:
+    return float(extractor.reach[layer].stride) if extractor.reach else math.inf
 
 
 def layers_of_moments(recipe: Recipe) -> frozenset[str]:

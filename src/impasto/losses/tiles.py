@@ -62,15 +62,24 @@ class Tiling:
         width: Of the pictures.
         pixels: About the most pixels that a tile has.
         strips: Tiles are strips of whole rows, so that their positions follow each other as in the picture.
+        layers: The layers that are asked for, of which windows show what they depend on; None: all of the network.
     """
 
     def __init__(
-        self, extractor: FeatureExtractor, height: int, width: int, pixels: int, *, strips: bool = False
+        self,
+        extractor: FeatureExtractor,
+        height: int,
+        width: int,
+        pixels: int,
+        *,
+        strips: bool = False,
+        layers: Collection[str] | None = None,
     ) -> None:
         if not extractor.reach:
             raise ValueError("the features of this network depend on the whole picture, which has no tiles")
         self.extractor = extractor
-        reaches = extractor.reach.values()
+        self.layers = tuple(layers or extractor.layers)
+        reaches = [extractor.reach[layer] for layer in self.layers]
         stride = max(reach.stride for reach in reaches)
         before = max(-(-reach.before // stride) * stride for reach in reaches)
         after = max(reach.after + 1 - reach.stride for reach in reaches)
@@ -88,7 +97,7 @@ class Tiling:
         with torch.no_grad():
             features = extractor(torch.zeros(1, 3, height, width, device=extractor.device), whole=True)
             found = {}
-            for name in extractor.layers:
+            for name in self.layers:
                 stride = extractor.reach[name].stride
                 rows, columns = (span.window.start // stride for span in tile)
                 _, channels, height, width = features[name].shape

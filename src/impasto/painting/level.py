@@ -25,12 +25,13 @@ from impasto.losses import (
     TiledObjective,
     Tiling,
     measure_style,
+    needed_layers,
     total_of,
 )
 from impasto.painting.canvas import Canvas, KeepingCanvas, make_canvas
 from impasto.painting.memory import MemoryPlan, plan_memory
 from impasto.painting.optimizers import choose, make_optimizer
-from impasto.painting.pyramid import Level
+from impasto.painting.pyramid import Level, recipe_at
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 from impasto.painting.starts import first_canvas, next_canvas
 from impasto.recipe import Recipe
@@ -64,6 +65,8 @@ class LevelOptimizer:
         plan: MemoryPlan | None = None,
     ) -> None:
         self.level, self._extractor = level, extractor
+        recipe = recipe_at(recipe, level, extractor)
+        self._layers = needed_layers(recipe)
         self.plan = plan = plan or plan_memory(recipe, extractor, level, scene.style_pixels(level))
         self._recipe = recipe
         self.scene = scene
@@ -80,7 +83,7 @@ class LevelOptimizer:
         self.canvas = _canvas_of(recipe, scene, device)
         evaluate: Callable[..., Objective] = partial(Objective, extractor)
         if plan.tile is not None:
-            tiling = Tiling(extractor, level.height, level.width, plan.tile)
+            tiling = Tiling(extractor, level.height, level.width, plan.tile, layers=self._layers)
             evaluate = partial(TiledObjective, tiling, recompute=plan.recompute)
         self.objective = evaluate(
             recipe,
@@ -155,7 +158,7 @@ class LevelOptimizer:
         """Continue in other tiles."""
         assert plan.tile is not None
         self.plan = plan
-        tiling = Tiling(self._extractor, self.level.height, self.level.width, plan.tile)
+        tiling = Tiling(self._extractor, self.level.height, self.level.width, plan.tile, layers=self._layers)
         self.objective = TiledObjective.of(self.objective, tiling)
 
     def change(self, recipe: Recipe, *, reweighted: bool) -> None:
@@ -236,7 +239,7 @@ def _target_of(
     tile: int | None,
 ) -> RegionTarget:
     """Measure the style images of a region, of which only one has the level's size at a time."""
-    device = extractor.device
+    device, layers = extractor.device, needed_layers(recipe)
 
     def measure(style: StyleImage) -> StyleTarget:
         style = style.at(level)
@@ -249,18 +252,21 @@ def _target_of(
             if tile is not None:
                 # Strips, because samples of a style image are drawn from its positions row by row.
                 height, width = pixels.shape[2:]
-                encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True))
+                encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True, layers=layers))
             image = encode(pixels, mask, border=border, importance=importance)
             target = measure_style(image, recipe, style.matches.style_grid if style.matches is not None else None)
             if tile is not None:
                 release_memory()
             return target
 
+    def target(style: StyleImage) -> StyleTarget:
+        if cache is None:
+            return measure(style)
+        key = style.key_at(level)
+        return cache(replace(style, key=key and f"{key}, {' '.join(layers)}"), partial(measure, style))
+
     return RegionTarget(
-        styles=[
-            cache(replace(style, key=style.key_at(level)), partial(measure, style)) if cache else measure(style)
-            for style in region.styles
-        ],
+        styles=list(map(target, region.styles)),
         shares=[style.share for style in region.styles],
         mask=None if region.mask is None else _mask_tensor(region.mask, device),
         matches=[style.matches for style in region.styles],

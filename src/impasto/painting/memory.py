@@ -8,7 +8,7 @@ from typing import Final
 from impasto.backbones import FeatureExtractor, processes
 from impasto.errors import InputError
 from impasto.losses import kept_features
-from impasto.painting.pyramid import Level
+from impasto.painting.pyramid import Level, recipe_at
 from impasto.painting.scene import Scene
 from impasto.recipe import Recipe, memory_text
 
@@ -111,6 +111,7 @@ def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style
     Raises:
         InputError: The limit is too small for the smallest tile.
     """
+    recipe = recipe_at(recipe, level, extractor)
     limit = recipe.hardware.memory_limit
     if limit is None:
         return MemoryPlan(None, _most_pairs(recipe, level), math.inf)
@@ -125,7 +126,9 @@ def plan_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style
 
 def peak_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int, plan: MemoryPlan) -> float:
     """Return the memory of the process in bytes, about, while a level is painted as planned."""
-    return plan.peak if math.isfinite(plan.peak) else next(_plans(recipe, extractor, level, style)).peak
+    if math.isfinite(plan.peak):
+        return plan.peak
+    return next(_plans(recipe_at(recipe, level, extractor), extractor, level, style)).peak
 
 
 def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int) -> Iterator[MemoryPlan]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Final, TypeVar
 
@@ -11,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from impasto.backbones import FeatureExtractor
 from impasto.images import resize
-from impasto.losses import Tiling
+from impasto.losses import Tiling, needed_layers
 from impasto.painting.level import LevelOptimizer
 from impasto.painting.matching import match_scene
 from impasto.painting.memory import MemoryPlan
-from impasto.painting.pyramid import Level
+from impasto.painting.pyramid import Level, recipe_at
 from impasto.painting.scene import CanvasRegion, Scene, StyleImage
 from impasto.recipe import Recipe
 
@@ -34,30 +35,38 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Speed(BaseModel):
-    """Seconds that a step and the preparation of a level take, whatever their size and for each pixel."""
+    """Seconds that a step and the preparation of a level take, whatever their size and for each pixel.
+
+    `fine_pixel` is what a step takes for a pixel at the finest of several levels.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: Seconds
     step_pixel: Seconds
+    fine_pixel: Seconds
     level: Seconds
     level_pixel: Seconds
     matching: Seconds
     """Of the photo with the styles."""
 
-    def seconds(self, levels: Sequence[Level], plans: Sequence[MemoryPlan], extractor: FeatureExtractor) -> float:
+    def seconds(
+        self, recipe: Recipe, levels: Sequence[Level], plans: Sequence[MemoryPlan], extractor: FeatureExtractor
+    ) -> float:
         """Return about how long it takes to paint these levels."""
         found = self.matching
         for level, plan in zip(levels, plans, strict=True):
             pixels, passes = float(level.width * level.height), 1.0
             if plan.tile is not None:
-                tiles = Tiling(extractor, level.height, level.width, plan.tile).tiles
+                layers = needed_layers(recipe_at(recipe, level, extractor))
+                tiles = Tiling(extractor, level.height, level.width, plan.tile, layers=layers).tiles
                 sizes = [[span.window.stop - span.window.start for span in tile] for tile in tiles]
                 pixels = float(sum(height * width for height, width in sizes))
                 passes = _TWO_PASSES + _RECOMPUTED * plan.recompute
             steps = level.steps + (0 if level.above else _LAST)
             found += self.level + passes * self.level_pixel * pixels
-            found += steps * (self.step + passes * self.step_pixel * pixels)
+            rate = self.step_pixel if level.above or not level.below else self.fine_pixel
+            found += steps * (self.step + passes * rate * pixels)
         return found
 
 
@@ -77,7 +86,15 @@ def measure_speed(recipe: Recipe, extractor: FeatureExtractor) -> Speed:
     small, large = (side**2 for side in _SIDES)
     rates = [max(0.0, (after - before) / (large - small)) for before, after in zip(*found, strict=True)]
     fixed = [max(0.0, before - rate * small) for before, rate in zip(found[0], rates, strict=True)]
-    return Speed(step=fixed[0], step_pixel=rates[0], level=fixed[1], level_pixel=rates[1], matching=matching)
+    fine, _ = _of_level(recipe, extractor, scene, replace(levels[-1], below=1))
+    return Speed(
+        step=fixed[0],
+        step_pixel=rates[0],
+        fine_pixel=max(0.0, (fine - fixed[0]) / large),
+        level=fixed[1],
+        level_pixel=rates[1],
+        matching=matching,
+    )
 
 
 def _of_level(recipe: Recipe, extractor: FeatureExtractor, scene: Scene, level: Level) -> tuple[float, float]:

@@ -77,6 +77,7 @@ class SettingOptions(TypedDict, total=False):
     level_ratio: float
     coarse_steps: float
     coarse_limit: int
+    fine_stride: int
     residual_detail: float
     plateau: float
     backbone: str

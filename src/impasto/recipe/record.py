@@ -53,18 +53,21 @@ def with_current_names(embedded: Mapping[str, Any]) -> dict[str, Any]:
     It states all settings; one that it lacks did not exist, and gets the value at which it changes nothing.
 
     >>> with_current_names({"rescue": 2.0, "style_losses": ["gram=1.0", "grain=0.02"]})
-    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02'], 'style_matching': 0.0}
+    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02'], 'style_matching': 0.0, 'fine_stride': 0}
     """
     settings = {RENAMED.get(name, name): value for name, value in embedded.items()}
     losses = settings.get("style_losses")
     if isinstance(losses, list):
         parts = (str(loss).partition("=") for loss in losses)
         settings["style_losses"] = [f"{RENAMED_LOSSES.get(name, name)}{sign}{weight}" for name, sign, weight in parts]
-    style = settings.get("style")
+    style, schedule = settings.get("style"), settings.get("schedule")
     if not isinstance(style, Mapping):
         settings.setdefault("style_matching", 0.0)
+        settings.setdefault("fine_stride", 0)
     elif "matching" not in style:
         settings["style"] = {**style, "matching": 0.0, "losses": _with_style_layers(style)}
+    if isinstance(schedule, Mapping):
+        settings["schedule"] = {"fine_stride": 0, **schedule}
     return settings
 
 

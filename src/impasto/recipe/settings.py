@@ -254,6 +254,8 @@ class ScheduleSettings(Settings):
     """Each coarser level gets this many times the steps of the next finer one."""
     coarse_limit: Annotated[int, Field(ge=1)] = 150
     """A coarser level gets at most so many steps; the finest gets the rest."""
+    fine_stride: Annotated[int, Field(ge=0, le=64)] = 4
+    """The finest of several sizes compares only layers with at most so many pixels a position; 0: all layers."""
     residual_detail: Share = 1.0
     """How much of the photo's finer detail joins the canvas when a finer level begins; it avoids a grid pattern."""
     plateau: Annotated[float, Field(ge=0, lt=1)] = 0.0
