@@ -52,8 +52,8 @@ def with_current_names(embedded: Mapping[str, Any]) -> dict[str, Any]:
     A recipe file with old names is refused, because it can be edited; a picture that an older version painted cannot.
     It states all settings; one that it lacks did not exist, and gets the value at which it changes nothing.
 
-    >>> with_current_names({"rescue": 2.0, "style_losses": ["gram=1.0", "grain=0.02"]})
-    {'saliency_weight': 2.0, 'style_losses': ['gram=1.0', 'gradient_energy=0.02'], 'style_matching': 0.0, 'fine_stride': 0}
+    >>> with_current_names({"rescue": 2.0, "style_losses": ["grain=0.02"]})
+    {'saliency_weight': 2.0, 'style_losses': ['gradient_energy=0.02'], 'style_matching': 0.0, 'fine_stride': 0}
     """
     settings = {RENAMED.get(name, name): value for name, value in embedded.items()}
     losses = settings.get("style_losses")
