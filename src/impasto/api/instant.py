@@ -14,8 +14,11 @@ from impasto.errors import InputError
 from impasto.instant import (
     InstantNetworks,
     InstantPainter,
+    OneStyleTransformer,
     check_instant,
     describe_networks,
+    learned_network,
+    learned_style,
     load_networks,
     painted_pixels,
     peak_bytes,
@@ -30,6 +33,8 @@ _PROBE: Final = 256
 """Side in pixels of the picture with which the speed is measured."""
 _DEVICES: Final = 2
 """Devices whose networks are kept."""
+_LEARNED: Final = 8
+"""Networks of learned styles that are kept."""
 
 
 class Instant:
@@ -38,6 +43,7 @@ class Instant:
     def __init__(self, cache_bytes: int) -> None:
         """Keep at most so many bytes of the numbers that stand for styles."""
         self._networks: Cache[InstantNetworks] = Cache(_DEVICES)
+        self._learned: Cache[OneStyleTransformer] = Cache(_LEARNED)
         self._numbers: Cache[Tensor] = Cache(cache_bytes, lambda numbers: numbers.nbytes)
 
     @staticmethod
@@ -63,8 +69,15 @@ class Instant:
 
     @staticmethod
     def notices(recipe: Recipe, finest: Level, scene: Scene) -> list[str]:
-        """Return no lines."""
-        return []
+        """Say which learned styles are painted by the network for any style, and why."""
+        given = [style for region in scene.regions for style in region.styles if style.is_learned]
+        painted = [learned_style(recipe, region) for region in scene.regions]
+        if len(given) == len([style for style in painted if style is not None and style.is_learned]):
+            return []
+        return [
+            "a learned style was learned as a whole: mixed, in part, turned, in other colors or at a strength above 50 "
+            "its image is painted by the network for any style"
+        ]
 
     @staticmethod
     def weights(recipe: Recipe) -> Mapping[str, Any]:
@@ -83,7 +96,14 @@ class Instant:
         def numbers(style: StyleImage, predict: Callable[[], Tensor]) -> Tensor:
             return self._numbers.get((device, style.key, style.margin), predict)
 
-        return InstantPainter(job.recipe, job.scene, self._loaded(device), level=job.levels[-1], cache=numbers)
+        def learned(style: StyleImage) -> OneStyleTransformer:
+            data = style.learned
+            assert data is not None
+            return self._learned.get((device, style.key), lambda: learned_network(data).to(device))
+
+        return InstantPainter(
+            job.recipe, job.scene, self._loaded(device), level=job.levels[-1], cache=numbers, learned=learned
+        )
 
     def estimate(self, job: Job) -> Estimate:
         """Return how long a job takes and how much memory, about; the speed is measured, in a fraction of a second."""
