@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -65,7 +66,7 @@ class Instant:
             raise SettingError("style_scale", " is one number with the method instant: all strokes have one size")
         if size[0] * size[1] > recipe.picture.max_megapixels * 1e6:
             raise InputError("a result of {} x {} px is above the limit: --max-megapixels raises it".format(*size))
-        check_instant(recipe, *size)
+        check_instant(recipe, *size, wide=_is_wide(recipe, scene))
 
     @staticmethod
     def notices(recipe: Recipe, finest: Level, scene: Scene) -> list[str]:
@@ -108,20 +109,28 @@ class Instant:
     def estimate(self, job: Job) -> Estimate:
         """Return how long a job takes and how much memory, about; the speed is measured, in a fraction of a second."""
         device = job.recipe.hardware.device
-        transform = self._loaded(device).transformer
         photo, numbers = torch.rand(1, 3, _PROBE, _PROBE, device=device), torch.zeros(1, 100, device=device)
-        transform(photo, numbers)
+        if wide := _is_wide(job.recipe, job.scene):
+            paint: Callable[[], Tensor] = partial(OneStyleTransformer().to(device).requires_grad_(False), photo)
+        else:
+            paint = partial(self._loaded(device).transformer, photo, numbers)
+        paint()
         began = time.perf_counter()
-        transform(photo, numbers).cpu()
+        paint().cpu()
         seconds = (time.perf_counter() - began) / _PROBE**2
         across, down = working_size(job.recipe, *job.size)
         return Estimate(
             size=job.size,
             steps=1,
             seconds=seconds * across * down * len(job.scene.regions),
-            memory=_BYTES_OF_PROCESS + peak_bytes(job.recipe, *job.size),
+            memory=_BYTES_OF_PROCESS + peak_bytes(job.recipe, *job.size, wide=wide),
             tile=None,
         )
 
     def _loaded(self, device: str) -> InstantNetworks:
         return self._networks.get(device, lambda: load_networks(torch.device(device)))
+
+
+def _is_wide(recipe: Recipe, scene: Scene) -> bool:
+    """Return True if a network for one style paints, which is wider than that for any style."""
+    return any(learned_style(recipe, region) is not None for region in scene.regions)

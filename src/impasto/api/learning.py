@@ -18,7 +18,7 @@ from jaxtyping import Float
 from impasto.api.hardware import processor_threads, resolve_hardware
 from impasto.api.inputs import plate_or_file
 from impasto.backbones import load_weights
-from impasto.errors import InputError, check_type, reason_of
+from impasto.errors import InputError, RunError, check_type, reason_of
 from impasto.events import Event, Finished, Listener, Notice, Step, StopReason
 from impasto.images import (
     LEARNED_SUFFIX,
@@ -27,6 +27,7 @@ from impasto.images import (
     Outputs,
     Source,
     atomic_write,
+    check_writable,
     crop,
     demo_photo,
     encode_picture,
@@ -49,7 +50,7 @@ _SMALLEST_PHOTO: Final = 64
 """Short side in pixels of the smallest photo that is not left out."""
 _MOST_PHOTOS: Final = 2000
 _PREVIEW_SIZE: Final = 512
-_KEPT_STYLE: Final = 1024
+_KEPT_STYLE: Final = 512
 """Long side in pixels of the style image in the file."""
 _PHOTOS: Final = Path(__file__).parents[1] / "instant" / "data" / "photos"
 
@@ -157,9 +158,10 @@ class Learning:
     ) -> None:
         check_type(output, (str, Path), "output", "a path")
         check_type(photos, (str, Path, NoneType), "photos", "the path of a folder")
-        _check_number(minutes, 0.01, 100_000, "minutes")
-        _check_number(steps, 1, 10_000_000, "steps", may_be_none=True, whole=True)
-        _check_number(size, 64, 4096, "size", whole=True)
+        _check_number(minutes, (0.01, 1e5), "minutes", whole=False)
+        _check_number(1 if steps is None else steps, (1.0, 1e7), "steps", whole=True)
+        _check_number(size, (64.0, 4096.0), "size", whole=True)
+        _check_number(seed, (0.0, 2.0**62), "seed", whole=True)
         self.path = Path(output)
         if self.path.suffix != LEARNED_SUFFIX:
             raise InputError(f"{self.path} must end in {LEARNED_SUFFIX}, as the files of learned styles do")
@@ -168,10 +170,11 @@ class Learning:
         self.recipe = resolve_hardware(learning_recipe(resolve(None, {"size": size, "seed": seed, "threads": threads})))
         self.style = read_picture(plate_or_file(style), role="the style image")
         files = _photo_files(photos)
-        read = [style, *files] if isinstance(style, str | Path) else files
-        Outputs(pictures=(self.preview_path,), folder=None).check([Path(name) for name in read])
-        if self.path.is_dir():
-            raise InputError(f"{self.path} is a folder: name a file")
+        read = [Path(style), *files] if isinstance(style, str | Path) else files
+        Outputs(pictures=(self.preview_path,)).check(read)
+        check_writable(self.path)
+        if any(path.exists() and self.path.exists() and path.samefile(self.path) for path in read):
+            raise InputError(f"{self.path} is one of the files to learn from: choose another name with -o")
         self._photos, digests = _read_photos(files)
         self._minutes, self._asked = minutes, steps
         wanted = {"steps": steps} if steps else {"minutes": minutes}
@@ -210,16 +213,16 @@ class Learning:
         clock = self._restored(learner, files)
         if learner.step:
             yield Notice(step=learner.step, text=f"continues after step {learner.step}")
-        saved = first = time.monotonic()
+        begun, saved = (learner.step, time.monotonic()), time.monotonic()
         while learner.step < learner.steps and not self._stopping:
             terms = learner.advance()
             loss = sum(terms.values())
             if not np.isfinite(loss):
-                raise InputError(f"the loss became infinite in step {learner.step}: choose another --seed")
+                raise RunError(f"the loss has no finite value in step {learner.step}: choose another --seed")
             self._recent = [*self._recent, loss][-50:]
             if self._asked is None and learner.step == _TIMED_STEPS:
                 # The first crops are the smallest ones.
-                pace = (time.monotonic() - first) / _TIMED_STEPS * mean_pixels() / CROPS[0][1] ** 2
+                pace = (time.monotonic() - begun[1]) / (learner.step - begun[0]) * mean_pixels() / CROPS[0][1] ** 2
                 learner.steps = max(_FEWEST_STEPS, round(60 * self._minutes / pace))
             steps = max(learner.steps if learner.step >= _TIMED_STEPS or self._asked else 0, learner.step)
             yield Step(step=learner.step, steps=steps, level=0, loss=loss, terms=terms, seconds=clock.seconds())
@@ -240,7 +243,7 @@ class Learning:
         recipe = self.recipe
         weights = load_weights(recipe.network.weights, recipe.network.backbone)
         precision: Literal["fp32", "bf16"] = "bf16" if recipe.hardware.precision == "bf16" else "fp32"
-        extractor = make_extractor(weights, recipe, precision=precision, device=torch.device("cpu"))
+        extractor = make_extractor(weights, recipe, precision=precision, device=torch.device(recipe.hardware.device))
         return Learner(
             load_networks(),
             extractor,
@@ -289,17 +292,14 @@ class Learning:
             "steps": learner.step,
             "seconds": round(seconds, 1),
         }
-        atomic_write(self.path, encode_learned(learner.network, encode_picture(small, ".webp", quality=90), facts))
+        atomic_write(self.path, encode_learned(learner.network, encode_picture(small, ".webp", quality=85), facts))
 
 
-def _check_number(
-    value: Any, least: float, most: float, name: str, *, may_be_none: bool = False, whole: bool = False
-) -> None:
-    if value is None and may_be_none:
-        return
+def _check_number(value: Any, bounds: tuple[float, float], name: str, *, whole: bool) -> None:
+    """Raise InputError unless a value is a number within bounds."""
     check_type(value, int if whole else Real, name, "a whole number" if whole else "a number")
-    if not least <= value <= most:
-        raise InputError(f"{name} is from {least:g} to {most:g}, not {value:g}")
+    if not bounds[0] <= value <= bounds[1]:
+        raise InputError(f"{name} is from {bounds[0]:g} to {bounds[1]:g}, not {value:g}")
 
 
 def _style_of(style: DecodedImage, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:

@@ -84,17 +84,19 @@ class Learner:
         self.step = 0
         self._seed = recipe.start.seed
         self._photos = photos
+        self._device = extractor.device
         self._network = OneStyleTransformer()
         self._network.start_from(networks.transformer, _numbers_of(networks, style), self._seed)
+        self._network.to(self._device)
         self.network = deepcopy(self._network).requires_grad_(False)
         """The network with averaged weights: the result."""
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=_LEARNING_RATE, betas=_BETAS)
         with torch.no_grad():
-            target = measure_style(EncodedImage.of(extractor, _tensor(style)), recipe)
+            target = measure_style(EncodedImage.of(extractor, _tensor(style).to(self._device)), recipe)
         self._objectives: dict[int, Objective] = {}
 
         def objective(size: int) -> Objective:
-            blank = torch.full((1, 3, size, size), 0.5)
+            blank = torch.full((1, 3, size, size), 0.5, device=self._device)
             return Objective(
                 extractor, recipe, content=blank, regions=[RegionTarget([target])], low_frequency_target=blank
             )
@@ -112,7 +114,8 @@ class Learner:
         random = np.random.default_rng([self._seed, self.step])
         size = crop_size(self.step, self.steps)
         objective = self._objective(size)
-        photo = _tensor(random_crop(self._photos[int(random.integers(len(self._photos)))], random, size))
+        chosen = self._photos[int(random.integers(len(self._photos)))]
+        photo = _tensor(random_crop(chosen, random, size)).to(self._device)
         for group in self._optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * _rate(self.step, self.steps)
         objective.compare_with(photo)
@@ -132,8 +135,8 @@ class Learner:
     @torch.no_grad()
     def paint(self, photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
         """Return a photo as the network paints it now."""
-        painted: Tensor = self.network(_tensor(photo), self._seed)
-        return painted[0].permute(1, 2, 0).numpy()
+        painted: Tensor = self.network(_tensor(photo).to(self._device), self._seed)
+        return painted[0].permute(1, 2, 0).cpu().numpy()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return a state from which `load_state` continues."""

@@ -48,9 +48,12 @@ def painted_pixels(recipe: Recipe, width: int, height: int) -> int:
     return math.prod(working_size(recipe, width, height))
 
 
-def peak_bytes(recipe: Recipe, width: int, height: int) -> int:
-    """Return how much memory painting a result of a size takes beside libraries and inputs, about."""
-    return _BYTES_PER_PIXEL * painted_pixels(recipe, width, height)
+def peak_bytes(recipe: Recipe, width: int, height: int, *, wide: bool = False) -> int:
+    """Return how much memory painting a result of a size takes beside libraries and inputs, about.
+
+    `wide`: by a network for one style, which has twice as many channels.
+    """
+    return (2 if wide else 1) * _BYTES_PER_PIXEL * painted_pixels(recipe, width, height)
 
 
 class InstantPainter:
@@ -189,7 +192,7 @@ def learned_style(recipe: Recipe, region: CanvasRegion) -> StyleImage | None:
     return style if alone and style.learned is not None else None
 
 
-def check_instant(recipe: Recipe, width: int, height: int) -> None:
+def check_instant(recipe: Recipe, width: int, height: int, *, wide: bool = False) -> None:
     """Raise InputError if a result of a size is too small, or takes more memory than the recipe allows."""
     across, down = working_size(recipe, width, height)
     if min(across, down) < MIN_SIZE:
@@ -197,7 +200,7 @@ def check_instant(recipe: Recipe, width: int, height: int) -> None:
             f"the method instant needs {MIN_SIZE} px on each side, and paints {across} x {down} px here: choose a "
             "larger --size, or a smaller --style-scale"
         )
-    limit, needed = recipe.hardware.memory_limit, peak_bytes(recipe, width, height)
+    limit, needed = recipe.hardware.memory_limit, peak_bytes(recipe, width, height, wide=wide)
     if limit is not None and needed > limit:
         side = int(max(width, height) * (limit / needed) ** 0.5)
         raise InputError(
