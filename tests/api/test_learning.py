@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,13 @@ def test_what_a_learned_network_cannot_is_painted_by_that_for_any_style_and_said
     np.testing.assert_allclose(painted, expected, atol=1e-4)
     texts = [notice.text for notice in notices if isinstance(notice, impasto.Notice)]
     assert sum("learned as a whole" in text for text in texts) == 1
+
+
+def test_the_built_in_style_night_paints_by_the_network_that_learned_it():
+    learned = Path(impasto.__file__).with_name("instant") / "data" / "night.safetensors"
+    assert learned.stat().st_size < 1_000_000
+    painted = impasto.stylize(PHOTO, "night", preset="instant").pixels
+    np.testing.assert_array_equal(painted, impasto.stylize(PHOTO, learned, preset="instant").pixels)
 
 
 def test_the_optimizer_paints_the_style_image_of_a_learned_style(whole):
