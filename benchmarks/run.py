@@ -25,6 +25,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "schedule": ("schedule",),
     "startup": ("startup",),
     "instant": ("instant",),
+    "learn": ("learn",),
     "busy": ("busy",),
     "gpu": ("gpu",),
     "precision": ("precision",),

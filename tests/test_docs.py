@@ -96,6 +96,12 @@ def small_and_short(monkeypatch, plain_charts) -> None:
         begun.set()
         return handle
 
+    really_learn = impasto.api.Learning.__init__
+
+    def learn(self, *given, **settings):
+        really_learn(self, *given, **{**settings, "steps": 1, "size": SMALL["size"]})
+
+    monkeypatch.setattr("impasto.api.Learning.__init__", learn)
     monkeypatch.setattr("impasto.api.Session.start", start)
     # The frames of films are mixed by a formula.
     monkeypatch.setattr("impasto.video.scene_worker.scene_painter", fading)

@@ -85,6 +85,7 @@ if _is_intel():
 
 _MODULES: Final = {
     "impasto.api": (
+        "Learned",
         "Mask",
         "Parts",
         "Recolored",
@@ -93,6 +94,7 @@ _MODULES: Final = {
         "Run",
         "Session",
         "Style",
+        "learn",
         "matched_parts",
         "preview",
         "recolor",
@@ -113,6 +115,7 @@ __all__ = [
     "Finished",
     "ImpastoError",
     "InputError",
+    "Learned",
     "LevelStarted",
     "Mask",
     "Notice",
@@ -129,6 +132,7 @@ __all__ = [
     "Style",
     "StyleLoss",
     "__version__",
+    "learn",
     "matched_parts",
     "preview",
     "recolor",

@@ -52,3 +52,9 @@ def test_an_instant_picture_is_painted_again_from_its_record(impasto, folder):
 def test_a_setting_without_effect_is_refused_by_its_flag(refused, folder):
     message = refused("photo.png", "style.jpg", "--method", "instant", "--steps", "3")
     assert "--steps has no effect with the method instant" in message
+
+
+def test_the_description_of_an_instant_picture_has_no_loss(impasto, folder):
+    facts = json.loads(impasto("photo.png", "style.jpg", "--preset", "instant", "--size", 64, "--json").out)
+    assert facts["steps"] == 1
+    assert not {"loss", "saved_loss"} & facts.keys()

@@ -25,6 +25,7 @@ from impasto.api.inputs import (
     region_settings,
 )
 from impasto.api.job import Job, portable_recipe, result_size
+from impasto.api.learning import Learned, Learning, learn
 from impasto.api.pictures import Mask, Parts, Preview, Recolored, Result, Savable
 from impasto.api.planning import plan_job
 from impasto.api.run import Controls, Run, run_job
@@ -35,6 +36,8 @@ __all__ = [
     "Controls",
     "Estimate",
     "Job",
+    "Learned",
+    "Learning",
     "Mask",
     "Parts",
     "Preview",
@@ -51,6 +54,7 @@ __all__ = [
     "StyleSource",
     "Styles",
     "keep_memory",
+    "learn",
     "matched_parts",
     "named_files",
     "only_given_files",

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from impasto.color import lightness_only, photo_for_network, style_for_network
 from impasto.errors import InputError
 from impasto.images import DecodedImage, crop, mask_from_image, normalize_masks, resize, resize_mask, rotate
+from impasto.instant import learned_file
 from impasto.painting import CanvasRegion, Level, Scene, StyleImage
 from impasto.recipe import Crop, Recipe, SettingError
 from impasto.runs import Inputs
@@ -87,12 +88,15 @@ def _style_image(
         used = None if used is None else rotate(used, turn)
     if used is not None and used.sum() < _MIN_PIXELS:
         raise InputError(f"nothing is left of the style {picture.name}: its mask is black there, or it is transparent")
+    is_whole = not (box or turn or used is not None)
     return StyleImage(
         pixels=pixels,
         mask=used,
         margin=0.0 if box else recipe.style.margin,
         long_side=recipe.style.size,
         key=f"{picture.sha256} {mask and mask.sha256} {box} {turn}",
+        is_learned=picture.is_learned,
+        learned=learned_file(picture) if is_whole and recipe.method == "instant" else None,
     )
 
 
@@ -184,5 +188,5 @@ def _with_matched_colors(
         margin = style.border(wide, tall)
         pixels = style_for_network(recipe.color, small, photo, margin=margin, where=where, mask=mask)
         # Pixels that depend on the photo are no longer those of the file.
-        styles.append(replace(style, pixels=pixels, mask=mask, key=None))
+        styles.append(replace(style, pixels=pixels, mask=mask, key=None, learned=None))
     return replace(region, styles=tuple(styles))

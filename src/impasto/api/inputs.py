@@ -99,6 +99,8 @@ def read_inputs(content: Source, styles: Styles, recipe: Recipe, regions: Region
         raise InputError("a style is needed: a picture, or the name of a built-in style")
     _check_memory(content, recipe.hardware.memory_limit)
     photo = read_picture(content, max_megapixels=limit, role="the content image")
+    if photo.is_learned:
+        raise InputError(f"{photo.name}{photo.suffix} is a learned style, and the photo comes first")
     read = [_read_style(style, limit, role) for role, style in several.items()]
     return Inputs(
         content=photo,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -14,8 +15,11 @@ from impasto.errors import InputError
 from impasto.instant import (
     InstantNetworks,
     InstantPainter,
+    OneStyleTransformer,
     check_instant,
     describe_networks,
+    learned_network,
+    learned_style,
     load_networks,
     painted_pixels,
     peak_bytes,
@@ -30,6 +34,8 @@ _PROBE: Final = 256
 """Side in pixels of the picture with which the speed is measured."""
 _DEVICES: Final = 2
 """Devices whose networks are kept."""
+_LEARNED: Final = 8
+"""Networks of learned styles that are kept."""
 
 
 class Instant:
@@ -38,6 +44,7 @@ class Instant:
     def __init__(self, cache_bytes: int) -> None:
         """Keep at most so many bytes of the numbers that stand for styles."""
         self._networks: Cache[InstantNetworks] = Cache(_DEVICES)
+        self._learned: Cache[OneStyleTransformer] = Cache(_LEARNED)
         self._numbers: Cache[Tensor] = Cache(cache_bytes, lambda numbers: numbers.nbytes)
 
     @staticmethod
@@ -59,12 +66,19 @@ class Instant:
             raise SettingError("style_scale", " is one number with the method instant: all strokes have one size")
         if size[0] * size[1] > recipe.picture.max_megapixels * 1e6:
             raise InputError("a result of {} x {} px is above the limit: --max-megapixels raises it".format(*size))
-        check_instant(recipe, *size)
+        check_instant(recipe, *size, wide=_is_wide(recipe, scene))
 
     @staticmethod
     def notices(recipe: Recipe, finest: Level, scene: Scene) -> list[str]:
-        """Return no lines."""
-        return []
+        """Say which learned styles are painted by the network for any style, and why."""
+        given = [style for region in scene.regions for style in region.styles if style.is_learned]
+        painted = [learned_style(recipe, region) for region in scene.regions]
+        if len(given) == len([style for style in painted if style is not None and style.is_learned]):
+            return []
+        return [
+            "a learned style was learned as a whole: mixed, in part, turned, in other colors or at a strength above 50 "
+            "its image is painted by the network for any style"
+        ]
 
     @staticmethod
     def weights(recipe: Recipe) -> Mapping[str, Any]:
@@ -83,25 +97,40 @@ class Instant:
         def numbers(style: StyleImage, predict: Callable[[], Tensor]) -> Tensor:
             return self._numbers.get((device, style.key, style.margin), predict)
 
-        return InstantPainter(job.recipe, job.scene, self._loaded(device), level=job.levels[-1], cache=numbers)
+        def learned(style: StyleImage) -> OneStyleTransformer:
+            data = style.learned
+            assert data is not None
+            return self._learned.get((device, style.key), lambda: learned_network(data).to(device))
+
+        return InstantPainter(
+            job.recipe, job.scene, self._loaded(device), level=job.levels[-1], cache=numbers, learned=learned
+        )
 
     def estimate(self, job: Job) -> Estimate:
         """Return how long a job takes and how much memory, about; the speed is measured, in a fraction of a second."""
         device = job.recipe.hardware.device
-        transform = self._loaded(device).transformer
         photo, numbers = torch.rand(1, 3, _PROBE, _PROBE, device=device), torch.zeros(1, 100, device=device)
-        transform(photo, numbers)
+        if wide := _is_wide(job.recipe, job.scene):
+            paint: Callable[[], Tensor] = partial(OneStyleTransformer().to(device).requires_grad_(False), photo)
+        else:
+            paint = partial(self._loaded(device).transformer, photo, numbers)
+        paint()
         began = time.perf_counter()
-        transform(photo, numbers).cpu()
+        paint().cpu()
         seconds = (time.perf_counter() - began) / _PROBE**2
         across, down = working_size(job.recipe, *job.size)
         return Estimate(
             size=job.size,
             steps=1,
             seconds=seconds * across * down * len(job.scene.regions),
-            memory=_BYTES_OF_PROCESS + peak_bytes(job.recipe, *job.size),
+            memory=_BYTES_OF_PROCESS + peak_bytes(job.recipe, *job.size, wide=wide),
             tile=None,
         )
 
     def _loaded(self, device: str) -> InstantNetworks:
         return self._networks.get(device, lambda: load_networks(torch.device(device)))
+
+
+def _is_wide(recipe: Recipe, scene: Scene) -> bool:
+    """Return True if a network for one style paints, which is wider than that for any style."""
+    return any(learned_style(recipe, region) is not None for region in scene.regions)

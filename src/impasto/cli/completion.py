@@ -27,8 +27,10 @@ def complete_clip(context: "CompletionContext") -> list[str]:
 
 
 def complete_style(context: "CompletionContext") -> list[Any]:
-    """Return the built-in styles with their descriptions, pictures and folders."""
-    return [*complete_plate(context), *complete_picture(context)]
+    """Return the built-in styles with their descriptions, pictures, learned styles and folders."""
+    from impasto.images import LEARNED_SUFFIX, PICTURE_SUFFIXES
+
+    return [*complete_plate(context), *_files(context.incomplete, (*PICTURE_SUFFIXES, LEARNED_SUFFIX))]
 
 
 def complete_plate(_: "CompletionContext") -> list[Any]:

@@ -173,6 +173,7 @@ def _facts(result: Result) -> dict[str, Any]:
     """Return the JSON description of a result."""
     height, width = result.pixels.shape[:2]
     recipe = result.recipe
-    facts = {name: getattr(result, name) for name in ("steps", "loss", "saved_loss", "reason")}
+    losses = ("loss", "saved_loss") if result.losses["total"] else ()  # not every method has a loss
+    facts = {name: getattr(result, name) for name in ("steps", *losses, "reason")}
     facts |= {name: recipe.get(name) for name in ("seed", "device", "precision")}
     return {"size": [width, height], "seconds": round(result.seconds, 3), **facts, "recipe": recipe.to_dict()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -17,15 +18,19 @@ def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, jso
     """Show how a picture was painted; without one, device, weights and layers here, or those of a network.
 
     Args:
-        file: A picture that impasto painted.
+        file: A picture that impasto painted, or a learned style.
         backbone: A network, to list its layers, defaults and weights.
         json: Print one JSON object.
     """
     if file is not None and backbone is not None:
         raise InputError("give either a picture or --backbone")
-    facts = _of_picture(file) if file is not None else _of_network(backbone) if backbone else _of_installation()
+    learned = None if file is None else _of_learned(file)
+    facts = learned or (_of_picture(file) if file else _of_network(backbone) if backbone else _of_installation())
     if json:
         write_json(facts)
+        return
+    if learned is not None:
+        write_facts({name: value for name, value in learned.items() if name != "recipe"})
         return
     write_facts({name: value for name, value in facts.items() if name not in ("recipe", "command")})
     if file is not None:
@@ -36,6 +41,13 @@ def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, jso
             write_line(line)
         if others := _without_file(facts):
             write_line(f"put files in place of {', '.join(others)}: the pictures of these names were not files")
+
+
+def _of_learned(file: str) -> dict[str, Any] | None:
+    """Return what a learned style is of and how it was learned; None for any other file."""
+    from impasto.images import LEARNED_SUFFIX, read_bytes, read_learned
+
+    return dict(read_learned(read_bytes(Path(file)), file).facts) if Path(file).suffix == LEARNED_SUFFIX else None
 
 
 def _of_picture(file: str) -> dict[str, Any]:

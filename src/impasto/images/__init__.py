@@ -7,6 +7,7 @@ from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
 from impasto.images.deep_zoom import is_deep_zoom
 from impasto.images.geometry import by_strips, crop, fit, resize, rotate, strips
+from impasto.images.learned import LEARNED_SUFFIX, LearnedStyle, read_learned
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import MADE_HERE, is_made_here, read_metadata
 from impasto.images.outputs import Outputs, default_name, snapshot_path, snapshots_in_the_way
@@ -36,12 +37,14 @@ from impasto.images.write import (
 )
 
 __all__ = [
+    "LEARNED_SUFFIX",
     "MADE_HERE",
     "PICTURE",
     "PICTURE_SUFFIXES",
     "PICTURE_TYPES",
     "PLATES",
     "DecodedImage",
+    "LearnedStyle",
     "Outputs",
     "Source",
     "atomic_write",
@@ -72,6 +75,7 @@ __all__ = [
     "plate_path",
     "quantize",
     "read_bytes",
+    "read_learned",
     "read_metadata",
     "read_picture",
     "resize",

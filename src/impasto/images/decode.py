@@ -1,4 +1,7 @@
-"""Decodes the bytes of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file to upright sRGB pixels with straight alpha."""
+"""Decodes the bytes of a JPEG, PNG, WebP, TIFF, AVIF, GIF or HEIC file to upright sRGB pixels with straight alpha.
+
+Of the file of a learned style the pixels are those of its style image.
+"""
 
 import hashlib
 import os
@@ -6,7 +9,7 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +21,7 @@ from impasto.errors import InputError, is_out_of_memory
 from impasto.images.colorimetry import coded_profile, png_profile
 from impasto.images.exif import clean_exif
 from impasto.images.geometry import map_planes
+from impasto.images.learned import is_learned, read_learned
 from impasto.images.tiff import check_tiff
 
 # Messages of libvips may quote bytes of a file, on which pyvips would fail, leaving them to join later messages.
@@ -27,7 +31,7 @@ pyvips._to_string = pyvips.error._to_string = lambda text: pyvips.ffi.string(tex
 for _domain in (b"GLib", b"GLib-GObject"):
     pyvips.glib_lib.g_log_set_handler(_domain, 0xFC, pyvips._log_handler_cb, pyvips.ffi.NULL)  # all levels
 
-InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic"]
+InputFormat: TypeAlias = Literal["jpeg", "png", "webp", "tiff", "gif", "avif", "heic", "safetensors"]
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif")
 """Usual extensions of the pictures that can be read."""
@@ -87,6 +91,11 @@ class DecodedImage:
     sha256: str
 
     @property
+    def is_learned(self) -> bool:
+        """Whether the file holds a learned style, of which the pixels are the style image."""
+        return is_learned(self.encoded)
+
+    @property
     def width(self) -> int:
         """Width in pixels."""
         return int(self.pixels.shape[1])
@@ -126,7 +135,7 @@ def sniff(head: bytes) -> InputFormat | None:
         end = min(int.from_bytes(head[:4], "big"), len(head))
         brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
         return "avif" if brands & _AVIF_BRANDS else "heic" if brands & _HEIC_BRANDS else None
-    return None
+    return "safetensors" if is_learned(head) else None
 
 
 def check_format(head: bytes, name: str) -> InputFormat:
@@ -156,6 +165,8 @@ def _is_video(head: bytes) -> bool:
 def open_header(data: bytes, name: str) -> pyvips.Image:
     """Return the picture with its metadata before any pixel is decoded; raise InputError if it is damaged."""
     kind = check_format(data, name)
+    if kind == "safetensors":
+        raise InputError(f"{name} is no picture, but a file of safetensors: it may be a learned style")
     loader = "heifload" if kind in ("avif", "heic") else f"{kind}load"
     checked, alpha = check_tiff(data, name) if kind == "tiff" else (data, 0)
     check_process()
@@ -167,12 +178,12 @@ def open_header(data: bytes, name: str) -> pyvips.Image:
 
 
 def peek_size(data: bytes, name: str) -> tuple[int, int] | None:
-    """Return width and height from the header of a file; None for HEIC and for what is not a picture.
+    """Return width and height from the header of a file; None for HEIC, a learned style and what is not a picture.
 
     Raises:
         InputError: The file, which the message calls `name`, is damaged.
     """
-    if sniff(data[:HEAD_LENGTH]) in (None, "heic"):
+    if sniff(data[:HEAD_LENGTH]) in (None, "heic", "safetensors"):
         return None
     header = open_header(data, name)
     return header.width, header.height
@@ -186,6 +197,9 @@ def decode(data: bytes, shown: str, max_megapixels: float, *, name: str = "pictu
     infinity, and pixels that are no colors.
     """
     kind = check_format(data, shown)
+    if kind == "safetensors":
+        picture = decode(read_learned(data, shown).style, f"the style image in {shown}", max_megapixels, name=name)
+        return replace(picture, exif=None, encoded=data, sha256=hashlib.sha256(data).hexdigest())
     image = (_open_heic if kind == "heic" else _open)(data, shown, max_megapixels)
     exif = data if kind == "tiff" else image.get("exif-data") if image.get_typeof("exif-data") else b""
     with decoder_errors(shown):

@@ -1,10 +1,13 @@
-"""Painting in an instant by a network that was trained for any style (Ghiasi et al. 2017)."""
+"""Painting in an instant by a network that was trained for any style (Ghiasi et al. 2017), or learned for one."""
 
-from impasto.instant.network import StylePredictor, StyleTransformer
+from impasto.instant.learned import encode_learned, learned_file, learned_network
+from impasto.instant.learning import CROPS, Learner, grid_energy, learning_recipe, mean_pixels, random_crop
+from impasto.instant.network import OneStyleTransformer, StylePredictor, StyleTransformer
 from impasto.instant.painter import (
     InstantPainter,
     NumbersCache,
     check_instant,
+    learned_style,
     painted_pixels,
     peak_bytes,
     working_size,
@@ -12,15 +15,26 @@ from impasto.instant.painter import (
 from impasto.instant.weights import InstantNetworks, describe_networks, load_networks
 
 __all__ = [
+    "CROPS",
     "InstantNetworks",
     "InstantPainter",
+    "Learner",
     "NumbersCache",
+    "OneStyleTransformer",
     "StylePredictor",
     "StyleTransformer",
     "check_instant",
     "describe_networks",
+    "encode_learned",
+    "grid_energy",
+    "learned_file",
+    "learned_network",
+    "learned_style",
+    "learning_recipe",
     "load_networks",
+    "mean_pixels",
     "painted_pixels",
     "peak_bytes",
+    "random_crop",
     "working_size",
 ]

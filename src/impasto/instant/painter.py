@@ -14,13 +14,17 @@ from impasto.color import finish_colors, lightness_only
 from impasto.errors import InputError
 from impasto.events import Event, Finished, LevelStarted, Step, StopReason
 from impasto.images import crop, fit, resize, resize_mask
-from impasto.instant.network import MIN_SIZE, STYLE_SIZE
+from impasto.instant.learned import learned_network
+from impasto.instant.network import MIN_SIZE, STYLE_SIZE, OneStyleTransformer
 from impasto.instant.weights import InstantNetworks
 from impasto.painting import CanvasRegion, Level, Position, Scene, StyleImage, check_change
 from impasto.recipe import Recipe
 
 NumbersCache: TypeAlias = Callable[[StyleImage, Callable[[], Tensor]], Tensor]
 """Returns the numbers of a style image: known ones, or what the given function computes."""
+
+Networks: TypeAlias = Callable[[StyleImage], OneStyleTransformer]
+"""Returns the network that has learned a style image."""
 
 _FULL: Final = 50.0
 """The strength at which the numbers are those of the style image."""
@@ -44,9 +48,12 @@ def painted_pixels(recipe: Recipe, width: int, height: int) -> int:
     return math.prod(working_size(recipe, width, height))
 
 
-def peak_bytes(recipe: Recipe, width: int, height: int) -> int:
-    """Return how much memory painting a result of a size takes beside libraries and inputs, about."""
-    return _BYTES_PER_PIXEL * painted_pixels(recipe, width, height)
+def peak_bytes(recipe: Recipe, width: int, height: int, *, wide: bool = False) -> int:
+    """Return how much memory painting a result of a size takes beside libraries and inputs, about.
+
+    `wide`: by a network for one style, which has twice as many channels.
+    """
+    return (2 if wide else 1) * _BYTES_PER_PIXEL * painted_pixels(recipe, width, height)
 
 
 class InstantPainter:
@@ -66,6 +73,7 @@ class InstantPainter:
         *,
         level: Level,
         cache: NumbersCache | None = None,
+        learned: Networks | None = None,
     ) -> None:
         self.recipe = recipe
         self.levels: Sequence[Level] = (level,)
@@ -74,6 +82,7 @@ class InstantPainter:
         self._scene = scene
         self._networks = networks
         self._cache = cache
+        self._learned = learned or _network_of
         self._device = next(networks.parameters()).device
         self._picture = scene.original
         self._stopping = False
@@ -134,16 +143,24 @@ class InstantPainter:
         content = self._scene.content
         height, width = content.shape[:2]
         strength = self.recipe.style.strength / _FULL
-        numbers = torch.stack([style.share * self._numbers(style) for style in region.styles]).sum(0)
-        if strength != 1.0:
-            # Beyond the style's numbers in the same direction its texture gets stronger; twice as far it is noise.
-            own = self._numbers(StyleImage(pixels=content))
-            numbers = torch.lerp(own, numbers, min(strength, 0.5 + strength / 2))
         photo = _tensor(resize(content, *working_size(self.recipe, width, height)), self._device)
-        painted = self._networks.transformer(photo, numbers)[0].permute(1, 2, 0).cpu().numpy()
+        if (style := learned_style(self.recipe, region)) is not None:
+            picture = self._learned(style).to(self._device)(photo, self.recipe.start.seed)
+        else:
+            picture = self._networks.transformer(photo, self._numbers_of(region, strength))
+        painted = picture[0].permute(1, 2, 0).cpu().numpy()
         painted = resize(np.ascontiguousarray(painted), width, height)
         # With its own numbers a photo still becomes another picture: it has to be mixed in to be kept.
         return painted if strength >= 1 else content + np.float32(strength) * (painted - content)
+
+    def _numbers_of(self, region: CanvasRegion, strength: float) -> Float[Tensor, "1 100"]:
+        """Return the numbers that stand for the styles of a region, as strong as is asked for."""
+        numbers = torch.stack([style.share * self._numbers(style) for style in region.styles]).sum(0)
+        if strength != 1.0:
+            # Beyond the style's numbers in the same direction its texture gets stronger; twice as far it is noise.
+            own = self._numbers(StyleImage(pixels=self._scene.content))
+            numbers = torch.lerp(own, numbers, min(strength, 0.5 + strength / 2))
+        return numbers
 
     def _numbers(self, style: StyleImage) -> Float[Tensor, "1 100"]:
         """Return the numbers that stand for the part of a style image that is used."""
@@ -163,7 +180,19 @@ class InstantPainter:
         return self._cache(style, predict) if self._cache and style.key else predict()
 
 
-def check_instant(recipe: Recipe, width: int, height: int) -> None:
+def _network_of(style: StyleImage) -> OneStyleTransformer:
+    assert style.learned is not None
+    return learned_network(style.learned)
+
+
+def learned_style(recipe: Recipe, region: CanvasRegion) -> StyleImage | None:
+    """Return the style of a region if its own network paints: alone, as a whole, and not stronger than it learned."""
+    style = region.styles[0]
+    alone = len(region.styles) == 1 and recipe.style.strength <= _FULL
+    return style if alone and style.learned is not None else None
+
+
+def check_instant(recipe: Recipe, width: int, height: int, *, wide: bool = False) -> None:
     """Raise InputError if a result of a size is too small, or takes more memory than the recipe allows."""
     across, down = working_size(recipe, width, height)
     if min(across, down) < MIN_SIZE:
@@ -171,7 +200,7 @@ def check_instant(recipe: Recipe, width: int, height: int) -> None:
             f"the method instant needs {MIN_SIZE} px on each side, and paints {across} x {down} px here: choose a "
             "larger --size, or a smaller --style-scale"
         )
-    limit, needed = recipe.hardware.memory_limit, peak_bytes(recipe, width, height)
+    limit, needed = recipe.hardware.memory_limit, peak_bytes(recipe, width, height, wide=wide)
     if limit is not None and needed > limit:
         side = int(max(width, height) * (limit / needed) ** 0.5)
         raise InputError(

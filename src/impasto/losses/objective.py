@@ -134,6 +134,14 @@ class Objective:
                 binder = Binder(photo, self._regions, {}, generator, share, recompute=self._recompute)
                 self._content = self._bind_content(binder)
 
+    def compare_with(self, content: Float[Tensor, "1 3 h w"]) -> None:
+        """Take another photo of the same size, without saliency; what is known of the styles stays."""
+        self._photo = content
+        with torch.no_grad():
+            photo, share = self._encoded(content), _restyled_share(self._recipe)
+            binder = Binder(photo, self._regions, {}, torch.Generator(), share, recompute=self._recompute)
+            self._content = {name: binder.content(loss, None) for name, loss in self._content_losses.items()}
+
     def value_and_grad(
         self, coordinates: Float[Tensor, "1 c h w"], paint: Paint | None = None
     ) -> tuple[dict[str, Tensor], Float[Tensor, "1 c h w"]]:

@@ -23,6 +23,8 @@ class StyleImage:
     resemble, `scale` the size of its strokes, and `margin` the share that is left out on each side. `long_side` is its
     size in pixels at the finest level; None: the canvas's. Images of one `key` have the same pixels, masks and margin,
     so that statistics can be kept; None: nothing is kept. `level` is the one for which it was made; None: none yet.
+    `is_learned`: it was given as the file of a learned style. `learned` is the file of a network that paints in this
+    style; None: there is none, or only a part of the image is used.
     """
 
     pixels: Float[np.ndarray, "h w 3"]
@@ -35,6 +37,8 @@ class StyleImage:
     long_side: int | None = None
     key: str | None = None
     level: Level | None = None
+    is_learned: bool = False
+    learned: bytes | None = None
 
     def key_at(self, level: Level) -> str | None:
         """Return the key of what is used at a level."""

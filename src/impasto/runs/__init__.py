@@ -1,6 +1,6 @@
 """The run folder: recipe, inputs, event log, snapshots and checkpoint of a run."""
 
-from impasto.runs.checkpoint import CHECKPOINT_FILE, Checkpoint
+from impasto.runs.checkpoint import CHECKPOINT_FILE, Checkpoint, CheckpointFiles
 from impasto.runs.files import check_inside, read_inside, write_inside
 from impasto.runs.folder import LOG_FILE, RunFolder, Status
 from impasto.runs.header import LOCK_FILE, RUN_FILE, seal_of
@@ -16,6 +16,7 @@ __all__ = [
     "LOG_FILE",
     "RUN_FILE",
     "Checkpoint",
+    "CheckpointFiles",
     "Ending",
     "EventLog",
     "FolderLock",
