@@ -3,6 +3,7 @@
 from impasto.api.calls import matched_parts, preview, recolor, resume, start, stylize, subject_mask
 from impasto.api.estimate import Estimate
 from impasto.api.hardware import (
+    free_memory,
     keep_memory,
     pixels_that_fit,
     processes_that_fit,
@@ -28,7 +29,7 @@ from impasto.api.job import Job, portable_recipe, result_size
 from impasto.api.pictures import Mask, Parts, Preview, Recolored, Result, Savable
 from impasto.api.planning import plan_job
 from impasto.api.run import Controls, Run, run_job
-from impasto.api.session import Session
+from impasto.api.session import RunOptions, Session
 from impasto.images import Source
 
 __all__ = [
@@ -44,12 +45,14 @@ __all__ = [
     "Regions",
     "Result",
     "Run",
+    "RunOptions",
     "Savable",
     "Session",
     "Source",
     "Style",
     "StyleSource",
     "Styles",
+    "free_memory",
     "keep_memory",
     "matched_parts",
     "named_files",
