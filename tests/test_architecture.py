@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "impasto"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = [path.parent for path in MODULES if path.name == "__init__.py"]
-FOLDERS = ("src", "tests", "tools", "examples", "benchmarks", "docs", ".ci")
+FOLDERS = ("src", "tests", "tools", "examples", "benchmarks", "docs", "integrations", "man", ".ci", ".github")
 BINARY = (".webp", ".png", ".jpg", ".npz", ".safetensors")
 GENERATED = {"__pycache__", "out", ".hypothesis", ".git"}
 OUTPUT_CALLS = {"print", "sys.exit", "exit", "quit", "os._exit", "sys.stdout.write", "sys.stderr.write", "input"}

@@ -50,7 +50,7 @@ def packages(words: list[str]) -> set[Requirement]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("extra", ["study", "studio", "video"])
+@pytest.mark.parametrize("extra", ["notebook", "study", "studio", "video"])
 def test_the_packages_of_an_extra_are_installed_for_this_python(metadata, monkeypatch, source, extra):
     installer, recorded = SOURCES[source]
     if recorded is not None:
@@ -107,4 +107,4 @@ def test_every_extra_that_an_error_names_is_declared():
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "missing_extra"
     ]
     named = {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
-    assert {"study", "studio", "backbones"} <= named <= set(DECLARED)
+    assert {"notebook", "study", "studio", "backbones"} <= named <= set(DECLARED)

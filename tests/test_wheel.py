@@ -1,10 +1,12 @@
-"""The wheel holds the whole package and nothing else, and works without the repository."""
+"""The wheel holds the whole package and nothing else, and needs no repository; the sdist makes the same one."""
 
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -49,8 +51,39 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     files = [path for path in SOURCES.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert package == {f"impasto/{path.relative_to(SOURCES).as_posix()}" for path in files}
     assert "impasto/py.typed" in package
+    assert {f"impasto/images/data/{name}.webp" for name in PLATES} < package
     beside = {name.partition("/")[2] for name in names - package}
-    assert beside == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/NOTICE"}
+    about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE", "licenses/NOTICE"}
+    assert beside == about | {"data/share/man/man1/impasto.1"}
+
+
+def test_every_extra_of_the_wheel_asks_for_something_and_has_a_plain_name(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        metadata = message_from_bytes(archive.read(name))
+    required = " ".join(metadata.get_all("Requires-Dist"))
+    extras = metadata.get_all("Provides-Extra")
+    assert [extra for extra in extras if f"extra == '{extra}'" not in required] == []
+    assert [extra for extra in extras if not re.fullmatch("[a-z]+", extra)] == []
+    assert metadata["License-Expression"] == "MIT"
+
+
+def test_the_sdist_holds_what_the_tests_need_and_makes_the_same_wheel(wheel, tmp_path):
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    source = tmp_path / sdist.name.removesuffix(".tar.gz")
+    held = {path.relative_to(source).as_posix() for path in source.rglob("*")}
+    assert {"tests/conftest.py", "docs/install.md", "Makefile", ".ci/run", "CITATION.cff", "constraints.txt"} < held
+    assert [name for name in held if "__pycache__" in name or name.startswith("benchmarks/out")] == []
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source, cwd=tmp_path)
+    assert contents(tmp_path / wheel.name) == contents(wheel)
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def test_the_installed_package_is_the_one_that_is_imported_and_reads_all_plates(installed, tmp_path):

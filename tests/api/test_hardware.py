@@ -22,7 +22,7 @@ def measure(word):
     if word != "leave":
         hardware.keep_memory()
     if word == "scarce":
-        hardware._free_memory = lambda: 1e9
+        hardware.free_memory = lambda: 1e9
         assert not hardware.return_memory_if_scarce(10**5)
         assert hardware.return_memory_if_scarce(10**6)
     before = resident()
@@ -58,7 +58,7 @@ def test_freed_memory_is_returned_if_memory_is_scarce(left_over):
 
 
 def test_only_a_picture_that_might_not_fit_gets_a_limit_of_what_is_free_less_a_reserve(monkeypatch):
-    monkeypatch.setattr(hardware, "_free_memory", lambda: 10e9)
+    monkeypatch.setattr(hardware, "free_memory", lambda: 10e9)
     recipe = Recipe(device="cpu", precision="bf16")
     assert hardware.limit_memory(recipe, 10**6) == recipe
     assert hardware.limit_memory(recipe, 10**7).hardware.memory_limit == pytest.approx(8.5e9)
@@ -91,7 +91,7 @@ def test_a_limit_of_memory_does_not_leave_this_machine(photo):
 )
 def test_as_many_processes_paint_as_there_are_cores_and_memory(monkeypatch, gigabytes, cores, settings, expected):
     monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
-    monkeypatch.setattr(hardware, "_free_memory", lambda: gigabytes * 1e9)
+    monkeypatch.setattr(hardware, "free_memory", lambda: gigabytes * 1e9)
     recipe = Recipe(**{"size": 512, "device": "cpu", "precision": "bf16"} | settings)
     assert processes_that_fit(recipe) == expected
 

@@ -3,6 +3,7 @@
 from impasto.api.calls import matched_parts, preview, recolor, resume, start, stylize, subject_mask
 from impasto.api.estimate import Estimate
 from impasto.api.hardware import (
+    free_memory,
     keep_memory,
     pixels_that_fit,
     processes_that_fit,
@@ -29,7 +30,7 @@ from impasto.api.learning import Learned, Learning, learn
 from impasto.api.pictures import Mask, Parts, Preview, Recolored, Result, Savable
 from impasto.api.planning import plan_job
 from impasto.api.run import Controls, Run, run_job
-from impasto.api.session import Session
+from impasto.api.session import RunOptions, Session
 from impasto.images import Source
 
 __all__ = [
@@ -47,12 +48,14 @@ __all__ = [
     "Regions",
     "Result",
     "Run",
+    "RunOptions",
     "Savable",
     "Session",
     "Source",
     "Style",
     "StyleSource",
     "Styles",
+    "free_memory",
     "keep_memory",
     "learn",
     "matched_parts",

@@ -126,7 +126,7 @@ def return_memory_if_scarce(pixels: int, *, precision: Precision = "bf16", limit
 
 def pixels_that_fit(precision: Precision = "bf16", limit: float | None = None) -> float:
     """Return how many pixels, about, can be painted in so many bytes; None: in the memory that is free now."""
-    return (_free_memory() if limit is None else limit) / _bytes_per_pixel(precision)
+    return (free_memory() if limit is None else limit) / _bytes_per_pixel(precision)
 
 
 def limit_memory(recipe: Recipe, pixels: int) -> Recipe:
@@ -137,7 +137,7 @@ def limit_memory(recipe: Recipe, pixels: int) -> Recipe:
     hardware = recipe.hardware
     if hardware.max_memory is not None or hardware.device == "cuda" or pixels <= pixels_that_fit(hardware.precision):
         return recipe
-    return recipe.with_changes(max_memory=memory_text(_USED_SHARE * _free_memory()))
+    return recipe.with_changes(max_memory=memory_text(_USED_SHARE * free_memory()))
 
 
 def processes_that_fit(recipe: Recipe) -> int:
@@ -160,7 +160,7 @@ def processes_that_fit(recipe: Recipe) -> int:
     size, style_size = recipe.picture.size, recipe.style.size or 0
     pixels = recipe.picture.max_megapixels * 1e6 if size == "photo" else max(size, style_size) ** 2
     each = BYTES_PER_PROCESS + pixels * _bytes_per_pixel(recipe.hardware.precision)
-    return int(max(1, min(usable_cores(), _SHARE_OF_MEMORY * _free_memory() / each)))
+    return int(max(1, min(usable_cores(), _SHARE_OF_MEMORY * free_memory() / each)))
 
 
 def usable_cores() -> int:
@@ -190,7 +190,7 @@ def _set_malloc(options: dict[int, int]) -> None:
             set_option(option, value)
 
 
-def _free_memory() -> float:
+def free_memory() -> float:
     """Return the bytes that are free without swapping, within all limits; infinity if unknown."""
     free = math.inf
     with suppress(OSError, ValueError, StopIteration):

@@ -54,6 +54,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "resume": ("runs:resume", "Continue a run that was kept with --run, or a film."),
     "runs": ("runs:runs", "List the runs that were kept with --run."),
     "weights": ("builtin:weights", "List the weights that are available; download the full-precision ones."),
+    "doctor": ("doctor:doctor", "Examine this installation: versions, devices, memory, weights, and what is wrong."),
     "sweep": ("study:sweep", "Paint every combination of values of any settings, and write a report."),
     "study": ("study:study", "Repeat an experiment and write a report: the paper's figures, long runs, any grid."),
 }
@@ -69,6 +70,7 @@ _COMMANDS_ELSEWHERE: Final = {
         "plates export": "export",
         "studio": "gui ui web webui app serve server",
         "info": "show inspect",
+        "doctor": "check diagnose health selftest troubleshoot",
         "runs": "status",
         "resume": "continue",
         "--version": "version",
