@@ -213,9 +213,11 @@ class Visit:
     def choose_styles(self, first: str, *others: str) -> None:
         """Click on the picture of a built-in style, and tick the boxes of others."""
         self.page.locator(f"#styles label:has(input[name='{first}']) span").click()
+        ticked = self.page.locator("#styles input:checked")
+        names = "all => all.map((one) => one.name)"
+        until(lambda: ticked.evaluate_all(names) == [first], "it is chosen alone")
         for name in others:
             self.page.locator(f"#styles input[name='{name}']").check()
-        until(lambda: len(self.styles()) == 1 + len(others), "the styles are chosen")
 
     def set(self, name: str, value: float) -> None:
         """Type a number into a slider or a number field."""

@@ -127,8 +127,7 @@ def test_the_picture_stays_in_view_while_dials_are_moved_and_downloads_are_at_ha
     until(lambda: all(in_view(page, f"#download-{kind}") for kind in ("png", "jpeg", "tiff")), "downloads are in view")
     assert page.page.locator("#download-png").inner_text() == "Download PNG"
     page.page.locator("#preset").scroll_into_view_if_needed()
-    assert in_view(page, "#preset")
-    assert in_view(page, "#slider .slider")
+    until(lambda: in_view(page, "#preset") and in_view(page, "#slider .slider"), "both are in view")
 
 
 def test_the_live_canvas_is_zoomed_and_stays_so_while_the_picture_grows(visit, hills):
@@ -153,10 +152,10 @@ def test_a_photo_on_its_way_is_shown_with_its_progress(visit, hills):
     page, held = visit(), []
     page.page.route("**/upload?*", lambda route: held.append(route))
     page.page.locator("#photo input[type=file]").set_input_files(hills)
-    page.page.locator("#photo .uploading").get_by_text("Uploading hills.jpg").wait_for()
+    page.page.locator("#photo .on-its-way").get_by_text("Uploading hills.jpg").wait_for()
     until(lambda: held, "it is being sent")
     held[0].continue_()
-    page.page.locator("#photo .uploading").wait_for(state="detached")
+    page.page.locator("#photo .on-its-way").wait_for(state="detached")
     page.page.locator("#photo img").wait_for()
 
 

@@ -118,13 +118,16 @@ class Form:
         """Connect the widgets with each other."""
         quick: Any = {"queue": False, "show_progress": "hidden"}
         sliders = [self.strength, self.colors]
-        self.preset.input(self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick)
-        self.wall.connect(blocks, self.photo, self.regions.styles)
+        preset_shown = self.preset.input(
+            self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick
+        )
+        # Gradio calls what hangs on one event in this order, each when the one before has ended: the slow ones last.
         self.photo.change(self._show_size, [self.photo], [self.size, self._as_photo], **quick)
+        self.wall.connect(blocks, self.photo, self.regions.styles)
         self._as_photo.click(self._as_large_as_photo, [self.photo], [self.size], **quick)
         for button, name in zip(self._samples, SAMPLES, strict=True):
             button.click(partial(self._give_sample, name), None, [self.photo], **quick)
-        for changed in (self.photo.change, self.wall.chosen.change, self.size.change, self.preset.change):
+        for changed in (self.photo.change, self.wall.chosen.change, self.size.change, preset_shown.then):
             changed(
                 self._show_estimate, self.inputs, [self._estimate], show_progress="hidden",
                 trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,

@@ -50,7 +50,7 @@
     const before = block.querySelector('img')?.src;
     const toasts = document.querySelectorAll('.toast-body').length;
     const url = URL.createObjectURL(file);
-    shown.className = 'uploading';
+    shown.className = 'on-its-way';
     shown.setAttribute('role', 'status');
     shown.style.backgroundImage = `url(${url})`;
     block.append(shown);
