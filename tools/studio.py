@@ -30,6 +30,9 @@ DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 1000}, "loc
 DARK: Final[dict[str, Any]] = DESK | {"color_scheme": "dark"}
 CHINESE: Final[dict[str, Any]] = DESK | {"locale": "zh-CN"}
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "locale": "en-US"}
+SMALL: Final[dict[str, Any]] = {"viewport": {"width": 320, "height": 640}, "locale": "zh-CN"}
+LARGE: Final[dict[str, Any]] = {"viewport": {"width": 640, "height": 500}, "device_scale_factor": 2, "locale": "en-US"}
+"""A screen of 1280 x 1000 at 200 % zoom."""
 TIMEOUT_MS: Final = 600_000
 
 
@@ -78,13 +81,14 @@ def begin(page: Page, photo: Path, style: str, strength: int, size: int) -> None
     """Fill in the first tab and press Paint."""
     page.locator("#photo input[type=file]").set_input_files(photo)
     page.locator("#photo img").wait_for()
-    for box in page.locator("#styles input").all():
-        box.set_checked(style in box.locator("xpath=..").inner_text())
+    page.locator(f"#styles label:has(input[name^='{style}']) span").click()
     for name, value in (("strength", strength), ("size", size)):
         field = page.locator(f"#{name} input[type=number]")
         field.fill(str(value))
         field.press("Tab")
-    page.wait_for_timeout(500)
+    page.wait_for_function(
+        "[...document.querySelectorAll('#styles label')].every(one => getComputedStyle(one).getPropertyValue('--preview'))"
+    )
     page.locator("#paint").click()
 
 
@@ -123,7 +127,8 @@ def states(camera: Camera, photo: Path, size: int) -> None:
         finished(page)
         camera.shoot(page, f"{name}-whole", whole=True)
 
-    for about, name in ((DESK, ""), (DARK, "dark-"), (CHINESE, "chinese-"), (PHONE, "phone-")):
+    screens = {"": DESK, "dark-": DARK, "chinese-": CHINESE, "phone-": PHONE, "small-": SMALL, "large-": LARGE}
+    for name, about in screens.items():
         page = camera.open(about)
         page.get_by_role("tab").nth(1).click()
         page.locator("#history img").first.click()

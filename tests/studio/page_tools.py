@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 from patience import PATIENCE
 
-from impasto.images import encode_picture, plate_path
+from impasto.images import PLATES, encode_picture, plate_path
 from impasto.recipe import Recipe
 
 FEW, MANY = 12, 4000
@@ -102,12 +102,16 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
 
     before = dict(os.environ)
     prepare_gradio(folder)
-    # Gradio would not recognize the generator inside the wrapper of the type checker.
-    from impasto.studio.page.layout import PageBuilder
+    from impasto.studio.page import layout, wall
 
-    PageBuilder.follow = inspect.unwrap(PageBuilder.follow)
+    # Gradio would not recognize the generators inside the wrappers of the type checker.
+    for owner in (layout.PageBuilder, wall.Wall):
+        for name, method in list(vars(owner).items()):
+            if inspect.isgeneratorfunction(inspect.unwrap(method)):
+                setattr(owner, name, inspect.unwrap(method))
     port = free_port()
     with Studio(Workspace(folder), on_close="go_on") as studio:
+        studio.estimate = lambda *_, **__: None  # to measure the speed of the machine takes long
         blocks = serve(studio, ServerOptions(port=port, **options), block=False)
         server = Server(f"http://127.0.0.1:{port}", folder, studio, blocks)
         try:
@@ -196,10 +200,24 @@ class Visit:
         self.page.locator("#restore input[type=file]").set_input_files(file)
 
     def prepare(self, photo: Path, steps: int = FEW, size: int = 64) -> None:
-        """Give a photo and the settings of a cheap recipe."""
+        """Give a photo, a style and the settings of a cheap recipe."""
         self.give(photo)
+        self.choose_styles(PLATES[0])
         self.drop_png(recipe_png(steps=steps, size=size))
         until(lambda: self.value("size") == size, "the settings are shown")
+
+    def styles(self) -> list[str]:
+        """Return what the chosen styles are called, in the order of the wall."""
+        return [one.strip() for one in self.page.locator("#styles label:has(input:checked)").all_inner_texts()]
+
+    def choose_styles(self, first: str, *others: str) -> None:
+        """Click on the picture of a built-in style, and tick the boxes of others."""
+        self.page.locator(f"#styles label:has(input[name='{first}']) span").click()
+        ticked = self.page.locator("#styles input:checked")
+        names = "all => all.map((one) => one.name)"
+        until(lambda: ticked.evaluate_all(names) == [first], "it is chosen alone")
+        for name in others:
+            self.page.locator(f"#styles input[name='{name}']").check()
 
     def set(self, name: str, value: float) -> None:
         """Type a number into a slider or a number field."""

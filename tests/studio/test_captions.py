@@ -9,7 +9,7 @@ import pytest
 
 from impasto.recipe import FIELDS, PRESETS, Recipe, flag_of
 from impasto.studio import RunEntry
-from impasto.studio.captions import MACHINE_FIELDS, difference_captions, run_title
+from impasto.studio.captions import MACHINE_FIELDS, difference_captions, differences, run_title
 from impasto.studio.fields import HIDDEN
 from impasto.studio.texts import TEXTS, field_label, name_widgets
 
@@ -79,9 +79,10 @@ def test_regions_are_named_by_their_styles_and_the_files_of_their_masks(entry):
     assert captions(entry, regional, language="zh")[0] == "无区域"
 
 
-def test_many_differences_are_counted(entry):
+def test_a_caption_names_the_first_of_many_differences_and_all_can_be_had(entry):
     other = changed(entry, strength=70, size=64, seed=3, steps=9, tv_weight=0.5)
-    assert captions(entry, other)[1] == "strength 70 · size 64 · seed 3 · and 2 more"
+    assert captions(entry, other)[1] == "strength 70 · size 64 · seed 3"
+    assert differences([entry, other], "en")[1] == ["strength 70", "size 64", "seed 3", "tv weight 0.5", "steps 9"]
 
 
 def test_runs_that_differ_only_in_machine_settings_are_distinguished_by_their_time(entry):

@@ -155,13 +155,18 @@ def test_regions_are_loaded_as_masks_and_names_of_styles(workspace, run_of, give
     assert not loaded.has_style_masks
 
 
-@pytest.mark.parametrize("text", ["mask 1=style 1", "mask 1=night@a", "foreground=keep"])
-def test_regions_that_a_brush_cannot_paint_are_not_loaded(workspace, run_of, given, text):
+def test_a_picture_of_the_visitor_is_loaded_as_the_style_of_a_region(workspace, run_of, given):
     own = RegionInputs(mask=read_picture(mask(0, 9)), style=read_picture(given[1]))
+    (part,) = load_run(workspace, run_of(given[0], [], {"mask 1=style 1": own}).name).regions
+    assert np.array_equal(PIL.Image.open(given[1]).convert("RGB"), PIL.Image.open(part.own.copy))
+
+
+@pytest.mark.parametrize("text", ["mask 1=night@a", "foreground=keep"])
+def test_regions_that_a_brush_cannot_paint_are_not_loaded(workspace, run_of, given, text):
     masked = RegionInputs(
         mask=read_picture(mask(0, 9)), style=read_picture(plate_path("night")), style_mask=read_picture(mask(0, 9))
     )
-    inputs = {"mask 1=style 1": own, "mask 1=night@a": masked}.get(text, region(mask(0, 9)))
+    inputs = masked if "@" in text else region(mask(0, 9))
     assert load_run(workspace, run_of(given[0], [], {text: inputs}).name).regions is None
 
 

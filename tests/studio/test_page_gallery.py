@@ -146,6 +146,12 @@ def test_a_vote_is_blind_and_becomes_a_row_of_the_table(visit, paintings, server
     assert kept != other
     assert (other, kept) == (left, right), "the right one was chosen"
 
+    # The answer stands until the next pair is asked for.
+    answers = page.page.locator("#voted figcaption strong").all_inner_texts()
+    assert [answer[:12] for answer in answers] == ["A: strength ", "B: strength "]
+    assert page.enabled(*buttons) == [False] * 3
+    page.click("vote-next")
+    until(lambda: page.enabled(*buttons) == [True] * 3, "one can vote again")
     page.click("vote-skip")
     page.page.locator("#vote-message").get_by_text("Nothing was saved").wait_for()
     assert len(table.read_text().splitlines()) == 2
@@ -173,7 +179,7 @@ def test_settings_of_an_earlier_run_paint_the_same_again(visit, hills, server):
     page.click("load-settings")
     page.page.locator("#photo img").wait_for()
     until(lambda: page.value("strength") == 31, "the settings are shown")
-    assert page.page.locator("#styles label:has(input:checked)").all_inner_texts() == ["mosaic", "woodcut"]
+    assert page.styles() == ["mosaic", "woodcut"]
     until(lambda: page.page.locator("#mix").is_visible() and page.value("mix") == 30, "the mix is shown")
     page.paint()
     until(lambda: server.newest().name != entry.name, "another is submitted")

@@ -50,12 +50,14 @@ def regional(server, lake):
 def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
     page = visit()
     page.prepare(hills)
-    page.page.get_by_role("button", name="Your own style pictures").click()
     page.page.locator("#own input[type=file]").set_input_files(hills)
-    # It replaces the style that was ticked at first.
-    until(lambda: not page.page.locator("#styles input:checked").count(), "no built-in style is ticked")
-    page.page.locator("#styles").get_by_text(PLATES[0], exact=True).click()
-    picture, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
+    until(lambda: page.styles() == ["hills"], "it is on the wall, and chosen")
+    page.choose_styles(PLATES[0])
+    page.page.locator("#styles label", has_text="hills").locator("input").check()
+    page.unfold("crop-fold")
+    pictures, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
+    until(lambda: pictures.count() == 2, "both styles are shown")
+    picture = pictures.last
     picture.locator("img").wait_for()
     # Away from the button Paint, which stays at the bottom of the window.
     picture.evaluate("one => one.scrollIntoView({block: 'center'})")
@@ -73,10 +75,12 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
         return (frame["x"] - whole["x"]) / whole["width"], frame["height"] / whole["height"]
 
     drag(0.75, 0.75, 0.5, 0.25)
-    assert [float(number) for number in field.input_value().split(",")] == pytest.approx([48, 18, 24, 36], abs=1)
+    whole, crop = field.input_value().split("/")
+    assert whole == "full"
+    assert [float(number) for number in crop.split(",")] == pytest.approx([48, 18, 24, 36], abs=1)
     picture.dblclick()
     assert field.input_value() == ""
-    field.fill("24,18,48,36")
+    field.fill("full/24,18,48,36")
     assert frame() == pytest.approx((0.25, 0.5), abs=0.02)
 
     page.paint()
@@ -92,7 +96,7 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
         until(lambda: page.value("strength") == 50, "the settings are shown")
         picture.locator("img").wait_for()
         until(lambda: field.input_value() == "full/24,18,48,36", "the crop is shown")
-        assert picture.count() == 1
+        assert pictures.count() == 2
     # Submitting shows that no later event has emptied the field.
     page.paint()
     until(lambda: server.newest().name != entry.name, "another is submitted")
@@ -165,12 +169,14 @@ def wait_for_strokes(page):
 def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regions(visit, lake, own, server):
     page = visit()
     page.prepare(lake, steps=FEW)
-    for style in ("night", "woodcut", "mosaic"):
-        page.page.locator("#styles").get_by_text(style, exact=True).click()
-    page.page.get_by_role("button", name="Your own style pictures").click()
     page.page.locator("#own input[type=file]").set_input_files(own)
-    until(lambda: page.page.locator(".crop-picture").count() == 2, "both pictures are there")
-    page.page.locator("#crop textarea, #crop input").fill("full/10,20,60,40")
+    until(lambda: page.styles() == ["my knife", "my watercolor"], "both pictures are on the wall")
+    page.choose_styles("woodcut", "mosaic")
+    for picture in ("my knife", "my watercolor"):
+        page.page.locator("#styles label", has_text=picture).locator("input").check()
+    page.unfold("crop-fold")
+    until(lambda: page.page.locator(".crop-picture").count() == 4, "all styles are shown")
+    page.page.locator("#crop textarea, #crop input").fill("full/full/full/10,20,60,40")
     page.set("mix", 40)
     page.unfold("regions-fold")
     brush(page, 0.2)
@@ -192,9 +198,10 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     fresh = visit()
     fresh.load_newest_run()
     assert "regions = keep the photo, stained-glass" in fresh.page.locator("#details").text_content()
-    until(lambda: fresh.page.locator(".crop-picture").count() == 2, "the own pictures are there")
-    frames = fresh.page.locator(".crop-frame")
-    until(lambda: [frame.is_visible() for frame in frames.all()] == [False, True], "the second one is cropped")
+    until(lambda: fresh.styles() == ["mosaic", "woodcut", "my knife", "my watercolor"], "the styles are chosen")
+    fresh.unfold("crop-fold")
+    frames, cropped = fresh.page.locator(".crop-frame"), [False, False, False, True]
+    until(lambda: [frame.is_visible() for frame in frames.all()] == cropped, "the last one is cropped")
     fresh.page.locator("#regions canvas").first.wait_for()
     shown = [fresh.page.locator(f"#region-{color} input").input_value() for color in ("red", "green", "blue")]
     assert shown == ["keep the photo", "stained-glass", "keep the photo"]
@@ -298,10 +305,10 @@ def test_loaded_strokes_are_submitted_before_the_editor_is_ready_and_shown_when_
     wait_for_strokes(page)
 
 
-def test_regions_that_the_brush_cannot_paint_are_left_out_with_a_message(visit, lake, own, server):
+def test_regions_that_the_brush_cannot_paint_are_left_out_with_a_message(visit, lake, server):
     square = np.zeros((HEIGHT, WIDTH), np.uint8)
     square[:90, :90] = 255
-    first = painted(server, lake, regions=[impasto.Region(square, own[0])])
+    first = painted(server, lake, regions=[impasto.Region(square, "keep"), impasto.Region(square // 2, "night")])
     page = visit()
     page.load_newest_run()
     assert "were left out" in page.toast()

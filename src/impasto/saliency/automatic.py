@@ -28,6 +28,21 @@ def subject_mask(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     return find_subject(photo)
 
 
+def follow_edges(photo: Float[np.ndarray, "h w 3"], rough: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Return a roughly painted mask with its outline moved to the photo's edges near it.
+
+    Args:
+        photo: RGB in [0, 1].
+        rough: More than 0.5 inside.
+
+    Returns:
+        1 inside, 0 outside, and values between on a soft border.
+    """
+    from impasto.saliency.subject import follow_edges  # imports OpenCV, which is slow
+
+    return follow_edges(photo, rough)
+
+
 def automatic_mask(name: str, photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """Return the mask that one of `AUTOMATIC_MASKS` stands for: the main subject of a photo, or 1 minus it.
 

@@ -33,6 +33,7 @@ _LEAST_PROBABILITY: Final = 0.6  # a photo whose map of foreground has no higher
 _LEAST_AREA: Final = 0.002  # smallest share of the photo that a subject, and a background, may cover
 _SMALL_PART: Final = 0.03  # parts smaller than this share of the largest one are left out
 _FILTER_RADIUS: Final = 6  # radius in pixels, at that size, of the windows of the guided filter
+_NEAR: Final = 0.05  # share of the long side within which a roughly painted outline is moved
 _NOTHING: Final = "no subject stands out from the background of this photo: draw a mask, white where the subject is"
 
 
@@ -50,6 +51,18 @@ def find_subject(photo: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     if not _LEAST_AREA <= inside.mean() <= 1 - _LEAST_AREA:
         raise InputError(_NOTHING)
     return _soften(photo, small, inside)
+
+
+def follow_edges(photo: Float[np.ndarray, "h w 3"], rough: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Return a roughly painted mask with its outline moved to the photo's edges near it, cut by GrabCut."""
+    height, width = rough.shape
+    small = resize(photo, *fit(width, height, min(_CUT_SIZE, max(width, height))))
+    inside = (resize(rough, small.shape[1], small.shape[0]) > 0.5).astype(np.uint8)
+    brush = np.ones((2 * round(_NEAR * max(inside.shape)) + 1,) * 2)
+    labels = np.where(inside > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[cv2.erode(inside, brush, borderValue=1) > 0] = cv2.GC_FGD
+    labels[cv2.dilate(inside, brush, borderValue=0) == 0] = cv2.GC_BGD
+    return _soften(photo, small, _remove_small_parts(_grab_cut(small, labels)))
 
 
 class Superpixels(NamedTuple):
@@ -160,6 +173,11 @@ def _cut(photo: Float[np.ndarray, "h w 3"], probability: Float[np.ndarray, "h w"
     labels = np.where(probability > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[probability < threshold / 2] = cv2.GC_BGD
     labels[certain > 0] = cv2.GC_FGD
+    return _grab_cut(photo, labels)
+
+
+def _grab_cut(photo: Float[np.ndarray, "h w 3"], labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Return 1 inside and 0 outside of what labels of GrabCut begin with."""
     if len(np.unique(labels % 2)) == 2:
         cv2.setRNGSeed(0)
         bgr = np.ascontiguousarray(quantize(photo)[:, :, ::-1])

@@ -5,45 +5,48 @@ from typing import Any, Final
 
 from impasto.recipe import FIELDS, RegionSettings, as_text
 from impasto.studio.run_index import RunEntry
-from impasto.studio.texts import field_label, translate
+from impasto.studio.texts import choice_label, field_label, translate
 
 MACHINE_FIELDS: Final = frozenset(
     {"device", "precision", "max_megapixels", "max_memory", "threads", "snapshots", "snapshot_every"}
 )
 """Settings of the machine, which do not change the picture."""
 
-_MAX_DIFFERENCES: Final = 3
-"""Number of differences that are named; the others are only counted."""
+MAX_DIFFERENCES: Final = 3
+"""Number of differences that a caption names."""
 
 _FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 """Settings that are named first, because people change them most."""
 
 
-def run_title(entry: RunEntry) -> str:
+def run_title(entry: RunEntry, language: str = "en") -> str:
     """Return the name of a run in a list: styles and strength, photo, and local time of submission."""
     when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
     strength = f"{entry.recipe.style.strength:g}" if entry.recipe and entry.styles else ""
-    painted = " ".join(filter(None, (_styles(entry), strength)))
+    painted = " ".join(filter(None, (_styles(entry, language), strength)))
     return " · ".join(filter(None, (painted, entry.content, when))) or entry.name
 
 
-def gallery_label(entry: RunEntry) -> str:
+def gallery_label(entry: RunEntry, language: str = "en") -> str:
     """Return the title of a run in two lines, shown below a thumbnail."""
-    return run_title(entry).replace(" · ", "\n", 1)
+    return run_title(entry, language).replace(" · ", "\n", 1)
 
 
-def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]:
-    """Return for each run the settings in which it differs from the others, or its title if there are none."""
-    columns = [[entry.content for entry in entries], [_styles(entry) for entry in entries]]
+def differences(entries: Sequence[RunEntry], language: str) -> list[list[str]]:
+    """Return for each run all settings in which it differs from the others, those that people change most first."""
+    columns = [[entry.content for entry in entries], [_styles(entry, language) for entry in entries]]
     names = [*_FIRST, *(name for name in FIELDS if name not in {*_FIRST, *MACHINE_FIELDS})]
     columns += [[_setting(entry, name, language) for entry in entries] for name in names]
     differing = [column for column in columns if len(set(filter(None, column))) > 1]
-    captions = []
-    for number, entry in enumerate(entries):
-        parts = [column[number] for column in differing if column[number]]
-        count = len(parts) - _MAX_DIFFERENCES
-        more = [translate(language, "more_differs", count=count)] if count > 0 else []
-        captions.append(" · ".join(parts[:_MAX_DIFFERENCES] + more) or run_title(entry))
+    return [[column[number] for column in differing if column[number]] for number in range(len(entries))]
+
+
+def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]:
+    """Return for each run the first settings in which it differs from the others, or its title if there are none."""
+    captions = [
+        " · ".join(parts[:MAX_DIFFERENCES]) or run_title(entry, language)
+        for parts, entry in zip(differences(entries, language), entries, strict=True)
+    ]
     # Captions can be equal, for instance if a recipe was painted twice.
     return [
         _with_time(caption, entry) if captions.count(caption) > 1 else caption
@@ -51,8 +54,8 @@ def difference_captions(entries: Sequence[RunEntry], language: str) -> list[str]
     ]
 
 
-def _styles(entry: RunEntry) -> str:
-    return " + ".join(entry.styles)
+def _styles(entry: RunEntry, language: str) -> str:
+    return " + ".join(choice_label(language, style) for style in entry.styles)
 
 
 def _setting(entry: RunEntry, name: str, language: str) -> str:

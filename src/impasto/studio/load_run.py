@@ -1,6 +1,6 @@
 """Loads the inputs and settings of a run, so that a page can show and resubmit them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -30,10 +30,11 @@ class SharedPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MaskedRegion:
-    """A region: its mask, which is 255 inside, and the name of its built-in style, or `keep`."""
+    """A region: its mask, 255 inside, and its style: `keep` or the name of a built-in one, unless it is `own`."""
 
     mask: UInt8[np.ndarray, "h w"]
     style: str
+    own: SharedPicture | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +46,7 @@ class LoadedRun:
     photo: SharedPicture
     plates: tuple[str, ...]  # names of built-in styles
     own_styles: tuple[SharedPicture, ...]
-    regions: tuple[MaskedRegion, ...] | None  # None unless each has a mask file, and a built-in style or `keep`
+    regions: tuple[MaskedRegion, ...] | None  # None unless each has a mask file, and a style without a mask or `keep`
     has_style_masks: bool
 
 
@@ -72,7 +73,7 @@ def load_run(workspace: Workspace, name: str) -> LoadedRun:
             photo=shared(inputs.content, kept.content),
             plates=plates,
             own_styles=tuple(map(shared, inputs.styles[first:], kept.styles[first:])),
-            regions=_regions(folder.recipe.regions, inputs.regions),
+            regions=_regions(folder.recipe.regions, inputs.regions, kept.regions, shared),
             has_style_masks=any(mask is not None for mask in inputs.style_masks),
         )
     except (InputError, OSError, ValueError) as error:
@@ -86,7 +87,7 @@ def originals_of(workspace: Workspace, name: str) -> Mapping[str, Original]:
     with suppress(InputError, OSError):
         path = workspace.folder_of(name)
         kept = RunFolder.open(path).kept_inputs
-        for item in (kept.content, *kept.styles):
+        for item in (kept.content, *kept.styles, *(region.style for region in kept.regions if region.style)):
             for copy in workspace.shared_copies(name, item):
                 found[sha256_of(copy)] = Original(file=path / item.file, kept=item)
     return found
@@ -111,14 +112,21 @@ def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _regions(settings: Sequence[RegionSettings], regions: Sequence[RegionInputs]) -> tuple[MaskedRegion, ...] | None:
-    """Return the regions of a run, or None unless each has a mask file and a built-in style or `keep`."""
+def _regions(
+    settings: Sequence[RegionSettings],
+    regions: Sequence[RegionInputs[DecodedImage]],
+    kept: Sequence[RegionInputs[KeptInput]],
+    shared: Callable[[DecodedImage, KeptInput], SharedPicture],
+) -> tuple[MaskedRegion, ...] | None:
+    """Return the regions of a run, or None unless each has a mask file and no mask on its style."""
     found = []
-    for setting, region in zip(settings, regions, strict=True):
-        style = KEEP if region.style is None else _plates().get(region.style.sha256)
-        if style is None or region.style_mask is not None or setting.mask in AUTOMATIC_MASKS:
+    for setting, region, item in zip(settings, regions, kept, strict=True):
+        if region.style_mask is not None or setting.mask in AUTOMATIC_MASKS:
             return None
-        found.append(MaskedRegion(mask=quantize(mask_from_image(region.mask, setting.as_text())), style=style))
+        style = KEEP if region.style is None else _plates().get(region.style.sha256, "")
+        own = shared(region.style, item.style) if not style and region.style and item.style else None
+        mask = quantize(mask_from_image(region.mask, setting.as_text()))
+        found.append(MaskedRegion(mask=mask, style=style, own=own))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, TypeAlias
 
-from impasto.api import RegionSource, Session, Source, StyleSource
+from impasto.api import Estimate, RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
 from impasto.runs import FolderLock, is_locked
@@ -18,6 +18,7 @@ from impasto.studio.job import JobHandle
 from impasto.studio.load_run import originals_of
 from impasto.studio.run_index import RunEntry, Workspace
 from impasto.studio.submission import Limits, Submission, read_submission, repeat_submission, requeue, write_submission
+from impasto.studio.wall import Previews, StyleWall
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
 
@@ -35,6 +36,8 @@ class Studio:
         workspace: The folder of its runs.
         on_close: What happens to a job when its page is closed.
         limits: Bounds of pictures.
+        wall: The styles that its visitors choose from.
+        previews: Paints photos in these styles at once.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Studio:
         self.workspace = workspace
         self.on_close: OnClose = on_close
         self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
+        self.wall = StyleWall(workspace.path / "styles", self.limits.max_megapixels)
+        self.previews = Previews(self.wall)
         lock = workspace.path / "studio.lock"
         if is_locked(lock):
             raise InputError(
@@ -118,6 +123,20 @@ class Studio:
         self._check_open()
         originals = originals_of(self.workspace, source_run) if source_run else {}
         return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals=originals))
+
+    def estimate(
+        self,
+        content: Source,
+        styles: StyleSource | Sequence[StyleSource],
+        recipe: Recipe,
+        regions: RegionSource | Sequence[RegionSource] | None = None,
+    ) -> Estimate | None:
+        """Return what a picture takes, about; None while a job is painted, beside which nothing can be measured.
+
+        Raises:
+            InputError: In one line, if something cannot be used.
+        """
+        return None if self.is_painting else self.previews.estimate(content, styles, recipe, regions)
 
     def repeat(self, name: str, seed: int | None = None) -> JobHandle:
         """Submit a run again with another seed (random if None), from the run folder's copies of its inputs."""
@@ -179,6 +198,7 @@ class Studio:
             if self._current is not None:
                 self._current.set_aside()
             self._condition.notify_all()
+        self.previews.close()
         self._thread.join()
         self._lock.release()
         atexit.unregister(self.close)

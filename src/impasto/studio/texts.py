@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Final
 
-from impasto.recipe import FIELDS, flag_of
+from impasto.images import PLATES
+from impasto.recipe import FIELDS, PRESET_PURPOSES, PRESETS, flag_of
 from impasto.studio.fields import HIDDEN
 
 _TABLES: Final = tomllib.loads((files("impasto.studio") / "texts.toml").read_text(encoding="utf-8"))
@@ -18,10 +19,14 @@ _SETTINGS_IN_CHINESE: Final[dict[str, tuple[str, str]]] = {
     name: (title, description) for name, (title, description) in _TABLES["settings"].items()
 }
 _CHOICES_IN_CHINESE: Final[dict[str, str]] = _TABLES["choices"]
+_PURPOSES_IN_CHINESE: Final[dict[str, str]] = _TABLES["purposes"]
 _MESSAGES_IN_CHINESE: Final[list[tuple[re.Pattern[str], str]]] = [
     (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(english))), chinese)
     for english, chinese in _TABLES["messages"].items()
 ]
+NAMES_IN_CHINESE: Final[dict[str, str]] = _TABLES["names"]
+"""What Gradio's widgets are called in Chinese, for screen readers and in tool tips, by the English words."""
+
 _TEXT_KEYS: Final = {"color_strength": "colors", "style_mix": "mix"}
 """Keys of settings with their own widget, where the key is not the setting's name."""
 
@@ -83,7 +88,7 @@ def translations(descriptions: dict[str, str], choices: Iterable[str]) -> dict[s
     """Return all texts by language, as Gradio takes them.
 
     Besides those of the page there are `field_NAME` and `help_NAME` for each setting, `choice_VALUE` for each value
-    that is chosen from a list, and in Chinese what Gradio has not translated.
+    that is chosen from a list, `purpose_PRESET`, and in Chinese what Gradio has not translated.
 
     Args:
         descriptions: English description of each setting that the page shows.
@@ -95,10 +100,31 @@ def translations(descriptions: dict[str, str], choices: Iterable[str]) -> dict[s
         title, sentence = _SETTINGS_IN_CHINESE[name]
         chinese |= {f"field_{name}": title, f"help_{name}": sentence}
     for choice in choices:
-        english[f"choice_{choice}"] = choice
-        chinese[f"choice_{choice}"] = f"{_CHOICES_IN_CHINESE.get(choice, '')} {choice}".lstrip()
+        english[f"choice_{choice}"], chinese[f"choice_{choice}"] = (choice_label(one, choice) for one in ("en", "zh"))
+    for preset in PRESETS:
+        english[f"purpose_{preset}"], chinese[f"purpose_{preset}"] = (purpose_of(one, preset) for one in ("en", "zh"))
     chinese |= _TABLES["gradio"]
     return {"en": english, "zh": chinese, "zh-CN": chinese}
+
+
+def choice_label(language: str, value: str) -> str:
+    """Return a value that is chosen from a list as the page calls it; in Chinese that of a setting has its name, too.
+
+    >>> choice_label("en", "night"), choice_label("zh", "night"), choice_label("zh", "transport")
+    ('night', '星夜', '最优传输 transport')
+    """
+    word = _CHOICES_IN_CHINESE.get(value) if _is_chinese(language) else None
+    if word is None:
+        return value
+    return word if value in PRESETS or value in PLATES else f"{word} {value}"
+
+
+def purpose_of(language: str, preset: str) -> str:
+    """Return what a preset is for, in one sentence."""
+    if _is_chinese(language):
+        return _PURPOSES_IN_CHINESE[preset]
+    purpose = PRESET_PURPOSES[preset]
+    return purpose[0].upper() + purpose[1:]
 
 
 def translate(language: str, key: str, **values: object) -> str:

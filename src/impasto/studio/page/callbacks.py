@@ -73,7 +73,9 @@ def _follow_one(job: JobHandle, language: str, still: Callable[[], bool]) -> Ite
         state = job.state
         is_seen = job.monitor.picture_version == picture_version and not ended
         text = status_text(job, language)
-        canvas = gr.skip() if is_seen else markup.canvas(job.picture(), text)
+        canvas = (
+            gr.skip() if is_seen else markup.canvas(job.picture(), text, job.name, translate(language, "zoom_hint"))
+        )
         yield canvas, _status(job, text, language), *buttons
         picture_version = newest_version
         if ended:
@@ -87,7 +89,7 @@ def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
     counts = {"step": f"{entry.step:,}", "steps": f"{entry.steps or 0:,}"}
     key = entry.status if entry.status in ("finished", "stopped") else f"state_{entry.status}"
     text = translate(language, key, **counts)
-    canvas = markup.canvas(read_pixels(entry.picture), text)
+    canvas = markup.canvas(read_pixels(entry.picture), text, entry.name, translate(language, "zoom_hint"))
     return canvas, markup.status(entry.name, text, _share(entry.step, entry.steps)), *button_updates(entry.status)
 
 

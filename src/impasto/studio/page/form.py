@@ -1,35 +1,42 @@
 """The form on the left of the page: reading a submission from it, and filling it in from a recipe or a run."""
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
-from impasto.errors import InputError
-from impasto.images import PLATES, read_metadata
+from impasto.errors import ImpastoError, InputError
+from impasto.images import demo_photo, peek_size, read_bytes, read_metadata
+from impasto.painting import clock
 from impasto.recipe import KEEP, PRESETS, Recipe, as_text, resolve, with_current_names
 from impasto.studio import Studio
 from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
-from impasto.studio.load_run import load_run
-from impasto.studio.page import inputs
-from impasto.studio.page.callbacks import Number, choices_of, errors_as_toasts, language_of, toast
-from impasto.studio.page.widgets import file_input
-from impasto.studio.texts import translate
+from impasto.studio.load_run import SharedPicture, load_run
+from impasto.studio.page import inputs, markup
+from impasto.studio.page.callbacks import choices_of, errors_as_toasts, language_of, toast
+from impasto.studio.page.wall import Wall, all_crops, crops_of, style_shares
+from impasto.studio.page.widgets import empty_if_refused, file_input
+from impasto.studio.texts import choice_label, purpose_of, translate
+from impasto.studio.wall import wall_name
 
-_AUTOMATIC_SIZE = 1024
+SAMPLES: Final = {"coffee": demo_photo(), **{name: markup.sample(name) for name in ("astronaut", "cat")}}
+"""Photos to try the studio with."""
+
+_AUTOMATIC_SIZE: Final = 1024
 """Shown for a recipe whose size is not a number."""
+_MAX_SIZE: Final = 2048
+"""End of the slider for sizes unless the photo is larger."""
 
 
 class Settings:
-    """The section "More": the preset, and a widget for every setting that is not shown elsewhere on the page."""
+    """The section "More": a widget for every setting that is not shown elsewhere on the page."""
 
-    def __init__(self, text: Callable[[str], Any]) -> None:
-        self.preset = gr.Dropdown(
-            choices_of(PRESETS, text), value="default", label=text("preset"), info=text("preset_hint"), elem_id="preset"
-        )
+    def __init__(self, preset: gr.Dropdown, text: Callable[[str], Any]) -> None:
+        self._preset = preset
         self._fields: list[tuple[FieldWidget, gr.components.Component]] = []
         for heading, widgets in field_widgets().items():
             with gr.Accordion(text(f"group_{heading}"), open=False, elem_id=f"group-{heading.lower()}"):
@@ -48,7 +55,7 @@ class Settings:
 
         An empty field for a number leaves the setting to the preset.
         """
-        preset = values[self.preset]
+        preset = values[self._preset]
         base = resolve(preset)
         changed = {
             widget.field: from_widget(widget, values[component])
@@ -76,57 +83,68 @@ class Form:
                 elem_id="photo", height=210,
             )
         )  # fmt: skip
-        self.styles = gr.CheckboxGroup(
-            choices_of(PLATES, text), label=text("style"), info=text("styles_hint"), elem_id="styles", value=[PLATES[0]]
-        )
-        with gr.Accordion(text("own_style"), open=False) as self._own_fold:
-            self.own = file_input(
-                gr.Gallery(
-                    label=text("own_style"), type="filepath", interactive=True, file_types=["image"], columns=3,
-                    height=180, object_fit="contain", elem_id="own",
-                )
-            )  # fmt: skip
-            self.crops = inputs.StyleCrops(self.own, studio.limits, text)
-        self.mix = _percentage("mix", 50, text, visible=False)
+        with gr.Row(elem_id="samples"):
+            gr.HTML(f"<span>{text('samples')}</span>", padding=False)
+            self._samples = [
+                gr.Button(text(f"sample_{name}"), elem_id=f"sample-{name}", size="sm", min_width=56) for name in SAMPLES
+            ]
+        self.wall = Wall(studio, text)
         self.strength = _percentage("strength", 50, text)
         self.colors = _percentage("colors", 100, text)
-        self.size = gr.Slider(64, 2048, value=512, step=16, label=text("size"), info=text("size_hint"), elem_id="size")
-        self.paint = gr.Button(text("paint"), variant="primary", size="lg", elem_id="paint")
+        self.size = gr.Slider(
+            64, _MAX_SIZE, value=512, step=1, label=text("size"), info=text("size_hint"), elem_id="size"
+        )
+        self._as_photo = gr.Button(text("size_photo"), size="sm", elem_id="size-photo", visible=False)
+        self.preset = gr.Dropdown(
+            choices_of(PRESETS, text), value="default", label=text("preset"), info=text("purpose_default"),
+            elem_id="preset",
+        )  # fmt: skip
+        with gr.Column(elem_id="paint-bar"):
+            self.paint = gr.Button(text("paint"), variant="primary", size="lg", elem_id="paint")
+            self._estimate = gr.HTML("", elem_id="estimate", padding=False)
         with gr.Accordion(text("more"), open=False, elem_id="more"):
-            self.settings = Settings(text)
+            self.settings = Settings(self.preset, text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
-            self.regions = inputs.Regions(self.photo, studio.limits, text)
-        self._dropped = file_input(gr.File(label=text("restore"), file_types=[".png"], elem_id="restore", height=140))
-        self._are_styles_chosen = gr.State(False)
-        """Whether the visitor chose the built-in styles; the first own picture replaces the one ticked at first."""
+            self.regions = inputs.Regions(self.photo, studio, text)
+        self._dropped = file_input(gr.File(label=text("restore"), elem_id="restore", height=90))
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
         self.inputs: set[Any] = {
-            self._source_run, self.photo, self.styles, self.own, self.crops.field, self.mix, self.strength, self.colors,
-            self.size, self.settings.preset, *self.settings.fields, *self.regions.inputs,
+            self._source_run, self.photo, *self.wall.inputs, self.strength, self.colors, self.size, self.preset,
+            *self.settings.fields, *self.regions.inputs,
         }  # fmt: skip
-        self._connect()
 
-    def _connect(self) -> None:
+    def connect(self, blocks: gr.Blocks) -> None:
+        """Connect the widgets with each other."""
         quick: Any = {"queue": False, "show_progress": "hidden"}
-        preset, sliders = self.settings.preset, [self.strength, self.colors]
-        preset.input(self._show_preset, [preset], [*sliders, *self.settings.fields], **quick)
-        for source in (self.styles, self.own):
-            source.change(self._show_mix, [self.styles, self.own], [self.mix], **quick)
-        self.styles.input(lambda: True, None, [self._are_styles_chosen], **quick)
-        self.own.upload(lambda chosen: gr.skip() if chosen else [], [self._are_styles_chosen], [self.styles], **quick)
-        outputs = [*sliders, self.size, preset, *self.settings.fields, self.crops.field, self.crops.shown]
-        self._dropped.upload(self._load_png, [self._dropped], outputs, show_progress="hidden")
+        sliders = [self.strength, self.colors]
+        preset_shown = self.preset.input(
+            self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick
+        )
+        # Gradio calls what hangs on one event in this order, each when the one before has ended: the slow ones last.
+        self.photo.change(self._show_size, [self.photo], [self.size, self._as_photo], **quick)
+        self.wall.connect(blocks, self.photo, self.regions.styles)
+        self._as_photo.click(self._as_large_as_photo, [self.photo], [self.size], **quick)
+        for button, name in zip(self._samples, SAMPLES, strict=True):
+            button.click(partial(self._give_sample, name), None, [self.photo], **quick)
+        for changed in (self.photo.change, self.wall.chosen.change, self.size.change, preset_shown.then):
+            changed(
+                self._show_estimate, self.inputs, [self._estimate], show_progress="hidden",
+                trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
+            )  # fmt: skip
+        outputs = [*sliders, self.size, self.preset, *self.settings.fields, *self.wall.outputs]
+        dropped = self._dropped.upload(
+            self._load_png, [self._dropped], [self._dropped, *outputs], show_progress="hidden"
+        )
+        empty_if_refused(dropped, self._dropped)
         self._run_outputs: list[Any] = [
-            *outputs, self.photo, self.styles, self.own, self._own_fold, self.mix, self.crops.pictures,
-            *self.regions.styles, self.regions.shown, self.regions.editor, self.regions.loaded, self._regions_fold,
-            self._source_run, self._are_styles_chosen,
+            *outputs, self.photo, *self.regions.styles, self.regions.shown, self.regions.editor, self.regions.loaded,
+            self._regions_fold, self._source_run,
         ]  # fmt: skip
 
     def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
         """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing."""
-        built_in, own = list(values[self.styles] or ()), list(values[self.own] or ())
-        regions, styles = self.regions.read(values), [*built_in, *own]
+        regions, styles = self.regions.read(values), self.wall.sources(values)
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "no_photo" if values[self.photo] is None else "no_style"))
         styled_regions = sum(region.style != KEEP for region in regions)
@@ -135,8 +153,8 @@ class Form:
             strength=values[self.strength],
             color_strength=values[self.colors],
             size=int(values[self.size]),
-            style_mix=style_shares(values[self.mix], len(styles)),
-            style_crop=inputs.all_crops(values[self.crops.field], len(built_in), len(own), styled_regions) or (),
+            style_mix=style_shares(values[self.wall.mix], len(styles)),
+            style_crop=all_crops(values[self.wall.crop], len(styles), styled_regions) or (),
         )
         return {
             "content": values[self.photo],
@@ -161,46 +179,85 @@ class Form:
             strokes = inputs.strokes_png(photo, regions)
             file = workspace.write_shared(run.name, "strokes.png", strokes) if strokes else None
             editor = inputs.editor_value(photo, file)
-        own = [str(one.copy) for one in run.own_styles]
-        count = len(run.plates) + len(own)
+            styles = [*run.plates, *map(self._kept, run.own_styles)]
+            styles_of_regions = [self._kept(one.own) if one.own else one.style for one in regions if strokes]
         are_regions_lost = run.regions is None or (regions and not strokes)
-        if are_regions_lost or run.has_style_masks or any(run.recipe.style.crop[count:]):
+        style = run.recipe.style
+        if are_regions_lost or run.has_style_masks or any(style.crop[len(styles) :]):
             gr.Info(html.escape(translate(language, "regions_lost")), title=translate(language, "info"))
         return {
             **self._recipe_updates(run.recipe),
             self.photo: str(run.photo.copy),
-            self.styles: list(run.plates),
-            self.own: own,
-            self._own_fold: gr.update(open=True) if own else gr.skip(),
-            self.mix: _first_share(run.recipe.style.mix, count),
-            self.crops.field: as_text(run.recipe.style.crop[:count]),
-            **self.crops.show(run.own_styles, language),
-            **self.regions.style_updates(regions if strokes else ()),
+            **self.wall.load(styles, crops_of(styles, as_text(style.crop)), style.mix),
+            **self.regions.style_updates(styles_of_regions, self.wall.choices()),
             self.regions.shown: run.photo.sha256,
             self.regions.editor: None,
             self.regions.loaded: editor,
             self._regions_fold: gr.update(open=True) if strokes else gr.skip(),
             self._source_run: run.name,
-            self._are_styles_chosen: True,
         }
 
+    def _kept(self, style: SharedPicture) -> str:
+        """Return the name of a run's style on the wall, where it is kept."""
+        return self._studio.wall.add(style.copy, style.picture.sha256, style.picture.name)
+
     def _load_png(self, file: str, request: gr.Request) -> dict[Any, Any]:
-        """Show the recipe inside a painted PNG; its crops apply to the style pictures that are added next."""
+        """Show the recipe inside a painted PNG, choose the styles of it that are on the wall, and say so."""
+        language = language_of(request)
         with errors_as_toasts(request):
             record = read_metadata(Path(file))
             if record is None or not isinstance(record.get("recipe"), dict):
                 raise InputError("this picture holds no recipe: impasto did not paint it, or a program removed it")
             recipe = resolve(None, with_current_names(record["recipe"]) | {"regions": ()})
-        crops = {self.crops.field: as_text(recipe.style.crop), self.crops.shown: []}
-        return self._recipe_updates(recipe) | crops
+        given = _styles_in(record)
+        found = [name for name in given if name in self._studio.wall.names()]
+        key, missing = "restored", ", ".join(title for name, title in given.items() if name not in found)
+        if missing:
+            key = "restored_without_style"
+        elif not given:
+            key = "restored_settings"
+        titles = ", ".join(choice_label(language, self._studio.wall.title(name)) for name in found)
+        gr.Info(
+            html.escape(translate(language, key, styles=titles, missing=missing)), title=translate(language, "info")
+        )
+        crops = crops_of(list(given), as_text(recipe.style.crop))
+        chosen = self.wall.load(found, crops, () if missing else recipe.style.mix) if given else {}
+        return self._recipe_updates(recipe) | chosen | {self._dropped: None}
 
-    def _show_preset(self, name: str) -> dict[Any, Any]:
-        recipe = PRESETS[name]
+    def _give_sample(self, name: str) -> str:
+        """Return a copy of a sample photo that Gradio may serve."""
+        copy = self._studio.workspace.exports / "samples" / f"{name}.webp"
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(SAMPLES[name].read_bytes())
+        return str(copy)
+
+    def _show_size(self, photo: str | None) -> tuple[Any, Any]:
+        """Let the size be as large as the photo."""
+        longest = _long_side(photo)
+        return gr.update(maximum=max(_MAX_SIZE, longest or 0)), gr.update(visible=longest is not None)
+
+    def _as_large_as_photo(self, photo: str | None) -> Any:
+        return _long_side(photo) or gr.skip()
+
+    def _show_estimate(self, values: dict[Any, Any], request: gr.Request) -> str:
+        """Say how long the picture takes and how much memory, unless another one is being painted."""
+        language = language_of(request)
+        try:
+            given = self.read(values, request)
+            del given["source_run"]
+            estimate = self._studio.estimate(**given)
+        except (ImpastoError, gr.Error):
+            return ""
+        if estimate is None:
+            return ""
+        width, height = estimate.size
+        about = {"time": clock(estimate.seconds), "memory": f"{estimate.memory / 1e9:.1f} GB"}
+        return markup.render("hint_line", translate(language, "estimate", width=width, height=height, **about))
+
+    def _show_preset(self, name: str, request: gr.Request) -> dict[Any, Any]:
+        recipe, purpose = PRESETS[name], purpose_of(language_of(request), name)
         sliders = {self.strength: recipe.style.strength, self.colors: recipe.color.strength}
-        return sliders | self.settings.updates(recipe)
-
-    def _show_mix(self, styles: list[str] | None, own: Sequence[Any] | None) -> Any:
-        return gr.update(visible=len(styles or ()) + len(own or ()) > 1)
+        return sliders | {self.preset: gr.update(info=purpose)} | self.settings.updates(recipe)
 
     def _recipe_updates(self, recipe: Recipe) -> dict[Any, Any]:
         size = recipe.picture.size
@@ -208,27 +265,29 @@ class Form:
             self.strength: recipe.style.strength,
             self.colors: recipe.color.strength,
             self.size: size if isinstance(size, int) else _AUTOMATIC_SIZE,
-            self.settings.preset: self.settings.nearest_preset(recipe),
+            self.preset: self.settings.nearest_preset(recipe),
             **self.settings.updates(recipe),
         }
 
 
-def style_shares(first: Number, count: int) -> tuple[float, ...]:
-    """Return the shares of styles in percent if the first has `first`; none for a single style.
+def _styles_in(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names on the wall of the styles that the record in a PNG states, each with its title."""
+    described = record.get("inputs")
+    styles = described.get("styles") if isinstance(described, dict) else None
+    found = {}
+    for style in styles if isinstance(styles, list) else ():
+        if isinstance(style, dict) and isinstance(digest := style.get("sha256"), str):
+            found[wall_name(digest)] = Path(str(style.get("name", ""))).stem
+    return found
 
-    >>> style_shares(40, 3), style_shares(40, 1)
-    ((40.0, 30.0, 30.0), ())
-    """
-    if count < 2:
-        return ()
-    return (float(first), *((100.0 - first) / (count - 1),) * (count - 1))
 
-
-def _first_share(shares: Sequence[float], count: int) -> Any:
-    """Return the share of the first of several styles in percent."""
-    shares = shares or (1.0,) * count
-    total = float(sum(shares))
-    return round(100 * shares[0] / total) if count > 1 and total else gr.skip()
+def _long_side(photo: str | None) -> int | None:
+    """Return the longer side of a picture; None if it cannot be read."""
+    if photo is None:
+        return None
+    with suppress(ImpastoError, OSError):
+        return max(peek_size(read_bytes(Path(photo)), "the photo") or (0,)) or None
+    return None
 
 
 def _percentage(name: str, value: int, text: Callable[[str], Any], **options: Any) -> gr.Slider:

@@ -20,7 +20,15 @@ from impasto.errors import InputError
 from impasto.images import atomic_write, read_picture
 from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
-from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title, value_text
+from impasto.studio.captions import (
+    MACHINE_FIELDS,
+    MAX_DIFFERENCES,
+    difference_captions,
+    differences,
+    gallery_label,
+    run_title,
+    value_text,
+)
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import errors_as_toasts, language_of
 from impasto.studio.page.results import Downloads
@@ -89,7 +97,7 @@ class History:
     def list_runs(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
         """Return the updates that list all runs and show the chosen one as it is now, if it still exists."""
         runs = _list_thumbnails(self._studio)
-        pictures = [(str(path), gallery_label(entry)) for entry, path in runs]
+        pictures = [(str(path), gallery_label(entry, language_of(request))) for entry, path in runs]
         entry = next((entry for entry, _ in runs if entry.name == chosen), None)
         gallery = gr.update(value=pictures, selected_index=None)
         return {self._gallery: gallery, **self._show(entry, language_of(request))}
@@ -106,7 +114,7 @@ class History:
         if entry is not None:
             # It may have no picture, or be deleted meanwhile.
             with suppress(InputError, OSError):
-                panes.append(_pane_of(entry, run_title(entry)))
+                panes.append(_pane_of(entry, run_title(entry, language)))
                 downloads = self._downloads.updates(entry.path)
         return {
             self.chosen: entry and entry.name,
@@ -162,7 +170,9 @@ class Compare:
         """Return the updates that offer all paintings and show the chosen ones that still exist."""
         runs = _list_thumbnails(self._studio)
         still = [name for name in chosen or () if name in {entry.name for entry, _ in runs}]
-        choices = gr.update(choices=[(gallery_label(entry), entry.name) for entry, _ in runs], value=still)
+        choices = gr.update(
+            choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs], value=still
+        )
         css = markup.choice_pictures_css("which", [f"gradio_api/file={quote(str(path))}" for _, path in runs])
         if not runs:
             return choices, "", markup.render("hint_line", translate(language_of(request), "compare_none"))
@@ -176,9 +186,12 @@ class Compare:
     def _compare(self, names: Sequence[str], request: gr.Request) -> str:
         language, entries = language_of(request), {entry.name: entry for entry in self._studio.list_runs()}
         chosen = [entries[name] for name in names if name in entries]
-        titles = difference_captions(chosen, language)
+        titles, all_parts = difference_captions(chosen, language), differences(chosen, language)
         with errors_as_toasts(request):
-            panes = [_pane_of(entry, title, run_title(entry)) for entry, title in zip(chosen, titles, strict=True)]
+            panes = [
+                _pane_of(entry, title, run_title(entry, language), parts[MAX_DIFFERENCES:], language)
+                for entry, title, parts in zip(chosen, titles, all_parts, strict=True)
+            ]
         hint = markup.render("hint_line", translate(language, "compare_one_more")) if len(chosen) == 1 else ""
         return hint + markup.linked(panes, translate(language, "compare_hint"))
 
@@ -208,39 +221,45 @@ class Vote:
             button.click(self._vote, inputs, outputs, show_progress="hidden", trigger_mode="once")
 
     def _vote(self, pair: _Pair, rater: str | None, choice: str, request: gr.Request) -> tuple[Any, ...]:
-        """Store a choice, reveal the names, and show the next pair."""
-        message, language = "", language_of(request)
-        if pair is not None and choice != "next":
-            with errors_as_toasts(request):
-                message = self._store(pair, choice, (rater or "").strip() or _ANONYMOUS, language)
-        return self._next_pair(pair, message, request)
+        """Store a choice and reveal what the two are, or show the next pair."""
+        if choice == "next":
+            return self._next_pair(pair, request)
+        if pair is None:
+            return (gr.skip(),) * 6
+        with errors_as_toasts(request):
+            message, pictures = self._store(pair, choice, (rater or "").strip() or _ANONYMOUS, language_of(request))
+        return pair, pictures, message, *[gr.update(interactive=False)] * 3
 
-    def _store(self, pair: list[str], choice: str, rater: str, language: str) -> str:
-        """Store a choice unless it is `skip`, and return a message about it; raises InputError."""
+    def _store(self, pair: list[str], choice: str, rater: str, language: str) -> tuple[str, str]:
+        """Store a choice unless it is `skip`; return a message and the pictures with their names; raises InputError."""
         workspace = self._studio.workspace
-        if choice == "skip":
-            return translate(language, "vote_skipped", count=len(workspace.votes()))
-        kept = ("left", "right").index(choice)
-        workspace.vote(pair[kept], pair[1 - kept], rater)
         entries = {entry.name: entry for entry in self._studio.list_runs()}
         existing = [entries[name] for name in pair if name in entries]
         captions = difference_captions(existing, language) if len(existing) == len(pair) else pair
-        count = len(workspace.votes())
-        return translate(language, "vote_thanks", kept=captions[kept], other=captions[1 - kept], count=count)
+        panes = [
+            _pane_of(entry, f"{letter}: {caption}", run_title(entry, language))
+            for letter, entry, caption in zip("AB", existing, captions, strict=False)
+        ]
+        pictures = markup.linked(panes, translate(language, "compare_hint"))
+        if choice == "skip":
+            return translate(language, "vote_skipped", count=len(workspace.votes())), pictures
+        kept = ("left", "right").index(choice)
+        workspace.vote(pair[kept], pair[1 - kept], rater)
+        votes = {"kept": captions[kept], "other": captions[1 - kept], "count": len(workspace.votes())}
+        return translate(language, "vote_thanks", **votes), pictures
 
-    def _next_pair(self, before: _Pair, message: str, request: gr.Request) -> tuple[Any, ...]:
-        """Return the updates that show a message and a random pair, a different one than `before` if possible."""
+    def _next_pair(self, before: _Pair, request: gr.Request) -> tuple[Any, ...]:
+        """Return the updates that show a random pair, a different one than `before` if possible."""
         language, pairs = language_of(request), self._pairs()
         if not pairs:
-            lines = [message, translate(language, "vote_none")]
-            return None, "", "\n\n".join(filter(None, lines)), *[gr.update(interactive=False)] * 3
+            return None, "", translate(language, "vote_none"), *[gr.update(interactive=False)] * 3
         others = [pair for pair in pairs if {entry.name for entry in pair} != set(before or ())]
         pair = list(random.choice(others or pairs))
         random.shuffle(pair)
         with errors_as_toasts(request):
             panes = [_pane_of(entry, letter) for letter, entry in zip("AB", pair, strict=True)]
         pictures = markup.linked(panes, translate(language, "compare_hint"))
-        return [entry.name for entry in pair], pictures, message, *[gr.update(interactive=True)] * 3
+        return [entry.name for entry in pair], pictures, "", *[gr.update(interactive=True)] * 3
 
     def _pairs(self) -> list[tuple[RunEntry, RunEntry]]:
         """Return all pairs of finished paintings of the same photo."""
@@ -267,8 +286,9 @@ def _thumbnail(studio: Studio, entry: RunEntry) -> Path | None:
         target = studio.workspace.exports / f"{entry.name}-{picture.stat().st_mtime_ns}.jpg"
         if not target.exists():
             with Image.open(picture) as image:
-                small = image.convert("RGB")
+                small = image.convert("RGBA")
             small.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE), Image.Resampling.LANCZOS)
+            small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
             data = BytesIO()
             small.save(data, "JPEG", quality=88)
             atomic_write(target, data.getvalue())
@@ -277,8 +297,13 @@ def _thumbnail(studio: Studio, entry: RunEntry) -> Path | None:
     return target
 
 
-def _pane_of(entry: RunEntry, title: str, note: str = "") -> markup.Pane:
+def _pane_of(
+    entry: RunEntry, title: str, note: str = "", details: Sequence[str] = (), language: str = "en"
+) -> markup.Pane:
     """Return a run's picture for a comparison; raises InputError if it is gone or cannot be read."""
-    if (picture := entry.picture) is None:
+    if (file := entry.picture) is None:
         raise InputError(f"{entry.name} has no picture any more")
-    return markup.Pane.of(read_picture(picture).pixels, _PANE_SIZE, title, "" if note == title else note)
+    picture = read_picture(file)
+    more = translate(language, "more_differs", count=len(details)) if details else ""
+    texts = {"note": "" if note == title else note, "more": more, "details": details}
+    return markup.Pane.of(picture.pixels, _PANE_SIZE, title, alpha=picture.alpha, **texts)

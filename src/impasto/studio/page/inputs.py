@@ -1,6 +1,8 @@
-"""Inputs of the page: the photo, crops of the visitor's own styles, and regions painted on the photo."""
+"""Regions painted on the photo: the editor, its strokes as masks, and masks as strokes."""
 
 import io
+import os
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +13,15 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 import impasto
+from impasto.errors import InputError
 from impasto.images import PLATES, fit, quantize, read_picture, resize, resize_mask
 from impasto.recipe import KEEP
-from impasto.studio.load_run import MaskedRegion, SharedPicture, sha256_of
+from impasto.saliency import follow_edges, subject_mask
+from impasto.studio import Studio
+from impasto.studio.load_run import MaskedRegion, sha256_of
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import choices_of, errors_as_toasts, language_of
-from impasto.studio.submission import Limits
-from impasto.studio.texts import translate
+from impasto.studio.page.callbacks import choices_of, errors_as_toasts
+from impasto.studio.page.widgets import empty_if_refused
 
 BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
 """Colors of the brush; each paints one region."""
@@ -25,79 +29,9 @@ BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green"
 _BRUSH_COLORS: Final = np.array(list(BRUSHES.values()), np.int32)
 
 _NO_REGION: Final = "none"
-_CROP_PICTURE_SIZE: Final = 640
 _EDITOR_SIZE: Final = 1024
 _MIN_ALPHA: Final = 40
 """Alpha (of 255) below which the soft edge of a stroke is ignored."""
-
-
-# -- crops of style pictures -------------------------------------------------------------------------------------------
-
-
-class StyleCrops:
-    """Pictures on which crops are drawn, and the field with their numbers; crop.js keeps both equal.
-
-    The field lists the crops of the visitor's own style pictures in their order, `full` for an uncropped one.
-    """
-
-    def __init__(self, own: gr.Gallery, limits: Limits, text: Callable[[str], Any]) -> None:
-        self._limits = limits
-        script = markup.script("crop.js")
-        self.pictures = gr.HTML("", elem_id="crop-pictures", padding=False, js_on_load=script)
-        self.field = gr.Textbox(label=text("crop_style"), info=text("crop_hint"), elem_id="crop")
-        self.shown = gr.State([])
-        """SHA-256 of the pictures that the field describes."""
-        outputs = [self.pictures, self.field, self.shown]
-        own.change(self.own_changed, [own, self.shown], outputs, show_progress="hidden")
-
-    def show(self, own: Sequence[SharedPicture], language: str) -> dict[Any, Any]:
-        """Return updates that show the style pictures of an earlier run."""
-        panes = [_crop_pane(one.picture.pixels, one.copy) for one in own]
-        hint = translate(language, "crop_hint")
-        return {self.pictures: markup.render("crop_pictures", panes, hint), self.shown: [one.sha256 for one in own]}
-
-    def own_changed(self, own: Sequence[str] | None, shown: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
-        """Show the new pictures, and empty the field if it described other ones.
-
-        If no picture was shown before, the field was filled from a dropped PNG and applies to the new pictures.
-        """
-        paths = [Path(path) for path in own or ()]
-        digests = []
-        for path in paths:
-            with errors_as_toasts(request, path):
-                self._limits.check(path)
-                digests.append(sha256_of(path))
-        if digests == shown and shown:
-            return gr.skip(), gr.skip(), gr.skip()
-        panes = []
-        for path in paths:
-            with errors_as_toasts(request, path):
-                picture = read_picture(path, max_megapixels=self._limits.max_megapixels)
-            panes.append(_crop_pane(picture.pixels, path))
-        pictures = markup.render("crop_pictures", panes, translate(language_of(request), "crop_hint"))
-        return pictures, "" if shown else gr.skip(), digests
-
-
-def _crop_pane(pixels: Float[np.ndarray, "h w 3"], path: Path) -> markup.Pane:
-    return markup.Pane.of(pixels, _CROP_PICTURE_SIZE, path.name)
-
-
-def all_crops(text: str | None, built_in: int, own: int, regions: int = 0) -> str:
-    """Return the crops of all styles from those of the visitor's own, which follow the built-in ones.
-
-    The styles of regions come last and have no crop.
-
-    >>> all_crops("1,2,30,40", 1, 1), all_crops("1,2,30,40", 0, 1), all_crops("1,2,30,40", 1, 0)
-    ('full/1,2,30,40', '1,2,30,40', '1,2,30,40')
-    >>> all_crops("1,2,30,40", 1, 1, 2), all_crops("", 1, 1, 2)
-    ('full/1,2,30,40/full/full', '')
-    """
-    parts = text.strip().split("/") if text and text.strip() else []
-    if own and len(parts) == own:
-        parts = ["full"] * built_in + parts
-    if parts and len(parts) == built_in + own:
-        parts += ["full"] * regions
-    return "/".join(parts)
 
 
 # -- regions -----------------------------------------------------------------------------------------------------------
@@ -106,8 +40,8 @@ def all_crops(text: str | None, built_in: int, own: int, regions: int = 0) -> st
 class Regions:
     """The editor in which regions are painted on the photo, and a style for each color of the brush."""
 
-    def __init__(self, photo: gr.Image, limits: Limits, text: Callable[[str], Any]) -> None:
-        self._limits = limits
+    def __init__(self, photo: gr.Image, studio: Studio, text: Callable[[str], Any]) -> None:
+        self._limits, self._wall = studio.limits, studio.wall
         gr.Markdown(text("regions_hint"))
         self.editor = gr.ImageEditor(
             label=text("regions"),
@@ -125,7 +59,10 @@ class Regions:
         """SHA-256 of the photo in the editor."""
         self.loaded = gr.State(None)
         """What a loaded run has in the editor, until the editor shows it."""
-        choices = [(text("region_keep"), KEEP), *choices_of(PLATES, text), (text("region_none"), _NO_REGION)]
+        self._text = text
+        choices = region_choices(choices_of(PLATES, text), text)
+        with gr.Row(elem_id="region-tools"):
+            tools = [gr.Button(text(name), elem_id=name.replace("_", "-"), size="sm") for name in _TOOLS]
         with gr.Row():
             self.styles = [
                 gr.Dropdown(choices, value=KEEP, label=text(f"region_{color}"), elem_id=f"region-{color}")
@@ -133,7 +70,11 @@ class Regions:
             ]
         self.inputs = {self.editor, self.loaded, *self.styles}
         outputs = [self.editor, self.shown, self.loaded]
-        photo.change(self._photo_changed, [photo, self.shown], outputs, show_progress="hidden")
+        changed = photo.change(self._photo_changed, [photo, self.shown], outputs, show_progress="hidden")
+        empty_if_refused(changed, photo)
+        for name, tool in zip(_TOOLS, tools, strict=True):
+            given = [photo, self.editor, self.loaded, gr.State(name)]
+            self.show_after(tool.click(self._change, given, [self.editor, self.loaded], show_progress="hidden"))
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
@@ -143,15 +84,38 @@ class Regions:
 
     def read(self, values: Mapping[Any, Any]) -> list[impasto.Region]:
         """Return the regions that were painted, or loaded and not yet shown, and have a style."""
-        editor = values[self.loaded] or values[self.editor] or {}
-        layers = [_as_pixels(layer) for layer in editor.get("layers") or [] if layer is not None]
-        painted = zip(masks_of(layers) if layers else (), (values[one] for one in self.styles), strict=False)
-        return [impasto.Region(quantize(mask), style) for mask, style in painted if style != _NO_REGION and mask.any()]
+        masks = _masks_in(values[self.loaded] or values[self.editor])
+        painted = zip(() if masks is None else masks, (values[one] for one in self.styles), strict=False)
+        return [
+            impasto.Region(quantize(mask), style if style == KEEP else self._wall.source(style))
+            for mask, style in painted
+            if style != _NO_REGION and mask.any()
+        ]
 
-    def style_updates(self, regions: Sequence[MaskedRegion]) -> dict[Any, Any]:
-        """Return updates that choose the styles of regions, in the order of the brush's colors."""
-        names = [*(region.style for region in regions), *(KEEP for _ in BRUSHES)]
-        return dict(zip(self.styles, names, strict=False))
+    def style_updates(self, names: Sequence[str], choices: Sequence[tuple[Any, str]]) -> dict[Any, Any]:
+        """Return updates that choose the styles of regions from `choices`, in the order of the brush's colors."""
+        offered = region_choices(choices, self._text)
+        values = [*names, *(KEEP for _ in BRUSHES)]
+        return {one: gr.update(choices=offered, value=name) for one, name in zip(self.styles, values, strict=False)}
+
+    def _change(self, photo: str | None, editor: Any, loaded: Any, tool: str, request: gr.Request) -> tuple[Any, Any]:
+        """Replace the strokes by what a tool makes of them; the editor is emptied first, see `show_after`."""
+        with errors_as_toasts(request):
+            if photo is None:
+                raise InputError("choose a photo first")
+            pixels = read_picture(Path(photo), max_megapixels=self._limits.max_megapixels).pixels
+            shown = _reduced(pixels)
+            masks = _masks_in(loaded or editor)
+            if masks is None or masks.shape[1:] != shown.shape[:2]:
+                masks = np.zeros((len(BRUSHES), *shown.shape[:2]), np.float32)
+            changed = _TOOLS[tool](shown / np.float32(255), masks)
+        # Where regions meet, each position belongs to one of them.
+        strokes = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
+        if strokes is None:
+            return gr.skip(), gr.skip()
+        file = Path(os.environ["GRADIO_TEMP_DIR"]) / f"strokes-{secrets.token_hex(16)}.png"
+        Image.fromarray(strokes).save(file)
+        return None, editor_value(pixels, file)
 
     def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:
         """Return what was loaded, unless another photo was given meanwhile."""
@@ -169,6 +133,11 @@ class Regions:
                 return gr.skip(), gr.skip(), gr.skip()
             pixels = read_picture(path, max_megapixels=self._limits.max_megapixels).pixels
         return editor_value(pixels), digest, None
+
+
+def region_choices(styles: Sequence[tuple[Any, str]], text: Callable[[str], Any]) -> list[tuple[Any, str]]:
+    """Return what a region can be painted in: the photo as it is, a style, or not at all."""
+    return [(text("region_keep"), KEEP), *styles, (text("region_none"), _NO_REGION)]
 
 
 def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None) -> dict[str, Any]:
@@ -215,6 +184,12 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
     return masks
 
 
+def _masks_in(editor: Mapping[str, Any] | None) -> Float[np.ndarray, "colors h w"] | None:
+    """Return what is painted in the editor, or None if it has no strokes."""
+    layers = [_as_pixels(layer) for layer in (editor or {}).get("layers") or [] if layer is not None]
+    return masks_of(layers) if layers else None
+
+
 def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h w 4"]:
     return np.asarray(Image.open(layer)) if isinstance(layer, str) else layer
 
@@ -222,3 +197,21 @@ def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h 
 def _reduced(pixels: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_height _width 3"]:
     height, width = pixels.shape[:2]
     return quantize(resize(pixels, *fit(width, height, min(_EDITOR_SIZE, max(width, height)))))
+
+
+def _with_subject(
+    photo: Float[np.ndarray, "h w 3"], masks: Float[np.ndarray, "colors h w"]
+) -> Float[np.ndarray, "colors h w"]:
+    """Return masks in which the first region is the main subject of the photo, without the other regions."""
+    return np.stack([subject_mask(photo) * (1 - masks[1:].sum(axis=0)).clip(0, 1), *masks[1:]])
+
+
+def _along_edges(
+    photo: Float[np.ndarray, "h w 3"], masks: Float[np.ndarray, "colors h w"]
+) -> Float[np.ndarray, "colors h w"]:
+    """Return masks whose outlines follow the edges of the photo."""
+    return np.stack([follow_edges(photo, mask) if mask.any() else mask for mask in masks])
+
+
+_TOOLS: Final = {"select_subject": _with_subject, "follow_edges": _along_edges}
+"""Buttons that change the painted regions of a photo."""

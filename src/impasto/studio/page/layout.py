@@ -12,7 +12,7 @@ from impasto.studio import JobHandle, Studio
 from impasto.studio.fields import field_widgets
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, errors_as_toasts, follow_jobs, language_of, show_entry, toast
-from impasto.studio.page.form import Form
+from impasto.studio.page.form import SAMPLES, Form
 from impasto.studio.page.gallery import Compare, History
 from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
 from impasto.studio.texts import translate, translations
@@ -41,7 +41,9 @@ def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
     # System fonts, so that none is downloaded; colors are set in page.css.
     fonts, monospace = ("system-ui", "Segoe UI", "Noto Sans CJK SC", "sans-serif"), ("ui-monospace", "monospace")
     theme = gr.themes.Soft(primary_hue="orange", neutral_hue="stone", font=fonts, font_mono=monospace)
-    return blocks, {"i18n": i18n, "css": markup.page_css(), "theme": theme}
+    # Unlike the option `css`, this holds for the login, too.
+    theme.custom_css = markup.page_css(tuple(SAMPLES.items()))
+    return blocks, {"i18n": i18n, "theme": theme}
 
 
 class PageBuilder:
@@ -53,9 +55,9 @@ class PageBuilder:
         """The job that each open page follows (the one submitted or resumed last), by session."""
         self._current = gr.State(None)
         self._resumed = gr.State(None)
-        gr.Markdown(text("title"), elem_id="title")
+        gr.HTML(f"<h1>{text('title')}</h1>", elem_id="title", padding=False)
         with gr.Tabs(elem_id="tabs") as self._tabs:
-            with gr.Tab(text("paint"), id="paint"), gr.Row(elem_id="bench"):
+            with gr.Tab(text("paint_tab"), id="paint"), gr.Row(elem_id="bench"):
                 with gr.Column(scale=2, min_width=300, elem_id="left"):
                     self._form = Form(studio, text)
                 with gr.Column(scale=3, min_width=320, elem_id="middle"):
@@ -68,8 +70,9 @@ class PageBuilder:
         history = self._history
         history_tab.select(history.list_runs, [history.chosen], history.outputs, **history.in_order)
         compare_tab.select(compare.list_runs, [compare.chosen], compare.outputs, show_progress="hidden")
-        # The title that Gradio sets is in one language.
-        blocks.load(None, None, None, js="() => { document.title = document.getElementById('title').innerText; }")
+        self._form.connect(blocks)
+        self._results.connect(self._current)
+        blocks.load(None, None, None, js=markup.page_script())
         self._connect_runs(blocks)
         self._connect_controls()
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
@@ -78,7 +81,7 @@ class PageBuilder:
 
     def _build_canvas(self, text: Callable[[str], Any]) -> None:
         empty = f'<div class="canvas empty"><p>{text("empty")}</p></div>'
-        self._canvas = gr.HTML(empty, elem_id="canvas", padding=False)
+        self._canvas = gr.HTML(empty, elem_id="canvas", padding=False, js_on_load=markup.script("linked.js"))
         self._status = gr.HTML("", elem_id="status", padding=False)
         look: Any = {"size": "md", "min_width": 80}
         with gr.Row(elem_id="steering"):

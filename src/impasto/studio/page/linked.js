@@ -1,9 +1,12 @@
 // Zooms and moves all pictures of a comparison together. The wheel, two fingers and the keys + and - zoom towards the
 // pointer; dragging and the arrow keys move; a double click zooms in and out. Gradio provides `element`, which stays when
-// its content is replaced.
+// its content is replaced, and `watch`, which reports that. Pictures that follow others with the same key, such as those of
+// one painting that grows, keep place and focus.
 const places = new WeakMap();
 const pointers = new Map();
 const MAX_SCALE = 16;
+let kept = null;
+let hasFocus = false;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const placeOf = (linked) => places.get(linked) ?? {scale: 1, x: 0, y: 0};
@@ -12,6 +15,7 @@ const placeOf = (linked) => places.get(linked) ?? {scale: 1, x: 0, y: 0};
 const show = (linked, scale, x, y) => {
   const place = {scale, x: clamp(x, 1 - scale, 0), y: clamp(y, 1 - scale, 0)};
   places.set(linked, place);
+  kept = {key: linked.dataset.key, place};
   linked.classList.toggle('zoomed', scale > 1);
   for (const image of linked.querySelectorAll('img'))
     image.style.transform = `translate(${100 * place.x}%, ${100 * place.y}%) scale(${scale})`;
@@ -57,6 +61,8 @@ for (const end of ['pointerup', 'pointercancel'])
 element.addEventListener('pointermove', (event) => {
   const mine = pointers.get(event.pointerId);
   if (!mine) return;
+  if (!mine.pane.isConnected) mine.pane = element.querySelector('.pane');
+  if (!mine.pane) return;
   const linked = mine.pane.closest('.linked');
   const at = within(mine.pane, event);
   const other = [...pointers].find(([id, one]) => id !== event.pointerId && one.pane === mine.pane)?.[1];
@@ -82,4 +88,11 @@ element.addEventListener('keydown', (event) => {
   else if (moves[event.key] && placeOf(linked).scale > 1) move(linked, ...moves[event.key]);
   else return;
   event.preventDefault();
+});
+document.addEventListener('focusin', (event) => { hasFocus = element.contains(event.target); });
+watch('value', () => {
+  const linked = element.querySelector('.linked[data-key]');
+  if (!linked || linked.dataset.key !== kept?.key) return;
+  show(linked, kept.place.scale, kept.place.x, kept.place.y);
+  if (hasFocus) linked.focus({preventScroll: true});
 });

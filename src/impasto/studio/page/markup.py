@@ -2,12 +2,14 @@
 
 import base64
 import io
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,30 +17,42 @@ from jinja2 import Environment, StrictUndefined, Template
 from PIL import Image
 
 from impasto.images import PLATES, plate_path, quantize
+from impasto.studio.texts import NAMES_IN_CHINESE
 
 _CANVAS_SIZE: Final = 1280
 """Longest side of the canvas on the page, in pixels; downloads have the full size."""
 
-_PLATE_SIZE: Final = 144
+_PLATE_SIZE: Final = 200
 _JPEG_QUALITY: Final = 88
 _PLOT_SIZE: Final = (240, 56)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pane:
-    """A picture on the page: title, second line, URL, and its real size in pixels."""
+    """A picture on the page: title, second line, what is unfolded below it, URL, and its real size in pixels."""
 
     title: str
     note: str = ""
+    more: str = ""
+    details: Sequence[str] = ()
     source: str
     width: int
     height: int
 
     @classmethod
-    def of(cls, pixels: Float[np.ndarray, "h w 3"], longest: int, title: str, note: str = "") -> "Pane":
-        """Return the pane of a picture, its longest side reduced to `longest` pixels."""
+    def of(
+        cls,
+        pixels: Float[np.ndarray, "h w 3"],
+        longest: int,
+        title: str,
+        *,
+        alpha: Float[np.ndarray, "h w"] | None = None,
+        **texts: Any,
+    ) -> "Pane":
+        """Return the pane of a picture, its longest side reduced to `longest` pixels; `texts` are other attributes."""
         height, width = pixels.shape[:2]
-        return cls(title=title, note=note, source=data_uri(quantize(pixels), longest), width=width, height=height)
+        source = data_uri(quantize(pixels), longest, None if alpha is None else quantize(alpha))
+        return cls(title=title, source=source, width=width, height=height, **texts)
 
 
 def script(name: str) -> str:
@@ -55,14 +69,24 @@ def jpeg(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> byt
     return data.getvalue()
 
 
-def data_uri(pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE) -> str:
-    """Return a picture as a data URI of a JPEG, so that no file has to be stored and served."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(pixels, longest)).decode()}"
+def data_uri(
+    pixels: UInt8[np.ndarray, "h w 3"], longest: int = _CANVAS_SIZE, alpha: UInt8[np.ndarray, "h w"] | None = None
+) -> str:
+    """Return a picture as a data URI of a JPEG, or a WebP if it is transparent, so that no file has to be served."""
+    kind, data = "jpeg", b""
+    if alpha is None:
+        data = jpeg(pixels, longest)
+    else:
+        kind, file, image = "webp", io.BytesIO(), Image.fromarray(np.dstack([pixels, alpha]))
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+        image.save(file, "WEBP", quality=_JPEG_QUALITY)
+        data = file.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def canvas(pixels: UInt8[np.ndarray, "h w 3"] | None, text: str) -> str:
-    """Return the canvas: the picture, or the text if there is none yet."""
-    return render("canvas", None if pixels is None else data_uri(pixels), text)
+def canvas(pixels: UInt8[np.ndarray, "h w 3"] | None, text: str, run: str = "", hint: str = "") -> str:
+    """Return the canvas: the picture of a run, which linked.js zooms, or the text if there is none yet."""
+    return render("canvas", None if pixels is None else data_uri(pixels), text, run, hint)
 
 
 def status(
@@ -88,19 +112,52 @@ def linked(panes: Sequence[Pane], hint: str) -> str:
     return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes))
 
 
-def choice_pictures_css(element_id: str, sources: Sequence[str]) -> str:
-    """Return the CSS rules that show a picture on each check box of a group."""
+def choice_pictures_css(element_id: str, sources: Sequence[str], *, first: int = 1) -> str:
+    """Return the CSS rules that show a picture on each check box of a group, from the first one of them on."""
     return "\n".join(
-        f'#{element_id} label:nth-of-type({number}) {{ background-image: url("{source}"); }}'
-        for number, source in enumerate(sources, start=1)
+        f'#{element_id} label:nth-of-type({number}) {{ --picture: url("{source}"); }}'
+        for number, source in enumerate(sources, start=first)
     )
 
 
+def preview_css(element_id: str, number: int, pixels: UInt8[np.ndarray, "h w 3"]) -> str:
+    """Return the CSS rules that show another picture on a check box, and its own one in a corner."""
+    box = f"#{element_id} label:nth-of-type({number})"
+    return f'{box} {{ --preview: url("{data_uri(pixels)}"); }} {box}::before {{ display: block; }}\n'
+
+
+def order_css(element_id: str, numbers: Sequence[tuple[int, int]]) -> str:
+    """Return the CSS rules that write a number on check boxes; pairs of the check box's number and that number."""
+    return "\n".join(
+        f'#{element_id} label:nth-of-type({box}) span::before {{ content: "{number} · "; }}' for box, number in numbers
+    )
+
+
+def style(rules: str) -> str:
+    """Return CSS rules as a part of the page."""
+    return f"<style>{rules}</style>"
+
+
+def page_script() -> str:
+    """Return the script of the page, with the Chinese names of what Gradio names in English."""
+    return script("page.js").replace("WORDS", json.dumps(NAMES_IN_CHINESE))
+
+
+def sample(name: str) -> Path:
+    """Return the file of one of the studio's sample photos."""
+    return Path(str(files("impasto.studio") / "samples" / f"{name}.webp"))
+
+
 @cache
-def page_css() -> str:
-    """Return the style sheet of the page, with the pictures of the built-in styles."""
-    plates = (np.asarray(Image.open(plate_path(name)).convert("RGB")) for name in PLATES)
-    return f"{script('page.css')}\n{choice_pictures_css('styles', [data_uri(plate, _PLATE_SIZE) for plate in plates])}"
+def page_css(samples: tuple[tuple[str, Path], ...]) -> str:
+    """Return the style sheet of the page, with the pictures of the built-in styles and the sample photos."""
+    plates = [_small_picture(plate_path(name)) for name in PLATES]
+    buttons = (f'#sample-{name} {{ --picture: url("{_small_picture(path)}"); }}' for name, path in samples)
+    return "\n".join([script("page.css"), choice_pictures_css("styles", plates), *buttons])
+
+
+def _small_picture(path: Path) -> str:
+    return data_uri(np.asarray(Image.open(path).convert("RGB")), _PLATE_SIZE)
 
 
 @cache

@@ -1,16 +1,20 @@
 """Finished pictures: the column of results with its downloads, and the endpoint `/paint` for other programs."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import gradio as gr
+import numpy as np
+from jaxtyping import Float
 
 from impasto.errors import ImpastoError, RunError
-from impasto.images import PLATES, is_plate, plate_path, read_picture, resize, write_picture
+from impasto.images import PLATES, fit, is_plate, plate_path, read_picture, resize, write_picture
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.studio import Studio
+from impasto.studio.finish import Finish, apply_finish, write_finished
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
 from impasto.studio.page.widgets import file_input
@@ -19,7 +23,9 @@ from impasto.studio.texts import translate
 
 ENDPOINT: Final = "paint"
 
-_SLIDER_SIZE: Final = 2048
+UNCHANGED: Final = Finish()
+
+_SLIDER_SIZE: Final = 1600
 
 
 class Downloads:
@@ -27,7 +33,7 @@ class Downloads:
 
     def __init__(self, studio: Studio, text: Callable[[str], Any], where: str, **options: Any) -> None:
         self._studio = studio
-        with gr.Row(elem_id=where, elem_classes="downloads"):
+        with gr.Row(elem_id=where, elem_classes="downloads") as self.row:
             self.outputs = [
                 gr.DownloadButton(
                     text(f"download_{kind}"),
@@ -39,21 +45,30 @@ class Downloads:
                 for kind in ("png", "jpeg", "tiff")
             ]
 
-    def updates(self, path: Path | None) -> dict[Any, Any]:
+    def updates(self, path: Path | None, finish: Finish = UNCHANGED) -> dict[Any, Any]:
         """Return the updates that offer the picture of a run, or disable the buttons if there is none."""
-        files = [] if path is None else export_result(self._studio, path)
+        files = [] if path is None else export_result(self._studio, path, finish)
         offered = [gr.update(value=str(file), interactive=True) for file in files] or [gr.update(interactive=False)] * 3
         return dict(zip(self.outputs, offered, strict=True))
 
 
 class Results:
-    """The area below the canvas for a finished run: before and after, downloads, command, Python."""
+    """What belongs to a finished run: before and after, downloads, a last touch, command, Python."""
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
             self._downloads = Downloads(studio, text, "downloads")
+            with self._downloads.row:
+                self._share = gr.Button(text("share"), size="md", elem_id="share")
+            with gr.Row(elem_id="finish"):
+                self._finish = [
+                    gr.Slider(
+                        0, 100, 0, step=1, label=text(name), info=text(f"{name}_hint"), elem_id=name.replace("_", "-")
+                    )
+                    for name in ("finish_photo", "finish_colors")
+                ]
             self._commands: list[Any] = []
             languages: dict[str, Literal["shell", "python"]] = {"command": "shell", "python": "python"}
             for name, language in languages.items():
@@ -62,11 +77,26 @@ class Results:
                         gr.Code(language=language, show_label=False, elem_id=name, wrap_lines=True, lines=1)
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
-        self.outputs: list[Any] = [self._column, self._slider, *self._downloads.outputs, *self._commands]
+        self.outputs: list[Any] = [
+            self._column, self._slider, *self._downloads.outputs, *self._finish, *self._commands,
+        ]  # fmt: skip
+
+    def connect(self, current: gr.State) -> None:
+        """Let the sliders change the picture of the run `current`, and the button share what is seen."""
+        given = [current, *self._finish]
+        for slider in self._finish:
+            options: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
+            slider.input(self._show_finish, given, [self._slider], **options)
+            slider.release(self._offer_finish, given, self._downloads.outputs, **options)
+        with gr.Row(visible=False):
+            shared = gr.Textbox()
+        self._share.click(self._say_shared, [shared], None, js="async () => [await impasto.share()]", queue=False)
 
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
-        return dict.fromkeys(self.outputs) | {self._column: gr.update(visible=False), self._slider: ""}
+        return dict.fromkeys(self.outputs) | {
+            self._column: gr.update(visible=False), self._slider: "", **dict.fromkeys(self._finish, 0),
+        }  # fmt: skip
 
     def show(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
         """Return the updates that show a run, or hide the area if it has no result."""
@@ -78,25 +108,52 @@ class Results:
             note = markup.render("hint_line", files_of_commands(path, language_of(request)))
             return {
                 self._column: gr.update(visible=True),
-                self._slider: _before_after(path, language_of(request)),
+                self._slider: _before_after(path, UNCHANGED, language_of(request)),
                 **dict(zip(self._commands, (command, note, python, note), strict=True)),
+                **dict.fromkeys(self._finish, 0),
                 **self._downloads.updates(path),
             }
         except ImpastoError:
             return self.hide()
 
+    def _show_finish(self, name: str | None, photo: Number, colors: Number, request: gr.Request) -> str:
+        with errors_as_toasts(request):
+            path = self._studio.workspace.folder_of(name or "")
+            return _before_after(path, Finish(photo=photo, photo_colors=colors), language_of(request))
 
-def _before_after(path: Path, language: str) -> str:
+    def _offer_finish(self, name: str | None, photo: Number, colors: Number, request: gr.Request) -> dict[Any, Any]:
+        with errors_as_toasts(request):
+            path = self._studio.workspace.folder_of(name or "")
+            return self._downloads.updates(path, Finish(photo=photo, photo_colors=colors))
+
+    def _say_shared(self, how: str | None, request: gr.Request) -> None:
+        """Say where the picture is now, unless the device itself has shown where it can go."""
+        language = language_of(request)
+        if how in ("copied", "unshared"):
+            gr.Info(translate(language, f"share_{how}"), title=translate(language, "info"))
+
+
+def _before_after(path: Path, finish: Finish, language: str) -> str:
     """Return the slider over a run's photo, in the size of the result, and its result."""
-    after = read_picture(path / "result.png").pixels
-    height, width = after.shape[:2]
-    before = resize(RunFolder.open(path).inputs().content.pixels, width, height)
+    before, painted, alpha = _shown_pictures(path, (path / "result.png").stat().st_mtime_ns)
+    after = apply_finish(finish, painted, before)
     texts = {key: translate(language, key) for key in ("compare_photo", "before_hint", "enlarge", "close")}
     panes = [
-        markup.Pane.of(pixels, _SLIDER_SIZE, translate(language, key))
+        markup.Pane.of(pixels, _SLIDER_SIZE, translate(language, key), alpha=alpha)
         for key, pixels in (("before", before), ("after", after))
     ]
     return markup.render("before_after", *panes, texts)
+
+
+@lru_cache(maxsize=4)
+def _shown_pictures(
+    path: Path, changed: int
+) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"] | None]:
+    """Return photo, result and transparency of a run as the page shows them; `changed` is the time of the result."""
+    result = read_picture(path / "result.png", max_megapixels=100_000.0)
+    size = fit(result.width, result.height, min(_SLIDER_SIZE, max(result.width, result.height)))
+    alpha = None if result.alpha is None else resize(result.alpha, *size)
+    return resize(RunFolder.open(path).inputs().content.pixels, *size), resize(result.pixels, *size), alpha
 
 
 def commands_of(path: Path) -> tuple[str, str]:
@@ -127,7 +184,7 @@ def files_of_commands(path: Path, language: str) -> str:
     return " ".join(lines)
 
 
-def export_result(studio: Studio, path: Path) -> list[Path]:
+def export_result(studio: Studio, path: Path, finish: Finish = UNCHANGED) -> list[Path]:
     """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them.
 
     A run without a picture has none.
@@ -135,13 +192,17 @@ def export_result(studio: Studio, path: Path) -> list[Path]:
     result = newest_picture(path)
     if result is None:
         return []
+    folder = studio.workspace.exports if finish.changes_nothing else studio.workspace.shared_folder(path.name)
+    folder.mkdir(parents=True, exist_ok=True)
     exported = []
     for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
         # After a resumed run, the 16-bit file may still hold the earlier result.
         if not source.is_file() or source.stat().st_mtime_ns < result.stat().st_mtime_ns:
             source = result
-        target = studio.workspace.exports / f"{path.name}{suffix}"
-        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target = folder / f"{path.name}{suffix}"
+        if not finish.changes_nothing:
+            write_finished(target, source, path, finish, bits=16 if suffix == ".tif" else 8)
+        elif not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
             if source.suffix == suffix:
                 target.write_bytes(source.read_bytes())
             else:

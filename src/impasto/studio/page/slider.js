@@ -1,8 +1,17 @@
 // Before and after: the slider sets how much of the photo covers the painting; a dialog shows both as large as possible.
-// Gradio provides `element`, which stays when its content is replaced.
+// Gradio provides `element`, which stays when its content is replaced, and `watch`, which reports that.
+let at = '50';
 element.addEventListener('input', (event) => {
   const slider = event.target.closest('.slider');
-  if (slider) slider.style.setProperty('--at', `${event.target.value}%`);
+  if (!slider) return;
+  at = event.target.value;
+  slider.style.setProperty('--at', `${at}%`);
+});
+watch('value', () => {
+  const slider = element.querySelector('.slider');
+  if (!slider) { at = '50'; return; }
+  slider.querySelector('input').value = at;
+  slider.style.setProperty('--at', `${at}%`);
 });
 element.addEventListener('click', (event) => {
   const both = event.target.closest('.before-after');

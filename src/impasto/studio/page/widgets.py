@@ -4,6 +4,7 @@ from typing import Any, Final, TypeVar
 
 from gradio.components import Component
 from gradio.data_classes import FileData, ImageData
+from gradio.events import Dependency
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -29,6 +30,11 @@ def file_input(widget: Widget) -> Widget:
     """
     widget.preprocess = _paths  # type: ignore[method-assign]
     return widget
+
+
+def empty_if_refused(given: Dependency, widget: Component) -> None:
+    """Empty the widget of a file that the callback of an event has refused."""
+    given.failure(lambda: None, None, [widget], queue=False, show_progress="hidden")
 
 
 def _paths(payload: Any) -> Any:

@@ -1,0 +1,174 @@
+"""The wall of styles: the built-in ones and the pictures that visitors gave, and a photo painted in them at once."""
+
+import os
+import re
+import shutil
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+
+from impasto.api import Estimate, Regions, Session, Source, Styles
+from impasto.errors import InputError, reason_of
+from impasto.images import PLATES, atomic_write, fit, plate_path, read_picture, resize
+from impasto.recipe import Recipe
+
+_NAME_LENGTH: Final = 20
+"""Letters of the SHA-256 of its file by which the wall calls a visitor's picture."""
+_PREVIEW_SIZE: Final = 256
+"""Long side of a preview in pixels."""
+_MAX_PREVIEWS: Final = 200
+"""Previews that are kept in memory, of 0.1 to 0.2 MB each."""
+_NICENESS: Final = 15
+"""Added to that of the process: beside a picture that is painted, this thread gets a thirtieth of a core."""
+
+
+@cache
+def _plates() -> dict[str, str]:
+    return {sha256(plate_path(name).read_bytes()).hexdigest(): name for name in PLATES}
+
+
+def wall_name(digest: str) -> str:
+    """Return the name on the wall of the style whose file has this SHA-256."""
+    return _plates().get(digest, digest[:_NAME_LENGTH])
+
+
+class StyleWall:
+    """Styles to choose from, each with a name: that of a built-in one, or the beginning of the hash of a file.
+
+    Visitors' pictures are kept until someone removes them. Every method may be called from any thread.
+    """
+
+    def __init__(self, folder: Path, max_megapixels: float) -> None:
+        self._folder = folder
+        self._max_megapixels = max_megapixels
+
+    def names(self) -> list[str]:
+        """Return the names of all styles: the built-in ones, then the visitors', oldest first."""
+        own = [path for path in self._folder.glob("[0-9a-f]*") if self._file_in(path)]
+        return [*PLATES, *(path.name for path in sorted(own, key=lambda path: (path.stat().st_mtime_ns, path.name)))]
+
+    def add(self, file: Path, digest: str | None = None, title: str | None = None) -> str:
+        """Keep a picture and return its name; one that is there already is not kept twice.
+
+        Args:
+            file: A picture file, which was checked.
+            digest: SHA-256 of the picture that this is a copy of; None: of the file itself.
+            title: What the style is called; None: the name of the file.
+
+        Raises:
+            InputError: If it cannot be kept.
+        """
+        try:
+            data = file.read_bytes()
+            name = wall_name(digest or sha256(data).hexdigest())
+            if name not in PLATES and not self._file_in(self._folder / name):
+                (self._folder / name).mkdir(parents=True, exist_ok=True)
+                stem = re.sub(r"[^\w .()'-]", "-", title or file.stem).strip(". ")[:80]
+                atomic_write(self._folder / name / f"{stem or 'style'}{file.suffix}", data)
+        except OSError as error:
+            raise InputError(f"cannot keep {file.name}: {reason_of(error)}") from None
+        return name
+
+    def remove(self, name: str) -> None:
+        """Take a visitor's picture from the wall."""
+        if name in self.names() and name not in PLATES:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def path(self, name: str) -> Path:
+        """Return the file of a style; raises InputError if it is not on the wall (any more)."""
+        file = plate_path(name) if name in PLATES else self._file_in(self._folder / name) if name.isalnum() else None
+        if file is None:
+            raise InputError("this style is not on the wall any more: choose another one")
+        return file
+
+    def source(self, name: str) -> str | Path:
+        """Return a style as `Studio.submit` takes it."""
+        return name if name in PLATES else self.path(name)
+
+    def title(self, name: str) -> str:
+        """Return what a style is called."""
+        return name if name in PLATES else self.path(name).stem
+
+    def pixels(self, name: str) -> Float[np.ndarray, "h w 3"]:
+        """Return the picture of a style; raises InputError if it cannot be read."""
+        return read_picture(self.path(name), max_megapixels=self._max_megapixels).pixels
+
+    @staticmethod
+    def _file_in(folder: Path) -> Path | None:
+        with suppress(OSError):
+            return next((file for file in folder.iterdir() if not file.name.startswith(".")), None)
+        return None
+
+
+class Previews:
+    """Paints photos by the method `instant`, in one thread that lets everything else go first; estimates pictures."""
+
+    def __init__(self, wall: StyleWall) -> None:
+        self._wall = wall
+        self._session = Session(preset="instant", size=_PREVIEW_SIZE, threads=1)
+        self._thread = ThreadPoolExecutor(1, "impasto-previews", _let_others_go_first)
+        self._known: OrderedDict[tuple[str, str], Float[np.ndarray, "h w 3"]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def paint(self, photo: Path, names: Sequence[str]) -> Iterator[tuple[str, Float[np.ndarray, "h w 3"]]]:
+        """Yield the name of each style and the photo in it; those that cannot be painted are left out.
+
+        Args:
+            photo: A picture file, which was checked.
+            names: Styles of the wall.
+        """
+        digest = sha256(photo.read_bytes()).hexdigest()
+        small = None
+        for name in names:
+            with self._lock:
+                painted = self._known.get((digest, name))
+            if painted is None:
+                # A studio that closes paints no more of them.
+                with suppress(InputError, RuntimeError, CancelledError):
+                    if small is None:
+                        small = self._thread.submit(_reduced, photo).result()
+                    painted = self._thread.submit(self._paint, small, name).result()
+            if painted is not None:
+                with self._lock:
+                    self._known[digest, name] = painted
+                    if len(self._known) > _MAX_PREVIEWS:
+                        self._known.popitem(last=False)
+                yield name, painted
+
+    def estimate(self, content: Source, styles: Styles, recipe: Recipe, regions: Regions | None) -> Estimate:
+        """Return what a picture takes, about, in this thread: where others go first, no speed can be measured."""
+        return self._session.estimate(content, styles, recipe, regions=regions)
+
+    def close(self) -> None:
+        """End the thread; what has not been begun is left."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _paint(self, photo: Float[np.ndarray, "h w 3"], name: str) -> Float[np.ndarray, "_h _w 3"]:
+        return self._session.stylize(photo, [self._wall.source(name)]).pixels
+
+
+def _reduced(photo: Path) -> Float[np.ndarray, "h w 3"]:
+    picture = read_picture(photo, max_megapixels=100_000.0)
+    height, width = picture.pixels.shape[:2]
+    small = resize(picture.pixels, *fit(width, height, min(2 * _PREVIEW_SIZE, max(width, height))))
+    if picture.alpha is None:
+        return small
+    alpha = resize(picture.alpha, small.shape[1], small.shape[0])[..., None]
+    return np.asarray(small * alpha + (1 - alpha), np.float32)
+
+
+def _let_others_go_first() -> None:
+    # Only Linux has a priority for each thread, which the threads that it starts inherit.
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + _NICENESS)
