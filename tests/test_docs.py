@@ -23,15 +23,25 @@ import pytest
 from tests.video.painters import fading, moving, write_clip
 
 import impasto.api
+from impasto import recipe as recipes
 from impasto.cli import main
 from impasto.cli.app import COMMANDS
+from impasto.losses import STYLE_LOSSES
 from impasto.networks import NETWORKS
 from impasto.recipe import FIELDS, PRESET_PURPOSES, PRESETS, flag_of
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
-PAGES = sorted(ROOT.glob("docs/**/*.md"))
+PAGES = [page for page in sorted(ROOT.glob("docs/**/*.md")) if "zh" not in page.parts]
+"""English pages; tests/test_chinese.py finds the same commands in the Chinese ones."""
 LEFT_BY_A_PAGE = {
+    "tutorials/first-picture.md": ("photo_mosaic-2.png", "painted.png", "photo_night-4.png"),
+    "tutorials/colors.md": ("photo_night-5.png", "photo_night_colors.png"),
+    "tutorials/regions.md": ("subject.png", "photo_watercolor.png"),
+    "tutorials/posters.md": ("small.png", "poster.tif", "poster.dzi", "fine.tif"),
+    "tutorials/folders.md": ("album/photo_night.png", "drafts/photo_mosaic.png"),
+    "tutorials/films.md": ("clip_night-000006.png", "part.mp4", "film.mp4", "small.gif", "edited.mp4"),
+    "extend.md": ("skewed.png", "coarse.png", "few-colors.png", "mine.toml"),
     "command-line.md": ("photo_night.png", "photo_night-2.png", "big.tif", "town.png", "piped.png", "mine.toml"),
     "batch.md": ("album/photo_night.png", "album/photo_mosaic.png", "album/manifest.jsonl", "album/contact-sheet.jpg"),
     "controls.md": ("mixes.png", "around.png", "regions.png", "photo_night_colors.png", "photo_mask.png"),
@@ -62,6 +72,12 @@ def section(text: str, heading: str) -> str:
     """Return the text from a heading to the next one of its level."""
     level = heading.partition(" ")[0]
     return re.split(rf"^{level} ", text.partition(f"{heading}\n")[2], flags=re.MULTILINE)[0]
+
+
+def page_of(document: Path) -> str:
+    """Return the name of a document, below docs/ if it is there."""
+    docs = ROOT / "docs"
+    return document.relative_to(docs).as_posix() if document.is_relative_to(docs) else document.name
 
 
 @pytest.fixture
@@ -178,7 +194,7 @@ def run_python(block: str) -> None:
 def run_text(folder, small_and_short, no_network, monkeypatch, capfdbinary):
     """Return a function that runs every command and every Python block of a text, in their order.
 
-    Python runs without the type checks that only tests have. A network that a block adds is gone afterwards.
+    Python runs without the type checks that only tests have. A network or a loss that a block adds is gone afterwards.
     """
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
@@ -190,8 +206,12 @@ def run_text(folder, small_and_short, no_network, monkeypatch, capfdbinary):
             elif language == "python":
                 run_python(block)
 
-    with mock.patch.dict(NETWORKS):
+    with mock.patch.dict(NETWORKS), mock.patch.dict(STYLE_LOSSES), mock.patch.dict(recipes.STYLE_LOSSES):
         yield run
+
+
+def test_the_readme_is_one_screen_and_a_half():
+    assert len(README.splitlines()) < 110
 
 
 def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_files_it_names(run_text, folder):
@@ -199,7 +219,8 @@ def test_every_command_and_every_python_block_of_the_readme_runs_and_leaves_the_
     made = {path.name for path in folder.iterdir()}
     named = {"impasto-demo.png", "photo.jpg", "mosaic.webp", "photo_mosaic.png", "painted.png"}
     assert named <= made
-    assert made - named == {f"photo_night{number}.png" for number in ("", "-2", "-3", "-4", "-5")}
+    others = {"photo_preview.png", "own"}  # the studio keeps its pictures in `own` here
+    assert made - named == {f"photo_night{number}.png" for number in ("", "-2", "-3", "-4")} | others
 
 
 @pytest.fixture(scope="module")
@@ -208,19 +229,28 @@ def first_picture(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("first") / "picture"
 
 
-@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", PAGES, ids=page_of)
 def test_every_command_and_every_python_block_of_a_page_in_docs_runs(run_text, document, folder, first_picture):
     if not first_picture.exists():
         run_text(section(README, "## First picture"))
         shutil.copytree(folder, first_picture)
     shutil.copytree(first_picture, folder, dirs_exist_ok=True)
-    if document.name == "video.md":
+    if document.name in ("video.md", "films.md"):
         write_clip(folder / "clip.mp4", moving(12), sound="aac")
     run_text(document.read_text(encoding="utf-8"))
-    assert [name for name in LEFT_BY_A_PAGE.get(document.name, ()) if not (folder / name).exists()] == []
+    assert [name for name in LEFT_BY_A_PAGE.get(page_of(document), ()) if not (folder / name).exists()] == []
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", *PAGES], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=page_of)
+def test_every_picture_of_a_document_says_what_it_shows(document):
+    text = document.read_text(encoding="utf-8")
+    texts = re.findall(r"!\[([^\]]*)\]\(", text) + [
+        (re.findall(r'alt="([^"]*)"', tag) or [""])[0] for tag in re.findall("<img [^>]*>", text)
+    ]
+    assert [shown for shown in texts if len(shown) < 3] == []
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *PAGES], ids=page_of)
 def test_every_block_of_a_document_has_a_language_that_is_run(document):
     assert {language for language, _ in blocks(document.read_text(encoding="utf-8"))} <= {"sh", "python"}
 
@@ -234,7 +264,7 @@ def test_the_table_of_presets_lists_each_with_its_purpose():
 def flags() -> set[str]:
     """Every flag that some command has."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        for command in ("", *COMMANDS, "study iterations", "study seeds"):
+        for command in ("", *COMMANDS, "study iterations", "study seeds", "study longrun"):
             main([*command.split(), "--help-all"])
     return {"--help", *re.findall(r"--[a-z][a-z-]*", said.getvalue())}
 
@@ -243,7 +273,7 @@ def test_the_page_of_the_command_line_names_every_command():
     assert [command for command in COMMANDS if f"`impasto {command}`" not in COMMAND_LINE] == []
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES], ids=page_of)
 def test_every_flag_that_a_document_names_is_there(document, flags):
     text = without_old_names(document.read_text(encoding="utf-8"))
     assert set(map(flag_of, FIELDS)) <= flags
@@ -308,9 +338,9 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=page_of)
 def test_every_link_leads_to_a_file_and_a_heading(document):
-    links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    links = re.findall(r'(?:\]\(|(?:src|href)=")([^)"\s]+)[)"]', document.read_text(encoding="utf-8"))
     local = [link.partition("#") for link in links if not re.match(r"https?:|mailto:", link)]
     targets = [(document.parent / file if file else document, anchor) for file, _, anchor in local]
     assert [target for target, _ in targets if not target.exists()] == []
