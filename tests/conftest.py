@@ -36,6 +36,7 @@ LONGEST = (
     "tests/studio/test_page",
     "tests/studio/",
     "tests/test_docs.py",
+    "tests/test_site.py",
     "tests/score/test_quality.py",
     "tests/study/",
     "tests/batch/",

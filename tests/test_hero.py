@@ -2,12 +2,15 @@
 
 import importlib
 import re
+import shlex
 import sys
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+
+from impasto.recipe import as_text, flag_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,3 +56,30 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(hero, tool, tmp_pat
 def test_the_pictures_of_the_readme_are_small():
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert sum((ROOT / picture).stat().st_size for picture in pictures) < 400_000
+
+
+def test_each_of_the_twenty_main_settings_has_a_row_of_pictures_in_its_page(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    rows = importlib.import_module("settings").ROWS
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    shown = re.findall(
+        r"^### `--([\w-]+)`\n.*?\]\(pictures/(?:settings/)?([\w-]+)\.webp\)", page, re.MULTILINE | re.DOTALL
+    )
+    assert len(shown) == 20
+    assert dict(shown) == {**{name: name for name in rows}, "backbone": "networks"}
+    assert all(len(row) >= 3 for row in rows.values())
+
+
+def test_the_gallery_shows_every_picture_with_the_command_that_paints_it(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    gallery = importlib.import_module("gallery")
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"gallery/([\w-]+)\.webp\)\n\n```sh\n(.*)\n```", page))
+    assert shown.keys() == gallery.CUPS.keys()
+    for name, command in shown.items():
+        photo, *words = shlex.split(command)[1:]
+        settings = {"size": gallery.CUP_SIZE, **gallery.CUPS[name]}
+        styles = settings.pop("styles")
+        stated = [word for key, value in settings.items() for word in (flag_of(key), as_text(value))]
+        assert photo == "photo.jpg"
+        assert sorted(words) == sorted([*([styles] if isinstance(styles, str) else styles), *stated])

@@ -167,11 +167,11 @@ class Stage:
 def settings_page() -> str:
     """Return a page with every setting, as the help of the command line describes it."""
     lines = ["# Every setting", "", "Each is a flag, a keyword argument of Python and a key of recipe files.", ""]
-    section = ""
+    section = None
     for name, field in FIELDS.items():
         if field.section != section:
             section = field.section
-            lines += [f"## {section.capitalize()}", ""]
+            lines += [f"## {(section or 'method').capitalize()}", ""]
         default = as_text(field.info.get_default(call_default_factory=True))
         lines += [f"### `{flag_of(name)}`", "", f"{field.info.description}", ""]
         lines += [f"{label}: {value}.  " for label, value in described(name, accepted(field.info), default)]
