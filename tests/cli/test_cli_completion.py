@@ -119,3 +119,11 @@ def test_the_scripts_of_other_shells_let_a_folder_be_continued(impasto, files):
     for shell, expected in (("zsh", "compadd -S ''"), ("fish", "__complete")):
         assert impasto("--install-completion", "--shell", shell, "--output", f"made-{shell}").code == 0
         assert expected in (files / f"made-{shell}").read_text()
+
+
+def test_fish_offers_the_options_of_painting_after_a_photo(impasto, files):
+    assert impasto("--install-completion", "--shell", "fish", "--output", "made").code == 0
+    script = (files / "made").read_text()
+    # The condition holds as long as no command was written; fish's own one, until any word was.
+    assert "complete -c impasto -n __fish_impasto_using_command -l preset " in script
+    assert "__fish_use_subcommand -l" not in script

@@ -90,6 +90,10 @@ class Savable:
         check_type(suffix, str, "suffix", "an extension such as .png")
         return encode_picture(self.as_array(), suffix, **self._extras(), bits=bits, quality=quality)
 
+    def _repr_png_(self) -> bytes:
+        """Return the picture as PNG, for Jupyter."""
+        return self.encode(".png")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result(Savable):
@@ -136,10 +140,6 @@ class Result(Savable):
         if self.alpha is None:
             return PIL.Image.fromarray(rgb)
         return PIL.Image.fromarray(np.dstack([rgb, quantize(self.alpha)]))
-
-    def _repr_png_(self) -> bytes:
-        """Return the picture as PNG, for Jupyter."""
-        return self.encode(".png")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

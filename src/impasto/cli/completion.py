@@ -100,6 +100,11 @@ _ADJUSTMENTS: Final = {
             "  [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null\n}\n\ncomplete",
         ),
     ),
+    "fish": (
+        # The options of painting after a photo, too, which fish takes for a subcommand.
+        ("-n __fish_use_subcommand -l ", "-n __fish_impasto_using_command -l "),
+        ("-n __fish_use_subcommand -s ", "-n __fish_impasto_using_command -s "),
+    ),
     "zsh": (
         # Words without the backslashes and quotes of the shell.
         ("${(@)_cyc_words", "${(@Q)_cyc_words"),
