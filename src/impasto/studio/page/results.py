@@ -74,7 +74,14 @@ class Results:
             for name, language in languages.items():
                 with gr.Accordion(text(f"as_{name}"), open=False, elem_id=f"{name}-fold"):
                     self._commands.append(
-                        gr.Code(language=language, show_label=False, elem_id=name, wrap_lines=True, lines=1)
+                        gr.Code(
+                            language=language,
+                            show_label=False,
+                            elem_id=name,
+                            wrap_lines=True,
+                            lines=1,
+                            buttons=["copy"],
+                        )
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
         self.outputs: list[Any] = [
