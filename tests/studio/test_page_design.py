@@ -283,7 +283,7 @@ def test_a_last_touch_is_seen_at_once_and_is_in_the_download_and_its_recipe(visi
     entry = server.newest()
     result, photo = (read_picture(path).pixels for path in (entry.path / "result.png", hills))
     photo = np.asarray(PIL.Image.open(hills).resize(result.shape[1::-1], PIL.Image.Resampling.LANCZOS), float) / 255
-    colored = finish_colors(ColorSettings(mode="photo", strength=100), result, photo.astype(np.float32))
+    colored = finish_colors(ColorSettings(mode="photo", strength=100.0), result, photo.astype(np.float32))
     expected = colored + 0.4 * (photo - colored)
 
     def is_seen():
