@@ -87,7 +87,8 @@ def begin(page: Page, photo: Path, style: str, strength: int, size: int) -> None
         field.fill(str(value))
         field.press("Tab")
     page.wait_for_function(
-        "[...document.querySelectorAll('#styles label')].every(one => getComputedStyle(one).getPropertyValue('--preview'))"
+        "[...document.querySelectorAll('#styles label')]"
+        ".every(one => getComputedStyle(one).getPropertyValue('--preview'))"
     )
     page.locator("#paint").click()
 

@@ -72,6 +72,9 @@
       if (button.ariaLabel !== button.innerText) button.ariaLabel = button.querySelector('.caption-label').innerText;
       button.querySelector('img').alt = '';
     }
+    // A button would hold another button.
+    for (const toast of document.querySelectorAll('.toast-header[role=button]'))
+      for (const attribute of ['role', 'tabindex']) toast.removeAttribute(attribute);
     // Gradio shows what the program calls a choice.
     for (const box of document.querySelectorAll('#styles input, #which input')) {
       const title = box.closest('label').innerText.trim();

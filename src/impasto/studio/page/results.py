@@ -74,7 +74,14 @@ class Results:
             for name, language in languages.items():
                 with gr.Accordion(text(f"as_{name}"), open=False, elem_id=f"{name}-fold"):
                     self._commands.append(
-                        gr.Code(language=language, show_label=False, elem_id=name, wrap_lines=True, lines=1)
+                        gr.Code(
+                            language=language,
+                            show_label=False,
+                            elem_id=name,
+                            wrap_lines=True,
+                            lines=1,
+                            buttons=["copy"],
+                        )
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
         self.outputs: list[Any] = [
@@ -119,12 +126,12 @@ class Results:
     def _show_finish(self, name: str | None, photo: Number, colors: Number, request: gr.Request) -> str:
         with errors_as_toasts(request):
             path = self._studio.workspace.folder_of(name or "")
-            return _before_after(path, Finish(photo=photo, photo_colors=colors), language_of(request))
+            return _before_after(path, Finish(photo=float(photo), photo_colors=float(colors)), language_of(request))
 
     def _offer_finish(self, name: str | None, photo: Number, colors: Number, request: gr.Request) -> dict[Any, Any]:
         with errors_as_toasts(request):
             path = self._studio.workspace.folder_of(name or "")
-            return self._downloads.updates(path, Finish(photo=photo, photo_colors=colors))
+            return self._downloads.updates(path, Finish(photo=float(photo), photo_colors=float(colors)))
 
     def _say_shared(self, how: str | None, request: gr.Request) -> None:
         """Say where the picture is now, unless the device itself has shown where it can go."""

@@ -1,0 +1,83 @@
+"""The wall of styles: what is kept on it, and photos painted in its styles by a thread that lets others go first."""
+
+import os
+import shutil
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import impasto
+from impasto.errors import InputError
+from impasto.images import PLATES, plate_path
+from impasto.saliency import follow_edges
+from impasto.studio.finish import Finish, apply_finish
+from impasto.studio.wall import StyleWall
+
+
+@pytest.fixture
+def wall(tmp_path) -> StyleWall:
+    return StyleWall(tmp_path / "styles", 50.0)
+
+
+def test_a_picture_is_kept_once_by_its_bytes_with_its_name_until_it_is_removed(wall, pictures, tmp_path):
+    name = wall.add(pictures[1])
+    twin = shutil.copy(pictures[1], tmp_path / "twin.png")
+    assert wall.add(twin) == name
+    assert wall.names() == [*PLATES, name]
+    assert wall.title(name) == "waves"
+    assert wall.path(name).read_bytes() == pictures[1].read_bytes()
+    wall.remove(name)
+    wall.remove("night")
+    assert wall.names() == list(PLATES)
+    with pytest.raises(InputError, match="not on the wall any more"):
+        wall.path(name)
+
+
+def test_a_built_in_style_is_recognized_and_no_name_leaves_the_wall(wall, pictures, tmp_path):
+    assert wall.add(shutil.copy(plate_path("knife"), tmp_path / "my own.webp")) == "knife"
+    assert wall.source("knife") == "knife"
+    for name in ("../pictures", "..", "", pictures[1].as_posix()):
+        with pytest.raises(InputError):
+            wall.path(name)
+    assert wall.title(wall.add(pictures[0], "ab" * 32, "../ we/ird")) == "- we-ird"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_previews_are_those_of_the_method_instant_painted_with_little_priority(open_studio, pictures, monkeypatch):
+    previews, paint, seen = open_studio().previews, impasto.Session.stylize, []
+
+    def watched(*given, **options):
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return paint(*given, **options)
+
+    monkeypatch.setattr("impasto.Session.stylize", watched)
+    painted = dict(previews.paint(pictures[0], ["mosaic", "gone", "night"]))
+    assert list(painted) == ["mosaic", "night"], "a style that is gone is left out"
+    assert min(seen) > os.getpriority(os.PRIO_PROCESS, 0)
+    expected = impasto.stylize(pictures[0], "mosaic", preset="instant", size=256, threads=1).pixels
+    assert np.array_equal(painted["mosaic"], expected)
+    count = len(seen)
+    assert len(list(previews.paint(pictures[0], ["mosaic"]))) == 1
+    assert len(seen) == count, "a preview is painted once"
+
+
+def test_a_finish_is_a_share_of_the_photo_after_its_colors(photo):
+    painted = 1 - photo
+    assert np.allclose(apply_finish(Finish(), painted, photo), painted)
+    assert np.allclose(apply_finish(Finish(photo=100.0), painted, photo), photo)
+    assert np.allclose(apply_finish(Finish(photo=25.0), painted, photo), 0.75 * painted + 0.25 * photo, atol=1e-6)
+    gray = np.repeat(painted.mean(axis=2, keepdims=True), 3, axis=2)
+    colored = apply_finish(Finish(photo_colors=100.0), gray, photo)
+    assert np.ptp(gray, axis=2).max() < 1e-6 < 0.1 < np.ptp(colored, axis=2).max()
+
+
+def test_an_outline_moves_to_the_edge_of_a_thing_near_it():
+    y, x = np.mgrid[:160, :200]
+    inside = (x - 100) ** 2 + (y - 80) ** 2 < 45**2
+    photo = np.where(inside[..., None], (0.9, 0.4, 0.1), (0.2, 0.4, 0.7)).astype(np.float32)
+    rough = ((x - 103) ** 2 + (y - 78) ** 2 < 40**2).astype(np.float32)
+    before, after = (np.mean((mask > 0.5) == inside) for mask in (rough, follow_edges(photo, rough)))
+    assert before < 0.96
+    assert after > 0.99
