@@ -226,7 +226,7 @@ def test_change_while_painting_applies_from_the_next_step_on(studio, submit, hol
     hold.wait()
     for weight in (2.0, 3.0, 5.0):
         again.change(content_weight=weight)
-    assert again.recipe.content.weight == 5.0
+    assert again.recipe.after().content.weight == 5.0
     for settings, message in (({"size": 32}, "size"), ({"content_weight": -1.0}, "content_weight")):
         with pytest.raises(InputError, match=message):
             again.change(**settings)

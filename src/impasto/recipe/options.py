@@ -79,6 +79,7 @@ class SettingOptions(TypedDict, total=False):
     coarse_limit: int
     residual_detail: float
     plateau: float
+    changes: Sequence[str] | str
     backbone: str
     weights: str
     pooling: Pooling

@@ -143,6 +143,11 @@ class Studio:
         with self._condition:
             return self._jobs.get(name)
 
+    def jobs(self) -> list[JobHandle]:
+        """Return the jobs that have not ended, in the order of the queue."""
+        with self._condition:
+            return [job for job in self._jobs.values() if not job.has_ended]
+
     @property
     def is_painting(self) -> bool:
         """Whether a job is being painted or paused."""

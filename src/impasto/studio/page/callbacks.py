@@ -20,6 +20,9 @@ from impasto.studio.texts import translate, translate_message
 Number: TypeAlias = int | float
 """The value of a slider: an int if it is whole."""
 
+RESUMABLE: Final = frozenset({"stopped", "interrupted", "failed"})
+"""States of runs that can be continued, though they are not in the queue."""
+
 _MAX_WAIT: Final = 0.5
 """Seconds after which the status is sent again even if nothing was reported."""
 
@@ -69,8 +72,10 @@ def _follow_one(job: JobHandle, language: str, still: Callable[[], bool]) -> Ite
     while still():
         # Read before the picture, so that the picture is at least as new as its version.
         ended, newest_version = job.has_ended, job.monitor.picture_version
-        buttons = (gr.skip(),) * 3 if job.state == state else button_updates(job.state)
-        state = job.state
+        # A run that was stopped before its first step has no folder any more, and cannot go on.
+        now = job.state if job.path.exists() else "deleted"
+        buttons = (gr.skip(),) * 3 if now == state else button_updates(now)
+        state = now
         is_seen = job.monitor.picture_version == picture_version and not ended
         text = status_text(job, language)
         canvas = gr.skip() if is_seen else markup.canvas(job.picture(), text)
@@ -94,7 +99,7 @@ def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
 def button_updates(state: str | None) -> tuple[Any, Any, Any]:
     """Return updates that enable pause, resume and stop as far as they apply to a state."""
     runs = state in ("waiting", "painting")
-    enabled = (runs, state in ("paused", "failed"), runs or state == "paused")
+    enabled = (runs, state in ("paused", *RESUMABLE), runs or state == "paused")
     pause, resume, stop = (gr.update(interactive=on) for on in enabled)
     return pause, resume, stop
 

@@ -213,6 +213,12 @@ class Form:
         }
 
 
+def submission_key(given: Mapping[str, Any]) -> int:
+    """Return a number that is the same for equal arguments of `Studio.submit`, as `Form.read` returns them."""
+    regions = tuple((one.mask.tobytes(), str(one.style)) for one in given["regions"] or ())
+    return hash((given["content"], tuple(given["styles"]), given["recipe"].as_json(), regions))
+
+
 def style_shares(first: Number, count: int) -> tuple[float, ...]:
     """Return the shares of styles in percent if the first has `first`; none for a single style.
 

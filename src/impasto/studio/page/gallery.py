@@ -22,11 +22,10 @@ from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
 from impasto.studio.captions import MACHINE_FIELDS, difference_captions, gallery_label, run_title, value_text
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import errors_as_toasts, language_of
+from impasto.studio.page.callbacks import RESUMABLE, errors_as_toasts, language_of
 from impasto.studio.page.results import Downloads
 from impasto.studio.texts import field_label, translate
 
-_RESUMABLE: Final = frozenset({"stopped", "interrupted", "failed"})
 _ANONYMOUS: Final = "anonymous"
 _MAX_COMPARED: Final = 4
 _MAX_THUMBNAILS: Final = 120
@@ -114,7 +113,7 @@ class History:
             **downloads,
             self._details: _describe(entry, language) if entry else "",
             self.load: gr.update(interactive=entry is not None and entry.recipe is not None),
-            self.resume: gr.update(interactive=entry is not None and entry.status in _RESUMABLE),
+            self.resume: gr.update(interactive=entry is not None and entry.status in RESUMABLE),
             self._delete: gr.update(interactive=entry is not None),
             self._confirm: gr.update(visible=False),
         }
