@@ -322,6 +322,18 @@ class ManualTimer:
             self.function()
 
 
+def test_variations_are_small_and_differ_in_their_seeds_alone(studio, submit):
+    first = submit(size=64)
+    assert first.wait(PATIENCE)
+    varied = studio.variations(first.name)
+    assert [job.name for job in studio.jobs()] == [job.name for job in varied if not job.has_ended]
+    assert all(job.wait(PATIENCE) for job in varied)
+    assert len({job.recipe.start.seed for job in [first, *varied]}) == 5
+    for job in varied:
+        assert set(job.recipe.changes_from(first.recipe)) == {"seed"}
+        assert np.abs(pixels_of(job.result()).astype(int) - pixels_of(first.result())).mean() > 1
+
+
 @pytest.fixture
 def timers(monkeypatch):
     """The timers that were made so far."""

@@ -135,9 +135,12 @@ def check_login(auth: str) -> Any:
 class LoginSessions(dict[str, str]):
     """The users by the token of their browser, as Gradio keeps them; a token ends after `seconds` without a request."""
 
-    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+    now: Callable[[], float] = staticmethod(time.monotonic)
+    """The clock, in seconds."""
+
+    def __init__(self, seconds: float) -> None:
         super().__init__()
-        self._seconds, self._now = seconds, now
+        self._seconds = seconds
         self._seen: dict[str, float] = {}
 
     def __setitem__(self, token: str, user: str) -> None:
@@ -145,17 +148,17 @@ class LoginSessions(dict[str, str]):
         for other in list(self):
             self.get(other, seen=False)
         super().__setitem__(token, user)
-        self._seen[token] = self._now()
+        self._seen[token] = self.now()
 
     def get(self, token: str | None, default: Any = None, *, seen: bool = True) -> Any:
         """Return the user of a session, which goes on; `default` if there is none, or it has ended."""
         if token is None or token not in self:
             return default
-        if self._now() - self._seen[token] > self._seconds:
+        if self.now() - self._seen[token] > self._seconds:
             del self[token], self._seen[token]
             return default
         if seen:
-            self._seen[token] = self._now()
+            self._seen[token] = self.now()
         return self[token]
 
 

@@ -104,7 +104,7 @@ def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
     """Return the names of the built-in styles before the first style that is not built in or is repeated."""
     names: list[str] = []
     for style in styles:
-        name = _plates().get(style.sha256)
+        name = plate_of(style.sha256)
         if name is None or name in names:
             break
         names.append(name)
@@ -115,11 +115,16 @@ def _regions(settings: Sequence[RegionSettings], regions: Sequence[RegionInputs]
     """Return the regions of a run, or None unless each has a mask file and a built-in style or `keep`."""
     found = []
     for setting, region in zip(settings, regions, strict=True):
-        style = KEEP if region.style is None else _plates().get(region.style.sha256)
+        style = KEEP if region.style is None else plate_of(region.style.sha256)
         if style is None or region.style_mask is not None or setting.mask in AUTOMATIC_MASKS:
             return None
         found.append(MaskedRegion(mask=quantize(mask_from_image(region.mask, setting.as_text())), style=style))
     return tuple(found)
+
+
+def plate_of(sha256: str) -> str | None:
+    """Return the name of the built-in style whose file has this SHA-256; None if there is none."""
+    return _plates().get(sha256)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import html
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -39,6 +39,35 @@ def language_of(request: gr.Request | None) -> str:
 def toast(message: str) -> gr.Error:
     """Return an error that Gradio shows as a toast; the message is escaped because it may quote the visitor's input."""
     return gr.Error(html.escape(message), duration=12, print_exception=False)
+
+
+def call_error(message: str) -> gr.Error:
+    """Return an error for another program, in its own words: not escaped, and without a traceback in the log."""
+    return gr.Error(message, duration=12, print_exception=False)
+
+
+def one_error_for_wrong_calls(blocks: gr.Blocks, wanted: Sequence[str]) -> None:
+    """Answer a call whose values Gradio cannot read with one clear error; it logs a traceback and answers nothing.
+
+    `wanted` are the values of the endpoint for other programs.
+    """
+    read = blocks.preprocess_data
+
+    async def preprocess_data(function: Any, inputs: list[Any], *rest: Any, **options: Any) -> list[Any]:
+        is_endpoint = function.api_visibility == "public"
+        if is_endpoint and len(inputs) != len(wanted):
+            raise call_error(f"there are {len(wanted)} values ({', '.join(wanted)}), not {len(inputs)}")
+        try:
+            return list(await read(function, inputs, *rest, **options))
+        except gr.Error:
+            raise
+        except Exception as error:
+            kinds = (
+                "files are uploaded first and given as FileData, names are texts" if is_endpoint else "reload the page"
+            )
+            raise call_error(f"a value cannot be used ({type(error).__name__}): {kinds}") from None
+
+    blocks.preprocess_data = preprocess_data  # type: ignore[method-assign, assignment]
 
 
 def choices_of(values: Iterable[str], text: Callable[[str], Any]) -> list[tuple[Any, str]]:

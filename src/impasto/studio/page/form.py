@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from impasto.recipe import KEEP, PRESETS, Recipe, as_text, resolve, with_current
 from impasto.studio import Studio
 from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
 from impasto.studio.load_run import load_run
-from impasto.studio.page import inputs
+from impasto.studio.page import inputs, markup
 from impasto.studio.page.callbacks import Number, choices_of, errors_as_toasts, language_of, toast
 from impasto.studio.page.widgets import file_input
 from impasto.studio.texts import translate
@@ -35,6 +36,7 @@ class Settings:
             with gr.Accordion(text(f"group_{heading}"), open=False, elem_id=f"group-{heading.lower()}"):
                 self._fields += [(widget, _field_component(widget, text)) for widget in widgets]
         self.fields = [component for _, component in self._fields]
+        self.changes = next(component for widget, component in self._fields if widget.field == "changes")
 
     def updates(self, recipe: Recipe) -> dict[Any, Any]:
         """Return the values of all field widgets for a recipe."""
@@ -105,12 +107,20 @@ class Form:
             self._source_run, self.photo, self.styles, self.own, self.crops.field, self.mix, self.strength, self.colors,
             self.size, self.settings.preset, *self.settings.fields, *self.regions.inputs,
         }  # fmt: skip
+        self.kept: list[Any] = [
+            self.photo, self.styles, self.own, self.mix, self.strength, self.colors, self.size, self.settings.preset,
+            self.crops.field, *self.settings.fields,
+        ]  # fmt: skip
+        """What a tab keeps for a reload."""
         self._connect()
 
     def _connect(self) -> None:
         quick: Any = {"queue": False, "show_progress": "hidden"}
         preset, sliders = self.settings.preset, [self.strength, self.colors]
         preset.input(self._show_preset, [preset], [*sliders, *self.settings.fields], **quick)
+        for slider in sliders:
+            # Another value holds for the whole picture, not until a loaded recipe changes it.
+            slider.input(lambda: "", None, [self.settings.changes], **quick)
         for source in (self.styles, self.own):
             source.change(self._show_mix, [self.styles, self.own], [self.mix], **quick)
         self.styles.input(lambda: True, None, [self._are_styles_chosen], **quick)
@@ -123,10 +133,39 @@ class Form:
             self._source_run, self._are_styles_chosen,
         ]  # fmt: skip
 
+    def keep_after(self, blocks: gr.Blocks) -> None:
+        """Let the page show what its tab kept when it is loaded, and keep what the form holds from then on."""
+        quick: Any = {"queue": False, "show_progress": "hidden"}
+        with gr.Row(visible=False):
+            stored = gr.JSON()
+        read = "() => [JSON.parse(sessionStorage.getItem('impasto-form') ?? 'null')]"
+        loaded = blocks.load(self._show_kept, [stored], self.kept, js=read, **quick)
+        loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
+        gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
+
+    def _show_kept(self, stored: Any) -> dict[Any, Any]:
+        """Return the updates that show what `keep_after` kept; it comes from a browser, so files must be its own."""
+        if not isinstance(stored, list) or len(stored) != len(self.kept):
+            return {self.mix: gr.skip()}
+        shown = dict(zip(self.kept, map(self._kept_value, stored), strict=True))
+        return {component: value for component, value in shown.items() if value is not None}
+
+    def _kept_value(self, value: Any) -> Any:
+        """Return a value of the form; of files those that still exist, None for anything that a form does not hold."""
+        if isinstance(value, list):
+            return [one for one in map(self._kept_value, value) if one is not None]
+        if not isinstance(value, Mapping):
+            return value if isinstance(value, str | bool | int | float) else None
+        path, folder = Path(str(value.get("file"))), self._studio.workspace.path
+        with suppress(OSError, ValueError):
+            is_own = any(path.resolve().is_relative_to((folder / name).resolve()) for name in ("uploads", "exports"))
+            return str(path) if is_own and path.is_file() else None
+        return None
+
     def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
         """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing."""
         built_in, own = list(values[self.styles] or ()), list(values[self.own] or ())
-        regions, styles = self.regions.read(values), [*built_in, *own]
+        regions, styles = self.regions.read(values, language_of(request)), [*built_in, *own]
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "no_photo" if values[self.photo] is None else "no_style"))
         styled_regions = sum(region.style != KEEP for region in regions)

@@ -141,11 +141,20 @@ class Regions:
         shown = emptied.success(self._show_loaded, [self.loaded], [self.editor], js=script, show_progress="hidden")
         shown.success(lambda: None, None, [self.loaded], show_progress="hidden")
 
-    def read(self, values: Mapping[Any, Any]) -> list[impasto.Region]:
-        """Return the regions that were painted, or loaded and not yet shown, and have a style."""
+    def read(self, values: Mapping[Any, Any], language: str) -> list[impasto.Region]:
+        """Return the regions that were painted, or loaded and not yet shown, and have a style.
+
+        A note says which strokes have no style, and which styles no strokes.
+        """
         editor = values[self.loaded] or values[self.editor] or {}
         layers = [_as_pixels(layer) for layer in editor.get("layers") or [] if layer is not None]
-        painted = zip(masks_of(layers) if layers else (), (values[one] for one in self.styles), strict=False)
+        masks = list(masks_of(layers)) if layers else [np.zeros((1, 1), np.float32)] * len(BRUSHES)
+        painted = list(zip(masks, (values[one] for one in self.styles), strict=True))
+        for color, (mask, style) in zip(BRUSHES, painted, strict=True):
+            if mask.any() and style == _NO_REGION:
+                _note(language, "strokes_without_style", color)
+            elif not mask.any() and style not in (KEEP, _NO_REGION):
+                _note(language, "style_without_strokes", color)
         return [impasto.Region(quantize(mask), style) for mask, style in painted if style != _NO_REGION and mask.any()]
 
     def style_updates(self, regions: Sequence[MaskedRegion]) -> dict[Any, Any]:
@@ -169,6 +178,10 @@ class Regions:
                 return gr.skip(), gr.skip(), gr.skip()
             pixels = read_picture(path, max_megapixels=self._limits.max_megapixels).pixels
         return editor_value(pixels), digest, None
+
+
+def _note(language: str, key: str, color: str) -> None:
+    gr.Warning(translate(language, key, name=translate(language, f"region_{color}")), title=translate(language, "info"))
 
 
 def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None) -> dict[str, Any]:

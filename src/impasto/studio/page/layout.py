@@ -14,11 +14,20 @@ from impasto.recipe import PRESETS
 from impasto.studio import JobHandle, Studio
 from impasto.studio.fields import field_widgets
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import Number, errors_as_toasts, follow_jobs, language_of, show_entry, toast
+from impasto.studio.page.callbacks import (
+    Number,
+    errors_as_toasts,
+    follow_jobs,
+    language_of,
+    one_error_for_wrong_calls,
+    show_entry,
+    toast,
+)
 from impasto.studio.page.form import Form, submission_key
 from impasto.studio.page.gallery import Compare, History
 from impasto.studio.page.queue import JobQueue, chosen_run
 from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
+from impasto.studio.page.variations import Variations
 from impasto.studio.server import KEPT_SECONDS
 from impasto.studio.texts import translate, translations
 
@@ -47,7 +56,7 @@ def build_page(studio: Studio, *, has_login: bool = False) -> tuple[gr.Blocks, d
         title=translate("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=(3600, KEPT_SECONDS)
     ) as blocks:
         PageBuilder(studio, i18n, blocks, has_login=has_login)
-        add_endpoint(studio)
+        one_error_for_wrong_calls(blocks, add_endpoint(studio))
     for function in blocks.fns.values():
         if function.api_name != ENDPOINT:
             # The callbacks of the page are not part of the API.
@@ -79,7 +88,7 @@ class PageBuilder:
                     self._form = Form(studio, text)
                 with gr.Column(scale=3, min_width=320, elem_id="middle"):
                     self._build_canvas(text)
-                    self._results = Results(studio, text)
+                    self._results = Results(studio, text, self._current)
             with gr.Tab(text("history"), id="history") as history_tab:
                 self._history = History(studio, text)
             with gr.Tab(text("compare"), id="compare") as compare_tab:
@@ -91,6 +100,7 @@ class PageBuilder:
         blocks.load(None, None, None, js="() => { document.title = document.getElementById('title').innerText; }")
         self._connect_runs(blocks)
         self._connect_controls()
+        self._form.keep_after(blocks)
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
         loaded.success(self._show_paint_tab, None, [self._tabs], **_QUICK)
         blocks.unload(self._leave)
@@ -105,6 +115,7 @@ class PageBuilder:
             self._resume = gr.Button(text("resume"), elem_id="resume", interactive=False, **look)
             self._stop = gr.Button(text("stop"), variant="stop", elem_id="stop", interactive=False, **look)
             self._again = gr.Button(text("again"), elem_id="again", **look)
+        self._variations = Variations(self._studio, text, self._current)
 
     def _connect_runs(self, blocks: gr.Blocks) -> None:
         """Let the page follow runs that are submitted, repeated or resumed, and the run shown before a reload."""
@@ -118,6 +129,7 @@ class PageBuilder:
             self._restart, [self._history.chosen, gr.State("resume")], outputs, show_progress="hidden"
         )
         chosen = self._queue.chosen(self._show_job, None, outputs, **_QUICK)
+        varied = self._variations.on_choice(self._start, outputs)
         for event in (resumed, chosen):
             event.success(self._show_paint_tab, None, [self._tabs], queue=False)
         with gr.Row(visible=False):
@@ -125,7 +137,7 @@ class PageBuilder:
         loaded = blocks.load(
             self._find_remembered, [remembered], [self._current], js=markup.script("remember_run.js"), **_QUICK
         )
-        for started in (submitted, repeated, resumed, chosen, loaded):
+        for started in (submitted, repeated, resumed, chosen, varied, loaded):
             self._follow_after(started, self._current)
 
     def _connect_controls(self) -> None:
@@ -134,8 +146,8 @@ class PageBuilder:
             button.click(self._act, [self._current, gr.State(action)], None, **_QUICK)
         resumed = self._resume.click(self._resume_current, [self._current], [self._resumed], **_QUICK)
         self._follow_after(resumed, self._resumed)
-        for slider, field in ((self._form.strength, "strength"), (self._form.colors, "color_strength")):
-            inputs = [self._current, gr.State(field), slider]
+        for slider, setting in ((self._form.strength, "strength"), (self._form.colors, "color_strength")):
+            inputs = [self._current, gr.State(setting), slider]
             slider.input(self._change, inputs, None, trigger_mode="always_last", **_QUICK)
 
     def _follow_after(self, started: gr.events.Dependency, name: gr.State) -> None:

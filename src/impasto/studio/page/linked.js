@@ -83,3 +83,11 @@ element.addEventListener('keydown', (event) => {
   else return;
   event.preventDefault();
 });
+// Enlarged, the pictures cover the page; the Escape key or a click beside them brings it back.
+element.addEventListener('click', (event) => {
+  const linked = event.target.closest?.('.enlarge') && element.querySelector('.linked');
+  if (linked) linked.classList.add('enlarged');
+});
+const leave = () => element.querySelector('.linked.enlarged')?.classList.remove('enlarged');
+element.addEventListener('click', (event) => { if (event.target.classList?.contains('enlarged')) leave(); });
+document.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(); });
