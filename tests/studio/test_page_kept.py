@@ -80,12 +80,12 @@ def test_a_reload_and_the_way_back_keep_the_form(visit, hills, server):
 
 def test_moved_dials_are_told_and_the_recipe_on_the_page_repeats_the_picture(visit, hills, server):
     page = visit()
-    page.prepare(hills, steps=60)
+    page.prepare(hills, steps=300)
     page.paint()
     page.wait_for_step()
     page.set("strength", 5)
     page.finish()
-    assert "Dials were moved" in page.page.locator("#command-note").text_content()
+    page.page.locator("#moved").get_by_text("Dials were moved").wait_for()
     moved = server.newest()
     recipe = resolve(None, read_metadata(page.download("download-png"))["recipe"])
     assert [change.settings for change in recipe.schedule.changes][-1]["strength"] == 5

@@ -71,6 +71,7 @@ class Results:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
+            self._moved = gr.HTML("", elem_id="moved", padding=False)
             self._downloads = Downloads(studio, text, "downloads")
             bundle_button(studio, text, "download-all", current)
             self._commands: list[Any] = []
@@ -81,11 +82,11 @@ class Results:
                         gr.Code(language=language, show_label=False, elem_id=name, wrap_lines=True, lines=1)
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
-        self.outputs: list[Any] = [self._column, self._slider, *self._downloads.outputs, *self._commands]
+        self.outputs: list[Any] = [self._column, self._slider, self._moved, *self._downloads.outputs, *self._commands]
 
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
-        return dict.fromkeys(self.outputs) | {self._column: gr.update(visible=False), self._slider: ""}
+        return dict.fromkeys(self.outputs) | {self._column: gr.update(visible=False), self._slider: "", self._moved: ""}
 
     def show(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
         """Return the updates that show a run, or hide the area if it has no result."""
@@ -95,13 +96,12 @@ class Results:
                 return self.hide()
             command, python, files = commands_of(path)
             language = language_of(request)
-            notes = [translate(language, "command_files", names=", ".join(files))]
-            if RunFolder.open(path).recipe.schedule.changes:
-                notes.append(translate(language, "dials_moved"))
-            note = markup.render("hint_line", " ".join(notes))
+            has_changes = bool(RunFolder.open(path).recipe.schedule.changes)
+            note = markup.render("hint_line", translate(language, "command_files", names=", ".join(files)))
             return {
                 self._column: gr.update(visible=True),
                 self._slider: _before_after(path, language),
+                self._moved: markup.render("hint_line", translate(language, "dials_moved")) if has_changes else "",
                 **dict(zip(self._commands, (command, note, python, note), strict=True)),
                 **self._downloads.updates(path),
             }
