@@ -102,10 +102,12 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
 
     before = dict(os.environ)
     prepare_gradio(folder)
-    # Gradio would not recognize the generator inside the wrapper of the type checker.
+    # Gradio would not recognize the generators inside the wrapper of the type checker.
     from impasto.studio.page.layout import PageBuilder
+    from impasto.studio.page.variations import Variations
 
     PageBuilder.follow = inspect.unwrap(PageBuilder.follow)
+    Variations.follow = inspect.unwrap(Variations.follow)
     port = free_port()
     with Studio(Workspace(folder), on_close="go_on") as studio:
         blocks = serve(studio, ServerOptions(port=port, **options), block=False)

@@ -80,7 +80,7 @@ def test_a_reload_and_the_way_back_keep_the_form(visit, hills, server):
 
 def test_moved_dials_are_told_and_the_recipe_on_the_page_repeats_the_picture(visit, hills, server):
     page = visit()
-    page.prepare(hills, steps=300)
+    page.prepare(hills, steps=80)
     page.paint()
     page.wait_for_step()
     page.set("strength", 5)

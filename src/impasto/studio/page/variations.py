@@ -30,7 +30,7 @@ class Variations:
             interactive=False, visible=False, elem_id="variations", format="jpeg",
         )  # fmt: skip
         started = self.button.click(self._start, [current], [self._jobs, self._gallery], show_progress="hidden")
-        started.success(self._follow, [self._jobs], [self._gallery], show_progress="hidden", concurrency_limit=None)
+        started.success(self.follow, [self._jobs], [self._gallery], show_progress="hidden", concurrency_limit=None)
 
     def on_choice(self, act: Callable[..., Any], outputs: list[Any]) -> gr.events.Dependency:
         """Call `act(start, request)` when a variation is chosen; `start` submits the large picture."""
@@ -52,7 +52,7 @@ class Variations:
             names = [job.name for job in self._studio.variations(name)]
         return [name, *names], gr.update(value=[], visible=True)
 
-    def _follow(self, jobs: list[str], request: gr.Request) -> Iterator[Any]:
+    def follow(self, jobs: list[str], request: gr.Request) -> Iterator[Any]:
         """Yield the pictures until all have ended."""
         found = [self._studio.job(name) for name in jobs[1:]]
         handles = [job for job in found if job is not None]
