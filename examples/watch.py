@@ -39,7 +39,7 @@ while run.running or not events.empty():
         case impasto.Snapshot(step=step, image=image):
             Image.fromarray(image).save(arguments.out.with_stem(f"{arguments.out.stem}-halfway"))
             run.change(style_weight=recipe.style.weight * arguments.factor)
-            print(f"step {step}: the style now counts {run.recipe.style.weight:g}")
+            print(f"step {step}: the style now counts {run.recipe.after().style.weight:g}")
         case impasto.Finished(saved_loss=saved_loss):
             print(f"done: loss {saved_loss:.4g} as saved")
 

@@ -159,6 +159,7 @@ def check_studio(words: list[str], monkeypatch) -> None:
     monkeypatch.setattr("webbrowser.open", lambda address: True)
     monkeypatch.setattr("impasto.cli.studio._wait", lambda: None)
     monkeypatch.setattr("impasto.cli.studio._default_folder", lambda: Path("own"))
+    Path("password.txt").write_text("secret\n")
     assert main(words) == 0
     assert len(served) == 1
 

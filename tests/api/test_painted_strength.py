@@ -99,7 +99,7 @@ def test_a_run_takes_a_changed_strength_and_records_it_in_the_result(photo, pain
             run.change(strength=90.0)
 
     result = start_and(act, photo, painting, Recipe(**TINY)).wait()
-    assert result.recipe.style.strength == 90.0
+    assert result.recipe.schedule.changes == ((2, {"strength": 90.0}),)
     assert result.recipe.content.weight == TINY["content_weight"]
     # The content has a twenty-fifth of its weight, the style more than three times its own.
     assert steps[2].terms["content"] < 0.2 * steps[1].terms["content"]

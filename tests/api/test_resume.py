@@ -168,6 +168,6 @@ def test_a_stopped_run_continues_with_its_changes_and_ends_with_the_same_picture
     assert start_and(act_and_stop, *pictures, run=tmp_path / "run", **fields).wait().steps == 5
     resumed = impasto.resume(tmp_path / "run").wait()
     assert resumed.steps == 8
-    assert {name: resumed.recipe.get(name) for name in after} == after
+    assert {name: resumed.recipe.after().get(name) for name in after} == after
     assert np.array_equal(resumed.pixels, whole.pixels)
     assert resumed.losses == whole.losses

@@ -108,7 +108,7 @@ def test_changed_weights_count_at_the_next_step_and_are_in_the_result(photo, pai
                 run.change(pooling="max")
 
     result = start_and(act, photo, painting, style_weight=100.0, **QUICK).wait()
-    assert result.recipe.style.weight == 15_000.0
+    assert [result.recipe.after(step).style.weight for step in (1, 2)] == [100.0, 15_000.0]
     assert steps[2].terms["style"] > 100 * steps[1].terms["style"]
 
 
@@ -128,7 +128,7 @@ def test_several_changes_before_a_step_are_one_checkpoint_and_one_entry_of_the_l
     (changed,) = RunFolder.open(tmp_path / "run").read_log().of(Changed)
     assert (changed.step, changed.changes) == (2, {"style_weight": 40.0, "tv_weight": 0.5})
     assert len(saved) == 3, "at the start, at the change and at the end"
-    assert (result.recipe.style.weight, result.recipe.picture.tv_weight) == (40.0, 0.5)
+    assert result.recipe.schedule.changes == ((2, {"style_weight": 40.0, "tv_weight": 0.5}),)
 
 
 def test_a_change_is_recorded_in_pictures_only_once_it_is_applied(photo, painting, tmp_path):
@@ -138,8 +138,8 @@ def test_a_change_is_recorded_in_pictures_only_once_it_is_applied(photo, paintin
 
     start_and(act, photo, painting, run=tmp_path / "run", style_weight=3.0, snapshots=(2, 3), **QUICK).wait()
     folder = RunFolder.open(tmp_path / "run")
-    weights = [read_metadata(folder.snapshot_path(step))["recipe"]["style"]["weight"] for step in (2, 3)]
-    assert weights == [3.0, 7.0]
+    changes = [read_metadata(folder.snapshot_path(step))["recipe"]["schedule"]["changes"] for step in (2, 3)]
+    assert changes == [[], ["2:style_weight=7"]]
 
 
 def test_a_job_is_painted_in_the_thread_that_calls_run_job(photo, painting):

@@ -182,7 +182,7 @@ def check_killed_run(path: Path, done: list[str], inputs: Inputs) -> None:
     run = RunFolder.open(path)
     assert run.status in (["finished"] if "finished" in done else ["interrupted", "finished"])
     assert list_runs([path])[0].status == run.status
-    assert not done or done[-1] != "changed" or run.recipe.style.weight == 2.0
+    assert not done or done[-1] != "changed" or run.recipe.after().style.weight == 2.0
     saved = max((int(line.split()[1]) for line in done if line.startswith("saved")), default=0)
     step = check_checkpoint(run, at_least=saved)
     with run:

@@ -237,12 +237,6 @@ def test_seconds_add_up_over_resumptions() -> None:
     assert log.progress.seconds == 4.0 + 5.5 + 8.0
 
 
-def test_later_changes_count() -> None:
-    changes = ({"strength": 3, "threads": 1}, {"threads": None})
-    log = run_log(*(Changed(step=1, changes=some) for some in changes))
-    assert log.changes == {"strength": 3, "threads": None}
-
-
 @pytest.mark.parametrize(
     ("events", "ending"),
     [

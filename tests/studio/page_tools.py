@@ -102,10 +102,10 @@ def served(folder: Path, **options: Any) -> Iterator[Server]:
 
     before = dict(os.environ)
     prepare_gradio(folder)
-    from impasto.studio.page import layout, wall
+    from impasto.studio.page import layout, variations, wall
 
     # Gradio would not recognize the generators inside the wrappers of the type checker.
-    for owner in (layout.PageBuilder, wall.Wall):
+    for owner in (layout.PageBuilder, variations.Variations, wall.Wall):
         for name, method in list(vars(owner).items()):
             if inspect.isgeneratorfunction(inspect.unwrap(method)):
                 setattr(owner, name, inspect.unwrap(method))

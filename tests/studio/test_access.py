@@ -153,6 +153,32 @@ def test_no_answer_names_a_folder_of_the_server(oddly_kept, hills):
         assert "Traceback" not in answer
 
 
+def test_every_wrong_call_is_answered_with_one_clear_error_and_leaves_no_traceback(server, hills, capfd):
+    with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
+        (sent,) = client.post("/gradio_api/upload", files={"files": hills.open("rb")}).json()
+        photo = {"path": sent, "meta": {"_type": "gradio.FileData"}}
+        good = [photo, "night", None, 50, None, 64, "draft", 0]
+        wrong = {0: ["photo.png", None, 5, {**photo, "path": "/etc/passwd"}, {**photo, "path": f"{sent}.gone"}]}
+        wrong |= {
+            1: [None, "nigt", 7, ["night"]],
+            3: ["strong", [1], 500],
+            5: [64.5, "wide"],
+            6: ["x", ["draft"]],
+            7: [-1, "a"],
+        }
+        calls = [[*good[:place], value, *good[place + 1 :]] for place, values in wrong.items() for value in values]
+        for words in [*calls, good[:3], [*good, 1]]:
+            event = client.post("/gradio_api/call/paint", json={"data": words}).json()["event_id"]
+            answer = client.get(f"/gradio_api/call/paint/{event}").text
+            message = json.loads(answer.partition("event: error\ndata: ")[2])["error"]
+            assert isinstance(message, str), words
+            assert len(message) > 10, words
+            assert "\n" not in message
+            assert "/uploads/" not in message
+            assert "&#" not in message
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("address", ["http://a.example/x.png", "https://huggingface.co/x.png", "//a.example/x.png"])
 def test_no_request_makes_the_server_fetch_an_address(server, monkeypatch, address):
     asked, look_up = [], socket.getaddrinfo

@@ -1,35 +1,23 @@
-"""The printed command and Python code of a run, pasted in a folder that holds the visitor's files."""
+"""The printed command and Python code of a run, pasted in the folder of its unpacked archive."""
 
-import os
-import re
 import shlex
 import shutil
+import zipfile
 
 import numpy as np
+import PIL.Image
 import pytest
 from patience import PATIENCE
 
 import impasto
 from impasto.cli import main
 from impasto.images import read_picture
-from impasto.studio.load_run import load_run
-
-results = pytest.importorskip("impasto.studio.page.results")
+from impasto.studio.bundle import commands_of, write_bundle
 
 
 @pytest.fixture
 def studio(open_studio):
     return open_studio()
-
-
-@pytest.fixture
-def folder(tmp_path, pictures, monkeypatch):
-    """The current folder, which holds the visitor's files and nothing else."""
-    (tmp_path / "here").mkdir()
-    for picture in pictures:
-        shutil.copy(picture, tmp_path / "here")
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "here"
 
 
 def masks(count):
@@ -50,38 +38,54 @@ def run(studio, pictures, small):
     return job
 
 
-def with_masks(text, note, studio):
-    """Do what the note says: put the files of the masks in place of their names."""
-    for name, file in re.findall(r"“(.+?)”.+? as (\S+)\.(?: |$)", note):
-        assert name in text
-        text = text.replace(name, os.path.relpath(studio.workspace.path / file))
-    return text
+@pytest.fixture
+def unpacked(studio, run, tmp_path, monkeypatch):
+    """The current folder, in which everything of the run was unpacked."""
+    with zipfile.ZipFile(write_bundle(studio.workspace, run.name)) as archive:
+        archive.extractall(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
 
 
-def test_the_printed_command_and_python_code_paint_the_same_picture(studio, run, folder):
+def test_the_printed_command_and_python_code_paint_the_same_picture(run, unpacked):
     expected = read_picture(run.path / "result.png").pixels
-    command, python = results.commands_of(run.path)
-    note = results.files_of_commands(run.path, "en")
-    assert "Mein Hund.png, waves.png" in note
-    assert {"woodcut", "mosaic"}.isdisjoint(note.split())
+    command, python, files = commands_of(run.path)
+    assert sorted(files) == ["mask-2.png", "mask.png", "mein-hund.png", "waves.png"]
+    assert {*files, "painting.png", "command.txt"} == {path.name for path in unpacked.iterdir()}
+    assert (unpacked / "command.txt").read_text() == f"{command}\n"
+    assert np.array_equal(read_picture(unpacked / "painting.png").pixels, expected)
 
-    program, *words = shlex.split(with_masks(command, note, studio))
+    program, *words = shlex.split(command)
     assert (program, main([*words, "-o", "out.png", "--quiet"])) == ("impasto", 0)
-    assert np.array_equal(read_picture(folder / "out.png").pixels, expected)
+    assert np.array_equal(read_picture(unpacked / "out.png").pixels, expected)
 
-    setup, call = with_masks(python, note, studio).split("\n\n")
+    setup, call = python.split("\n\n")
     names = {}
     exec(setup, names)
     eval(call, names).save("again.png")
-    assert np.array_equal(read_picture(folder / "again.png").pixels, expected)
+    assert np.array_equal(read_picture(unpacked / "again.png").pixels, expected)
 
 
-def test_the_command_of_a_run_whose_inputs_were_loaded_names_the_files_that_were_given(studio, run, small):
-    loaded = load_run(studio.workspace, run.name)
-    styles = [*loaded.plates, *(style.copy for style in loaded.own_styles)]
-    again = studio.submit(loaded.photo.copy, styles, small, source_run=run.name)
-    assert again.wait(PATIENCE)
-    assert results.commands_of(again.path)[0].startswith("impasto 'Mein Hund.png' woodcut waves.png ")
+def test_pictures_of_one_name_get_different_names_and_those_without_letters_plain_ones(
+    studio, pictures, small, tmp_path
+):
+    photo = shutil.copy(pictures[0], tmp_path / "夜.png")
+    style = shutil.copy(pictures[1], tmp_path / "Mein Hund.png")
+    job = studio.submit(photo, [style, pictures[0]], small)
+    assert job.wait(PATIENCE)
+    assert list(commands_of(job.path).files) == ["photo.png", "mein-hund.png", "mein-hund-2.png"]
+
+
+def test_pictures_for_visitors_hold_neither_camera_nor_position(studio, pictures, small, tmp_path, with_position):
+    photo = with_position(pictures[0], tmp_path / "trip.jpg")
+    job = studio.submit(photo, "night", small)
+    assert job.wait(PATIENCE)
+    with zipfile.ZipFile(write_bundle(studio.workspace, job.name)) as archive:
+        assert not PIL.Image.open(archive.open("trip.png")).getexif()
+        pixels = np.asarray(PIL.Image.open(archive.open("trip.png")))
+    assert np.array_equal(pixels, np.asarray(PIL.Image.open(photo)))
+    studio.delete(job.name)
+    assert not list(studio.workspace.exports.glob("*.zip"))
 
 
 def test_info_says_for_which_words_of_its_command_there_was_no_file(run, capsys, tmp_path):

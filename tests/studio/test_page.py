@@ -52,7 +52,7 @@ def test_buttons_are_enabled_while_they_do_something_and_a_stopped_picture_is_ke
     page.click("stop")
     page.wait_until("Stopped after")
     page.finish()
-    until(lambda: page.enabled(*buttons) == [False, False, False], "a stopped job has ended")
+    until(lambda: page.enabled(*buttons) == [False, True, False], "a stopped job can go on")
     entry = server.newest()
     assert (entry.status, entry.step < MANY, (entry.path / "result.png").exists()) == ("stopped", True, True)
 
@@ -64,7 +64,7 @@ def test_a_moved_strength_counts_for_the_running_job(visit, hills, server):
     page.wait_for_step()
     page.set("strength", 5)
     path = server.newest().path
-    until(lambda: RunFolder.open(path).recipe.style.strength == 5, "the run has the new strength")
+    until(lambda: RunFolder.open(path).recipe.after().style.strength == 5, "the run has the new strength")
     page.click("stop")
     page.wait_until("Stopped after")
     (change,) = RunFolder.open(path).read_log().of(Changed)

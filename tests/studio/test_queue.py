@@ -226,7 +226,7 @@ def test_change_while_painting_applies_from_the_next_step_on(studio, submit, hol
     hold.wait()
     for weight in (2.0, 3.0, 5.0):
         again.change(content_weight=weight)
-    assert again.recipe.content.weight == 5.0
+    assert again.recipe.after().content.weight == 5.0
     for settings, message in (({"size": 32}, "size"), ({"content_weight": -1.0}, "content_weight")):
         with pytest.raises(InputError, match=message):
             again.change(**settings)
@@ -320,6 +320,18 @@ class ManualTimer:
     def expire(self):
         if self.runs:
             self.function()
+
+
+def test_variations_are_small_and_differ_in_their_seeds_alone(studio, submit):
+    first = submit(size=64)
+    assert first.wait(PATIENCE)
+    varied = studio.variations(first.name)
+    assert [job.name for job in studio.jobs()] == [job.name for job in varied if not job.has_ended]
+    assert all(job.wait(PATIENCE) for job in varied)
+    assert len({job.recipe.start.seed for job in [first, *varied]}) == 5
+    for job in varied:
+        assert set(job.recipe.changes_from(first.recipe)) == {"seed"}
+        assert np.abs(pixels_of(job.result()).astype(int) - pixels_of(first.result())).mean() > 1
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_changed_job_that_waits_is_still_changed_after_a_restart(open_studio, pi
     studio.close()
     job = open_studio().job(job.name)
     assert job.wait(PATIENCE)
-    assert job.recipe.style.weight == 7.0
+    assert job.recipe.after().style.weight == 7.0
 
 
 def test_damaged_run_does_not_keep_the_studio_from_opening(workspace, open_studio):

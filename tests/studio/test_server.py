@@ -32,6 +32,7 @@ from impasto.studio.server import (
     page_address,
     prepare_gradio,
     public_name,
+    read_auth,
     serve,
 )
 
@@ -176,6 +177,47 @@ def test_the_password_is_required(tmp_path):
             assert client.post("/login", data={"username": "me", "password": "wrong"}).status_code == 400
             assert client.post("/login", data={"username": "me", "password": "secret"}).status_code == 200
             assert client.get("/config").status_code == 200
+
+
+def test_a_password_comes_from_a_file_or_the_environment_in_place_of_the_command_line(tmp_path, monkeypatch):
+    file = tmp_path / "password"
+    monkeypatch.delenv("IMPASTO_PASSWORD", raising=False)
+    assert read_auth(None, None) is None
+    for text, auth in {"secret\n": "impasto:secret", "me:se:cret": "me:se:cret"}.items():
+        file.write_text(text)
+        monkeypatch.setenv("IMPASTO_PASSWORD", text.strip())
+        assert read_auth(None, file) == read_auth(None, None) == auth
+    assert read_auth("ada:other", None) == "ada:other"
+    for text, reason in {"": "is empty", "two\nlines": "one line"}.items():
+        file.write_text(text)
+        with pytest.raises(InputError, match=reason):
+            read_auth(None, file)
+    with pytest.raises(InputError, match="cannot read the password"):
+        read_auth(None, tmp_path / "none")
+    with pytest.raises(InputError, match="one of them"):
+        read_auth("me:secret", file)
+
+
+def test_a_login_ends_by_logging_out_and_after_some_hours_without_a_request(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("impasto.studio.access.LoginSessions.now", staticmethod(lambda: now[0]))
+    with served(tmp_path, auth="me:secret", session_hours=2.0) as guarded:
+
+        def log_in():
+            client = httpx.Client(base_url=guarded.url, timeout=PATIENCE)
+            assert client.post("/login", data={"username": "me", "password": "secret"}).status_code == 200
+            return client
+
+        one, other = log_in(), log_in()
+        for hours in (1.9, 3.8):
+            now[0] = 3600 * hours
+            assert one.get("/config").status_code == 200
+        assert other.get("/config").status_code == 401, "it was idle for 3.8 hours"
+        other = log_in()
+        page = one.get("/").text
+        assert "logout" in page
+        assert one.get("/logout").status_code == 302
+        assert [client.get("/config").status_code for client in (one, other)] == [401, 401]
 
 
 # -- the address -------------------------------------------------------------------------------------------------------

@@ -163,6 +163,20 @@ def test_exports_of_a_run_are_deleted_with_it_and_no_others(workspace, new_run):
     assert sorted(file.name for file in workspace.exports.iterdir()) == sorted(stays)
 
 
+def test_a_run_has_the_title_that_it_was_given_last_in_one_line(workspace, new_run, tmp_path):
+    run = new_run()
+    assert [entry.title for entry in workspace.list_runs()] == [""]
+    for title, shown in {" Sommer 夜 ": "Sommer 夜", "a\n\x1b[31mb": "a[31mb", "x" * 200: "x" * 80, "": ""}.items():
+        workspace.rename(run.path.name, title)
+        assert [entry.title for entry in workspace.list_runs()] == [shown]
+    with pytest.raises(InputError, match="there is no run"):
+        workspace.rename("../mine", "mine")
+    (tmp_path / "mine").write_text("secret")
+    (run.path / "title.txt").unlink()
+    (run.path / "title.txt").symlink_to(tmp_path / "mine")
+    assert [entry.title for entry in workspace.list_runs()] == [""]
+
+
 def test_deleting_follows_no_link(workspace, new_run, tmp_path):
     run = new_run()
     (tmp_path / "mine").mkdir()

@@ -31,11 +31,12 @@ class Controls:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
+        self._asked: dict[str, Any] = {}  # changes that are not in the recipe yet
         self._painter: Painter | None = None
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._go.set()
-        self._stopped = self._changed = self._ended = False
+        self._stopped = self._ended = False
 
     def pause(self) -> None:
         """Wait before the next step until `resume` or `stop`; after `stop` it does nothing."""
@@ -58,7 +59,7 @@ class Controls:
     def change(self, **changes: Any) -> None:
         """Change weights or snapshots before the next step; other weights drop the optimizer's history.
 
-        Several changes before the next step count as one.
+        The recipe lists them with the step. Several changes before the next step count as one.
 
         Args:
             **changes: Settings by their flat names.
@@ -68,11 +69,12 @@ class Controls:
         """
         check_balance(changes)
         with self._lock:
-            recipe = self._recipe.with_changes(**changes)
-            check_change(self._recipe, recipe)
+            now = self._recipe.after()
+            wanted = now.with_changes(**self._asked | changes)
+            check_change(now, wanted)
             if self._ended:
                 raise InputError("the run has ended: its settings cannot change any more")
-            self._recipe, self._changed = recipe, True
+            self._asked = wanted.changes_from(now)
 
     @property
     def paused(self) -> bool:
@@ -81,8 +83,12 @@ class Controls:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe with all changes that were asked for, device and precision resolved."""
-        return self._recipe
+        """The recipe with all changes that were asked for, device and precision resolved.
+
+        What was asked for after the last step is listed with that step.
+        """
+        with self._lock:
+            return self._recipe.changed(0 if self._painter is None else self._painter.step, **self._asked)
 
     @property
     def image(self) -> PIL.Image.Image | None:
@@ -101,11 +107,13 @@ class Controls:
             if self._stopped:
                 painter.stop()
 
-    def _take_change(self) -> Recipe | None:
-        """Return the recipe with all changes since the last call, or None if there are none."""
+    def _take_change(self, step: int) -> Recipe | None:
+        """Return the recipe with what was asked for since the last call, from a step on; None if nothing was."""
         with self._lock:
-            changed, self._changed = self._changed, False
-            return self._recipe if changed else None
+            asked, self._asked = self._asked, {}
+            if asked:
+                self._recipe = self._recipe.changed(step, **asked)
+            return self._recipe if asked else None
 
     def _end(self) -> None:
         """Refuse changes from now on."""
@@ -210,14 +218,14 @@ class _Pump:
         folder.save_checkpoint(*painter.state())
 
     def _apply_changes(self, painter: Painter) -> None:
-        recipe = self._controls._take_change()
+        recipe = self._controls._take_change(painter.step)
         if recipe is None:
             return
         for event in painter.pending():
             self._forward(painter, event)
         painter.change(recipe)
         if self._folder is not None:
-            self._folder.record_change(recipe, painter.step)
+            self._folder.record_change(painter.recipe, painter.step)
             self._save_checkpoint(painter, self._folder)
 
     def _result(self, painter: Painter, finished: Event) -> Result:

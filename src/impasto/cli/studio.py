@@ -19,6 +19,7 @@ def studio(
     host: Annotated[str, SERVER] = "127.0.0.1",
     port: Annotated[int | None, SERVER] = None,
     auth: Annotated[str | None, SERVER] = None,
+    password_file: Annotated[Path | None, SERVER] = None,
     insecure: Annotated[Switch, SERVER] = False,
     no_open: Annotated[Switch, SERVER] = False,
     on_close: Annotated[Literal["go_on", "cancel"], LIMITS] = "go_on",
@@ -31,16 +32,24 @@ def studio(
         workspace: The folder that keeps everything painted; by default one for your user.
         host: The address to listen on; `0.0.0.0` lets a phone in the same network in.
         port: The port to listen on; by default 7860, or the next free one.
-        auth: USER:PASSWORD that visitors must enter.
+        auth: USER:PASSWORD that visitors must enter; other users of this computer can see it in the list of processes.
+        password_file: A file that holds USER:PASSWORD, or a password alone for the user `impasto`; so may the variable
+            IMPASTO_PASSWORD.
         insecure: Let other computers connect without a password.
         no_open: Do not open the page in a browser.
         on_close: What happens to a run when its page is closed.
         max_upload: Largest file that is accepted, in megabytes.
         max_megapixels: Largest picture that is accepted or painted, in megapixels.
     """
-    from impasto.studio.server import ServerOptions, open_browser, page_address, serve
+    from impasto.studio.server import ServerOptions, open_browser, page_address, read_auth, serve
 
-    options = ServerOptions(host=host, port=port, auth=auth, insecure=insecure, max_upload=max_upload)
+    options = ServerOptions(
+        host=host,
+        port=port,
+        auth=read_auth(auth, password_file),
+        insecure=insecure,
+        max_upload=max_upload,
+    )
 
     from impasto.studio import Studio, Workspace
 

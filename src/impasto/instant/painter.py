@@ -94,7 +94,8 @@ class InstantPainter:
     def change(self, recipe: Recipe) -> None:
         """Paint with other settings, see `check_change`, if painting has not begun."""
         check_change(self.recipe, recipe)
-        self.recipe = recipe
+        if not self.step:
+            self.recipe = recipe
 
     def picture(self) -> Float[np.ndarray, "h w 3"]:
         """Return the picture as it is now; from any thread."""

@@ -22,20 +22,15 @@ from impasto.painting.matching import match_scene
 from impasto.painting.memory import MemoryPlan, has_tiles, plan_run
 from impasto.painting.pyramid import Level
 from impasto.painting.scene import Scene
-from impasto.recipe import Recipe
+from impasto.recipe import CHANGING, Recipe
 
 _LAG: Final = 4
 """Steps after which numbers of a GPU are read; they have arrived by then, so reading does not wait."""
 
 
-_WEIGHTS: Final = frozenset(
-    {
-        *("strength", "content_weight", "style_weight"),
-        *("tv_weight", "low_frequency_weight", "luminance_range_weight", "temporal_weight"),
-    }
-)
+_WEIGHTS: Final = CHANGING.keys() - {"color_strength"}
 
-CHANGEABLE: Final = _WEIGHTS | {"snapshots", "snapshot_every", "color_strength"}
+CHANGEABLE: Final = frozenset({*CHANGING, "changes", "snapshots", "snapshot_every"})
 """Settings that may change while a picture is painted; `color_strength` not if the style is `match`ed."""
 
 _PLATEAU_STEPS: Final = 20
@@ -47,8 +42,7 @@ def check_change(before: Recipe, after: Recipe) -> None:
     """Raise InputError if a setting differs that cannot change while a picture is painted."""
     fixed = set(after.changes_from(before)) - CHANGEABLE
     if before.color.mode == "match" and before.color.strength != after.color.strength:
-        # The style was given the photo's colors before it was measured.
-        fixed.add("color_strength")
+        fixed.add("color_strength")  # see Recipe
     if fixed:
         raise InputError(f"{', '.join(sorted(fixed))} cannot change while a picture is painted: start a new run")
 
@@ -112,19 +106,20 @@ class Painter:
         self._owes_snapshot = False
         self._index = 0
         self._level_step = 0
+        self._changes_made = 0  # of those of the recipe
         self.current = self._begin_level(0)
         """The optimization of the current level."""
 
     def _begin_level(self, index: int, start: Float[np.ndarray, "_h _w 3"] | None = None) -> LevelOptimizer:
         level, plan = self.levels[index], self.plans[index]
+        # What changes at this very step is changed once the level has begun, so that a repetition does the same.
+        recipe = self.recipe.after(self.step - 1)
         scene = self._given.at(level) if level.above else self.scene
         if self._styles:
             scene = scene.with_styles_of(self._styles[index])
         while True:
             try:
-                begun = LevelOptimizer(
-                    self.recipe, scene, self.extractor, level, start=start, cache=self._cache, plan=plan
-                )
+                begun = LevelOptimizer(recipe, scene, self.extractor, level, start=start, cache=self._cache, plan=plan)
             except Exception as error:
                 plan = self._halved(plan, level, error)
             else:
@@ -150,12 +145,20 @@ class Painter:
         self._stopping = True
 
     def change(self, recipe: Recipe) -> None:
-        """Continue with other settings, see `check_change`; other weights drop the optimizer's history."""
+        """Continue with a recipe that has more changes, from this step on, or other snapshots; see `check_change`."""
         check_change(self.recipe, recipe)
-        reweighted = bool(_WEIGHTS & set(recipe.changes_from(self.recipe)))
         self.recipe = recipe
         self._snapshot_steps = recipe.snapshot_steps()
-        self.current.change(recipe, reweighted=reweighted)
+
+    def _make_changes(self) -> None:
+        """Make the changes of the recipe that are due; other weights drop the optimizer's history."""
+        changes = self.recipe.schedule.changes[self._changes_made :]
+        due = [change for change in changes if change.step <= self.step]
+        if not due:
+            return
+        self._changes_made += len(due)
+        reweighted = any(_WEIGHTS & change.settings.keys() for change in due)
+        self.current.change(self.recipe.after(self.step), reweighted=reweighted)
         if reweighted:
             self._losses.clear()
 
@@ -190,9 +193,13 @@ class Painter:
         at = Position.of(values)
         if not at.fits(self.levels, may_skip=self.recipe.schedule.plateau > 0):
             raise InputError(OTHER_LEVELS)
+        self.step = at.step
+        self._changes_made = sum(change.step < at.step for change in self.recipe.schedule.changes)
         if at.level != self._index:
             self.current = self._next_level(at.level)
-        self.step, self._index, self._level_step = at.step, at.level, at.level_step
+        elif self._changes_made:
+            self.current.change(self.recipe.after(at.step - 1), reweighted=True)
+        self._index, self._level_step = at.level, at.level_step
         self._losses.extend(at.losses)
         self.current.load_state(tensors)
 
@@ -217,17 +224,18 @@ class Painter:
     def _paint_level(self) -> Generator[Event, None, StopReason]:
         reason: StopReason = "steps"
         while self._level_step < self.current.level.steps:
+            self._make_changes()
             if processes.any(self._stopping, self.extractor.device):
                 reason = "stopped"
                 break
             before = self.current.plan
             numbers = self._advance()
-            if before is not self.current.plan:
-                yield Notice(step=self.step, text=self.current.plan.notice)
             self.step += 1
             self._level_step += 1
             self._scalars.put(self.step, numbers)
             self._owes_snapshot = self.step in self._snapshot_steps
+            if before is not self.current.plan:
+                yield Notice(step=self.step, text=self.current.plan.notice)
             yield from self._read()
             if self._owes_snapshot:
                 self._owes_snapshot = False
@@ -271,6 +279,7 @@ class Painter:
         return plateau > 0 and len(losses) > _PLATEAU_STEPS and losses[-1] > losses[0] * (1 - plateau)
 
     def _finished(self, reason: StopReason) -> Finished:
+        self._make_changes()
         saved = self.current.loss_of(by_strips(_as_saved, self.current.picture()))
         if not math.isfinite(saved):
             raise RunError(f"the loss of the picture has no finite value: {_TRY}")

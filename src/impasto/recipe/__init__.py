@@ -34,6 +34,7 @@ from impasto.recipe.settings import (
     StyleSettings,
 )
 from impasto.recipe.values import (
+    CHANGING,
     CONTENT_LOSSES,
     INITS,
     KEEP,
@@ -61,6 +62,7 @@ from impasto.recipe.values import (
 )
 
 __all__ = [
+    "CHANGING",
     "CONTENT_LOSSES",
     "FIELDS",
     "INITS",

@@ -27,14 +27,17 @@ from impasto.recipe.settings import (
     fields_of,
 )
 from impasto.recipe.values import (
+    CHANGING,
     CONTENT_LOSSES,
     MAX_WEIGHT,
     STYLE_LOSSES,
+    Change,
     LossSettings,
     MethodName,
     Regions,
     as_text,
     canonical_names,
+    read_changes,
     read_losses,
     read_weights,
 )
@@ -120,6 +123,18 @@ class Recipe(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _changes_can_be_made(self) -> "Recipe":
+        for change in self.schedule.changes:
+            if self.color.mode == "match" and "color_strength" in change.settings:
+                # The style was given the photo's colors before it was measured.
+                raise SettingError(
+                    "changes", ": color_strength cannot change while a picture is painted if color is match"
+                )
+            if {0.0, CHANGING["strength"]} & set(change.settings.values()):
+                self.after(change.step)  # which needs something to do, too
+        return self
+
+    @model_validator(mode="after")
     def _nothing_without_effect(self) -> "Recipe":
         if self.method == "instant":
             # Another backbone brings its own layers, which nobody has stated.
@@ -188,6 +203,46 @@ class Recipe(BaseModel):
             InputError: If a value does not fit, in one line.
         """
         return checked(merge_stated(self.flat(), changes))
+
+    def after(self, step: int | None = None) -> "Recipe":
+        """Return the recipe as it is once `step` steps are done, without changes.
+
+        Args:
+            step: Number of steps; None: at the end.
+
+        Returns:
+            The recipe with the `changes` made that are due by then.
+
+        Example:
+            >>> recipe = Recipe(strength=50, changes="40:strength=70")
+            >>> [recipe.after(step).style.strength for step in (39, 40, None)]
+            [50.0, 70.0, 70.0]
+        """
+        changes = self.schedule.changes
+        if not changes:
+            return self
+        due = [change.settings for change in changes if step is None or change.step <= step]
+        return self.with_changes(**{name: value for settings in due for name, value in settings.items()}, changes=())
+
+    def changed(self, step: int, **settings: Any) -> "Recipe":
+        """Return the recipe whose settings change once `step` steps are done.
+
+        Args:
+            step: Number of steps.
+            **settings: The new values by flat names; those that cannot be among the `changes` hold from the start.
+
+        Returns:
+            The recipe with these changes added.
+
+        Example:
+            >>> Recipe().changed(40, strength=70.0).as_command("photo.jpg", "night")
+            'impasto photo.jpg night --changes 40:strength=70'
+        """
+        if not settings:
+            return self
+        later = {name: settings.pop(name) for name in CHANGING if name in settings and self.method == "optimize"}
+        changes = (*self.schedule.changes, *([Change(step, later)] if later else []))
+        return self.with_changes(changes=changes, **settings)
 
     def balanced(self) -> "Recipe":
         """Return an equivalent recipe with a strength of 50: the strength is expressed by weights instead.
@@ -436,7 +491,8 @@ def merge_stated(settings: Mapping[str, Any], *stated: Mapping[str, Any]) -> dic
 
     Layers belong to the network that they were stated with: if another network is stated later, they are dropped and
     that network's defaults apply; so are style losses if they are the usual ones. Layers that were stated without a
-    network are kept.
+    network are kept. A setting that is stated without `changes` holds for the whole picture: earlier changes of it are
+    dropped.
     """
     merged = dict(settings)
     loose: set[str] = set()
@@ -446,6 +502,12 @@ def merge_stated(settings: Mapping[str, Any], *stated: Mapping[str, Any]) -> dic
                 merged.pop(name, None)
             if "backbone" in merged and merged.get("style_losses") == _usual_losses(find_network(merged["backbone"])):
                 merged.pop("style_losses")
+        if merged.get("changes") and "changes" not in changes and changes.keys() & CHANGING.keys():
+            merged["changes"] = [
+                Change(step, kept)
+                for step, given in read_changes(merged["changes"])
+                if (kept := {name: value for name, value in given.items() if name not in changes})
+            ]
         loose = (loose - set(changes)) | ({*_LAYERS} & set(changes) if "backbone" not in changes else set())
         merged |= changes
     return merged

@@ -80,6 +80,7 @@ class SettingOptions(TypedDict, total=False):
     fine_stride: int
     residual_detail: float
     plateau: float
+    changes: Sequence[str] | str
     backbone: str
     weights: str
     pooling: Pooling

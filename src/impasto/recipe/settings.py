@@ -14,6 +14,7 @@ from impasto.recipe.values import (
     INITS,
     MAX_WEIGHT,
     CanvasKind,
+    Changes,
     ColorMap,
     ColorMode,
     ContentLosses,
@@ -260,6 +261,9 @@ class ScheduleSettings(Settings):
     """How much of the photo's finer detail joins the canvas when a finer level begins; it avoids a grid pattern."""
     plateau: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A level ends early when 20 steps lowered its loss by less than this share; 0: never."""
+    changes: Changes = ()
+    """Strength, `color_strength` or weights that change on the way, such as `40:strength=70` after step 40; `/`
+    separates several."""
 
 
 class HardwareSettings(Settings):

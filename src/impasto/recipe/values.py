@@ -265,6 +265,77 @@ def crops_as_text(crops: tuple[Crop | None, ...]) -> list[str]:
 Crops = Annotated[tuple[Crop | None, ...], BeforeValidator(read_crops), PlainSerializer(crops_as_text)]
 
 
+# -- changes while painting --------------------------------------------------------------------------------------------
+
+CHANGING: Final[dict[str, float]] = {
+    **dict.fromkeys(("strength", "color_strength"), 100.0),
+    **dict.fromkeys(("content_weight", "style_weight", "tv_weight"), MAX_WEIGHT),
+    **dict.fromkeys(("low_frequency_weight", "luminance_range_weight", "temporal_weight"), MAX_WEIGHT),
+}
+"""The settings that may change while a picture is painted, and the most that each may be."""
+
+
+class Change(NamedTuple):
+    """What some settings are once `step` steps are done; written as `40:strength=70,style_weight=20`."""
+
+    step: int
+    settings: dict[str, float]
+
+    def as_text(self) -> str:
+        """Return the change as it is written on the command line."""
+        return f"{self.step}:{as_text(self.settings)}"
+
+
+CHANGE_FORM: Final = (
+    f"a change is STEP:SETTING=NUMBER,... with one of {', '.join(CHANGING)}; several are separated by slashes"
+)
+
+
+def read_changes(value: Any) -> tuple[Change, ...]:
+    """Read `40:strength=70/60:strength=50`, or a list of changes; those of one step become one, the last number counts.
+
+    Raises InputError for anything else.
+
+    >>> [change.as_text() for change in read_changes("60:strength=50/40:strength=70,color_strength=0")]
+    ['40:strength=70,color_strength=0', '60:strength=50']
+    """
+    items = value.split("/") if isinstance(value, str) else value or ()
+    if not isinstance(items, (list, tuple)):
+        raise InputError(CHANGE_FORM)
+    by_step: dict[int, dict[str, float]] = {}
+    for item in items:
+        several = item.split("/") if isinstance(item, str) else [item]
+        for step, settings in (one if isinstance(one, Change) else _read_change(one) for one in several if one):
+            by_step.setdefault(step, {}).update(settings)
+    return tuple(_checked_change(step, by_step[step]) for step in sorted(by_step))
+
+
+def _read_change(text: Any) -> Change:
+    found = re.fullmatch(r"\s*(\d{1,9})\s*:(.+)", text, re.DOTALL) if isinstance(text, str) else None
+    items = split_list(found[2]) if found else ()
+    if found is None or not all("=" in item for item in items):
+        raise InputError(CHANGE_FORM)
+    return Change(int(found[1]), read_weights(items))
+
+
+def _checked_change(step: int, settings: Mapping[str, Any]) -> Change:
+    numbers = {name: read_weight(f"{name}={number}", number) for name, number in settings.items()}
+    for name, number in numbers.items():
+        if name not in CHANGING:
+            raise InputError(CHANGE_FORM)
+        if number > CHANGING[name]:
+            raise InputError(f"{name} is from 0 to {CHANGING[name]:g}, not {number:g}")
+    return Change(step, numbers)
+
+
+def changes_as_text(changes: tuple[Change, ...]) -> list[str]:
+    """Return changes as texts."""
+    return [change.as_text() for change in changes]
+
+
+Changes = Annotated[tuple[Change, ...], BeforeValidator(read_changes), PlainSerializer(changes_as_text)]
+
+
 class RegionSettings(BaseModel):
     """A part of the photo with its own style, by the names of its files.
 
@@ -360,6 +431,8 @@ def as_text(value: Any) -> str:
         )
     if isinstance(value, tuple) and any(item is None or isinstance(item, Crop) for item in value):
         return "/".join(crops_as_text(value))
+    if isinstance(value, tuple) and any(isinstance(item, Change) for item in value):
+        return "/".join(changes_as_text(value))
     if isinstance(value, tuple):
         return ",".join(map(as_text, value))
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from impasto import events
 from impasto.errors import DiskError, InputError, RunError, is_disk_error, reason_of
-from impasto.events import Event, LevelStarted, LoggedEvent, Snapshot, StopReason
+from impasto.events import Changed, Event, LevelStarted, LoggedEvent, Snapshot, StopReason
 from impasto.images import write_picture
 from impasto.recipe import Recipe, checked, with_current_names
 from impasto.runs.checkpoint import Checkpoint, CheckpointFiles
@@ -189,11 +190,11 @@ class RunFolder:
             self._level = event.level
 
     def record_change(self, recipe: Recipe, step: int) -> None:
-        """Log the changes from the current recipe after `step` steps and make `recipe` the current one."""
+        """Log what changed from the current recipe after `step` steps and make `recipe` the current one."""
         self.lock()
-        changes = recipe.changes_from(self.recipe)
+        changes = recipe.after().changes_from(self.recipe.after())
         if changes:
-            self._append(events.Changed(step=step, changes=changes), durable=True)
+            self._append(Changed(step=step, changes=changes), durable=True)
             self.recipe = recipe
 
     def save_latest(self, image: UInt8[np.ndarray, "h w 3"], metadata: Mapping[str, Any]) -> Path:
@@ -274,7 +275,12 @@ class RunFolder:
 
     def _replay_log(self) -> None:
         log = self.read_log()
-        self.recipe = self.first_recipe.with_changes(**log.changes) if log.changes else self.first_recipe
+        self.recipe, has_begun = self.first_recipe, False
+        for event in (entry.event for entry in log.entries):
+            has_begun = has_begun or isinstance(event, LevelStarted)
+            if isinstance(event, Changed):
+                change = partial(self.recipe.changed, event.step) if has_begun else self.recipe.with_changes
+                self.recipe = change(**event.changes)
         if not self._header.has_pictures_of(self.recipe):
             raise InputError(f"{self.path} is damaged: its recipe needs other pictures than it holds")
         self._level = max((event.level for event in log.of(LevelStarted)), default=-1)

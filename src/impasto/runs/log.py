@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 from pydantic import TypeAdapter
 
 from impasto.errors import InputError, reason_of
-from impasto.events import Changed, Failed, Finished, LevelStarted, LoggedEvent, ResultSaved, Resumed, Step
+from impasto.events import Failed, Finished, LevelStarted, LoggedEvent, ResultSaved, Resumed, Step
 from impasto.filesystem import flush
 from impasto.runs.files import open_inside, write_inside
 from impasto.untrusted import load_json
@@ -74,11 +74,6 @@ class RunLog:
     def steps(self) -> list[Step]:
         """Every step."""
         return self.of(Step)
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """All changes of the recipe merged: flat field names with JSON values."""
-        return {name: value for changed in self.of(Changed) for name, value in changed.changes.items()}
 
     @property
     def ending(self) -> Ending | None:

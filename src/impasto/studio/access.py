@@ -5,7 +5,8 @@ import hmac
 import html
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -129,6 +130,36 @@ def check_login(auth: str) -> Any:
             return is_right
 
     return check
+
+
+class LoginSessions(dict[str, str]):
+    """The users by the token of their browser, as Gradio keeps them; a token ends after `seconds` without a request."""
+
+    now: Callable[[], float] = staticmethod(time.monotonic)
+    """The clock, in seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._seen: dict[str, float] = {}
+
+    def __setitem__(self, token: str, user: str) -> None:
+        """Begin a session, and forget those that have ended."""
+        for other in list(self):
+            self.get(other, seen=False)
+        super().__setitem__(token, user)
+        self._seen[token] = self.now()
+
+    def get(self, token: str | None, default: Any = None, *, seen: bool = True) -> Any:
+        """Return the user of a session, which goes on; `default` if there is none, or it has ended."""
+        if token is None or token not in self:
+            return default
+        if self.now() - self._seen[token] > self._seconds:
+            del self[token], self._seen[token]
+            return default
+        if seen:
+            self._seen[token] = self.now()
+        return self[token]
 
 
 def refuse_downloads() -> None:

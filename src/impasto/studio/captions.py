@@ -20,8 +20,10 @@ _FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 
 
 def run_title(entry: RunEntry, language: str = "en") -> str:
-    """Return the name of a run in a list: styles and strength, photo, and local time of submission."""
+    """Return the name of a run in a list: its title, or styles, strength and photo, and local time of submission."""
     when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
+    if entry.title:
+        return " · ".join(filter(None, (entry.title, when)))
     strength = f"{entry.recipe.style.strength:g}" if entry.recipe and entry.styles else ""
     painted = " ".join(filter(None, (_styles(entry, language), strength)))
     return " · ".join(filter(None, (painted, entry.content, when))) or entry.name

@@ -117,6 +117,8 @@ class JobHandle:
     Attributes:
         name: Name of its run in the workspace.
         path: Folder of its run.
+        content: Name of the photo.
+        styles: Names of the style images.
         position: Position in the queue: 1 is painted next, 0 is not waiting.
         monitor: Its progress and its losses.
     """
@@ -138,6 +140,8 @@ class JobHandle:
         folder = RunFolder.open(path)
         self.name = path.name
         self.path = path
+        self.content = folder.kept_inputs.content.name
+        self.styles = tuple(style.name for style in folder.kept_inputs.styles)
         self.position = 0
         self._recipe = folder.recipe
         self._condition = condition
@@ -285,8 +289,9 @@ class JobHandle:
             InputError: If a setting cannot change any more, a value is out of bounds, or the job has ended.
         """
         check_balance(settings)
-        recipe = self.recipe.with_changes(**settings)
-        fixed = sorted(set(recipe.changes_from(self.recipe)) - CHANGEABLE)
+        now = self.recipe.after()
+        wanted = now.with_changes(**settings)
+        fixed = sorted(set(wanted.changes_from(now)) - CHANGEABLE)
         if fixed:
             raise InputError(f"{', '.join(fixed)} cannot change any more: submit a new job")
         with self._condition:
@@ -295,11 +300,11 @@ class JobHandle:
             if self._run is not None:
                 self._run.change(**settings)
             elif self._active or RunFolder.open(self.path).has_checkpoint:
-                check_change(self._recipe, recipe)
+                check_change(now, wanted)
                 self._changes |= settings
             else:
-                change_recipe(self.path, recipe)
-            self._recipe = recipe
+                self._recipe = self._recipe.with_changes(**settings)
+                change_recipe(self.path, self._recipe)
 
     # -- for the studio and its worker ---------------------------------------------------------------------------------
 

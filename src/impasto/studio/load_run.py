@@ -105,7 +105,7 @@ def _leading_plates(styles: Sequence[DecodedImage]) -> tuple[str, ...]:
     """Return the names of the built-in styles before the first style that is not built in or is repeated."""
     names: list[str] = []
     for style in styles:
-        name = _plates().get(style.sha256)
+        name = plate_of(style.sha256)
         if name is None or name in names:
             break
         names.append(name)
@@ -128,6 +128,11 @@ def _regions(
         mask = quantize(mask_from_image(region.mask, setting.as_text()))
         found.append(MaskedRegion(mask=mask, style=style, own=own))
     return tuple(found)
+
+
+def plate_of(sha256: str) -> str | None:
+    """Return the name of the built-in style whose file has this SHA-256; None if there is none."""
+    return _plates().get(sha256)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from impasto.api import Estimate, RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
-from impasto.runs import FolderLock, is_locked
+from impasto.runs import FolderLock, RunFolder, is_locked
 from impasto.studio.job import JobHandle
 from impasto.studio.load_run import originals_of
 from impasto.studio.run_index import RunEntry, Workspace
@@ -21,6 +21,10 @@ from impasto.studio.submission import Limits, Submission, read_submission, repea
 from impasto.studio.wall import Previews, StyleWall
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
+
+_VARIATIONS: Final = 4
+_VARIATION_SIZE: Final = 256
+"""Long side of a variation in pixels, at most."""
 
 _MAX_ENDED: Final = 500
 """Number of ended jobs that are kept in memory."""
@@ -140,8 +144,18 @@ class Studio:
 
     def repeat(self, name: str, seed: int | None = None) -> JobHandle:
         """Submit a run again with another seed (random if None), from the run folder's copies of its inputs."""
+        return self._repeat(name, seed)
+
+    def _repeat(self, name: str, seed: int | None, most: int | None = None) -> JobHandle:
         self._check_open()
-        return self._enqueue(repeat_submission(self.limits, self.workspace.folder_of(name), seed))
+        return self._enqueue(repeat_submission(self.limits, self.workspace.folder_of(name), seed, most))
+
+    def variations(self, name: str) -> list[JobHandle]:
+        """Submit a run again four times, small and each with another seed, to choose the seed of a large picture from.
+
+        The coarsest level, where a seed acts, is the same at any size, so that the small pictures show the large ones.
+        """
+        return [self._repeat(name, seed=None, most=_VARIATION_SIZE) for _ in range(_VARIATIONS)]
 
     def resume(self, name: str) -> JobHandle:
         """Put a run that was stopped, failed or interrupted back into the queue, and return its handle.
@@ -157,10 +171,19 @@ class Studio:
             requeue(path)
             return self._add(path)
 
+    def recipe_of(self, name: str) -> Recipe:
+        """Return the recipe of a run; raises InputError if there is no such run, or it is damaged."""
+        return RunFolder.open(self.workspace.folder_of(name)).recipe
+
     def job(self, name: str) -> JobHandle | None:
         """Return the handle of a run that is waiting, being painted, or ended recently."""
         with self._condition:
             return self._jobs.get(name)
+
+    def jobs(self) -> list[JobHandle]:
+        """Return the jobs that have not ended, in the order of the queue."""
+        with self._condition:
+            return [job for job in self._jobs.values() if not job.has_ended]
 
     @property
     def is_painting(self) -> bool:

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,9 @@ RunStatus: TypeAlias = Literal[
 RESULT: Final = "result.png"
 RESULT_16_BIT: Final = "result.tif"
 """The result with 16 bits per channel, in the run's folder."""
+
+_TITLE: Final = "title.txt"
+_MAX_TITLE: Final = 80
 
 _GIVEN: Final = "given"
 """Folder within `exports/` for copies of the pictures that runs were painted from."""
@@ -53,6 +57,7 @@ class RunEntry:
     path: Path
     status: RunStatus
     created: datetime | None = None  # UTC
+    title: str = ""  # given by the visitor
     content: str = ""  # name of the photo
     styles: tuple[str, ...] = ()  # names of the style images
     recipe: Recipe | None = None  # with all changes
@@ -85,12 +90,25 @@ def read_entry(path: Path) -> RunEntry:
         path=path,
         status=status,
         created=folder.created,
+        title=_read_title(path),
         content=inputs.content.name,
         styles=tuple(style.name for style in inputs.styles),
         recipe=folder.recipe,
         step=log.progress.step,
         steps=folder.recipe.schedule.steps,
     )
+
+
+def _one_line(title: str) -> str:
+    return "".join(filter(str.isprintable, title)).strip()[:_MAX_TITLE]
+
+
+def _read_title(path: Path) -> str:
+    file = path / _TITLE
+    with suppress(OSError):
+        if not file.is_symlink() and file.stat().st_size <= 4 * _MAX_TITLE:
+            return _one_line(file.read_text(encoding="utf-8", errors="replace"))
+    return ""
 
 
 def is_run(path: Path) -> bool:
@@ -189,7 +207,7 @@ class Workspace:
         return sorted(found.values(), key=_created, reverse=True)
 
     def _entry(self, path: Path) -> RunEntry:
-        stamp = tuple(_stamp(path / name) for name in (RUN_FILE, LOG_FILE, RESULT))
+        stamp = tuple(_stamp(path / name) for name in (RUN_FILE, LOG_FILE, RESULT, _TITLE))
         known = self._known.get(path)
         if known and known[0] == stamp:
             return known[1]
@@ -208,6 +226,18 @@ class Workspace:
         if path is None or not is_run(path):
             raise InputError(f"there is no run {name[:80]!r} in this studio")
         return path
+
+    def rename(self, name: str, title: str) -> None:
+        """Give a run a title, or take it away if it is empty.
+
+        Raises:
+            InputError: If there is no such run, or the title cannot be written.
+        """
+        file = self.folder_of(name) / _TITLE
+        try:
+            atomic_write(file, _one_line(title).encode())
+        except OSError as error:
+            raise InputError(f"cannot rename {name}: {reason_of(error)}") from None
 
     def delete(self, name: str) -> None:
         """Remove a run with all its pictures and exported files.
@@ -228,7 +258,7 @@ class Workspace:
         shutil.rmtree(deleted, ignore_errors=True)
         for file in self.exports.iterdir():
             # Thumbnails end with a time of many digits; a short number belongs to the name of another run.
-            if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif)", file.name):
+            if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif|zip)", file.name):
                 file.unlink(missing_ok=True)
         self.remove_shared(name)
 

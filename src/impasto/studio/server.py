@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import sys
+import time
 import webbrowser
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 PORTS: Final = range(7860, 7960)
 """Ports that are tried in this order unless one is named."""
 
+KEPT_SECONDS: Final = 86_400
+"""How long files are kept that browsers sent: a page that is loaded again shows them."""
+
+PASSWORD_VARIABLE: Final = "IMPASTO_PASSWORD"
+DEFAULT_USER: Final = "impasto"
+
+_AUTH: Final = re.compile(r"[^:\s]+:\S+")
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _EVERY_NETWORK: Final = {"0.0.0.0": ("192.0.2.1", socket.AF_INET), "::": ("2001:db8::1", socket.AF_INET6)}
 """Hosts that stand for all addresses of this computer; an address of documentation (RFC 5737, RFC 3849) for each."""
@@ -43,20 +51,48 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int | None = None  # None: the first free one of PORTS
     auth: str | None = None  # USER:PASSWORD
+    session_hours: float = 12.0  # without a request, after which one must log in again
     insecure: bool = False
     max_upload: int = 100  # megabytes
 
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InputError(f"--port is a number from 1 to 65535, not {self.port}")
-        if self.auth is not None and not re.fullmatch(r"[^:\s]+:\S+", self.auth):
+        if self.auth is not None and not _AUTH.fullmatch(self.auth):
             raise InputError("--auth is USER:PASSWORD, without spaces")
         if self.host not in _LOCAL and self.auth is None and not self.insecure:
             raise InputError(
-                f"{self.host} can be reached by others: give --auth USER:PASSWORD, or say --insecure if that is meant"
+                f"{self.host} can be reached by others: give --password-file FILE (or --auth USER:PASSWORD), or say "
+                "--insecure if that is meant"
             )
         if self.max_upload < 1:
             raise InputError("--max-upload is at least 1 (megabyte)")
+
+
+def read_auth(auth: str | None, password_file: Path | None) -> str | None:
+    """Return USER:PASSWORD from `--auth`, from a file, or from the variable IMPASTO_PASSWORD; None if there is none.
+
+    File and variable hold it, or a password alone, whose user is `impasto`; unlike `--auth` they are not seen in the
+    list of processes. Raises InputError if two are given, or the file cannot be read.
+    """
+    if auth is not None and password_file is not None:
+        raise InputError("--auth and --password-file both give a password: use one of them")
+    if auth is not None:
+        return auth
+    given = os.environ.get(PASSWORD_VARIABLE, "")
+    if password_file is not None:
+        try:
+            given = password_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read the password from {password_file}: {reason_of(error)}") from None
+    if not given:
+        if password_file is not None:
+            raise InputError(f"{password_file} is empty: write a password, or USER:PASSWORD, into it")
+        return None
+    found = given if ":" in given else f"{DEFAULT_USER}:{given}"
+    if not _AUTH.fullmatch(found):
+        raise InputError(f"the password in {password_file or PASSWORD_VARIABLE} must be one line without spaces")
+    return found
 
 
 def serve(studio: "Studio", options: ServerOptions, *, block: bool = True) -> Any:
@@ -78,12 +114,12 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
         from httpx import TransportError
         from starlette.middleware import Middleware
 
-        from impasto.studio.access import HiddenFolders, KnownHosts, check_login, refuse_downloads
+        from impasto.studio.access import HiddenFolders, KnownHosts, LoginSessions, check_login, refuse_downloads
         from impasto.studio.page import build_page, shown_as_jpeg, upload_limit
     except ModuleNotFoundError as error:
         raise missing_extra(f"the studio needs {error.name}", "studio") from None
 
-    blocks, look = build_page(studio)
+    blocks, look = build_page(studio, has_login=options.auth is not None)
     blocks.queue(default_concurrency_limit=64, api_open=True)
     refuse_downloads()
     port = free_port(options.host, options.port)
@@ -92,7 +128,11 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
     async def guarded(app: Any) -> AsyncIterator[None]:
         # Outside Gradio's own middleware, which would answer requests of foreign pages.
         app.middleware_stack = KnownHosts(app.middleware_stack, known_names(options.host), public)
+        app.tokens = LoginSessions(3600 * options.session_hours)
         yield
+        # Gradio would delete at the end what open pages show; `prepare_gradio` deletes it later.
+        for files in blocks.temp_file_sets:
+            files.clear()
 
     middleware = [
         upload_limit(options.max_upload),
@@ -134,10 +174,14 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
 def prepare_gradio(workspace: Path) -> None:
     """Set environment variables before Gradio is imported: its files are kept here, and it contacts no server.
 
-    Those that others have set for Gradio, other than GRADIO_ROOT_PATH, are removed.
+    Those that others have set for Gradio, other than GRADIO_ROOT_PATH, are removed, and so are its old files.
     """
     folder = workspace / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*/*"):
+        with suppress(OSError):
+            if time.time() - file.stat().st_ctime > KEPT_SECONDS:
+                file.unlink()
     for name in filter(_FOREIGN.fullmatch, list(os.environ)):
         del os.environ[name]
     os.environ.update(

@@ -105,7 +105,8 @@ def hide_folders(text: str, *given: Any) -> str:
     """Return a message in which the given files are named without their folders."""
     for picture in files_in(given):
         if isinstance(picture, Path):
-            text = text.replace(str(picture), picture.name)
+            # The message may name another file in it, which could be meant.
+            text = text.replace(str(picture).removesuffix(picture.name), "") if picture.is_absolute() else text
     return text
 
 
@@ -156,12 +157,19 @@ def read_submission(
         raise InputError(hide_folders(str(error), *given)) from None
 
 
-def repeat_submission(limits: Limits, path: Path, seed: int | None) -> Submission:
-    """Return a submission with the inputs and the recipe of a run, and another seed (random if None)."""
+def repeat_submission(limits: Limits, path: Path, seed: int | None, most: int | None = None) -> Submission:
+    """Return a submission with the inputs and the recipe of a run, and another seed (random if None).
+
+    `most` is the long side of the picture in pixels, at most.
+    """
     try:
         folder = RunFolder.open(path)
         recipe = folder.recipe.with_changes(seed=secrets.randbelow(2**31) if seed is None else seed)
-        return _checked(limits, recipe, folder.inputs())
+        inputs = folder.inputs()
+        if most is not None:
+            longest = max(result_size(recipe, inputs.content.width, inputs.content.height))
+            recipe = recipe.with_changes(size=min(longest, most))
+        return _checked(limits, recipe, inputs)
     except InputError as error:
         raise InputError(error_line(error, path)) from None
 

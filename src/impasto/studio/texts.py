@@ -52,18 +52,22 @@ def field_label(language: str, name: str) -> str:
 
 
 def name_widgets(language: str, text: str) -> str:
-    """Return a message in which the flags of settings are replaced by what the page calls them.
+    """Return a message in which flags and names of settings are replaced by what the page calls them.
 
     >>> name_widgets("en", "--upscale paints it at 512 px"), name_widgets("zh-CN", "set --size, or see --help")
     ("'Upscale' paints it at 512 px", "set '尺寸', or see --help")
+    >>> name_widgets("en", "size takes 16 to 99; tv_weight of my_photo.png"), name_widgets("en", "no size is named")
+    ("'Size' takes 16 to 99; 'Tv weight' of my_photo.png", 'no size is named')
     """
 
-    def named(flag: re.Match[str]) -> str:
-        name = names.get(flag[0])
-        return flag[0] if name is None else f"'{field_label(language, name).capitalize()}'"
+    def named(word: re.Match[str]) -> str:
+        name = names.get(word[0])
+        return word[0] if name is None else f"'{field_label(language, name).capitalize()}'"
 
-    names = {flag_of(name): name for name in FIELDS if name not in HIDDEN}
-    return re.sub(r"--[a-z]+(-[a-z]+)*", named, text)
+    shown = [name for name in FIELDS if name not in HIDDEN]
+    names = {name: name for name in shown} | {flag_of(name): name for name in shown}
+    # A name of one word is a word of the language elsewhere.
+    return re.sub(r"--[a-z]+(-[a-z]+)*|^[a-z]+(?= takes |: )|(?<![\w-])[a-z]+(_[a-z]+)+(?![\w.])", named, text)
 
 
 def translate_message(language: str, text: str) -> str:

@@ -2,7 +2,7 @@
 
 import html
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -20,6 +20,9 @@ from impasto.studio.texts import translate, translate_message
 Number: TypeAlias = int | float
 """The value of a slider: an int if it is whole."""
 
+RESUMABLE: Final = frozenset({"stopped", "interrupted", "failed"})
+"""States of runs that can be continued, though they are not in the queue."""
+
 _MAX_WAIT: Final = 0.5
 """Seconds after which the status is sent again even if nothing was reported."""
 
@@ -36,6 +39,35 @@ def language_of(request: gr.Request | None) -> str:
 def toast(message: str) -> gr.Error:
     """Return an error that Gradio shows as a toast; the message is escaped because it may quote the visitor's input."""
     return gr.Error(html.escape(message), duration=12, print_exception=False)
+
+
+def call_error(message: str) -> gr.Error:
+    """Return an error for another program, in its own words: not escaped, and without a traceback in the log."""
+    return gr.Error(message, duration=12, print_exception=False)
+
+
+def one_error_for_wrong_calls(blocks: gr.Blocks, wanted: Sequence[str]) -> None:
+    """Answer a call whose values Gradio cannot read with one clear error; it logs a traceback and answers nothing.
+
+    `wanted` are the values of the endpoint for other programs.
+    """
+    read = blocks.preprocess_data
+
+    async def preprocess_data(function: Any, inputs: list[Any], *rest: Any, **options: Any) -> list[Any]:
+        is_endpoint = function.api_visibility == "public"
+        if is_endpoint and len(inputs) != len(wanted):
+            raise call_error(f"there are {len(wanted)} values ({', '.join(wanted)}), not {len(inputs)}")
+        try:
+            return list(await read(function, inputs, *rest, **options))
+        except gr.Error:
+            raise
+        except Exception as error:
+            kinds = (
+                "files are uploaded first and given as FileData, names are texts" if is_endpoint else "reload the page"
+            )
+            raise call_error(f"a value cannot be used ({type(error).__name__}): {kinds}") from None
+
+    blocks.preprocess_data = preprocess_data  # type: ignore[method-assign, assignment]
 
 
 def choices_of(values: Iterable[str], text: Callable[[str], Any]) -> list[tuple[Any, str]]:
@@ -69,8 +101,10 @@ def _follow_one(job: JobHandle, language: str, still: Callable[[], bool]) -> Ite
     while still():
         # Read before the picture, so that the picture is at least as new as its version.
         ended, newest_version = job.has_ended, job.monitor.picture_version
-        buttons = (gr.skip(),) * 3 if job.state == state else button_updates(job.state)
-        state = job.state
+        # A run that was stopped before its first step has no folder any more, and cannot go on.
+        now = job.state if job.path.exists() else "deleted"
+        buttons = (gr.skip(),) * 3 if now == state else button_updates(now)
+        state = now
         is_seen = job.monitor.picture_version == picture_version and not ended
         text = status_text(job, language)
         canvas = (
@@ -96,7 +130,7 @@ def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
 def button_updates(state: str | None) -> tuple[Any, Any, Any]:
     """Return updates that enable pause, resume and stop as far as they apply to a state."""
     runs = state in ("waiting", "painting")
-    enabled = (runs, state in ("paused", "failed"), runs or state == "paused")
+    enabled = (runs, state in ("paused", *RESUMABLE), runs or state == "paused")
     pause, resume, stop = (gr.update(interactive=on) for on in enabled)
     return pause, resume, stop
 

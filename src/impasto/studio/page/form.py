@@ -42,6 +42,7 @@ class Settings:
             with gr.Accordion(text(f"group_{heading}"), open=False, elem_id=f"group-{heading.lower()}"):
                 self._fields += [(widget, _field_component(widget, text)) for widget in widgets]
         self.fields = [component for _, component in self._fields]
+        self.changes = next(component for widget, component in self._fields if widget.field == "changes")
 
     def updates(self, recipe: Recipe) -> dict[Any, Any]:
         """Return the values of all field widgets for a recipe."""
@@ -113,11 +114,18 @@ class Form:
             self._source_run, self.photo, *self.wall.inputs, self.strength, self.colors, self.size, self.preset,
             *self.settings.fields, *self.regions.inputs,
         }  # fmt: skip
+        self.kept: list[Any] = [
+            self.photo, self.strength, self.colors, self.size, self.preset, *self.wall.inputs, *self.settings.fields,
+        ]  # fmt: skip
+        """What a tab keeps for a reload."""
 
     def connect(self, blocks: gr.Blocks) -> None:
         """Connect the widgets with each other."""
         quick: Any = {"queue": False, "show_progress": "hidden"}
         sliders = [self.strength, self.colors]
+        for slider in sliders:
+            # Another value holds for the whole picture, not until a loaded recipe changes it.
+            slider.input(lambda: "", None, [self.settings.changes], **quick)
         preset_shown = self.preset.input(
             self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick
         )
@@ -142,9 +150,44 @@ class Form:
             self._regions_fold, self._source_run,
         ]  # fmt: skip
 
-    def read(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
-        """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing."""
-        regions, styles = self.regions.read(values), self.wall.sources(values)
+    def keep_after(self, blocks: gr.Blocks) -> None:
+        """Let the page show what its tab kept when it is loaded, and keep what the form holds from then on."""
+        quick: Any = {"queue": False, "show_progress": "hidden"}
+        with gr.Row(visible=False):
+            stored = gr.JSON()
+        read = "() => [JSON.parse(sessionStorage.getItem('impasto-form') ?? 'null')]"
+        shown = list(dict.fromkeys([*self.kept, *self.wall.outputs]))
+        loaded = blocks.load(self._show_kept, [stored], shown, js=read, **quick)
+        loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
+        gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
+
+    def _show_kept(self, stored: Any) -> dict[Any, Any]:
+        """Return the updates that show what `keep_after` kept; it comes from a browser, so files must be its own."""
+        if not isinstance(stored, list) or len(stored) != len(self.kept):
+            return {self.wall.mix: gr.skip()}
+        values = dict(zip(self.kept, map(self._kept_value, stored), strict=True))
+        shown = {component: value for component, value in values.items() if value is not None}
+        return shown | self.wall.restored(*(values[one] for one in self.wall.inputs))
+
+    def _kept_value(self, value: Any) -> Any:
+        """Return a value of the form; of files those that still exist, None for anything that a form does not hold."""
+        if isinstance(value, list):
+            return [one for one in map(self._kept_value, value) if one is not None]
+        if not isinstance(value, Mapping):
+            return value if isinstance(value, str | bool | int | float) else None
+        path, folder = Path(str(value.get("file"))), self._studio.workspace.path
+        with suppress(OSError, ValueError):
+            is_own = any(path.resolve().is_relative_to((folder / name).resolve()) for name in ("uploads", "exports"))
+            return str(path) if is_own and path.is_file() else None
+        return None
+
+    def read(self, values: Mapping[Any, Any], request: gr.Request, *, says_ignored: bool = True) -> dict[str, Any]:
+        """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing.
+
+        `says_ignored`: a note says which strokes have no style, and which styles no strokes.
+        """
+        regions = self.regions.read(values, language_of(request) if says_ignored else None)
+        styles = self.wall.sources(values)
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "no_photo" if values[self.photo] is None else "no_style"))
         styled_regions = sum(region.style != KEEP for region in regions)
@@ -243,7 +286,7 @@ class Form:
         """Say how long the picture takes and how much memory, unless another one is being painted."""
         language = language_of(request)
         try:
-            given = self.read(values, request)
+            given = self.read(values, request, says_ignored=False)
             del given["source_run"]
             estimate = self._studio.estimate(**given)
         except (ImpastoError, gr.Error):
@@ -268,6 +311,12 @@ class Form:
             self.preset: self.settings.nearest_preset(recipe),
             **self.settings.updates(recipe),
         }
+
+
+def submission_key(given: Mapping[str, Any]) -> int:
+    """Return a number that is the same for equal arguments of `Studio.submit`, as `Form.read` returns them."""
+    regions = tuple((one.mask.tobytes(), str(one.style)) for one in given["regions"] or ())
+    return hash((given["content"], tuple(given["styles"]), given["recipe"].as_json(), regions))
 
 
 def _styles_in(record: Mapping[str, Any]) -> dict[str, str]:

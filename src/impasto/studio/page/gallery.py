@@ -30,11 +30,10 @@ from impasto.studio.captions import (
     value_text,
 )
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import errors_as_toasts, language_of
-from impasto.studio.page.results import Downloads
+from impasto.studio.page.callbacks import RESUMABLE, errors_as_toasts, language_of
+from impasto.studio.page.results import Downloads, bundle_button
 from impasto.studio.texts import field_label, translate
 
-_RESUMABLE: Final = frozenset({"stopped", "interrupted", "failed"})
 _ANONYMOUS: Final = "anonymous"
 _MAX_COMPARED: Final = 4
 _MAX_THUMBNAILS: Final = 120
@@ -68,12 +67,16 @@ class History:
             with gr.Column(scale=2, min_width=280):
                 self._details = gr.Markdown(elem_id="details")
                 self._downloads = Downloads(studio, text, "history-downloads", interactive=False)
+                self._all = bundle_button(studio, text, "history-all", self.chosen)
                 self._build_buttons(text)
 
     def _build_buttons(self, text: Callable[[str], Any]) -> None:
         def button(key: str, **options: Any) -> gr.Button:
             return gr.Button(text(key), elem_id=key.replace("_", "-"), size="md", min_width=150, **options)
 
+        with gr.Row():
+            self._title = gr.Textbox(label=text("rename_to"), max_length=80, elem_id="title-of-run", scale=3)
+            rename = button("rename", scale=1)
         with gr.Row():
             self.load = button("load_settings", interactive=False)
             self.resume = button("go_on", interactive=False)
@@ -85,13 +88,15 @@ class History:
                 yes, no = button("delete_yes", variant="stop"), button("delete_no")
         shown = [
             self.chosen, self._picture, *self._downloads.outputs, self._details, self.load, self.resume, self._delete,
-            self._confirm,
+            self._confirm, self._title, self._all,
         ]  # fmt: skip
         self.outputs: list[Any] = [self._gallery, *shown]
         self._gallery.select(self._choose, None, shown, **self.in_order)
         self._delete.click(self._ask, [self.chosen], [self._confirm, question], show_progress="hidden")
         no.click(lambda: gr.update(visible=False), None, [self._confirm], queue=False, show_progress="hidden")
         yes.click(self._delete_run, [self.chosen], self.outputs, **self.in_order)
+        for renamed in (rename.click, self._title.submit):
+            renamed(self._rename, [self.chosen, self._title], self.outputs, **self.in_order)
         refresh.click(self.list_runs, [self.chosen], self.outputs, **self.in_order)
 
     def list_runs(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
@@ -118,18 +123,26 @@ class History:
                 downloads = self._downloads.updates(entry.path)
         return {
             self.chosen: entry and entry.name,
-            self._picture: markup.linked(panes, translate(language, "zoom_hint")),
+            self._picture: markup.linked(panes, translate(language, "zoom_hint"), translate(language, "enlarge")),
             **downloads,
             self._details: _describe(entry, language) if entry else "",
             self.load: gr.update(interactive=entry is not None and entry.recipe is not None),
-            self.resume: gr.update(interactive=entry is not None and entry.status in _RESUMABLE),
+            self.resume: gr.update(interactive=entry is not None and entry.status in RESUMABLE),
             self._delete: gr.update(interactive=entry is not None),
             self._confirm: gr.update(visible=False),
+            self._title: gr.update(value=entry.title if entry else "", interactive=entry is not None),
+            self._all: gr.update(interactive=bool(panes)),
         }
 
     def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:
         question = translate(language_of(request), "delete_sure", name=name) if name else ""
         return gr.update(visible=bool(name)), question
+
+    def _rename(self, name: str | None, title: str | None, request: gr.Request) -> dict[Any, Any]:
+        if name:
+            with errors_as_toasts(request):
+                self._studio.workspace.rename(name, title or "")
+        return self.list_runs(name, request)
 
     def _delete_run(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
         if name:

@@ -22,6 +22,7 @@ from impasto.studio.load_run import MaskedRegion, sha256_of
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import choices_of, errors_as_toasts
 from impasto.studio.page.widgets import empty_if_refused
+from impasto.studio.texts import translate
 
 BRUSHES: Final[dict[str, tuple[int, int, int]]] = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
 """Colors of the brush; each paints one region."""
@@ -82,10 +83,20 @@ class Regions:
         shown = emptied.success(self._show_loaded, [self.loaded], [self.editor], js=script, show_progress="hidden")
         shown.success(lambda: None, None, [self.loaded], show_progress="hidden")
 
-    def read(self, values: Mapping[Any, Any]) -> list[impasto.Region]:
-        """Return the regions that were painted, or loaded and not yet shown, and have a style."""
+    def read(self, values: Mapping[Any, Any], language: str | None = None) -> list[impasto.Region]:
+        """Return the regions that were painted, or loaded and not yet shown, and have a style.
+
+        With a language a note says which strokes have no style, and which styles no strokes.
+        """
         masks = _masks_in(values[self.loaded] or values[self.editor])
-        painted = zip(() if masks is None else masks, (values[one] for one in self.styles), strict=False)
+        if masks is None:
+            masks = np.zeros((len(BRUSHES), 1, 1), np.float32)
+        painted = list(zip(masks, (values[one] for one in self.styles), strict=False))
+        for color, (mask, style) in zip(BRUSHES, painted, strict=False):
+            if language and mask.any() and style == _NO_REGION:
+                _note(language, "strokes_without_style", color)
+            elif language and not mask.any() and style not in (KEEP, _NO_REGION):
+                _note(language, "style_without_strokes", color)
         return [
             impasto.Region(quantize(mask), style if style == KEEP else self._wall.source(style))
             for mask, style in painted
@@ -138,6 +149,10 @@ class Regions:
 def region_choices(styles: Sequence[tuple[Any, str]], text: Callable[[str], Any]) -> list[tuple[Any, str]]:
     """Return what a region can be painted in: the photo as it is, a style, or not at all."""
     return [(text("region_keep"), KEEP), *styles, (text("region_none"), _NO_REGION)]
+
+
+def _note(language: str, key: str, color: str) -> None:
+    gr.Warning(translate(language, key, name=translate(language, f"region_{color}")), title=translate(language, "info"))
 
 
 def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Assembles the page: tabs, the canvas with its buttons, and what each button does."""
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import gradio as gr
@@ -11,10 +14,21 @@ from impasto.recipe import PRESETS
 from impasto.studio import JobHandle, Studio
 from impasto.studio.fields import field_widgets
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import Number, errors_as_toasts, follow_jobs, language_of, show_entry, toast
-from impasto.studio.page.form import SAMPLES, Form
+from impasto.studio.page.callbacks import (
+    Number,
+    errors_as_toasts,
+    follow_jobs,
+    language_of,
+    one_error_for_wrong_calls,
+    show_entry,
+    toast,
+)
+from impasto.studio.page.form import SAMPLES, Form, submission_key
 from impasto.studio.page.gallery import Compare, History
+from impasto.studio.page.queue import JobQueue, chosen_run
 from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
+from impasto.studio.page.variations import Variations
+from impasto.studio.server import KEPT_SECONDS
 from impasto.studio.texts import translate, translations
 
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
@@ -24,16 +38,25 @@ _FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_lim
 """Options of callbacks that wait; any number may run at a time."""
 
 
-def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
+@dataclass
+class _Submitted:
+    """What a page submitted last, and the name of its run."""
+
+    key: int = 0
+    run: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def build_page(studio: Studio, *, has_login: bool = False) -> tuple[gr.Blocks, dict[str, Any]]:
     """Return the page of a studio, and the options with which Gradio launches it: texts, style sheet and theme."""
     fields = [widget for widgets in field_widgets().values() for widget in widgets]
     choices = {*PLATES, *PRESETS, *(choice for widget in fields for choice in widget.choices)}
     i18n = gr.I18n(**translations({widget.field: widget.help for widget in fields}, choices))
     with gr.Blocks(
-        title=translate("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)
+        title=translate("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=(3600, KEPT_SECONDS)
     ) as blocks:
-        PageBuilder(studio, i18n, blocks)
-        add_endpoint(studio)
+        PageBuilder(studio, i18n, blocks, has_login=has_login)
+        one_error_for_wrong_calls(blocks, add_endpoint(studio))
     for function in blocks.fns.values():
         if function.api_name != ENDPOINT:
             # The callbacks of the page are not part of the API.
@@ -49,20 +72,25 @@ def build_page(studio: Studio) -> tuple[gr.Blocks, dict[str, Any]]:
 class PageBuilder:
     """Builds the tabs and connects their widgets. `current` is the run that the page shows."""
 
-    def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks) -> None:
+    def __init__(self, studio: Studio, text: gr.I18n, blocks: gr.Blocks, *, has_login: bool) -> None:
         self._studio = studio
         self._followed: dict[str | None, JobHandle] = {}
         """The job that each open page follows (the one submitted or resumed last), by session."""
+        self._submitted: dict[str | None, _Submitted] = defaultdict(_Submitted)
+        """What each open page submitted last, by session."""
         self._current = gr.State(None)
         self._resumed = gr.State(None)
         gr.HTML(f"<h1>{text('title')}</h1>", elem_id="title", padding=False)
+        if has_login:
+            gr.Button(text("log_out"), link="logout", size="sm", min_width=80, scale=0, elem_id="log-out")
+        self._queue = JobQueue(studio)
         with gr.Tabs(elem_id="tabs") as self._tabs:
             with gr.Tab(text("paint_tab"), id="paint"), gr.Row(elem_id="bench"):
                 with gr.Column(scale=2, min_width=300, elem_id="left"):
                     self._form = Form(studio, text)
                 with gr.Column(scale=3, min_width=320, elem_id="middle"):
                     self._build_canvas(text)
-                    self._results = Results(studio, text)
+                    self._results = Results(studio, text, self._current)
             with gr.Tab(text("history"), id="history") as history_tab:
                 self._history = History(studio, text)
             with gr.Tab(text("compare"), id="compare") as compare_tab:
@@ -75,6 +103,7 @@ class PageBuilder:
         blocks.load(None, None, None, js=markup.page_script())
         self._connect_runs(blocks)
         self._connect_controls()
+        self._form.keep_after(blocks)
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
         loaded.success(self._show_paint_tab, None, [self._tabs], **_QUICK)
         blocks.unload(self._leave)
@@ -89,6 +118,7 @@ class PageBuilder:
             self._resume = gr.Button(text("resume"), elem_id="resume", interactive=False, **look)
             self._stop = gr.Button(text("stop"), variant="stop", elem_id="stop", interactive=False, **look)
             self._again = gr.Button(text("again"), elem_id="again", **look)
+        self._variations = Variations(self._studio, text, self._current)
 
     def _connect_runs(self, blocks: gr.Blocks) -> None:
         """Let the page follow runs that are submitted, repeated or resumed, and the run shown before a reload."""
@@ -101,13 +131,16 @@ class PageBuilder:
         resumed = self._history.resume.click(
             self._restart, [self._history.chosen, gr.State("resume")], outputs, show_progress="hidden"
         )
-        resumed.success(self._show_paint_tab, None, [self._tabs], queue=False)
+        chosen = self._queue.chosen(self._show_job, None, outputs, **_QUICK)
+        varied = self._variations.on_choice(self._start, outputs)
+        for event in (resumed, chosen):
+            event.success(self._show_paint_tab, None, [self._tabs], queue=False)
         with gr.Row(visible=False):
             remembered = gr.Textbox()
         loaded = blocks.load(
             self._find_remembered, [remembered], [self._current], js=markup.script("remember_run.js"), **_QUICK
         )
-        for started in (submitted, repeated, resumed, loaded):
+        for started in (submitted, repeated, resumed, chosen, varied, loaded):
             self._follow_after(started, self._current)
 
     def _connect_controls(self) -> None:
@@ -116,8 +149,8 @@ class PageBuilder:
             button.click(self._act, [self._current, gr.State(action)], None, **_QUICK)
         resumed = self._resume.click(self._resume_current, [self._current], [self._resumed], **_QUICK)
         self._follow_after(resumed, self._resumed)
-        for slider, field in ((self._form.strength, "strength"), (self._form.colors, "color_strength")):
-            inputs = [self._current, gr.State(field), slider]
+        for slider, setting in ((self._form.strength, "strength"), (self._form.colors, "color_strength")):
+            inputs = [self._current, gr.State(setting), slider]
             slider.input(self._change, inputs, None, trigger_mode="always_last", **_QUICK)
 
     def _follow_after(self, started: gr.events.Dependency, name: gr.State) -> None:
@@ -129,7 +162,25 @@ class PageBuilder:
     # -- callbacks -----------------------------------------------------------------------------------------------------
 
     def _submit(self, values: dict[Any, Any], request: gr.Request) -> dict[Any, Any]:
-        return self._start(lambda: self._studio.submit(**self._form.read(values, request)).name, request)
+        """Submit the form, unless it is what this page submitted last and still paints, as after a double click."""
+        last, language = self._submitted[request.session_hash], language_of(request)
+
+        def start() -> str:
+            given = self._form.read(values, request)
+            key = submission_key(given)
+            # The second click of a double click arrives while the first one is still being read.
+            with last.lock:
+                job = self._studio.job(last.run)
+                if key == last.key and job is not None and not job.has_ended:
+                    gr.Info(translate(language, "is_painted_already"), title=translate(language, "info"))
+                else:
+                    last.key, last.run = key, self._studio.submit(**given).name
+                return last.run
+
+        return self._start(start, request)
+
+    def _show_job(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        return self._start(lambda: chosen_run(event), request)
 
     def _restart(self, name: str | None, action: str, request: gr.Request) -> dict[Any, Any]:
         """Repeat the run that the page shows, or resume the run that is chosen in the history."""
@@ -177,6 +228,7 @@ class PageBuilder:
 
     def _leave(self, request: gr.Request) -> None:
         """Report to the followed job that the page was closed; the page's generator ends by itself."""
+        self._submitted.pop(request.session_hash, None)
         job = self._followed.pop(request.session_hash, None)
         if job is not None:
             job.page_closed(request.session_hash)
@@ -193,7 +245,7 @@ class PageBuilder:
     def _resume_current(self, name: str | None, request: gr.Request) -> str | None:
         """Resume the current run; return its name if it had ended, so that the page follows it again."""
         job = self._studio.job(name) if name else None
-        if not name or (job is not None and job.state != "failed"):
+        if not name or (job is not None and not job.has_ended):
             self._act(name, "resume")
             return None
         with errors_as_toasts(request):

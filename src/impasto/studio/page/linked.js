@@ -96,3 +96,11 @@ watch('value', () => {
   show(linked, kept.place.scale, kept.place.x, kept.place.y);
   if (hasFocus) linked.focus({preventScroll: true});
 });
+// Enlarged, the pictures cover the page; the Escape key or a click beside them brings it back.
+element.addEventListener('click', (event) => {
+  const linked = event.target.closest?.('.enlarge') && element.querySelector('.linked');
+  if (linked) linked.classList.add('enlarged');
+});
+const leave = () => element.querySelector('.linked.enlarged')?.classList.remove('enlarged');
+element.addEventListener('click', (event) => { if (event.target.classList?.contains('enlarged')) leave(); });
+document.addEventListener('keydown', (event) => { if (event.key === 'Escape') leave(); });

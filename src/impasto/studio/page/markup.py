@@ -99,17 +99,18 @@ def status(
     return render("status", run, text, percent, _polyline(finite), loss_text, notice)
 
 
-def linked(panes: Sequence[Pane], hint: str) -> str:
+def linked(panes: Sequence[Pane], hint: str, enlarge: str = "") -> str:
     """Return pictures side by side, zoomed and moved together by linked.js.
 
-    All have frames of one size and fit on the screen; small ones are enlarged to twice their size at most.
+    All have frames of one size and fit on the screen; small ones are enlarged to twice their size at most. `enlarge` is
+    the text of a button that shows them on the whole screen.
     """
     if not panes:
         return ""
     ratio = max(pane.width / pane.height for pane in panes)
     rows = 2 if len(panes) == 4 and ratio > 1 else 1
     columns = math.ceil(len(panes) / rows)
-    return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes))
+    return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes), enlarge)
 
 
 def choice_pictures_css(element_id: str, sources: Sequence[str], *, first: int = 1) -> str:

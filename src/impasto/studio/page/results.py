@@ -10,15 +10,17 @@ import numpy as np
 from jaxtyping import Float
 
 from impasto.errors import ImpastoError, RunError
-from impasto.images import PLATES, fit, is_plate, plate_path, read_picture, resize, write_picture
+from impasto.images import PLATES, fit, plate_path, read_picture, resize, write_picture
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.studio import Studio
+from impasto.studio.bundle import commands_of, write_bundle
 from impasto.studio.finish import Finish, apply_finish, write_finished
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import Number, errors_as_toasts, language_of, toast
+from impasto.studio.page.callbacks import Number, call_error, errors_as_toasts, language_of
 from impasto.studio.page.widgets import file_input
 from impasto.studio.run_index import RESULT_16_BIT, newest_picture
+from impasto.studio.submission import hide_folders
 from impasto.studio.texts import translate
 
 ENDPOINT: Final = "paint"
@@ -52,13 +54,30 @@ class Downloads:
         return dict(zip(self.outputs, offered, strict=True))
 
 
+def bundle_button(studio: Studio, text: Callable[[str], Any], where: str, chosen: gr.State) -> gr.Button:
+    """Return a button that downloads everything of the chosen run as a ZIP, which is made when it is pressed."""
+
+    def write(name: str | None, request: gr.Request) -> str:
+        with errors_as_toasts(request):
+            return str(write_bundle(studio.workspace, name or ""))
+
+    with gr.Row():
+        button = gr.Button(text("download_all"), size="md", elem_id=where)
+        with gr.Row(visible=False):
+            archive = gr.File()
+    written = button.click(write, [chosen], [archive], show_progress="hidden")
+    written.success(None, [archive], None, js=markup.script("download.js"))
+    return button
+
+
 class Results:
     """What belongs to a finished run: before and after, downloads, a last touch, command, Python."""
 
-    def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
+    def __init__(self, studio: Studio, text: Callable[[str], Any], current: gr.State) -> None:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
+            self._moved = gr.HTML("", elem_id="moved", padding=False)
             self._downloads = Downloads(studio, text, "downloads")
             with self._downloads.row:
                 self._share = gr.Button(text("share"), size="md", elem_id="share")
@@ -69,6 +88,7 @@ class Results:
                     )
                     for name in ("finish_photo", "finish_colors")
                 ]
+            bundle_button(studio, text, "download-all", current)
             self._commands: list[Any] = []
             languages: dict[str, Literal["shell", "python"]] = {"command": "shell", "python": "python"}
             for name, language in languages.items():
@@ -85,7 +105,7 @@ class Results:
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
         self.outputs: list[Any] = [
-            self._column, self._slider, *self._downloads.outputs, *self._finish, *self._commands,
+            self._column, self._slider, self._moved, *self._downloads.outputs, *self._finish, *self._commands,
         ]  # fmt: skip
 
     def connect(self, current: gr.State) -> None:
@@ -102,7 +122,8 @@ class Results:
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
         return dict.fromkeys(self.outputs) | {
-            self._column: gr.update(visible=False), self._slider: "", **dict.fromkeys(self._finish, 0),
+            self._column: gr.update(visible=False), self._slider: "", self._moved: "",
+            **dict.fromkeys(self._finish, 0),
         }  # fmt: skip
 
     def show(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
@@ -111,11 +132,14 @@ class Results:
             path = self._studio.workspace.folder_of(name or "")
             if not (path / "result.png").is_file():
                 return self.hide()
-            command, python = commands_of(path)
-            note = markup.render("hint_line", files_of_commands(path, language_of(request)))
+            command, python, files = commands_of(path)
+            language = language_of(request)
+            has_changes = bool(RunFolder.open(path).recipe.schedule.changes)
+            note = markup.render("hint_line", translate(language, "command_files", names=", ".join(files)))
             return {
                 self._column: gr.update(visible=True),
-                self._slider: _before_after(path, UNCHANGED, language_of(request)),
+                self._slider: _before_after(path, UNCHANGED, language),
+                self._moved: markup.render("hint_line", translate(language, "dials_moved")) if has_changes else "",
                 **dict(zip(self._commands, (command, note, python, note), strict=True)),
                 **dict.fromkeys(self._finish, 0),
                 **self._downloads.updates(path),
@@ -163,34 +187,6 @@ def _shown_pictures(
     return resize(RunFolder.open(path).inputs().content.pixels, *size), resize(result.pixels, *size), alpha
 
 
-def commands_of(path: Path) -> tuple[str, str]:
-    """Return the command and the Python code that paint a run's picture, without settings of this machine."""
-    folder = RunFolder.open(path)
-    kept, standard = folder.kept_inputs, Recipe()
-    masks = kept.style_masks or (None,) * len(kept.styles)
-    styles = [
-        style.file_name + (f"@{mask.file_name}" if mask else "") for style, mask in zip(kept.styles, masks, strict=True)
-    ]
-    machine = {name: standard.get(name) for name in ("device", "threads", "max_memory", "max_megapixels")}
-    portable = folder.recipe.with_changes(**machine)
-    names = (kept.content.file_name, *styles)
-    return portable.as_command(*names), f"import impasto\n\n{portable.as_python(*names)}"
-
-
-def files_of_commands(path: Path, language: str) -> str:
-    """Return in a sentence or two which files the command of a run needs, and where those are that had no file."""
-    folder = RunFolder.open(path)
-    kept = folder.kept_inputs
-    given = [one.file_name for one in (kept.content, *kept.styles, *kept.style_masks) if one is not None]
-    named = [name for name in dict.fromkeys(given) if not is_plate(name)]
-    lines = [translate(language, "command_files", names=", ".join(named))]
-    for number, (region, pictures) in enumerate(zip(folder.recipe.regions, kept.regions, strict=True), start=1):
-        for part, name in region.placeholders(number).items():
-            file = f"{path.parent.name}/{path.name}/{getattr(pictures, part).file}"
-            lines.append(translate(language, "command_mask", name=name, file=file))
-    return " ".join(lines)
-
-
 def export_result(studio: Studio, path: Path, finish: Finish = UNCHANGED) -> list[Path]:
     """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them.
 
@@ -222,24 +218,29 @@ def export_result(studio: Studio, path: Path, finish: Finish = UNCHANGED) -> lis
 # -- for other programs ------------------------------------------------------------------------------------------------
 
 
-def add_endpoint(studio: Studio) -> None:
+def add_endpoint(studio: Studio) -> list[str]:
     """Add the endpoint `/paint`, which paints a picture and returns it, to the page that is being built.
 
-    Its parameters are those of the inner function. Its widgets are not visible.
+    Its parameters, whose names are returned, are those of the inner function. Its widgets are not visible.
     """
 
     def paint(
-        request: gr.Request, photo: str | None, style: str = PLATES[0], style_picture: str | None = None,
-        strength: Number | None = None, colors: Number | None = None, size: Number = 512, preset: str = "default",
-        seed: Number = 0,
+        photo: str | None, style: Any = PLATES[0], style_picture: str | None = None, strength: Any = None,
+        colors: Any = None, size: Any = 512, preset: Any = "default", seed: Any = 0,
     ) -> str:  # fmt: skip
+        # A program may send anything; the recipe checks the numbers.
         if photo is None:
-            raise toast("photo is missing")
+            raise call_error("photo is missing")
+        if not isinstance(style, str) or not isinstance(preset, str):
+            raise call_error("style and preset are names")
         stated = {"strength": strength, "color_strength": colors, "size": size, "seed": seed}
-        with errors_as_toasts(request):
+        try:
             recipe = resolve(preset, {name: value for name, value in stated.items() if value is not None})
-            plate_path(style)  # refuses the name of a file of the server
+            if style_picture is None:
+                plate_path(style)  # refuses the name of a file of the server
             return str(_paint_and_wait(studio, photo, style_picture or style, recipe))
+        except ImpastoError as error:
+            raise call_error(hide_folders(str(error), *map(Path, filter(None, (photo, style_picture))))) from None
 
     with gr.Row(visible=False):
         inputs: list[Any] = [
@@ -264,6 +265,7 @@ def add_endpoint(studio: Studio) -> None:
         "side in pixels.",
         concurrency_limit=64,
     )
+    return [one.label for one in inputs]
 
 
 def _paint_and_wait(studio: Studio, photo: str, style: str, recipe: Recipe) -> Path:

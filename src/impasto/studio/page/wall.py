@@ -81,6 +81,13 @@ class Wall:
             self._crops: _Crops(shown=list(names), known=dict(crops)),
         }
 
+    def restored(self, chosen: Any, mix: Any, crop: Any) -> dict[Any, Any]:
+        """Return the updates that show what a browser has kept of the values of `inputs`."""
+        known = self._wall.names()
+        names = [name for name in chosen if name in known] if isinstance(chosen, list) else []
+        crops = crops_of(names, crop) if names == chosen and isinstance(crop, str) else {}
+        return self.load(names, crops, style_shares(mix if isinstance(mix, int | float) else 50, len(names)))
+
     def sources(self, values: Mapping[Any, Any]) -> list[str | Path]:
         """Return the chosen styles as `Studio.submit` takes them, in the order in which they were chosen."""
         return [self._wall.source(name) for name in values[self.chosen] or ()]
