@@ -181,12 +181,12 @@ class Form:
             return str(path) if is_own and path.is_file() else None
         return None
 
-    def read(self, values: Mapping[Any, Any], request: gr.Request, *, says_ignored: bool = True) -> dict[str, Any]:
+    def read(self, values: Mapping[Any, Any], request: gr.Request, *, with_notes: bool = True) -> dict[str, Any]:
         """Return the arguments for `Studio.submit`; raises InputError, or a toast if photo or style is missing.
 
-        `says_ignored`: a note says which strokes have no style, and which styles no strokes.
+        `with_notes`: notes say which strokes have no style, and which styles no strokes.
         """
-        regions = self.regions.read(values, language_of(request) if says_ignored else None)
+        regions = self.regions.read(values, language_of(request) if with_notes else None)
         styles = self.wall.sources(values)
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "no_photo" if values[self.photo] is None else "no_style"))
@@ -286,7 +286,7 @@ class Form:
         """Say how long the picture takes and how much memory, unless another one is being painted."""
         language = language_of(request)
         try:
-            given = self.read(values, request, says_ignored=False)
+            given = self.read(values, request, with_notes=False)
             del given["source_run"]
             estimate = self._studio.estimate(**given)
         except (ImpastoError, gr.Error):
