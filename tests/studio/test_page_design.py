@@ -197,7 +197,8 @@ def test_the_wall_shows_the_photo_in_every_style_also_in_one_that_was_just_dropp
     mosaic = base64.b64decode(previews(page)[PLATES.index("mosaic")].partition(",")[2])
     expected = impasto.stylize(hills, "mosaic", preset="instant", size=256, threads=1).pixels
     seen = np.asarray(PIL.Image.open(io.BytesIO(mosaic)), float) / 255
-    assert np.abs(seen - expected[: seen.shape[0], : seen.shape[1]]).mean() < 0.03
+    # A JPEG of so small a picture is a coarse one.
+    assert np.abs(seen - expected).mean() < 0.06 < np.abs(seen - read_picture(hills).pixels).mean()
 
     own = photo_of(tmp_path, "my fields.png", "watercolor")
     page.page.locator("#own input[type=file]").set_input_files(own)
