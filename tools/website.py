@@ -85,6 +85,7 @@ PYTHON: Final = {
     "Paint": ("stylize", "preview", "Session", "start", "resume", "Run", "Result"),
     "Styles, regions and masks": ("Style", "Region", "subject_mask", "Mask", "matched_parts", "Parts"),
     "Colors": ("recolor", "Recolored"),
+    "Instant styles": ("learn", "Learned"),
     "Recipes": ("PRESETS", "Recipe"),
     "Events": ("Event", "LevelStarted", "Step", "Snapshot", "Notice", "Finished"),
     "Errors": ("ImpastoError", "InputError", "RunError"),
