@@ -29,6 +29,7 @@ CHINESE: Final = "docs/zh"
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Learn": (
         "install.md",
+        "installation.md",
         "tutorials/first-picture.md",
         "tutorials/colors.md",
         "tutorials/regions.md",
