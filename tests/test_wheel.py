@@ -75,7 +75,14 @@ def test_the_sdist_holds_what_the_tests_need_and_makes_the_same_wheel(wheel, tmp
         archive.extractall(tmp_path, filter="data")
     source = tmp_path / sdist.name.removesuffix(".tar.gz")
     held = {path.relative_to(source).as_posix() for path in source.rglob("*")}
-    assert {"tests/conftest.py", "docs/installation.md", "Makefile", ".ci/run", "CITATION.cff", "constraints.txt"} < held
+    assert {
+        "tests/conftest.py",
+        "docs/installation.md",
+        "Makefile",
+        ".ci/run",
+        "CITATION.cff",
+        "constraints.txt",
+    } < held
     assert [name for name in held if "__pycache__" in name or name.startswith("benchmarks/out")] == []
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source, cwd=tmp_path)
     assert contents(tmp_path / wheel.name) == contents(wheel)

@@ -79,6 +79,42 @@ def test_a_stop_and_a_resumption_change_neither_the_picture_nor_its_recipe(photo
     np.testing.assert_array_equal(impasto.resume(again).wait().pixels, whole.pixels)
 
 
+def test_a_dial_may_be_moved_before_a_planned_change(photo, painting, tmp_path):
+    planned = {**LEVELS, "strength": 30.0, "changes": "9:strength=50"}
+    moves = {2: 50.0, 4: 70.0}
+
+    def move(run, step, stop=None):
+        if step.step in moves:
+            run.change(strength=moves[step.step])
+        if step.step == stop:
+            run.stop()
+
+    whole = start_and(move, photo, painting, **planned).wait()
+    assert whole.recipe.schedule.changes == tuple((at, {"strength": to}) for at, to in {**moves, 9: 50.0}.items())
+    folder = tmp_path / "run"
+    start_and(lambda run, step: move(run, step, stop=6), photo, painting, run=folder, **planned).wait()
+    resumed = impasto.resume(folder).wait()
+    assert resumed.recipe == whole.recipe
+    np.testing.assert_array_equal(resumed.pixels, whole.pixels)
+
+
+def test_changes_cannot_be_planned_while_a_picture_is_painted(photo, painting):
+    run = impasto.start(photo, painting, **LEVELS)
+    with pytest.raises(impasto.InputError, match="changes are planned before a picture is begun"):
+        run.change(changes="13:strength=70")
+    run.stop()
+    run.wait()
+
+
+def test_a_command_that_states_weights_for_a_strength_states_them_in_the_changes_too():
+    recipe = resolve("faithful", {"strength": 70, "changes": "40:strength=30/60:strength=70,color_strength=0"})
+    balanced = recipe.balanced()
+    for step in (0, 40, 60, None):
+        stated, meant = balanced.after(step), recipe.after(step).balanced()
+        assert set(stated.changes_from(meant)) <= {"recolor"}, "which cannot change on the way"
+    assert "--changes 40:content_weight=" in recipe.as_command("photo.jpg", "night")
+
+
 def test_the_command_line_repeats_a_picture_whose_dials_were_moved(photo, painting, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name, pixels in {"photo.png": photo, "style.png": painting}.items():

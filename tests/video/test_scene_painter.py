@@ -111,6 +111,19 @@ def test_frames_of_another_size_are_refused(session, pan, painted):
         painter.paint(np.ascontiguousarray(pan[0][:, :64]))
 
 
+def test_later_frames_begin_with_what_the_first_one_was_changed_to(session, pan):
+    base = RECIPE.with_changes(steps=80)
+    last = base.with_changes(strength=90.0)
+    changed = base.with_changes(changes="1:strength=90")
+    state = SceneState(pan[0], pan[0], pan[0], np.full(pan[0].shape[:2], 6, np.float32))
+    later = [
+        ScenePainter(session, recipe, styles="night", flow="dis", state=state).paint(pan[1])
+        for recipe in (changed, last, base)
+    ]
+    np.testing.assert_array_equal(later[0], later[1])
+    assert np.abs(later[0] - later[2]).max() > 1 / 255
+
+
 def test_a_scene_without_a_frame_has_no_state(session):
     with pytest.raises(InputError, match="no frame"):
         _ = ScenePainter(session, RECIPE, styles="night", flow="dis").state

@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 import PIL.Image
+import torch
 
 from impasto.api.hardware import processor_threads
 from impasto.api.job import Job, picture_metadata
 from impasto.api.methods import METHODS, Painter
 from impasto.api.pictures import Result
+from impasto.backbones import processes
 from impasto.errors import ImpastoError, InputError, is_disk_error
 from impasto.events import Event, Finished, LevelStarted, Listener, Notice, Snapshot, Step
 from impasto.images import quantize
@@ -68,8 +70,10 @@ class Controls:
             InputError: For a value out of bounds, a setting that cannot change, or a run that has ended.
         """
         check_balance(changes)
+        if "changes" in changes:
+            raise InputError("changes are planned before a picture is begun: change the settings themselves")
         with self._lock:
-            now = self._recipe.after()
+            now = self._recipe.after(0 if self._painter is None else self._painter.step)
             wanted = now.with_changes(**self._asked | changes)
             check_change(now, wanted)
             if self._ended:
@@ -295,9 +299,13 @@ class Run(Controls):
         self._result: Result | None = None
         self._error: BaseException | None = None
         jobs = [job]
+        # The GPU of this process; a thread would begin with the first one of the machine.
+        gpu = torch.cuda.current_device() if processes.count > 1 and job.recipe.hardware.device == "cuda" else None
 
         def paint() -> None:
             try:
+                if gpu is not None:
+                    torch.cuda.set_device(gpu)
                 # The job is handed over, so that its full-size pictures are released once the painter is loaded.
                 self._result = run_job(
                     jobs.pop(), load, on_event=on_event, folder=folder, checkpoint=checkpoint, controls=self

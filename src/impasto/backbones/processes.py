@@ -11,20 +11,28 @@ T = TypeVar("T")
 
 
 class Processes:
-    """The processes that paint one picture together: those of the default group of torch.distributed.
+    """The processes that paint one picture together: once they have joined, those of torch.distributed's default group.
 
-    All of them take the same steps with the same canvas; each evaluates its own share of the tiles.
+    All of them take the same steps with the same canvas; each evaluates its own share of the tiles. A group that was
+    made for something else changes nothing.
     """
+
+    def __init__(self) -> None:
+        self._has_joined = False
+
+    def join(self) -> None:
+        """Let all processes of the default group, each of which calls this, paint the same pictures together."""
+        self._has_joined = True
 
     @property
     def count(self) -> int:
         """Number of processes; 1 where no group was made."""
-        return distributed.get_world_size() if _has_group() else 1
+        return distributed.get_world_size() if self._has_joined else 1
 
     @property
     def number(self) -> int:
         """The number of this one, from 0."""
-        return distributed.get_rank() if _has_group() else 0
+        return distributed.get_rank() if self._has_joined else 0
 
     def own(self, items: Sequence[T]) -> Sequence[T]:
         """Return this process's share of some items."""
@@ -66,10 +74,6 @@ class Processes:
         flags = torch.tensor(int(flag), device=device)
         distributed.all_reduce(flags)
         return bool(flags)
-
-
-def _has_group() -> bool:
-    return distributed.is_available() and distributed.is_initialized()
 
 
 _NOTHING: Final = object()

@@ -104,7 +104,7 @@ def stylize(
 
     inputs = input_files(photo, *styles, recipe=recipe, source=source)
     destination = Destination(saving, default, inputs=inputs, derived=derived, folder=run)
-    several = join_processes() > 1
+    several = join_processes(recipe.hardware.device) > 1
     if several and (run is not None or seconds):
         raise InputError(
             "several processes paint one picture together: --run and --style-mix-steps are for one process"

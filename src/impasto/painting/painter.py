@@ -240,7 +240,7 @@ class Painter:
             if self._owes_snapshot:
                 self._owes_snapshot = False
                 yield Snapshot(step=self.step, image=quantize(self.picture()))
-            if self._on_plateau():
+            if self.recipe.schedule.plateau and processes.any(self._on_plateau(), self.extractor.device):
                 reason = "plateau"
                 break
         yield from self._read(everything=True)
@@ -276,7 +276,7 @@ class Painter:
 
     def _on_plateau(self) -> bool:
         losses, plateau = self._losses, self.recipe.schedule.plateau
-        return plateau > 0 and len(losses) > _PLATEAU_STEPS and losses[-1] > losses[0] * (1 - plateau)
+        return len(losses) > _PLATEAU_STEPS and losses[-1] > losses[0] * (1 - plateau)
 
     def _finished(self, reason: StopReason) -> Finished:
         self._make_changes()

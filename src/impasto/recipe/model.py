@@ -115,7 +115,8 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> "Recipe":
-        content_weight, style_weight = self._weights_at_strength()
+        weights = self._at_middle()
+        content_weight, style_weight = weights["content_weight"], weights["style_weight"]
         content = content_weight * _total(self.content, CONTENT_LOSSES)
         style = style_weight * _total(self.style, STYLE_LOSSES)
         if not content and not style:
@@ -249,28 +250,35 @@ class Recipe(BaseModel):
 
         A strength above 50 raises the style weight and lowers the content weight, to 0 at 100; below 50 it is the other
         way round. Below 50 the other terms that serve the style are scaled down as well: the recolored start, total
-        variation, low frequencies, luminance range. A recipe of the method `instant`, which has no weights, is returned
+        variation, low frequencies, luminance range. Among the `changes`, too, weights replace a strength; only the
+        recolored start cannot change on the way. A recipe of the method `instant`, which has no weights, is returned
         as it is.
         """
-        strength = self.style.strength
-        if strength == _MIDDLE or self.method == "instant":
+        changes = self.schedule.changes
+        is_middle = self.style.strength == _MIDDLE and not any("strength" in change.settings for change in changes)
+        if is_middle or self.method == "instant":
             return self
-        content_weight, style_weight = self._weights_at_strength()
-        fade = min(1.0, strength / _MIDDLE)
-        fading = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
+        weights = last = self.with_changes(changes=())._at_middle()
+        balanced = []
+        for change in changes:
+            now = self.after(change.step)._at_middle()
+            moved = {name: now[name] for name in CHANGING if name in now and now[name] != last[name]}
+            others = {name: value for name, value in change.settings.items() if name not in now and name != "strength"}
+            balanced.append(Change(change.step, moved | others))
+            last = now
         return self.with_changes(
-            strength=_MIDDLE,
-            content_weight=content_weight,
-            style_weight=style_weight,
-            **{name: self.get(name) * fade for name in fading},
+            strength=_MIDDLE, **weights, changes=[change for change in balanced if change.settings]
         )
 
-    def _weights_at_strength(self) -> tuple[float, float]:
-        """Return content and style weight at the recipe's strength, inside the bounds of weights."""
+    def _at_middle(self) -> dict[str, float]:
+        """Return what expresses the recipe's strength at a strength of 50, inside the bounds of weights."""
         turn = self.style.strength / _MIDDLE
-        content = self.content.weight * (2 - turn) ** _STRENGTH_EXPONENT
-        style = self.style.weight * turn**_STRENGTH_EXPONENT
-        return min(content, MAX_WEIGHT), min(style, MAX_WEIGHT)
+        fading = ("tv_weight", "low_frequency_weight", "luminance_range_weight", "recolor")
+        return {
+            "content_weight": min(self.content.weight * (2 - turn) ** _STRENGTH_EXPONENT, MAX_WEIGHT),
+            "style_weight": min(self.style.weight * turn**_STRENGTH_EXPONENT, MAX_WEIGHT),
+            **{name: self.get(name) * min(1.0, turn) for name in fading},
+        }
 
     def plain(self) -> "Recipe":
         """Return the default recipe for the same method and network, with that network's layers."""

@@ -192,7 +192,7 @@ class RunFolder:
     def record_change(self, recipe: Recipe, step: int) -> None:
         """Log what changed from the current recipe after `step` steps and make `recipe` the current one."""
         self.lock()
-        changes = recipe.after().changes_from(self.recipe.after())
+        changes = recipe.changes_from(self.recipe)
         if changes:
             self._append(Changed(step=step, changes=changes), durable=True)
             self.recipe = recipe
@@ -279,7 +279,9 @@ class RunFolder:
         for event in (entry.event for entry in log.entries):
             has_begun = has_begun or isinstance(event, LevelStarted)
             if isinstance(event, Changed):
-                change = partial(self.recipe.changed, event.step) if has_begun else self.recipe.with_changes
+                # Older runs logged settings that changed on the way without their step in `changes`.
+                is_late = has_begun and "changes" not in event.changes
+                change = partial(self.recipe.changed, event.step) if is_late else self.recipe.with_changes
                 self.recipe = change(**event.changes)
         if not self._header.has_pictures_of(self.recipe):
             raise InputError(f"{self.path} is damaged: its recipe needs other pictures than it holds")

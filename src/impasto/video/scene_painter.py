@@ -191,11 +191,13 @@ class ScenePainter:
         earlier, age = _moved(frame, state, self._flow)
         height, width = age.shape
         schedule = job.recipe.schedule
-        recipe = job.recipe.with_changes(
+        # What changes while the first frame is painted holds from the beginning for those after it.
+        settled = job.recipe.after()
+        recipe = settled.with_changes(
             steps=max(1, round(_STEPS * schedule.steps)),
             levels=_LEVELS if schedule.levels == "auto" else min(_LEVELS, schedule.levels),
             coarse_steps=_COARSE_STEPS,
-            style_weight=_STYLE * job.recipe.style.weight,
+            style_weight=_STYLE * settled.style.weight,
         )
         levels = plan_levels(recipe, width, height)
         regions = tuple(
