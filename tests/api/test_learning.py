@@ -9,8 +9,11 @@ import pytest
 from safetensors.numpy import load_file
 
 import impasto
+import impasto.api.learning as learning_module
+from impasto.api import Learning
 from impasto.errors import InputError
-from impasto.images import read_picture
+from impasto.images import encode_picture, is_made_here, learned_facts, quantize, read_picture
+from impasto.instant import Learner, OneStyleTransformer
 
 PHOTO = np.random.default_rng(0).random((6, 8, 3), dtype=np.float32).repeat(12, 0).repeat(12, 1)
 CALL = {"steps": 5, "size": 64, "threads": 1}
@@ -137,3 +140,143 @@ def test_a_folder_without_photos_and_a_learned_style_as_the_photo_are_refused(wh
         impasto.learn("night", tmp_path / "a.safetensors", photos=tmp_path)
     with pytest.raises(InputError, match="is a learned style"):
         impasto.stylize(whole, "night")
+
+
+class QuickLearner(Learner):
+    """Counts steps as a learner does, and learns nothing: for tests of files."""
+
+    def __init__(self) -> None:
+        self.step, self.steps, self.network = 0, 5, OneStyleTransformer()
+
+    def advance(self):
+        self.step += 1
+        return {"content": 1.0}
+
+    def paint(self, photo):
+        return photo
+
+    def state(self):
+        return {}, {"step": self.step}
+
+    def load_state(self, tensors, values):
+        self.step = values["step"]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(Learning, "_learner", lambda self: QuickLearner())
+
+
+def learn(style, path, *, stop_at=None, **settings):
+    learning = Learning(style, path, **(CALL | settings))
+    if stop_at == 0:
+        learning.stop()
+    events = []
+    for event in learning.events():
+        events.append(event)
+        if event.step == stop_at:
+            learning.stop()
+    return learning.result(), events
+
+
+def save(path, pixels):
+    path.write_bytes(encode_picture(pixels, path.suffix))
+    return path
+
+
+@pytest.mark.parametrize("style", ["night", "mosaic"], ids=["the same", "another"])
+def test_what_was_stopped_does_not_replace_a_finished_style(style, quick, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    learn("night", path)
+    finished = path.read_bytes()
+    result, _ = learn(style, path, stop_at=0)
+    assert (result.reason, result.steps, path.read_bytes()) == ("stopped", 0, finished)
+    _, events = learn(style, path, stop_at=2)
+    assert path.read_bytes() == finished
+    assert any("is kept as it is" in event.text for event in events if isinstance(event, impasto.Notice))
+    assert learn(style, path)[0].reason == "steps"
+    assert learned_facts(path)["name"] == style
+
+
+def test_what_was_stopped_replaces_what_the_same_call_left_when_stopped(quick, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    for step in (2, 3):
+        learn("night", path, stop_at=step)
+        assert (learned_facts(path)["steps"], learned_facts(path)["reason"]) == (step, "stopped")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while photos are read", "while networks are loaded"])
+def test_a_stop_before_the_first_step_leaves_nothing(late, tmp_path, monkeypatch):
+    learning = Learning("night", tmp_path / "mine.safetensors", **CALL)
+    monkeypatch.setattr(Learning, "_learner", lambda self: self.stop() or QuickLearner())
+    if not late:
+        learning.stop()
+    assert [type(event) for event in learning.events()] == [impasto.Finished]
+    assert (learning.result().reason, learning.result().steps) == ("stopped", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_others_are_not_replaced(quick, tmp_path):
+    foreign = save(tmp_path / "mine.png", PHOTO)
+    with pytest.raises(InputError, match="did not paint it"):
+        Learning("night", tmp_path / "mine.safetensors", **CALL)
+    foreign.rename(tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"model\.safetensors is in the way"):
+        Learning("night", tmp_path / "model.safetensors", **CALL)
+    path = tmp_path / "night.safetensors"
+    for _ in range(2):  # its own files are
+        learn("night", path)
+        assert is_made_here(tmp_path / "night.png")
+
+
+def test_the_content_of_a_folder_of_the_user_stays(quick, tmp_path):
+    folder = tmp_path / "mine.learning"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    learn("night", tmp_path / "mine.safetensors", stop_at=2)
+    assert len(list(folder.iterdir())) > 1
+    learn("night", tmp_path / "mine.safetensors")
+    assert [file.name for file in folder.iterdir()] == ["notes.txt"]
+
+
+def test_what_is_transparent_in_a_style_teaches_nothing(tmp_path):
+    """Behind a transparent half may be anything; the file keeps the transparency, and still paints by its network."""
+    rng = np.random.default_rng(1)
+    shown, one, other = (rng.random((64, 32, 3), dtype=np.float32) for _ in range(3))
+    alpha = np.hstack([np.ones((64, 32, 1), np.float32), np.zeros((64, 32, 1), np.float32)])
+    styles = [np.dstack([np.hstack([shown, hidden]), alpha]) for hidden in (one, other)]
+    learning = Learning(styles[0], tmp_path / "a.safetensors", **CALL)
+    learning._read_photos()
+    masked, whole = learning._learner(), Learning(styles[0][..., :3], tmp_path / "a.safetensors", **CALL)
+    whole._read_photos()
+    assert masked.advance() != whole._learner().advance()
+    learning._write(masked, 0.0, "steps")
+    kept = read_picture(learning.path)
+    np.testing.assert_allclose(kept.alpha, alpha[..., 0], atol=0.01)
+    learned = impasto.stylize(PHOTO, learning.path, preset="instant").pixels
+    flat = impasto.stylize(PHOTO, np.dstack([kept.pixels, kept.alpha]), preset="instant").pixels
+    assert np.abs(learned - flat).mean() > 0.01
+    with pytest.raises(InputError, match="it is transparent"):
+        Learning(np.zeros((64, 64, 4), np.float32), tmp_path / "b.safetensors", **CALL)
+
+
+def test_photos_take_a_byte_a_value_and_a_bounded_memory(tmp_path, monkeypatch):
+    for number in range(4):
+        save(tmp_path / f"{number}.png", np.roll(PHOTO, number, 0))
+    monkeypatch.setattr(learning_module, "_MOST_BYTES", 2 * PHOTO.size)
+    learning = Learning("night", tmp_path / "mine.safetensors", photos=tmp_path, **CALL)
+    learning._read_photos()
+    assert [photo.dtype for photo in learning._photos] == [np.uint8] * 2
+    np.testing.assert_array_equal(learning._photos[0], quantize(PHOTO))
+
+
+def test_a_style_learned_from_the_folder_of_its_preview_goes_on(quick, tmp_path):
+    save(tmp_path / "photo.png", PHOTO)
+    path = tmp_path / "mine.safetensors"
+    learn("night", path, photos=tmp_path, stop_at=2)
+    assert (tmp_path / "mine.png").exists()
+    assert learn("night", path, photos=tmp_path)[0].steps == 5
+    assert learned_facts(path)["photos"] == 1
+    (tmp_path / "photo.png").unlink()
+    with pytest.raises(InputError, match="there are no photos"):
+        Learning("night", path, photos=tmp_path, **CALL)

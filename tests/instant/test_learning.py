@@ -1,14 +1,18 @@
 """Learning one style: the network starts as the one for any style, the loss falls, and states continue."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+import impasto.instant.learned as learned_module
 import impasto.instant.learning as learning
 from impasto.backbones import load_weights
+from impasto.images import quantize, read_picture
 from impasto.instant import Learner, OneStyleTransformer, grid_energy, learning_recipe, load_networks
 from impasto.instant import network as network_module
-from impasto.instant.learned import encode_learned, learned_network
+from impasto.instant.learned import encode_learned, learned_file, learned_network
 from impasto.losses import make_extractor
 from impasto.recipe import Recipe
 
@@ -20,7 +24,7 @@ STYLE = RANDOM.random((20, 24, 3), dtype=np.float32).repeat(4, 0).repeat(4, 1)
 def make_learner(steps: int = 60) -> Learner:
     recipe = learning_recipe(Recipe(precision="fp32"))
     extractor = make_extractor(load_weights(), recipe, precision="fp32", device=torch.device("cpu"))
-    return Learner(load_networks(), extractor, recipe, style=STYLE, photos=[PHOTO], steps=steps)
+    return Learner(load_networks(), extractor, recipe, style=STYLE, photos=[quantize(PHOTO)], steps=steps)
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +100,14 @@ def test_a_file_holds_the_network_in_half_precision():
     loaded = learned_network(data)
     for name, value in network.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value.half().float(), rtol=0, atol=0)
+
+
+def test_the_name_of_a_kept_input_is_no_path(tmp_path, monkeypatch):
+    """The name is free text in a run folder of a stranger; a learned style elsewhere must not even be read."""
+    monkeypatch.setattr(learned_module, "_FOLDER", tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    picture = read_picture(STYLE)
+    (tmp_path / "elsewhere.safetensors").write_bytes(
+        encode_learned(OneStyleTransformer(), picture.encoded, {"sha256": picture.sha256})
+    )
+    assert learned_file(replace(picture, name="../elsewhere", suffix="")) is None

@@ -88,7 +88,7 @@ def _style_image(
         used = None if used is None else rotate(used, turn)
     if used is not None and used.sum() < _MIN_PIXELS:
         raise InputError(f"nothing is left of the style {picture.name}: its mask is black there, or it is transparent")
-    is_whole = not (box or turn or used is not None)
+    is_whole = not (box or turn or mask is not None)  # of what is transparent, nothing was learned
     return StyleImage(
         pixels=pixels,
         mask=used,

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from impasto.api.hardware import processor_threads, resolve_hardware
 from impasto.api.inputs import plate_or_file
@@ -22,6 +21,7 @@ from impasto.errors import InputError, RunError, check_type, reason_of
 from impasto.events import Event, Finished, Listener, Notice, Step, StopReason
 from impasto.images import (
     LEARNED_SUFFIX,
+    MADE_HERE,
     PICTURE_SUFFIXES,
     DecodedImage,
     Outputs,
@@ -32,8 +32,11 @@ from impasto.images import (
     demo_photo,
     encode_picture,
     fit,
+    learned_facts,
+    quantize,
     read_picture,
     resize,
+    resize_mask,
 )
 from impasto.instant import CROPS, Learner, encode_learned, learning_recipe, load_networks, mean_pixels
 from impasto.losses import make_extractor
@@ -48,7 +51,9 @@ _PHOTO_SIDE: Final = 640
 """Short side in pixels to which photos are reduced: a crop shows no finer places of a larger one."""
 _SMALLEST_PHOTO: Final = 64
 """Short side in pixels of the smallest photo that is not left out."""
-_MOST_PHOTOS: Final = 2000
+_MOST_PHOTOS: Final = 500
+_MOST_BYTES: Final = 2**30
+"""Memory for reduced photos after which no more are read."""
 _PREVIEW_SIZE: Final = 512
 _KEPT_STYLE: Final = 512
 """Long side in pixels of the style image in the file."""
@@ -60,7 +65,8 @@ class Learned:
     """A style that was learned.
 
     Attributes:
-        path: The file, which is a style wherever style images are: with the method `instant` its network paints.
+        path: The file, which is a style wherever style images are: with the method `instant` its network paints. What
+            was stopped replaces no file of another call, and before the first step none is written.
         preview: A photo as the network paints it.
         steps: Number of steps done.
         loss: Mean loss of the last steps.
@@ -101,7 +107,7 @@ def learn(
     Args:
         style: Style image: path, bytes of a file, PIL image or array, or the name of a built-in one.
         output: The file, with the extension `.safetensors`; a picture beside it shows what was learned so far.
-        photos: Folder of photos to learn from; None: the five in the package.
+        photos: Folder of photos to learn from, of which the first 500 are read; None: the five in the package.
         minutes: About how long it may take; the number of steps follows from the first ones.
         steps: Number of steps, whatever they take.
         size: Long side in pixels of pictures in which strokes shall be as large as in the style image.
@@ -142,7 +148,7 @@ class _Clock:
 
 
 class Learning:
-    """One style that is being learned; arguments as for `learn`, all checked before it is returned."""
+    """One style that is being learned; arguments as for `learn`, checked before it is returned, but for the photos."""
 
     def __init__(
         self,
@@ -169,17 +175,18 @@ class Learning:
         self._folder = self.path.with_suffix(".learning")
         self.recipe = resolve_hardware(learning_recipe(resolve(None, {"size": size, "seed": seed, "threads": threads})))
         self.style = read_picture(plate_or_file(style), role="the style image")
-        files = _photo_files(photos)
-        read = [Path(style), *files] if isinstance(style, str | Path) else files
-        Outputs(pictures=(self.preview_path,)).check(read)
+        self._style, self._mask = _style_of(self.style, self.recipe)
+        self._files = _photo_files(photos, self.preview_path)
+        read = [Path(style), *self._files] if isinstance(style, str | Path) else self._files
+        Outputs(derived=(self.preview_path,)).check(read)
         check_writable(self.path)
         if any(path.exists() and self.path.exists() and path.samefile(self.path) for path in read):
             raise InputError(f"{self.path} is one of the files to learn from: choose another name with -o")
-        self._photos, digests = _read_photos(files)
+        if self.path.exists() and learned_facts(self.path) is None:
+            raise InputError(f"{self.path} is in the way, and holds no learned style: choose another name with -o")
         self._minutes, self._asked = minutes, steps
-        wanted = {"steps": steps} if steps else {"minutes": minutes}
-        described = {"style": self.style.sha256, "photos": digests, "recipe": self.recipe.to_dict(), **wanted}
-        self._identity = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+        self._photos: list[UInt8[np.ndarray, "_h _w 3"]] = []
+        self._identity = ""
         self._stopping = False
         self._result: Learned | None = None
         self._recent: list[float] = []
@@ -194,22 +201,26 @@ class Learning:
         return self._result
 
     def events(self) -> Iterator[Event]:
-        """Learn, yielding events; raises InputError in one line if a checkpoint or the file cannot be used."""
+        """Learn, yielding events; raises InputError in one line if photos, a checkpoint or the file cannot be used."""
+        self._read_photos()
+        if self._stopping:
+            yield self._end(0, 0.0, "stopped")
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(self._folder / "lock")
         lock.acquire()
         try:
             with processor_threads(self.recipe.hardware.threads):
-                yield from self._events()
+                files = CheckpointFiles(self._folder, self._identity)
+                yield from self._events(files)
+            if self.result().reason == "steps" or not self.result().steps:
+                files.delete()
+                lock.remove()
         finally:
             lock.release()
-        assert self._result is not None
-        if self._result.reason == "steps":
-            shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _events(self) -> Iterator[Event]:
+    def _events(self, files: CheckpointFiles) -> Iterator[Event]:
         learner = self._learner()
-        files = CheckpointFiles(self._folder, self._identity)
         clock = self._restored(learner, files)
         if learner.step:
             yield Notice(step=learner.step, text=f"continues after step {learner.step}")
@@ -230,14 +241,51 @@ class Learning:
                 self._save(learner, files, clock)
                 saved = time.monotonic()
         reason: Literal["steps", "stopped"] = "steps" if learner.step >= learner.steps else "stopped"
-        if reason == "stopped":
+        if reason == "steps":
+            self._write_preview(learner)
+        elif learner.step:
             self._save(learner, files, clock)
-        loss, seconds = float(np.mean(self._recent or [0.0])), clock.seconds()
-        self._write(learner, seconds)
+        seconds = clock.seconds()
+        if reason == "steps" or (learner.step and self._may_replace()):
+            self._write(learner, seconds, reason)
+        elif learner.step:
+            text = f"{self.path} is kept as it is: what was stopped does not replace what another call learned"
+            yield Notice(step=learner.step, text=text)
+        yield self._end(learner.step, seconds, reason)
+
+    def _end(self, step: int, seconds: float, reason: Literal["steps", "stopped"]) -> Finished:
+        loss = float(np.mean(self._recent or [0.0]))
         self._result = Learned(
-            path=self.path, preview=self.preview_path, steps=learner.step, loss=loss, seconds=seconds, reason=reason
+            path=self.path, preview=self.preview_path, steps=step, loss=loss, seconds=seconds, reason=reason
         )
-        yield Finished(step=learner.step, loss=loss, saved_loss=loss, seconds=seconds, reason=reason)
+        return Finished(step=step, loss=loss, saved_loss=loss, seconds=seconds, reason=reason)
+
+    def _may_replace(self) -> bool:
+        """Return True if what was stopped may be written: nothing is there, or what this call left when stopped."""
+        facts = learned_facts(self.path) or {}
+        return not self.path.exists() or (facts.get("identity"), facts.get("reason")) == (self._identity, "stopped")
+
+    def _read_photos(self) -> None:
+        """Read the photos until `stop` is called; what cannot be read is left out, unless nothing can."""
+        self._photos, digests, trouble = [], [], None
+        for path in self._files:
+            if self._stopping or sum(photo.nbytes for photo in self._photos) >= _MOST_BYTES:
+                break
+            try:
+                picture = read_picture(path)
+            except InputError as error:
+                trouble = error
+                continue
+            factor = min(1.0, _PHOTO_SIDE / min(picture.width, picture.height))
+            wide, tall = round(factor * picture.width), round(factor * picture.height)
+            if min(wide, tall) >= _SMALLEST_PHOTO:
+                self._photos.append(quantize(resize(picture.pixels, wide, tall)))
+                digests.append(picture.sha256)
+        if not (self._photos or self._stopping):
+            raise trouble or InputError(f"the photos are too small to learn from: {CROPS[0][1]} px and more are useful")
+        wanted = {"steps": self._asked} if self._asked else {"minutes": self._minutes}
+        described = {"style": self.style.sha256, "photos": digests, "recipe": self.recipe.to_dict(), **wanted}
+        self._identity = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     def _learner(self) -> Learner:
         recipe = self.recipe
@@ -248,7 +296,8 @@ class Learning:
             load_networks(),
             extractor,
             recipe,
-            style=_style_of(self.style, recipe),
+            style=self._style,
+            mask=self._mask,
             photos=self._photos,
             steps=self._asked or 10_000_000,
         )
@@ -274,25 +323,27 @@ class Learning:
         self._write_preview(learner)
 
     def _write_preview(self, learner: Learner) -> None:
-        photo = self._photos[0]
+        photo = self._photos[0] / np.float32(255)
         height, width = photo.shape[:2]
         painted = learner.paint(resize(photo, *fit(width, height, _PREVIEW_SIZE)))
-        atomic_write(self.preview_path, encode_picture(painted, ".png"))
+        atomic_write(self.preview_path, encode_picture(painted, ".png", metadata=MADE_HERE))
 
-    def _write(self, learner: Learner, seconds: float) -> None:
-        self._write_preview(learner)
-        pixels = self.style.pixels
-        height, width = pixels.shape[:2]
-        small = resize(pixels, *fit(width, height, min(_KEPT_STYLE, max(width, height))))
+    def _write(self, learner: Learner, seconds: float, reason: StopReason) -> None:
+        style = self.style
+        size = fit(style.width, style.height, min(_KEPT_STYLE, max(style.width, style.height)))
+        alpha = None if style.alpha is None else resize_mask(style.alpha, *size)
+        small = encode_picture(resize(style.pixels, *size), ".webp", alpha=alpha, quality=85)
         facts = {
-            "name": self.style.name,
-            "sha256": self.style.sha256,
+            "name": style.name,
+            "sha256": style.sha256,
             "recipe": self.recipe.to_dict(),
             "photos": len(self._photos),
             "steps": learner.step,
             "seconds": round(seconds, 1),
+            "reason": reason,
+            "identity": self._identity,
         }
-        atomic_write(self.path, encode_learned(learner.network, encode_picture(small, ".webp", quality=85), facts))
+        atomic_write(self.path, encode_learned(learner.network, small, facts))
 
 
 def _check_number(value: Any, bounds: tuple[float, float], name: str, *, whole: bool) -> None:
@@ -302,42 +353,30 @@ def _check_number(value: Any, bounds: tuple[float, float], name: str, *, whole: 
         raise InputError(f"{name} is from {bounds[0]:g} to {bounds[1]:g}, not {value:g}")
 
 
-def _style_of(style: DecodedImage, recipe: Recipe) -> Float[np.ndarray, "h w 3"]:
-    """Return a style image in the size of its strokes, without its margin."""
+def _style_of(
+    style: DecodedImage, recipe: Recipe
+) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"] | None]:
+    """Return a style image in the size of its strokes, without its margin, and where it is opaque (None: all over)."""
     side = recipe.picture.size
     assert isinstance(side, int)
     width, height = fit(style.width, style.height, side)
     across, down = round(recipe.style.margin * width), round(recipe.style.margin * height)
-    return crop(resize(style.pixels, width, height), (across, down, width - 2 * across, height - 2 * down))
+    box = (across, down, width - 2 * across, height - 2 * down)
+    mask = None if style.alpha is None else crop(resize_mask(style.alpha, width, height), box)
+    if mask is not None and mask.sum() < 1:
+        raise InputError(f"nothing is left of the style {style.name}: it is transparent")
+    return crop(resize(style.pixels, width, height), box), mask
 
 
-def _photo_files(folder: str | Path | None) -> list[Path]:
-    """Return the photos of a folder, without those in folders inside it; None: those of the package."""
+def _photo_files(folder: str | Path | None, preview: Path) -> list[Path]:
+    """Return the photos of a folder, without those in folders inside it and the preview; None: those of the package."""
     if folder is None:
         return [demo_photo(), *sorted(_PHOTOS.glob("*.webp"))]
     try:
         names = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        names = [path for path in names if not (preview.exists() and path.exists() and path.samefile(preview))]
     except OSError as error:
         raise InputError(f"cannot read the folder of photos {folder}: {reason_of(error)}") from None
     if not names:
         raise InputError(f"there are no photos in {folder}: JPEG, PNG, WebP, TIFF, AVIF or HEIC are read")
     return names[:_MOST_PHOTOS]
-
-
-def _read_photos(files: list[Path]) -> tuple[list[Float[np.ndarray, "_h _w 3"]], list[str]]:
-    """Return photos, reduced, and the hashes of their files; what cannot be read is left out, unless nothing can."""
-    found, digests, trouble = [], [], None
-    for path in files:
-        try:
-            picture = read_picture(path)
-        except InputError as error:
-            trouble = error
-            continue
-        factor = min(1.0, _PHOTO_SIDE / min(picture.width, picture.height))
-        wide, tall = round(factor * picture.width), round(factor * picture.height)
-        if min(wide, tall) >= _SMALLEST_PHOTO:
-            found.append(resize(picture.pixels, wide, tall))
-            digests.append(picture.sha256)
-    if not found:
-        raise trouble or InputError(f"the photos are too small to learn from: {CROPS[0][1]} px and more are useful")
-    return found, digests

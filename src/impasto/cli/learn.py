@@ -65,9 +65,10 @@ def learn(
     stopped = result.reason == "stopped"
     if stopped or not reporting.quiet:
         done = f"{'stopped' if stopped else 'learned'} after {result.steps} steps, {clock(result.seconds)}"
-        warn(done + ("; the same command goes on from here" if stopped else f"; {result.preview} shows what"))
+        further = "; the same command goes on from here" if result.steps else ""
+        warn(done + (further if stopped else f"; {result.preview} shows what"))
     if reporting.json:
         write_json({name: str(value) if isinstance(value, Path) else value for name, value in vars(result).items()})
-    else:
+    elif result.path.exists():  # not after a stop before the first step
         write_path(result.path)
     return STOPPED if stopped else DONE

@@ -7,7 +7,7 @@ from impasto.images.contact_sheets import contact_sheet
 from impasto.images.decode import PICTURE_SUFFIXES, DecodedImage, peek_size, sniff
 from impasto.images.deep_zoom import is_deep_zoom
 from impasto.images.geometry import by_strips, crop, fit, resize, rotate, strips
-from impasto.images.learned import LEARNED_SUFFIX, LearnedStyle, read_learned
+from impasto.images.learned import LEARNED_SUFFIX, LearnedStyle, learned_facts, read_learned
 from impasto.images.masks import describe_stretch, mask_from_image, normalize_masks, resize_mask
 from impasto.images.metadata import MADE_HERE, is_made_here, read_metadata
 from impasto.images.outputs import Outputs, default_name, snapshot_path, snapshots_in_the_way
@@ -65,6 +65,7 @@ __all__ = [
     "is_leftover",
     "is_made_here",
     "is_plate",
+    "learned_facts",
     "mask_from_image",
     "missing_file",
     "normalize_masks",

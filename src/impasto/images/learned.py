@@ -6,7 +6,9 @@ They are read wherever style images are. No code of a file runs, and what it hol
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +35,7 @@ class LearnedStyle:
         style: The bytes of the style image's file.
         weights: Arrays of the network by name.
         facts: What was learned and how, as JSON has it: `name`, `sha256` of the style image that was given, `recipe`,
-            `steps`, `seconds`.
+            `steps`, `seconds`, `reason`, and `identity` of the call.
     """
 
     style: bytes
@@ -77,6 +79,13 @@ def read_learned(data: bytes, shown: str) -> LearnedStyle:
         raise
     except (SafetensorError, LookupError, TypeError, ValueError, AttributeError):
         raise damaged from None
+
+
+def learned_facts(path: Path) -> Mapping[str, Any] | None:
+    """Return the facts of the learned style in a file; None if it holds none, or there is no file."""
+    with suppress(OSError, InputError), path.open("rb") as file:
+        return read_learned(file.read(_MOST_BYTES + 1), str(path)).facts
+    return None
 
 
 def _digest(tensors: Mapping[str, np.ndarray], facts: str) -> str:

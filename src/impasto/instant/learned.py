@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from impasto.errors import InputError
-from impasto.images import LEARNED_SUFFIX, DecodedImage, LearnedStyle, read_learned
+from impasto.images import LEARNED_SUFFIX, DecodedImage, LearnedStyle, is_plate, read_learned
 from impasto.instant.network import OneStyleTransformer
 
 _FOLDER: Final = Path(__file__).parent / "data"
@@ -19,9 +19,10 @@ def learned_file(picture: DecodedImage) -> bytes | None:
     """Return the bytes of the file of a learned style if a picture is one, or a built-in style that was learned."""
     if picture.is_learned:
         return picture.encoded
+    if picture.suffix or not is_plate(picture.name):  # the name may be any text, as of an input in a run folder
+        return None
     path = _FOLDER / f"{picture.name}{LEARNED_SUFFIX}"
-    is_plate = not picture.suffix and path.exists() and picture.sha256 == _sha256_of_plate(picture.name)
-    return path.read_bytes() if is_plate else None
+    return path.read_bytes() if path.exists() and picture.sha256 == _sha256_of_plate(picture.name) else None
 
 
 @cache

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from impasto.backbones import FeatureExtractor
-from impasto.images import crop, fit, resize
+from impasto.images import crop, fit, resize, resize_mask
 from impasto.instant.network import STYLE_SIZE, OneStyleTransformer
 from impasto.instant.weights import InstantNetworks
 from impasto.losses import EncodedImage, Objective, RegionTarget, measure_style, total_of
@@ -66,7 +66,8 @@ class Learner:
         extractor: The network that compares pictures.
         recipe: Weights and losses, see `learning_recipe`.
         style: The style image, RGB in [0, 1], in the size that its strokes shall have.
-        photos: Photos, RGB in [0, 1].
+        mask: Which part of the style image is used, 0 to 1; None: all of it.
+        photos: Photos, RGB in 8 bits, which is a quarter of the memory of floats.
         steps: How many steps the learning rate falls over.
     """
 
@@ -77,7 +78,8 @@ class Learner:
         recipe: Recipe,
         *,
         style: Float[np.ndarray, "h w 3"],
-        photos: Sequence[Float[np.ndarray, "_h _w 3"]],
+        photos: Sequence[UInt8[np.ndarray, "_h _w 3"]],
+        mask: Float[np.ndarray, "h w"] | None = None,
         steps: int,
     ) -> None:
         self.steps = steps
@@ -86,13 +88,14 @@ class Learner:
         self._photos = photos
         self._device = extractor.device
         self._network = OneStyleTransformer()
-        self._network.start_from(networks.transformer, _numbers_of(networks, style), self._seed)
+        self._network.start_from(networks.transformer, _numbers_of(networks, style, mask), self._seed)
         self._network.to(self._device)
         self.network = deepcopy(self._network).requires_grad_(False)
         """The network with averaged weights: the result."""
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=_LEARNING_RATE, betas=_BETAS)
         with torch.no_grad():
-            target = measure_style(EncodedImage.of(extractor, _tensor(style).to(self._device)), recipe)
+            used = None if mask is None else _tensor(mask[..., None]).to(self._device)
+            target = measure_style(EncodedImage.of(extractor, _tensor(style).to(self._device), used), recipe)
         self._objectives: dict[int, Objective] = {}
 
         def objective(size: int) -> Objective:
@@ -115,7 +118,7 @@ class Learner:
         size = crop_size(self.step, self.steps)
         objective = self._objective(size)
         chosen = self._photos[int(random.integers(len(self._photos)))]
-        photo = _tensor(random_crop(chosen, random, size)).to(self._device)
+        photo = _tensor(random_crop(chosen / np.float32(255), random, size)).to(self._device)
         for group in self._optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * _rate(self.step, self.steps)
         objective.compare_with(photo)
@@ -199,13 +202,16 @@ def random_crop(
 
 
 @torch.no_grad()
-def _numbers_of(networks: InstantNetworks, style: Float[np.ndarray, "h w 3"]) -> Float[Tensor, "1 100"]:
-    """Return the numbers that stand for a style."""
+def _numbers_of(
+    networks: InstantNetworks, style: Float[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w"] | None
+) -> Float[Tensor, "1 100"]:
+    """Return the numbers that stand for a style, or for the part that a mask shows."""
     height, width = style.shape[:2]
     size = fit(width, height, round(STYLE_SIZE * max(width, height) / min(width, height)))
-    numbers: Tensor = networks.predictor(_tensor(resize(style, *size)))
+    used = None if mask is None else _tensor(resize_mask(mask, *size)[..., None])
+    numbers: Tensor = networks.predictor(_tensor(resize(style, *size)), used)
     return numbers
 
 
-def _tensor(picture: Float[np.ndarray, "h w 3"]) -> Float[Tensor, "1 3 h w"]:
+def _tensor(picture: Float[np.ndarray, "h w c"]) -> Float[Tensor, "1 c h w"]:
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None], dtype=np.float32))

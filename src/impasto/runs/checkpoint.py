@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +77,13 @@ class CheckpointFiles:
             self._newest_is_good = True
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def delete(self) -> None:
+        """Delete the checkpoints, and nothing else in their folder."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+            self._previous.unlink(missing_ok=True)
+        shutil.rmtree(self.path.with_name(_TEMPORARY), ignore_errors=True)
 
     def load(self) -> Checkpoint | None:
         """Return the newest readable checkpoint exactly as it was saved, or None if none was saved.

@@ -55,7 +55,7 @@ def _try_lock(file: FileIO, *, exclusive: bool) -> bool:
 class FolderLock:
     """The right to write into a folder, held by one object of one process at a time.
 
-    The lock file is never deleted; it contains the ID of the last process that held the lock.
+    The lock file is deleted by `remove` alone; it contains the ID of the last process that held the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,6 +96,15 @@ class FolderLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def remove(self) -> None:
+        """Delete the file of the lock, which is held, and its folder if nothing else is in it, and release the lock."""
+        with suppress(OSError):
+            if sys.platform == "win32":  # where no open file can be deleted, and so none that another has locked
+                self.release()
+            self._path.unlink()
+            self._path.parent.rmdir()
+        self.release()
 
     @property
     def is_lost(self) -> bool:
