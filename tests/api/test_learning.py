@@ -41,7 +41,7 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("learned") / "night.safetensors"
     learned = impasto.learn("night", path, **CALL)
     assert (learned.steps, learned.reason, learned.path) == (5, "steps", path)
-    assert sorted(file.name for file in path.parent.iterdir()) == ["night.png", "night.safetensors"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["night-preview.png", "night.safetensors"]
     return path
 
 
@@ -217,7 +217,7 @@ def test_a_stop_before_the_first_step_leaves_nothing(late, tmp_path, monkeypatch
 
 
 def test_files_of_others_are_not_replaced(quick, tmp_path):
-    foreign = save(tmp_path / "mine.png", PHOTO)
+    foreign = save(tmp_path / "mine-preview.png", PHOTO)
     with pytest.raises(InputError, match="did not paint it"):
         Learning("night", tmp_path / "mine.safetensors", **CALL)
     foreign.rename(tmp_path / "model.safetensors")
@@ -226,7 +226,7 @@ def test_files_of_others_are_not_replaced(quick, tmp_path):
     path = tmp_path / "night.safetensors"
     for _ in range(2):  # its own files are
         learn("night", path)
-        assert is_made_here(tmp_path / "night.png")
+        assert is_made_here(tmp_path / "night-preview.png")
 
 
 def test_the_content_of_a_folder_of_the_user_stays(quick, tmp_path):
@@ -274,7 +274,7 @@ def test_a_style_learned_from_the_folder_of_its_preview_goes_on(quick, tmp_path)
     save(tmp_path / "photo.png", PHOTO)
     path = tmp_path / "mine.safetensors"
     learn("night", path, photos=tmp_path, stop_at=2)
-    assert (tmp_path / "mine.png").exists()
+    assert (tmp_path / "mine-preview.png").exists()
     assert learn("night", path, photos=tmp_path)[0].steps == 5
     assert learned_facts(path)["photos"] == 1
     (tmp_path / "photo.png").unlink()

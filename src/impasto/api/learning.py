@@ -171,7 +171,7 @@ class Learning:
         self.path = Path(output)
         if self.path.suffix != LEARNED_SUFFIX:
             raise InputError(f"{self.path} must end in {LEARNED_SUFFIX}, as the files of learned styles do")
-        self.preview_path = self.path.with_suffix(".png")
+        self.preview_path = self.path.with_name(f"{self.path.stem}-preview.png")
         self._folder = self.path.with_suffix(".learning")
         self.recipe = resolve_hardware(learning_recipe(resolve(None, {"size": size, "seed": seed, "threads": threads})))
         self.style = read_picture(plate_or_file(style), role="the style image")
