@@ -205,6 +205,8 @@ class Visit:
         self.choose_styles(PLATES[0])
         self.drop_png(recipe_png(steps=steps, size=size))
         until(lambda: self.value("size") == size, "the settings are shown")
+        self.toast()  # says so, too
+        self.close_toast()
 
     def styles(self) -> list[str]:
         """Return what the chosen styles are called, in the order of the wall."""

@@ -90,6 +90,7 @@ def test_a_page_follows_the_job_that_it_submitted_last(visit, hills, server):
     page.paint()
     page.wait_for_step()
     first = server.newest_job()
+    page.set("colors", 60)
     page.paint()
     page.wait_until("Waiting: you are next")
     step = first.monitor.progress().step

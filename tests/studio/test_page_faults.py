@@ -291,7 +291,7 @@ def test_a_strength_moved_during_painting_keeps_more_or_less_of_the_photo(visit,
         hold.wait()
         job = server.newest_job()
         page.set("strength", strength)
-        until(lambda job=job, to=strength: job.recipe.style.strength == to, "the strength is the new one")
+        until(lambda job=job, to=strength: job.recipe.after().style.strength == to, "the strength is the new one")
         hold.release()
         page.wait_until("Painted in 30 steps")
         distances[strength] = np.abs(np.asarray(PIL.Image.open(job.result()), float) - photo).mean()

@@ -19,7 +19,7 @@ from impasto.studio.load_run import SharedPicture, load_run
 from impasto.studio.page import inputs, markup
 from impasto.studio.page.callbacks import choices_of, errors_as_toasts, language_of, toast
 from impasto.studio.page.wall import Wall, all_crops, crops_of, style_shares
-from impasto.studio.page.widgets import empty_if_refused, file_input
+from impasto.studio.page.widgets import FileInput, ImageInput, empty_if_refused
 from impasto.studio.texts import choice_label, purpose_of, translate
 from impasto.studio.wall import wall_name
 
@@ -78,12 +78,9 @@ class Form:
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
-        self.photo = file_input(
-            gr.Image(
-                type="filepath", image_mode=None, label=text("photo"), sources=["upload", "clipboard", "webcam"],
-                elem_id="photo", height=210,
-            )
-        )  # fmt: skip
+        self.photo = ImageInput(
+            image_mode=None, label=text("photo"), sources=["upload", "clipboard", "webcam"], elem_id="photo", height=210
+        )
         with gr.Row(elem_id="samples"):
             gr.HTML(f"<span>{text('samples')}</span>", padding=False)
             self._samples = [
@@ -107,7 +104,7 @@ class Form:
             self.settings = Settings(self.preset, text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
             self.regions = inputs.Regions(self.photo, studio, text)
-        self._dropped = file_input(gr.File(label=text("restore"), elem_id="restore", height=90))
+        self._dropped = FileInput(label=text("restore"), elem_id="restore", height=90)
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
         self.inputs: set[Any] = {
@@ -161,10 +158,10 @@ class Form:
         loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
         gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
 
-    def _show_kept(self, stored: Any) -> dict[Any, Any]:
+    def _show_kept(self, stored: Any) -> Any:
         """Return the updates that show what `keep_after` kept; it comes from a browser, so files must be its own."""
         if not isinstance(stored, list) or len(stored) != len(self.kept):
-            return {self.wall.mix: gr.skip()}
+            return gr.skip()
         values = dict(zip(self.kept, map(self._kept_value, stored), strict=True))
         shown = {component: value for component, value in values.items() if value is not None}
         return shown | self.wall.restored(*(values[one] for one in self.wall.inputs))

@@ -67,7 +67,8 @@ class History:
             with gr.Column(scale=2, min_width=280):
                 self._details = gr.Markdown(elem_id="details")
                 self._downloads = Downloads(studio, text, "history-downloads", interactive=False)
-                self._all = bundle_button(studio, text, "history-all", self.chosen)
+                with self._downloads.row:
+                    self._all = bundle_button(studio, text, "history-all", self.chosen)
                 self._build_buttons(text)
 
     def _build_buttons(self, text: Callable[[str], Any]) -> None:

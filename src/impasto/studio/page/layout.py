@@ -118,7 +118,7 @@ class PageBuilder:
             self._resume = gr.Button(text("resume"), elem_id="resume", interactive=False, **look)
             self._stop = gr.Button(text("stop"), variant="stop", elem_id="stop", interactive=False, **look)
             self._again = gr.Button(text("again"), elem_id="again", **look)
-        self._variations = Variations(self._studio, text, self._current)
+            self._variations = Variations(self._studio, text, self._current)
 
     def _connect_runs(self, blocks: gr.Blocks) -> None:
         """Let the page follow runs that are submitted, repeated or resumed, and the run shown before a reload."""

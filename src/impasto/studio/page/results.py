@@ -18,7 +18,7 @@ from impasto.studio.bundle import commands_of, write_bundle
 from impasto.studio.finish import Finish, apply_finish, write_finished
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, call_error, errors_as_toasts, language_of
-from impasto.studio.page.widgets import file_input
+from impasto.studio.page.widgets import FileInput
 from impasto.studio.run_index import RESULT_16_BIT, newest_picture
 from impasto.studio.submission import hide_folders
 from impasto.studio.texts import translate
@@ -61,10 +61,9 @@ def bundle_button(studio: Studio, text: Callable[[str], Any], where: str, chosen
         with errors_as_toasts(request):
             return str(write_bundle(studio.workspace, name or ""))
 
-    with gr.Row():
-        button = gr.Button(text("download_all"), size="md", elem_id=where)
-        with gr.Row(visible=False):
-            archive = gr.File()
+    button = gr.Button(text("download_all"), size="md", elem_id=where)
+    with gr.Row(visible=False):
+        archive = gr.File()
     written = button.click(write, [chosen], [archive], show_progress="hidden")
     written.success(None, [archive], None, js=markup.script("download.js"))
     return button
@@ -77,10 +76,11 @@ class Results:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
-            self._moved = gr.HTML("", elem_id="moved", padding=False)
             self._downloads = Downloads(studio, text, "downloads")
             with self._downloads.row:
+                bundle_button(studio, text, "download-all", current)
                 self._share = gr.Button(text("share"), size="md", elem_id="share")
+            self._moved = gr.HTML("", elem_id="moved", padding=False)
             with gr.Row(elem_id="finish"):
                 self._finish = [
                     gr.Slider(
@@ -88,7 +88,6 @@ class Results:
                     )
                     for name in ("finish_photo", "finish_colors")
                 ]
-            bundle_button(studio, text, "download-all", current)
             self._commands: list[Any] = []
             languages: dict[str, Literal["shell", "python"]] = {"command": "shell", "python": "python"}
             for name, language in languages.items():
@@ -244,9 +243,9 @@ def add_endpoint(studio: Studio) -> list[str]:
 
     with gr.Row(visible=False):
         inputs: list[Any] = [
-            file_input(gr.File(label="photo")),
+            FileInput(label="photo"),
             gr.Dropdown(list(PLATES), value=PLATES[0], label="style", allow_custom_value=True),
-            file_input(gr.File(label="style_picture")),
+            FileInput(label="style_picture"),
             gr.Number(None, label="strength"),
             gr.Number(None, label="colors"),
             gr.Number(512, label="size"),

@@ -13,7 +13,7 @@ from impasto.studio import Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, choices_of, errors_as_toasts, language_of
 from impasto.studio.page.inputs import BRUSHES, region_choices
-from impasto.studio.page.widgets import empty_if_refused, file_input
+from impasto.studio.page.widgets import FileInput, empty_if_refused
 from impasto.studio.texts import choice_label, translate
 
 _TILE_SIZE: Final = 200
@@ -40,7 +40,7 @@ class Wall:
         self._preview_css = gr.HTML("", elem_classes="css", padding=False)
         self._order_css = gr.HTML("", elem_classes="css", padding=False)
         self.mix = gr.Slider(0, 100, value=50, step=1, label=text("mix"), elem_id="mix", visible=False)
-        self._own = file_input(gr.File(label=text("own_style"), file_count="multiple", elem_id="own", height=90))
+        self._own = FileInput(label=text("own_style"), file_count="multiple", elem_id="own", height=90)
         with gr.Accordion(text("crop_style"), open=False, visible=False, elem_id="crop-fold") as self._fold:
             script = markup.script("crop.js")
             self._crop_pictures = gr.HTML("", elem_id="crop-pictures", padding=False, js_on_load=script)

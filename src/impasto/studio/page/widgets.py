@@ -1,7 +1,10 @@
 """Files that visitors give: impasto reads and checks them itself."""
 
-from typing import Any, Final, TypeVar
+from abc import ABCMeta
+from typing import Any, Final
 
+import gradio as gr
+from gradio.component_meta import ComponentMeta
 from gradio.components import Component
 from gradio.data_classes import FileData, ImageData
 from gradio.events import Dependency
@@ -19,17 +22,34 @@ from impasto.studio.texts import translate
 _NOT_SHOWN: Final = frozenset({"heic", "tiff"})
 """Formats that some browsers cannot show."""
 
-Widget = TypeVar("Widget", bound=Component)
+
+class _WithoutStub(ComponentMeta):
+    """Makes classes of widgets as Python does: Gradio would write a type stub beside their module."""
+
+    __new__ = ABCMeta.__new__  # type: ignore[assignment]
 
 
-def file_input(widget: Widget) -> Widget:
-    """Let the value of a widget be the path of its file, or the paths of its pictures.
+class FileInput(gr.File, metaclass=_WithoutStub):
+    """A field for files whose value is the path, or the list of paths, of what was given."""
 
-    Gradio opens pictures with Pillow, which knows fewer formats than impasto and names folders in its errors. The
-    method is replaced because Gradio writes a type stub beside the module of every subclass.
+    is_template = True  # for the browser it is a `gr.File`
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path of what was given."""
+        return _paths(payload)
+
+
+class ImageInput(gr.Image, metaclass=_WithoutStub):
+    """A field for a picture whose value is its path.
+
+    Gradio opens pictures with Pillow, which knows fewer formats than impasto and names folders in its errors.
     """
-    widget.preprocess = _paths  # type: ignore[method-assign]
-    return widget
+
+    is_template = True  # for the browser it is a `gr.Image`
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path of the picture, which is not opened."""
+        return _paths(payload)
 
 
 def empty_if_refused(given: Dependency, widget: Component) -> None:
