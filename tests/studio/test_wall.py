@@ -10,7 +10,7 @@ import pytest
 
 import impasto
 from impasto.errors import InputError
-from impasto.images import PLATES, plate_path
+from impasto.images import PLATES, plate_path, read_picture
 from impasto.saliency import follow_edges
 from impasto.studio.finish import Finish, apply_finish
 from impasto.studio.wall import StyleWall
@@ -42,6 +42,38 @@ def test_a_built_in_style_is_recognized_and_no_name_leaves_the_wall(wall, pictur
         with pytest.raises(InputError):
             wall.path(name)
     assert wall.title(wall.add(pictures[0], "ab" * 32, "../ we/ird")) == "- we-ird"
+
+
+def test_a_full_wall_takes_no_other_picture(wall, pictures, monkeypatch):
+    monkeypatch.setattr("impasto.studio.wall._MAX_PICTURES", 1)
+    name = wall.add(pictures[0])
+    assert (wall.add(pictures[0]), wall.add(plate_path("night"))) == (name, "night")
+    with pytest.raises(InputError, match="the wall holds 1 pictures, the most it can: take one off first"):
+        wall.add(pictures[1])
+    wall.remove(name)
+    assert wall.add(pictures[1]) in wall.names()
+
+
+def test_a_tile_is_made_once_and_changes_neither_the_order_nor_the_picture(wall, pictures, monkeypatch):
+    names = [wall.add(path) for path in pictures]
+    tile = wall.tile(names[0])
+    assert max(read_picture(tile).pixels.shape) == 64
+    monkeypatch.setattr("impasto.studio.wall.read_picture", None)
+    assert wall.tile(names[0]) == tile
+    assert wall.names()[len(PLATES) :] == names
+    assert wall.path(names[0]).name == pictures[0].name
+
+
+def test_a_picture_that_vanishes_or_cannot_be_read_is_told_without_folders(wall, pictures, tmp_path, monkeypatch):
+    names = [wall.add(path) for path in pictures]
+    found, gone = StyleWall._file_in, wall.path(names[0])
+    monkeypatch.setattr(
+        wall, "_file_in", lambda folder: gone.with_name("gone") if folder == gone.parent else found(folder)
+    )
+    assert wall.names()[len(PLATES) :] == names[1:]
+    wall.path(names[1]).write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"^waves\.png is not a picture"):
+        wall.pixels(names[1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")

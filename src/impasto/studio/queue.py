@@ -17,7 +17,15 @@ from impasto.runs import FolderLock, RunFolder, is_locked
 from impasto.studio.job import JobHandle
 from impasto.studio.load_run import originals_of
 from impasto.studio.run_index import RunEntry, Workspace
-from impasto.studio.submission import Limits, Submission, read_submission, repeat_submission, requeue, write_submission
+from impasto.studio.submission import (
+    Limits,
+    Submission,
+    read_submission,
+    repeat_submission,
+    requeue,
+    within_limits,
+    write_submission,
+)
 from impasto.studio.wall import Previews, StyleWall
 
 OnClose: TypeAlias = Literal["cancel", "go_on"]
@@ -140,7 +148,10 @@ class Studio:
         Raises:
             InputError: In one line, if something cannot be used.
         """
-        return None if self.is_painting else self.previews.estimate(content, styles, recipe, regions)
+        if self.is_painting:
+            return None
+        recipe = within_limits(self.limits, content, styles, recipe, regions)
+        return self.previews.estimate(content, styles, recipe, regions)
 
     def repeat(self, name: str, seed: int | None = None) -> JobHandle:
         """Submit a run again with another seed (random if None), from the run folder's copies of its inputs."""

@@ -144,17 +144,31 @@ def read_submission(
         content = _original(content, originals)
         styles = [_original(one, originals) for one in ([*styles] if isinstance(styles, list | tuple) else [styles])]
     given = (content, styles, () if regions is None else regions)
-    _refuse_files(chosen, regions=regions is None)
     try:
-        limits.check(*given)
-        limit = min(chosen.picture.max_megapixels, limits.max_megapixels)
-        chosen = chosen.with_changes(max_megapixels=limit)
+        chosen = within_limits(limits, content, styles, chosen, regions)
         if regions is not None:
             chosen = chosen.with_changes(regions=region_settings(regions))
         inputs = read_inputs(content, styles, chosen, regions)
         return _checked(limits, chosen, _with_names(inputs, originals) if originals else inputs)
     except InputError as error:
         raise InputError(hide_folders(str(error), *given)) from None
+
+
+def within_limits(
+    limits: Limits,
+    content: Source,
+    styles: StyleSource | Sequence[StyleSource],
+    recipe: Recipe,
+    regions: RegionSource | Sequence[RegionSource] | None,
+) -> Recipe:
+    """Return the recipe of a visitor with no more megapixels than the studio takes.
+
+    Raises:
+        InputError: If a file is too large, or the recipe names files of this machine.
+    """
+    _refuse_files(recipe, regions=regions is None)
+    limits.check(content, styles, () if regions is None else regions)
+    return recipe.with_changes(max_megapixels=min(recipe.picture.max_megapixels, limits.max_megapixels))
 
 
 def repeat_submission(limits: Limits, path: Path, seed: int | None, most: int | None = None) -> Submission:

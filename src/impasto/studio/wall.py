@@ -19,11 +19,17 @@ from jaxtyping import Float
 
 from impasto.api import Estimate, Regions, Session, Source, Styles
 from impasto.errors import InputError, reason_of
-from impasto.images import PLATES, atomic_write, fit, plate_path, read_picture, resize
+from impasto.images import PLATES, atomic_write, encode_picture, fit, plate_path, read_picture, resize
 from impasto.recipe import Recipe
+from impasto.studio.submission import hide_folders
 
 _NAME_LENGTH: Final = 20
 """Letters of the SHA-256 of its file by which the wall calls a visitor's picture."""
+_MAX_PICTURES: Final = 200
+"""Pictures of visitors that a wall holds."""
+_TILE_SIZE: Final = 200
+"""Long side of a tile in pixels."""
+_TILE_NAME: Final = ".tile.jpg"
 _PREVIEW_SIZE: Final = 256
 """Long side of a preview in pixels."""
 _MAX_PREVIEWS: Final = 200
@@ -54,8 +60,13 @@ class StyleWall:
 
     def names(self) -> list[str]:
         """Return the names of all styles: the built-in ones, then the visitors', oldest first."""
-        own = [path for path in self._folder.glob("[0-9a-f]*") if self._file_in(path)]
-        return [*PLATES, *(path.name for path in sorted(own, key=lambda path: (path.stat().st_mtime_ns, path.name)))]
+        own = []
+        for folder in self._folder.glob("[0-9a-f]*"):
+            # Another visitor may remove it meanwhile.
+            with suppress(OSError):
+                if file := self._file_in(folder):
+                    own.append((file.stat().st_mtime_ns, folder.name))
+        return [*PLATES, *(name for _, name in sorted(own))]
 
     def add(self, file: Path, digest: str | None = None, title: str | None = None) -> str:
         """Keep a picture and return its name; one that is there already is not kept twice.
@@ -66,12 +77,14 @@ class StyleWall:
             title: What the style is called; None: the name of the file.
 
         Raises:
-            InputError: If it cannot be kept.
+            InputError: If it cannot be kept, or the wall is full.
         """
         try:
             data = file.read_bytes()
             name = wall_name(digest or sha256(data).hexdigest())
             if name not in PLATES and not self._file_in(self._folder / name):
+                if len(self.names()) - len(PLATES) >= _MAX_PICTURES:
+                    raise InputError(f"the wall holds {_MAX_PICTURES} pictures, the most it can: take one off first")
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
                 stem = re.sub(r"[^\w .()'-]", "-", title or file.stem).strip(". ")[:80]
                 atomic_write(self._folder / name / f"{stem or 'style'}{file.suffix}", data)
@@ -100,8 +113,26 @@ class StyleWall:
         return name if name in PLATES else self.path(name).stem
 
     def pixels(self, name: str) -> Float[np.ndarray, "h w 3"]:
-        """Return the picture of a style; raises InputError if it cannot be read."""
-        return read_picture(self.path(name), max_megapixels=self._max_megapixels).pixels
+        """Return the picture of a style; raises InputError, which names no folder, if it cannot be read."""
+        path = self.path(name)
+        try:
+            return read_picture(path, max_megapixels=self._max_megapixels).pixels
+        except InputError as error:
+            raise InputError(hide_folders(str(error), path)) from None
+
+    def tile(self, name: str) -> bytes:
+        """Return a small JPEG of a visitor's picture, which is kept beside it; raises InputError like `pixels`."""
+        path = self.path(name)
+        kept = path.with_name(_TILE_NAME)
+        with suppress(OSError):
+            return kept.read_bytes()
+        pixels = self.pixels(name)
+        height, width = pixels.shape[:2]
+        small = resize(pixels, *fit(width, height, min(_TILE_SIZE, max(width, height))))
+        data = encode_picture(small, ".jpg")
+        with suppress(InputError):
+            atomic_write(kept, data)
+        return data
 
     @staticmethod
     def _file_in(folder: Path) -> Path | None:

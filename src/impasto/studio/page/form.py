@@ -1,6 +1,7 @@
 """The form on the left of the page: reading a submission from it, and filling it in from a recipe or a run."""
 
 import html
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,7 +18,7 @@ from impasto.studio import Studio
 from impasto.studio.fields import FieldWidget, check_choices, field_widgets, from_widget, to_widget
 from impasto.studio.load_run import SharedPicture, load_run
 from impasto.studio.page import inputs, markup
-from impasto.studio.page.callbacks import choices_of, errors_as_toasts, language_of, toast
+from impasto.studio.page.callbacks import Number, choices_of, errors_as_toasts, language_of, toast
 from impasto.studio.page.wall import Wall, all_crops, crops_of, style_shares
 from impasto.studio.page.widgets import FileInput, ImageInput, empty_if_refused
 from impasto.studio.texts import choice_label, purpose_of, translate
@@ -28,8 +29,9 @@ SAMPLES: Final = {"coffee": demo_photo(), **{name: markup.sample(name) for name 
 
 _AUTOMATIC_SIZE: Final = 1024
 """Shown for a recipe whose size is not a number."""
+_MIN_SIZE: Final = 64
 _MAX_SIZE: Final = 2048
-"""End of the slider for sizes unless the photo is larger."""
+"""Ends of the slider for sizes unless the photo or a recipe goes beyond."""
 
 
 class Settings:
@@ -90,7 +92,7 @@ class Form:
         self.strength = _percentage("strength", 50, text)
         self.colors = _percentage("colors", 100, text)
         self.size = gr.Slider(
-            64, _MAX_SIZE, value=512, step=1, label=text("size"), info=text("size_hint"), elem_id="size"
+            _MIN_SIZE, _MAX_SIZE, value=512, step=1, label=text("size"), info=text("size_hint"), elem_id="size"
         )
         self._as_photo = gr.Button(text("size_photo"), size="sm", elem_id="size-photo", visible=False)
         self.preset = gr.Dropdown(
@@ -127,7 +129,7 @@ class Form:
             self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick
         )
         # Gradio calls what hangs on one event in this order, each when the one before has ended: the slow ones last.
-        self.photo.change(self._show_size, [self.photo], [self.size, self._as_photo], **quick)
+        self.photo.change(self._show_size, [self.photo, self.size], [self.size, self._as_photo], **quick)
         self.wall.connect(blocks, self.photo, self.regions.styles)
         self._as_photo.click(self._as_large_as_photo, [self.photo], [self.size], **quick)
         for button, name in zip(self._samples, SAMPLES, strict=True):
@@ -139,7 +141,7 @@ class Form:
             )  # fmt: skip
         outputs = [*sliders, self.size, self.preset, *self.settings.fields, *self.wall.outputs]
         dropped = self._dropped.upload(
-            self._load_png, [self._dropped], [self._dropped, *outputs], show_progress="hidden"
+            self._load_png, [self._dropped, self.photo], [self._dropped, *outputs], show_progress="hidden"
         )
         empty_if_refused(dropped, self._dropped)
         self._run_outputs: list[Any] = [
@@ -159,22 +161,24 @@ class Form:
         gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
 
     def _show_kept(self, stored: Any) -> Any:
-        """Return the updates that show what `keep_after` kept; it comes from a browser, so files must be its own."""
+        """Return the updates that show what `keep_after` kept; it comes from a browser, so no path in it is trusted."""
         if not isinstance(stored, list) or len(stored) != len(self.kept):
             return gr.skip()
-        values = dict(zip(self.kept, map(self._kept_value, stored), strict=True))
+        kept = dict(zip(self.kept, stored, strict=True))
+        values = {one: self._kept_photo(value) if one is self.photo else _plain(value) for one, value in kept.items()}
         shown = {component: value for component, value in values.items() if value is not None}
+        if self.size in shown:
+            shown[self.size] = _size_update(shown[self.size], values[self.photo])
         return shown | self.wall.restored(*(values[one] for one in self.wall.inputs))
 
-    def _kept_value(self, value: Any) -> Any:
-        """Return a value of the form; of files those that still exist, None for anything that a form does not hold."""
-        if isinstance(value, list):
-            return [one for one in map(self._kept_value, value) if one is not None]
+    def _kept_photo(self, value: Any) -> str | None:
+        """Return the path of a photo that a visitor gave, or the studio made for one, and that still exists."""
         if not isinstance(value, Mapping):
-            return value if isinstance(value, str | bool | int | float) else None
-        path, folder = Path(str(value.get("file"))), self._studio.workspace.path
+            return None  # Gradio would copy any file that a text names to where visitors can get it
+        folder = self._studio.workspace.path
         with suppress(OSError, ValueError):
-            is_own = any(path.resolve().is_relative_to((folder / name).resolve()) for name in ("uploads", "exports"))
+            path = Path(str(value.get("file"))).resolve()
+            is_own = any(path.is_relative_to((folder / name).resolve()) for name in ("uploads", "exports"))
             return str(path) if is_own and path.is_file() else None
         return None
 
@@ -226,7 +230,7 @@ class Form:
         if are_regions_lost or run.has_style_masks or any(style.crop[len(styles) :]):
             gr.Info(html.escape(translate(language, "regions_lost")), title=translate(language, "info"))
         return {
-            **self._recipe_updates(run.recipe),
+            **self._recipe_updates(run.recipe, str(run.photo.copy)),
             self.photo: str(run.photo.copy),
             **self.wall.load(styles, crops_of(styles, as_text(style.crop)), style.mix),
             **self.regions.style_updates(styles_of_regions, self.wall.choices()),
@@ -241,7 +245,7 @@ class Form:
         """Return the name of a run's style on the wall, where it is kept."""
         return self._studio.wall.add(style.copy, style.picture.sha256, style.picture.name)
 
-    def _load_png(self, file: str, request: gr.Request) -> dict[Any, Any]:
+    def _load_png(self, file: str, photo: str | None, request: gr.Request) -> dict[Any, Any]:
         """Show the recipe inside a painted PNG, choose the styles of it that are on the wall, and say so."""
         language = language_of(request)
         with errors_as_toasts(request):
@@ -262,7 +266,7 @@ class Form:
         )
         crops = crops_of(list(given), as_text(recipe.style.crop))
         chosen = self.wall.load(found, crops, () if missing else recipe.style.mix) if given else {}
-        return self._recipe_updates(recipe) | chosen | {self._dropped: None}
+        return self._recipe_updates(recipe, photo) | chosen | {self._dropped: None}
 
     def _give_sample(self, name: str) -> str:
         """Return a copy of a sample photo that Gradio may serve."""
@@ -271,13 +275,13 @@ class Form:
         copy.write_bytes(SAMPLES[name].read_bytes())
         return str(copy)
 
-    def _show_size(self, photo: str | None) -> tuple[Any, Any]:
+    def _show_size(self, photo: str | None, size: Number) -> tuple[Any, Any]:
         """Let the size be as large as the photo."""
-        longest = _long_side(photo)
-        return gr.update(maximum=max(_MAX_SIZE, longest or 0)), gr.update(visible=longest is not None)
+        return _size_update(size, photo), gr.update(visible=_long_side(photo) is not None)
 
     def _as_large_as_photo(self, photo: str | None) -> Any:
-        return _long_side(photo) or gr.skip()
+        longest = _long_side(photo)
+        return _size_update(longest, photo) if longest else gr.skip()
 
     def _show_estimate(self, values: dict[Any, Any], request: gr.Request) -> str:
         """Say how long the picture takes and how much memory, unless another one is being painted."""
@@ -299,12 +303,12 @@ class Form:
         sliders = {self.strength: recipe.style.strength, self.colors: recipe.color.strength}
         return sliders | {self.preset: gr.update(info=purpose)} | self.settings.updates(recipe)
 
-    def _recipe_updates(self, recipe: Recipe) -> dict[Any, Any]:
+    def _recipe_updates(self, recipe: Recipe, photo: str | None) -> dict[Any, Any]:
         size = recipe.picture.size
         return {
             self.strength: recipe.style.strength,
             self.colors: recipe.color.strength,
-            self.size: size if isinstance(size, int) else _AUTOMATIC_SIZE,
+            self.size: _size_update(size if isinstance(size, int) else _AUTOMATIC_SIZE, photo),
             self.preset: self.settings.nearest_preset(recipe),
             **self.settings.updates(recipe),
         }
@@ -334,6 +338,20 @@ def _long_side(photo: str | None) -> int | None:
     with suppress(ImpastoError, OSError):
         return max(peek_size(read_bytes(Path(photo)), "the photo") or (0,)) or None
     return None
+
+
+def _size_update(size: Any, photo: str | None) -> Any:
+    """Return the update that shows a size on the slider, which is as long as the size or the photo needs."""
+    if isinstance(size, bool) or not isinstance(size, int | float) or not 0 < size < math.inf:
+        return gr.skip()
+    return gr.update(value=size, minimum=min(_MIN_SIZE, size), maximum=max(_MAX_SIZE, size, _long_side(photo) or 0))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that a browser kept for a widget without files; None if it is another one."""
+    if isinstance(value, list):
+        return [one for one in value if isinstance(one, str)]
+    return value if isinstance(value, str | int | float) else None
 
 
 def _percentage(name: str, value: int, text: Callable[[str], Any], **options: Any) -> gr.Slider:

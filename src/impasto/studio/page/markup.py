@@ -81,6 +81,11 @@ def data_uri(
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         image.save(file, "WEBP", quality=_JPEG_QUALITY)
         data = file.getvalue()
+    return file_uri(data, kind)
+
+
+def file_uri(data: bytes, kind: str = "jpeg") -> str:
+    """Return the bytes of a picture file as a data URI."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 

@@ -2,23 +2,27 @@
 
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
 import gradio as gr
+import numpy as np
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, InputError
 from impasto.images import PLATES, quantize, read_picture
+from impasto.recipe import KEEP
 from impasto.studio import Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, choices_of, errors_as_toasts, language_of
-from impasto.studio.page.inputs import BRUSHES, region_choices
+from impasto.studio.page.inputs import region_choices
 from impasto.studio.page.widgets import FileInput, empty_if_refused
-from impasto.studio.texts import choice_label, translate
+from impasto.studio.texts import choice_label, translate, translate_message
 
-_TILE_SIZE: Final = 200
 _CROP_PICTURE_SIZE: Final = 640
 _WHOLE: Final = "full"
+_UNREADABLE: Final = np.full((48, 64, 3), 0.5, np.float32)
+"""Stands for a picture that cannot be read."""
 
 
 class _Crops(TypedDict):
@@ -47,6 +51,8 @@ class Wall:
             self.crop = gr.Textbox(label=text("crop_numbers"), info=text("crop_hint"), elem_id="crop")
         self._remove = gr.Button(text("remove_style"), size="sm", visible=False, elem_id="remove-style")
         self._crops = gr.State(_Crops(shown=[], known={}))
+        self._turn = gr.State([0])
+        """Number of the newest series of previews of a tab; those before it end."""
         self.inputs = [self.chosen, self.mix, self.crop]
         self.outputs: list[Any] = [self.chosen, self.mix, self.crop, self._crops, self._own_css]
 
@@ -59,23 +65,33 @@ class Wall:
         ]  # fmt: skip
         self.chosen.change(self._show_chosen, [self.chosen, self.crop, self._crops], outputs, **quick)
         listed = [self.chosen, self._own_css, *others]
-        added = self._own.upload(self._add, [self._own], [self._own, *listed], show_progress="hidden")
+        self._others = others
+        added = self._own.upload(self._add, {self._own, *others}, [self._own, *listed], show_progress="hidden")
         empty_if_refused(added, self._own)
-        removed = self._remove.click(self._take_away, [self.chosen], listed, **quick)
-        blocks.load(lambda: self._listed({}), None, listed, **quick)
+        removed = self._remove.click(self._take_away, {self.chosen, *others}, listed, **quick)
+        blocks.load(lambda given: self._listed({}, given), {*others}, listed, **quick)
         for changed in (photo.change, added.then, removed.then):
-            changed(self._preview, [photo], [self._preview_css], show_progress="hidden")
+            # Each begins at once, so that the one before it ends.
+            changed(
+                self._preview, [photo, self._turn], [self._preview_css], show_progress="hidden",
+                trigger_mode="multiple", concurrency_limit=None,
+            )  # fmt: skip
 
     def choices(self) -> list[tuple[Any, str]]:
         """Return the names of all styles, each with its title in the visitor's language."""
-        own = [name for name in self._wall.names() if name not in PLATES]
-        return [*choices_of(PLATES, self._text), *((self._wall.title(name), name) for name in own)]
+        own = []
+        for name in self._wall.names():
+            # Another visitor may remove it meanwhile.
+            with suppress(InputError):
+                own += [(self._wall.title(name), name)] if name not in PLATES else []
+        return [*choices_of(PLATES, self._text), *own]
 
     def load(self, names: Sequence[str], crops: Mapping[str, str], mix: Sequence[float]) -> dict[Any, Any]:
         """Return the updates that choose styles with their shares; `crops` may hold those of other styles, too."""
+        choices = self.choices()
         return {
-            self.chosen: gr.update(choices=self.choices(), value=list(names)),
-            self._own_css: self._tiles(),
+            self.chosen: gr.update(choices=choices, value=list(names)),
+            self._own_css: self._tiles(choices),
             self.mix: _first_share(mix, len(names)),
             self.crop: _joined([crops.get(name, _WHOLE) for name in names]),
             self._crops: _Crops(shown=list(names), known=dict(crops)),
@@ -94,41 +110,62 @@ class Wall:
 
     # -- callbacks -----------------------------------------------------------------------------------------------------
 
-    def _listed(self, chosen: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the updates of everything that lists the styles; `chosen` holds a new choice of the wall."""
+    def _listed(self, chosen: Mapping[str, Any], given: Mapping[Any, Any]) -> tuple[Any, ...]:
+        """Return the updates of everything that lists the styles.
+
+        `chosen` holds a new choice of the wall. A region whose style, in `given`, is gone keeps the photo.
+        """
         choices = self.choices()
-        regions = gr.update(choices=region_choices(choices, self._text))
-        return gr.update(choices=choices, **chosen), self._tiles(), *[regions] * len(BRUSHES)
+        offered = region_choices(choices, self._text)
+        known = {name for _, name in offered}
+        lists = [
+            gr.update(choices=offered) if given[one] in known else gr.update(choices=offered, value=KEEP)
+            for one in self._others
+        ]
+        return gr.update(choices=choices, **chosen), self._tiles(choices), *lists
 
-    def _tiles(self) -> str:
-        own = [name for name in self._wall.names() if name not in PLATES]
-        pictures = [markup.data_uri(quantize(self._wall.pixels(name)), _TILE_SIZE) for name in own]
-        return markup.style(markup.choice_pictures_css("styles", pictures, first=len(PLATES) + 1))
+    def _tiles(self, choices: Sequence[tuple[Any, str]]) -> str:
+        own = [self._tile(name) for _, name in choices[len(PLATES) :]]
+        return markup.style(markup.choice_pictures_css("styles", own, first=len(PLATES) + 1))
 
-    def _add(self, files: Sequence[str], request: gr.Request) -> tuple[Any, ...]:
+    def _tile(self, name: str) -> str:
+        try:
+            return markup.file_uri(self._wall.tile(name))
+        except InputError:
+            return markup.data_uri(quantize(_UNREADABLE))
+
+    def _add(self, given: Mapping[Any, Any], request: gr.Request) -> tuple[Any, ...]:
         """Keep pictures, choose them, and empty the field."""
         names = []
-        for path in map(Path, files):
+        for path in map(Path, given[self._own]):
             with errors_as_toasts(request, path):
                 self._studio.limits.check(path)
                 read_picture(path, max_megapixels=self._studio.limits.max_megapixels)
                 names.append(self._wall.add(path))
-        return None, *self._listed({"value": names})
+        return None, *self._listed({"value": names}, given)
 
-    def _take_away(self, chosen: Sequence[str]) -> tuple[Any, ...]:
-        for name in chosen:
+    def _take_away(self, given: Mapping[Any, Any]) -> tuple[Any, ...]:
+        for name in given[self.chosen]:
             self._wall.remove(name)
-        return self._listed({"value": [name for name in chosen if name in PLATES]})
+        return self._listed({"value": [name for name in given[self.chosen] if name in PLATES]}, given)
 
-    def _preview(self, photo: str | None, request: gr.Request) -> Iterator[str]:
-        """Show the photo in every style of the wall, one after the other; without a photo the styles themselves."""
+    def _preview(self, photo: str | None, turn: list[int]) -> Iterator[Any]:
+        """Show the photo in every style of the wall, one after the other; without a photo the styles themselves.
+
+        `turn` is the tab's own, one list for all of its calls.
+        """
         names, rules = self._wall.names(), ""
+        turn[0] += 1
+        mine = turn[0]
         yield ""
         if photo is None:
             return
         try:
             self._studio.limits.check(Path(photo))
             for name, pixels in self._studio.previews.paint(Path(photo), names):
+                if turn[0] != mine:
+                    yield gr.skip()  # Gradio sends the last value again at the end
+                    return
                 rules += markup.preview_css("styles", names.index(name) + 1, quantize(pixels))
                 yield markup.style(rules)
         except (ImpastoError, OSError):
@@ -139,14 +176,13 @@ class Wall:
         language = language_of(request)
         known = crops["known"] | crops_of(crops["shown"], field or "")
         parts = [known.get(name, _WHOLE) for name in chosen]
-        with errors_as_toasts(request):
-            titles = [choice_label(language, self._wall.title(name)) for name in chosen]
-            panes = [
-                markup.Pane.of(self._wall.pixels(name), _CROP_PICTURE_SIZE, title)
-                for name, title in zip(chosen, titles, strict=True)
-            ]
-        names = self._wall.names()
-        numbered = [(names.index(name) + 1, number) for number, name in enumerate(chosen, start=1) if len(chosen) > 1]
+        panes = [self._pane(name, language) for name in chosen]
+        titles, names = [pane.title for pane in panes], self._wall.names()
+        numbered = [
+            (names.index(name) + 1, number)
+            for number, name in enumerate(chosen, start=1)
+            if len(chosen) > 1 and name in names
+        ]
         hint = translate(language, "mix_hint", first=titles[0], others=", ".join(titles[1:])) if titles[1:] else ""
         return (
             gr.update(visible=len(chosen) > 1, info=html.escape(hint)),
@@ -157,6 +193,18 @@ class Wall:
             _Crops(shown=chosen, known=known),
             gr.update(visible=any(name not in PLATES for name in chosen)),
         )
+
+    def _pane(self, name: str, language: str) -> markup.Pane:
+        """Return the picture of a style; of one that cannot be read a gray area, so that it can be taken away."""
+        title = name
+        try:
+            title = choice_label(language, self._wall.title(name))
+            pixels = self._wall.pixels(name)
+        except InputError as error:
+            message = translate(language, "failed", message=translate_message(language, str(error)))
+            gr.Warning(html.escape(message), title=translate(language, "info"))
+            pixels = _UNREADABLE
+        return markup.Pane.of(pixels, _CROP_PICTURE_SIZE, title)
 
 
 def crops_of(names: Sequence[str], field: str) -> dict[str, str]:
