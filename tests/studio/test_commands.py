@@ -89,7 +89,7 @@ def test_a_photo_called_painting_is_not_taken_for_the_painting(studio, pictures,
 def test_nothing_is_left_of_an_archive_whose_pictures_cannot_be_read(studio, run):
     for copy in commands_of(run.path).files.values():
         copy.write_bytes(b"no picture")
-    with pytest.raises(InputError, match=f"cannot write {run.name}.zip: "):
+    with pytest.raises(InputError, match=f"cannot write {run.name}.zip: {run.name}/inputs/"):
         write_bundle(studio.workspace, run.name)
     assert not [path for path in studio.workspace.exports.iterdir() if path.is_file()]
 

@@ -7,13 +7,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from impasto.errors import InputError, reason_of
+from impasto.errors import InputError
 from impasto.images import encode_picture, quantize, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings
 from impasto.runs import KeptInput, RunFolder
 from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.load_run import plate_of
 from impasto.studio.run_index import Workspace, newest_picture, slug
+from impasto.studio.submission import error_line
 
 PAINTING_FILE: Final = "painting.png"
 COMMAND_FILE: Final = "command.txt"
@@ -93,7 +94,7 @@ def write_bundle(workspace: Workspace, name: str) -> Path:
         part.replace(target)
     except (OSError, InputError) as error:
         part.unlink(missing_ok=True)
-        raise InputError(f"cannot write {target.name}: {reason_of(error)}") from None
+        raise InputError(f"cannot write {target.name}: {error_line(error, path)}") from None
     return target
 
 
