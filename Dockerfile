@@ -5,7 +5,10 @@
 #   docker run --rm -p 127.0.0.1:7860:7860 -v "$PWD:/pictures" impasto
 #   docker run --rm -v "$PWD:/pictures" impasto photo.jpg night
 #
-# The studio has no password here: publish its port for this computer alone, as above, or give --auth USER:PASSWORD.
+# The studio has no password here: publish its port for this computer alone, as above, or for others with a password and
+# the address that they open, which the studio cannot know from within (it answers 403 there without):
+#
+#   docker run --rm -p 7860:7860 -e IMPASTO_PASSWORD -e GRADIO_ROOT_PATH=http://192.168.1.5:7860 -v "$PWD:/pictures" impasto
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${BASE} AS build

@@ -1,4 +1,4 @@
-"""The studio's page for strangers, as a Hugging Face Space: small pictures, and nobody sees those of others.
+"""The studio's page for strangers, as a Hugging Face Space: small pictures, and nobody sees what others paint or give.
 
 `python app.py` serves it at port 7860, or at the one that PORT names.
 """
@@ -8,14 +8,17 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from impasto import InputError, Recipe
+from impasto.images import PLATES
 from impasto.recipe import resolve
 from impasto.studio import JobHandle, RunEntry, Studio, Workspace
 from impasto.studio.server import ServerOptions, serve
+from impasto.studio.wall import StyleWall
 
 LARGEST: Final = 768
 """Longest side of a painted picture in pixels."""
@@ -23,7 +26,8 @@ MOST_STEPS: Final = 300
 MEGABYTES: Final = 10
 PIXELS: Final = 12_000_000
 KEPT: Final = timedelta(hours=1)
-HIDDEN_TABS: Final = ("history", "compare")
+HIDDEN: Final = ("history", "compare", "own")
+"""Tabs, and the field for pictures of one's own on the wall of styles."""
 
 
 class PublicWorkspace(Workspace):
@@ -35,8 +39,22 @@ class PublicWorkspace(Workspace):
         return path.rename(path.with_name(f"{path.name}-{secrets.token_hex(12)}"))
 
 
+class PublicWall(StyleWall):
+    """A wall of the built-in styles: everybody would see a picture of a visitor, and could take it off."""
+
+    def names(self) -> list[str]:
+        """Return the names of the built-in styles."""
+        return list(PLATES)
+
+    def add(self, file: Path, digest: str | None = None, title: str | None = None) -> str:
+        """Refuse a picture."""
+        raise InputError("this page paints in its own styles only: on your own computer any picture can be one")
+
+
 class PublicStudio(Studio):
-    """A studio with limits, which lists no runs and deletes those that ended some time ago."""
+    """A studio with limits, which lists no runs and jobs and deletes those that ended some time ago."""
+
+    _wall_type: ClassVar[type[StyleWall]] = PublicWall
 
     def submit(
         self, content: Any, styles: Any, recipe: Recipe | str | None = None, *more: Any, **named: Any
@@ -54,17 +72,24 @@ class PublicStudio(Studio):
         """Return nothing: the runs belong to different people."""
         return []
 
+    def jobs(self) -> list[JobHandle]:
+        """Return nothing: they belong to different people, too."""
+        return []
+
     def _delete_old(self) -> None:
         begun_before = datetime.now(UTC) - KEPT
         for entry in super().list_runs():
-            if entry.status not in ("running", "waiting", "paused") and entry.created and entry.created < begun_before:
-                self.delete(entry.name)
+            is_old = entry.created is not None and entry.created < begun_before
+            if is_old and entry.status not in ("painting", "paused", "waiting"):
+                # It may have been resumed, or deleted, since the runs were listed.
+                with suppress(InputError):
+                    self.delete(entry.name)
 
 
 def hide_what_is_private(page: Any) -> None:
-    """Take the tabs of earlier runs, and the endpoint for programs, from the page that is served."""
+    """Take the tabs of earlier runs, the field for own styles, and the endpoint for programs from the page."""
     for block in page.blocks.values():
-        if getattr(block, "id", None) in HIDDEN_TABS:
+        if {getattr(block, "id", None), getattr(block, "elem_id", None)} & set(HIDDEN):
             block.visible = False
     for function in page.fns.values():
         function.api_visibility = "private"

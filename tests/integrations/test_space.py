@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from impasto.errors import InputError
-from impasto.images import quantize
+from impasto.images import PLATES, quantize
 from impasto.recipe import Recipe
 
 SPACE = Path(__file__).parents[2] / "integrations" / "space"
@@ -61,8 +61,11 @@ def test_a_visitor_paints_in_the_browser_and_sees_neither_history_nor_comparison
     page.get_by_role("button", name="Paint", exact=True).wait_for(timeout=PATIENCE * 1000)
     assert page.get_by_role("tab", name="Paint").is_visible()
     assert page.get_by_role("tab", name=re.compile("History|Compare")).count() == 0
+    assert page.locator("#own").count() == 0
     page.locator("input[type=file]").first.set_input_files(tmp_path / "photo.png")
-    page.wait_for_timeout(1000)
+    page.locator("#photo img").wait_for()
+    page.locator("#styles label").first.click()
+    page.locator("#styles input:checked").wait_for()
     page.get_by_role("button", name="Paint", exact=True).click()
     page.locator("#status [data-run]").wait_for(timeout=PATIENCE * 1000)
     assert errors == []
@@ -85,6 +88,27 @@ def test_nobody_can_list_or_guess_the_runs_of_others(studio, photo):
     names = [studio.submit(quantize(photo), "night", small).name for _ in range(2)]
     assert studio.list_runs() == []
     assert len({re.search("[0-9a-f]{24}$", name)[0] for name in names}) == 2
+
+
+def test_nobody_sees_the_jobs_of_others_or_adds_to_the_styles_of_others(studio, photo, tmp_path):
+    job = studio.submit(quantize(photo), "night", Recipe(size=48, steps=300, levels=1))
+    assert studio.job(job.name) is job
+    assert studio.jobs() == []
+    PIL.Image.fromarray(quantize(photo)).save(tmp_path / "ada.png")
+    with pytest.raises(InputError, match="its own styles only"):
+        studio.wall.add(tmp_path / "ada.png")
+    assert studio.wall.names() == list(PLATES)
+
+
+def test_a_long_job_does_not_prevent_others(studio, app, photo, monkeypatch):
+    long = studio.submit(quantize(photo), "night", Recipe(size=48, steps=300, levels=1))
+    end = time.monotonic() + PATIENCE
+    while not long.monitor.progress().step and time.monotonic() < end:
+        time.sleep(0.05)
+    assert long.state == "painting"
+    monkeypatch.setattr(app, "KEPT", app.timedelta(0))
+    waiting = [studio.submit(quantize(photo), "night", Recipe(size=48, steps=1, levels=1)) for _ in range(2)]
+    assert all(job.path.exists() for job in (long, *waiting))
 
 
 def test_pictures_are_deleted_an_hour_after_they_were_begun(studio, app, photo, monkeypatch):

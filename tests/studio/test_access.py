@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from page_tools import served
 from patience import PATIENCE
+from starlette.responses import PlainTextResponse
 
-from impasto.studio.access import check_login
+from impasto.studio.access import KnownHosts, check_login
+from impasto.studio.server import known_names, public_name
 
 ROUTES = [
     ("GET", "/"),
@@ -116,6 +118,22 @@ def test_a_proxy_shows_the_page_at_the_address_that_gradio_was_told(tmp_path, mo
             assert ask(proxied.url, "POST", "/gradio_api/cancel", **asked)[0] == 422
             asked = {**hosts, "Origin": "https://studio.example.org"}
             assert ask(proxied.url, "POST", "/gradio_api/cancel", **asked)[0] == 403
+
+
+@pytest.mark.parametrize(("root_path", "answered"), [("http://192.168.1.5:7860", True), ("", False)])
+def test_a_container_must_be_told_the_address_at_which_its_port_is_published(root_path, answered):
+    async def ask_within() -> int:
+        async def app(scope, receive, send):
+            await PlainTextResponse("")(scope, receive, send)
+
+        guarded = KnownHosts(app, known_names("0.0.0.0"), public_name(root_path))
+        transport = httpx.ASGITransport(guarded)
+        async with httpx.AsyncClient(transport=transport, base_url="http://172.17.0.2:7860") as client:
+            assert (await client.get("/")).status_code == 200
+            asked = {"Host": "192.168.1.5:7860", "Origin": "http://192.168.1.5:7860"}
+            return (await client.get("/", headers=asked)).status_code
+
+    assert asyncio.run(ask_within()) == (200 if answered else 403)
 
 
 # -- what answers tell -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from patience import PATIENCE
 
 import impasto
 from impasto.cli import main
+from impasto.errors import InputError
 from impasto.images import read_picture
 from impasto.studio.bundle import commands_of, write_bundle
 
@@ -74,6 +75,23 @@ def test_pictures_of_one_name_get_different_names_and_those_without_letters_plai
     job = studio.submit(photo, [style, pictures[0]], small)
     assert job.wait(PATIENCE)
     assert list(commands_of(job.path).files) == ["photo.png", "mein-hund.png", "mein-hund-2.png"]
+
+
+def test_a_photo_called_painting_is_not_taken_for_the_painting(studio, pictures, small, tmp_path):
+    job = studio.submit(shutil.copy(pictures[0], tmp_path / "Painting.png"), "night", small)
+    assert job.wait(PATIENCE)
+    with zipfile.ZipFile(write_bundle(studio.workspace, job.name)) as archive:
+        assert sorted(archive.namelist()) == ["command.txt", "painting-2.png", "painting.png"]
+        assert archive.read("painting.png") == (job.path / "result.png").read_bytes()
+        assert "painting-2.png" in archive.read("command.txt").decode()
+
+
+def test_nothing_is_left_of_an_archive_whose_pictures_cannot_be_read(studio, run):
+    for copy in commands_of(run.path).files.values():
+        copy.write_bytes(b"no picture")
+    with pytest.raises(InputError, match=f"cannot write {run.name}.zip: {run.name}/inputs/"):
+        write_bundle(studio.workspace, run.name)
+    assert not [path for path in studio.workspace.exports.iterdir() if path.is_file()]
 
 
 def test_pictures_for_visitors_hold_neither_camera_nor_position(studio, pictures, small, tmp_path, with_position):

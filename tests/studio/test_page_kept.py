@@ -134,6 +134,9 @@ def test_a_run_is_renamed_and_enlarged(visit, hills, server):
     page.page.locator("#run-picture .enlarge").click()
     box = page.page.locator("#run-picture .linked").bounding_box()
     assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1280, 900)
+    on_top = "where => document.elementFromPoint(...where)?.closest('.linked.enlarged') !== null"
+    caption = page.page.locator("#history .caption-label").first.bounding_box()
+    assert page.page.evaluate(on_top, [caption["x"] + 5, caption["y"] + 5]), "no caption covers it"
     page.page.keyboard.press("Escape")
     until(lambda: page.page.locator("#run-picture .linked").bounding_box()["width"] < 900, "it is small again")
 

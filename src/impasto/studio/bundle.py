@@ -3,19 +3,21 @@
 import secrets
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from impasto.errors import InputError, reason_of
+from impasto.errors import InputError
 from impasto.images import encode_picture, quantize, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings
 from impasto.runs import KeptInput, RunFolder
 from impasto.saliency import AUTOMATIC_MASKS
 from impasto.studio.load_run import plate_of
 from impasto.studio.run_index import Workspace, newest_picture, slug
+from impasto.studio.submission import error_line
 
-COMMAND_FILE = "command.txt"
+PAINTING_FILE: Final = "painting.png"
+COMMAND_FILE: Final = "command.txt"
 
 
 class Commands(NamedTuple):
@@ -56,7 +58,7 @@ def commands_of(path: Path) -> Commands:
 
 
 class _Files:
-    """Gives the pictures of a run plain names, each another one."""
+    """Gives the pictures of a run plain names, each another one, and none that of the painting."""
 
     def __init__(self, run: Path) -> None:
         self._run = run
@@ -67,7 +69,7 @@ class _Files:
         if (plate := plate_of(kept.sha256)) is not None:
             return plate
         stem, number = slug(kept.name, default) if is_named else default, 1
-        while (name := f"{stem}{'' if number == 1 else f'-{number}'}.png") in self.by_name:
+        while (name := f"{stem}{'' if number == 1 else f'-{number}'}.png") in (PAINTING_FILE, *self.by_name):
             number += 1
         self.by_name[name] = self._run / kept.file
         return name
@@ -87,12 +89,12 @@ def write_bundle(workspace: Workspace, name: str) -> Path:
             for file, copy in commands.files.items():
                 archive.writestr(file, _png(copy))
             if painting is not None:
-                archive.write(painting, f"painting{painting.suffix}")
+                archive.write(painting, PAINTING_FILE)
             archive.writestr(COMMAND_FILE, commands.shell + "\n")
         part.replace(target)
-    except OSError as error:
+    except (OSError, InputError) as error:
         part.unlink(missing_ok=True)
-        raise InputError(f"cannot write {target.name}: {reason_of(error)}") from None
+        raise InputError(f"cannot write {target.name}: {error_line(error, path)}") from None
     return target
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from impasto.api import Estimate, RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
@@ -52,6 +52,8 @@ class Studio:
         previews: Paints photos in these styles at once.
     """
 
+    _wall_type: ClassVar[type[StyleWall]] = StyleWall
+
     def __init__(
         self,
         workspace: Workspace,
@@ -74,7 +76,7 @@ class Studio:
         self.workspace = workspace
         self.on_close: OnClose = on_close
         self.limits = Limits(max_pixels=max_pixels, max_bytes=max_bytes)
-        self.wall = StyleWall(workspace.path / "styles", self.limits.max_megapixels)
+        self.wall = self._wall_type(workspace.path / "styles", self.limits.max_megapixels)
         self.previews = Previews(self.wall)
         lock = workspace.path / "studio.lock"
         if is_locked(lock):

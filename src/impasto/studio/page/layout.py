@@ -229,6 +229,7 @@ class PageBuilder:
     def _leave(self, request: gr.Request) -> None:
         """Report to the followed job that the page was closed; the page's generator ends by itself."""
         self._submitted.pop(request.session_hash, None)
+        self._variations.leave(request)
         job = self._followed.pop(request.session_hash, None)
         if job is not None:
             job.page_closed(request.session_hash)

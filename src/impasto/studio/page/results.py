@@ -110,10 +110,10 @@ class Results:
     def connect(self, current: gr.State) -> None:
         """Let the sliders change the picture of the run `current`, and the button share what is seen."""
         given = [current, *self._finish]
-        for slider in self._finish:
-            options: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
-            slider.input(self._show_finish, given, [self._slider], **options)
-            slider.release(self._offer_finish, given, self._downloads.outputs, **options)
+        options: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
+        moved = gr.on([slider.input for slider in self._finish], self._show_finish, given, [self._slider], **options)
+        # The event `release` is that of a pointer: the keyboard has none.
+        moved.then(self._offer_finish, given, self._downloads.outputs, **options)
         with gr.Row(visible=False):
             shared = gr.Textbox()
         self._share.click(self._say_shared, [shared], None, js="async () => [await impasto.share()]", queue=False)

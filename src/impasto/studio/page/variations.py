@@ -24,6 +24,8 @@ class Variations:
         self._studio = studio
         self._jobs = gr.State(None)
         """Name of the run that is varied, and the names of its variations."""
+        self._newest: dict[str | None, list[str]] = {}
+        """The variations that each page started last, by session; a page has one generator that follows them."""
         self.button = gr.Button(text("variations"), size="md", elem_id="vary", min_width=80)
         self._gallery = gr.Gallery(
             label=text("variations_hint"), columns=4, height=200, object_fit="contain", allow_preview=False, buttons=[],
@@ -50,18 +52,24 @@ class Variations:
             raise toast(translate(language_of(request), "nothing_again"))
         with errors_as_toasts(request):
             names = [job.name for job in self._studio.variations(name)]
+        self._newest[request.session_hash] = names
         return [name, *names], gr.update(value=[], visible=True)
 
     def follow(self, jobs: list[str], request: gr.Request) -> Iterator[Any]:
-        """Yield the pictures until all have ended."""
-        found = [self._studio.job(name) for name in jobs[1:]]
-        handles = [job for job in found if job is not None]
-        while True:
+        """Yield the pictures until all have ended; those that the page starts meanwhile are followed instead."""
+        shown: list[str] = []
+        while (names := self._newest.get(request.session_hash, jobs[1:])) != shown:
+            handles = [job for name in names if (job := self._studio.job(name)) is not None]
             running = [job for job in handles if not job.has_ended]
             yield gr.update(value=[_item(job, number) for number, job in enumerate(handles, start=1)])
-            if not running:
-                return
-            running[0].wait(_SECONDS)
+            if running:
+                running[0].wait(_SECONDS)
+            else:
+                shown = names
+
+    def leave(self, request: gr.Request) -> None:
+        """Forget what a page that was closed has started."""
+        self._newest.pop(request.session_hash, None)
 
 
 def _item(job: JobHandle, number: int) -> _Item:
