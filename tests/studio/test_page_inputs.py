@@ -188,9 +188,8 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     assert first.styles == ("woodcut", "mosaic", "my knife", "my watercolor")
     page.unfold("command-fold")
     command, note = (page.page.locator(f"#command{part}").inner_text() for part in ("", "-note"))
-    assert "'The lake.jpg' woodcut mosaic 'my knife.png' 'my watercolor.png'" in " ".join(command.split())
-    assert "The lake.jpg, my knife.png, my watercolor.png" in note
-    assert f"“mask 2”: the studio's folder holds it as runs/{first.name}/inputs/region-2-mask.png" in note
+    assert "the-lake.png woodcut mosaic my-knife.png my-watercolor.png" in " ".join(command.split())
+    assert "the-lake.png, my-knife.png, my-watercolor.png, mask.png, mask-2.png" in note
     styles = {"mask 1": "keep", "mask 2": "stained-glass"}
     assert first.recipe.regions == tuple(RegionSettings(mask=mask, style=style) for mask, style in styles.items())
     assert not np.logical_and(*(mask > 0 for mask in masks_of(first))).any()

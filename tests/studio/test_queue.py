@@ -232,7 +232,7 @@ def test_change_while_painting_applies_from_the_next_step_on(studio, submit, hol
             again.change(**settings)
     hold.release()
     assert again.wait(PATIENCE)
-    assert [change.changes for change in logged(again, Changed)] == [{"content_weight": 5.0}]
+    assert [change.changes for change in logged(again, Changed)] == [{"changes": ["2:content_weight=5"]}]
     content = [[step.terms["content"] for step in logged(job, Step)] for job in (plain, again)]
     assert content[0][:2] == content[1][:2]
     # The weighted content term of the same picture, five times as heavy.
@@ -262,7 +262,7 @@ def test_change_of_a_resumed_job_that_waits_applies_from_its_next_step_on(studio
         rest.change(size=32)
     hold.release()
     assert rest.wait(PATIENCE)
-    assert logged(rest, Changed) == [Changed(step=2, changes={"style_weight": 7.0})]
+    assert logged(rest, Changed) == [Changed(step=2, changes={"changes": ["2:style_weight=7"]})]
 
 
 def test_paused_job_lets_others_go_first_and_ends_with_the_same_picture(studio, submit, paint_to, painted):
