@@ -155,10 +155,10 @@ def test_a_photo_on_its_way_is_shown_with_its_progress(visit, hills):
     page.page.locator("#photo input[type=file]").set_input_files(hills)
     page.page.locator("#photo .on-its-way").get_by_text("Uploading hills.jpg").wait_for()
     until(lambda: held, "it is being sent")
-    page.page.unroute("**/upload?*")
     held[0].continue_()
     page.page.locator("#photo .on-its-way").wait_for(state="detached")
     page.page.locator("#photo img").wait_for()
+    page.page.unroute("**/upload?*")
 
 
 def test_a_sample_photo_can_be_painted_as_large_as_it_is_and_the_cost_stands_beside_paint(visit, server, monkeypatch):
