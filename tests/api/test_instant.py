@@ -50,6 +50,7 @@ OTHER_VALUES = {
     "fine_stride": 0,
     "residual_detail": 0.5,
     "plateau": 0.1,
+    "changes": "1:strength=70",
     "backbone": "vgg16",
     "weights": "full",
     "pooling": "max",

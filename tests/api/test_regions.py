@@ -160,6 +160,7 @@ def test_init_style_covers_each_region_with_its_own_style(exact, red, blue):
 def test_a_region_too_small_for_deep_layers_is_reported_once_on_the_finest_level(exact, red, blue):
     events, layers = [], "conv1_1,conv2_1,conv3_1,conv4_1"
     small = {**PHOTO_SIZE, "style_layers": layers, "size": 128, "upscale": True, "levels": 2, "steps": 4}
+    small["fine_stride"] = 0  # otherwise the finest level has no deep layers
     regions = [Region(box(20, 28, 20, 28), blue), Region(LEFT, red)]
     impasto.stylize(exact, red, regions=regions, on_event=events.append, **small)
     (notice,) = [event for event in events if isinstance(event, Notice) and "region" in event.text]

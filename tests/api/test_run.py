@@ -126,7 +126,7 @@ def test_several_changes_before_a_step_are_one_checkpoint_and_one_entry_of_the_l
 
     result = start_and(act, photo, painting, run=tmp_path / "run", **QUICK).wait()
     (changed,) = RunFolder.open(tmp_path / "run").read_log().of(Changed)
-    assert (changed.step, changed.changes) == (2, {"style_weight": 40.0, "tv_weight": 0.5})
+    assert (changed.step, changed.changes) == (2, {"changes": ["2:style_weight=40,tv_weight=0.5"]})
     assert len(saved) == 3, "at the start, at the change and at the end"
     assert result.recipe.schedule.changes == ((2, {"style_weight": 40.0, "tv_weight": 0.5}),)
 
