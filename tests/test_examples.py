@@ -68,7 +68,8 @@ def test_watch_changes_the_weight_halfway_and_keeps_both_pictures(run_example, f
     lines = run_example("watch.py photo.jpg style.jpg --size 48 --steps 6 --factor 3 --out watched.png")
     weight = 3 * PRESETS["default"].style.weight
     assert f"step 3: the style now counts {weight:g}" in lines
-    assert read_metadata(folder / "watched.png")["recipe"]["style"]["weight"] == weight
+    (change,) = read_metadata(folder / "watched.png")["recipe"]["schedule"]["changes"]
+    assert change.partition(":")[2] == f"style_weight={weight:g}"
     before, after = (np.asarray(PIL.Image.open(folder / f"watched{tag}.png")) for tag in ("-halfway", ""))
     assert before.shape == after.shape == (36, 48, 3)
     assert not np.array_equal(before, after)
