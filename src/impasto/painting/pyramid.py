@@ -66,7 +66,7 @@ def recipe_at(recipe: Recipe, level: Level, extractor: FeatureExtractor) -> Reci
     """Return the recipe of a level: the finest of several compares shallow layers only, see `fine_stride`.
 
     What deep layers see is settled at coarser levels, where a position of theirs covers more of the picture. At the
-    finest they would take a third of the time; without them the strokes follow the style more closely.
+    finest they would take a third of the arithmetic; without them the strokes follow the style more closely.
     """
     stride = recipe.schedule.fine_stride
     if level.above or not level.below or not stride:
