@@ -119,7 +119,8 @@ def test_times_of_a_variable_rate_stay_as_they_are(tmp_path):
 
 def test_a_pause_stays_where_the_unit_of_time_is_as_long_as_a_frame(tmp_path):
     times = [*range(10), *range(11, 20)]
-    path = write_clip(tmp_path / "clip.avi", moving(19), times=times, time_base=Fraction(1, 25))
+    # AVI keeps no times of presentation, which a codec that reorders frames would need.
+    path = write_clip(tmp_path / "clip.avi", moving(19), times=times, time_base=Fraction(1, 25), codec="mpeg4")
     clip = open_clip(path)
     assert clip.time_base == Fraction(1, 25)
     assert [Fraction(int(time), 25) for time in times] == [

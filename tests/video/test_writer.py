@@ -276,7 +276,6 @@ def test_on_a_full_disk_there_is_one_line_and_no_film(folder, small_files, name)
         ("film.avi", "film.avi has the unknown extension .avi: films are written as .mp4, "),
         ("film", "film has no extension: films are written as .mp4, "),
         ("film.png", "film.png is the name of a single picture: "),
-        ("%05d.mp4", "unknown extension"),
         ("no/film.mp4", "/no does not exist, create it first"),
         ("clip.mp4", "clip.mp4 is one of the files to paint from: choose another name with -o"),
         ("theirs/%02d.png", "theirs/01.png is in the way, and impasto did not paint it"),
