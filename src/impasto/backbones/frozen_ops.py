@@ -124,8 +124,10 @@ def _input_gradient(
         inner = wide[:, :, 2:-2, 2:-2]
         if response is None:
             inner.copy_(gradient)
-        else:
+        elif gradient.dtype == inner.dtype:
             torch.ops.aten.threshold_backward.grad_input(gradient, response, 0, grad_input=inner)
+        else:
+            inner.copy_(torch.ops.aten.threshold_backward(gradient, response, 0))
         if kernel not in _MIRRORED:
             mirrored = kernel.flip(2, 3).transpose(0, 1)
             _MIRRORED[kernel] = mirrored.contiguous(memory_format=torch.channels_last)

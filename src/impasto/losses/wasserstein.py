@@ -208,7 +208,7 @@ class WassersteinLoss(StyleLoss):
     """Gaussians of each layer's features."""
 
     needs_maps = False
-    parallel_over_regions = True
+    decomposes = True
 
     def measure(
         self, maps: Float[Tensor, "1 c h w"] | Moments, weights: PositionWeights | None = None
