@@ -17,10 +17,12 @@ def error(found: np.ndarray, true: np.ndarray, where: np.ndarray) -> float:
     return float(np.linalg.norm(found - true, axis=2)[where].mean())
 
 
-@pytest.mark.parametrize(("flow", "limit"), [("raft", 0.25), ("dis", 0.6)])
-def test_flow_follows_what_moves(flow, limit):
+@pytest.mark.parametrize(
+    ("flow", "precision", "limit"), [("raft", "fp32", 0.25), ("raft", "bf16", 0.25), ("dis", "fp32", 0.6)]
+)
+def test_flow_follows_what_moves(flow, precision, limit):
     pair = crossing(256, 144)
-    motion = estimate_motion(pair.frame, pair.before, flow)
+    motion = estimate_motion(pair.frame, pair.before, flow, precision)
     assert error(motion.back, pair.back, pair.seen) < limit
     assert error(motion.forth, pair.forth, pair.seen_before) < limit
 

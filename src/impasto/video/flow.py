@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from impasto.extras import install_command
 from impasto.images import quantize
+from impasto.recipe import Precision
 from impasto.video.raft import PACKAGE, STRIDE, load_raft
 from impasto.video.warp import Motion
 
@@ -45,7 +46,10 @@ def choose_flow(name: FlowName = "auto") -> tuple[Literal["raft", "dis"], str]:
 
 
 def estimate_motion(
-    frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"], flow: Literal["raft", "dis"]
+    frame: Float[np.ndarray, "h w 3"],
+    before: Float[np.ndarray, "h w 3"],
+    flow: Literal["raft", "dis"],
+    precision: Precision = "fp32",
 ) -> Motion:
     """Return the flow between a frame and the one before, in both directions.
 
@@ -54,8 +58,9 @@ def estimate_motion(
         before: Of the same size.
         flow: `raft` (Teed and Deng 2020), computed at a long side of 384 px, or `dis`, dense inverse search (Kroeger et
             al. 2016), which takes a tenth of the time and is off by pixels at the edges of what moves.
+        precision: With `bf16` RAFT takes half the time, and is as exact but for hundredths of a pixel.
     """
-    return _by_raft(frame, before) if flow == "raft" else _by_dis(frame, before)
+    return _by_raft(frame, before, precision) if flow == "raft" else _by_dis(frame, before)
 
 
 def _by_dis(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"]) -> Motion:
@@ -65,7 +70,7 @@ def _by_dis(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"
     return Motion(search.calc(now, earlier, still.copy()), search.calc(earlier, now, still.copy()))
 
 
-def _by_raft(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"]) -> Motion:
+def _by_raft(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"], precision: Precision) -> Motion:
     height, width = frame.shape[:2]
     scale = max(min(1.0, _LONG_SIDE / max(width, height)), _SHORTEST_SIDE / min(width, height))
     wide, tall = (STRIDE * max(_SHORTEST_SIDE // STRIDE, round(side * scale / STRIDE)) for side in (width, height))
@@ -74,7 +79,8 @@ def _by_raft(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3
         torch.from_numpy(cv2.resize(picture, (wide, tall), interpolation=kernel).transpose(2, 0, 1)[None].copy())
         for picture in (frame, before)
     ]
-    found = load_raft()(*pictures, rounds=_ROUNDS).permute(0, 2, 3, 1).numpy()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        found = load_raft()(*pictures, rounds=_ROUNDS).permute(0, 2, 3, 1).float().numpy()
     factors = np.array([width / wide, height / tall], dtype=np.float32)
     back, forth = (cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) * factors for one in found)
     return Motion(back, forth)

@@ -60,7 +60,7 @@ class RAFT(nn.Module):
         Returns:
             A tensor of shape (2, 2, h, w): direction, then across and down.
         """
-        pictures = torch.cat([first, second]) * 2 - 1
+        pictures = (torch.cat([first, second]) * 2 - 1).contiguous(memory_format=torch.channels_last)
         features = self.fnet(pictures).flatten(2)
         volume = features[0].T @ features[1] / features.shape[1] ** 0.5
         height, width = (side // STRIDE for side in first.shape[2:])
@@ -221,6 +221,7 @@ def load_raft() -> RAFT:
     # A shortcut's normalization is stored twice; it is part of `downsample`.
     own = {name.removeprefix("module."): values for name, values in stored.items() if ".norm3." not in name}
     network.load_state_dict(own)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
 
 

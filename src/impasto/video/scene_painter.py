@@ -12,7 +12,7 @@ from impasto.api import Job, Regions, Session, Styles, plan_job, processor_threa
 from impasto.errors import InputError
 from impasto.images import read_picture
 from impasto.painting import Earlier, Painter, Scene, StyleImage, match_scene, plan_levels
-from impasto.recipe import Recipe
+from impasto.recipe import Precision, Recipe
 from impasto.runs import Inputs
 from impasto.video.flow import FlowName, choose_flow, estimate_motion
 from impasto.video.warp import same_places, warp, warp_sharply
@@ -188,7 +188,7 @@ class ScenePainter:
         if frame.shape != state.frame.shape:
             sizes = (f"{one.shape[1]} x {one.shape[0]} px" for one in (frame, state.frame))
             raise InputError("a frame of {} follows one of {}: all frames of a scene have one size".format(*sizes))
-        earlier, age = _moved(frame, state, self._flow)
+        earlier, age = _moved(frame, state, self._flow, job.recipe.hardware.precision)
         height, width = age.shape
         schedule = job.recipe.schedule
         # What changes while the first frame is painted holds from the beginning for those after it.
@@ -219,10 +219,10 @@ def _paint(painter: Painter) -> None:
 
 
 def _moved(
-    frame: Float[np.ndarray, "h w 3"], state: SceneState, flow: Literal["raft", "dis"]
+    frame: Float[np.ndarray, "h w 3"], state: SceneState, flow: Literal["raft", "dis"], precision: Precision
 ) -> tuple[Earlier, Float[np.ndarray, "h w"]]:
     """Return the canvas before, moved to the places of a frame, and for how many frames each place is known."""
-    motion = estimate_motion(frame, state.frame, flow)
+    motion = estimate_motion(frame, state.frame, flow, precision)
     known = same_places(motion, frame, state.frame)
     age = np.minimum(_YOUNG, (warp(state.age, motion.back) + 1) * (known > 0.5)).astype(np.float32)
     picture = warp_sharply(state.canvas, motion.back)
