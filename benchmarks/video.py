@@ -34,7 +34,7 @@ from impasto.images import plate_path, quantize, read_picture
 from impasto.recipe import resolve
 from impasto.score import Judge
 from impasto.video.flow import estimate_motion
-from impasto.video.scene_painter import ScenePainter
+from impasto.video.scene_worker import scene_painter
 from impasto.video.warp import same_places
 
 Array = Any
@@ -198,7 +198,7 @@ def compare(sequence: Sequence, recipe: impasto.Recipe, style: str, flow: str) -
     """Paint a sequence frame by frame and as a film, and measure both."""
     session = impasto.Session()
     alone = [session.stylize(frame, style, recipe).pixels for frame in sequence.frames]
-    painter = ScenePainter(session, recipe, styles=style, flow=flow)
+    painter = scene_painter(session, recipe, [style], {}, flow=flow)
     film, seconds = [], []
     for frame in sequence.frames:
         started = time.perf_counter()
@@ -239,7 +239,7 @@ def seconds_per_frame(
 ) -> dict[str, Any]:
     """Return how long frames take, and the most memory after the first later frame and after the last."""
     sequence = sequences(*size, count)[0]
-    painter = ScenePainter(impasto.Session(), recipe, styles=style, flow=flow)
+    painter = scene_painter(impasto.Session(), recipe, [style], {}, flow=flow)
     seconds, memory = [], []
     for frame in sequence.frames:
         started = time.perf_counter()

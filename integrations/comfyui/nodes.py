@@ -114,9 +114,9 @@ def paint_film(
     photos: list[np.ndarray], styles: list[Any], recipe: impasto.Recipe, regions: list[Any] | None, progress: Progress
 ) -> Iterator[np.ndarray]:
     """Yield the painted frames of one scene, each of which continues the one before."""
-    from impasto.video import ScenePainter
+    from impasto.video import scene_painter
 
-    painter = ScenePainter(session(), recipe, styles=styles, regions=regions)
+    painter = scene_painter(session(), recipe, styles, regions=regions)
     for number, photo in enumerate(photos):
         progress.show(number)
         yield painter.paint(photo)

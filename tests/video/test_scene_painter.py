@@ -127,8 +127,3 @@ def test_later_frames_begin_with_what_the_first_one_was_changed_to(session, pan)
 def test_a_scene_without_a_frame_has_no_state(session):
     with pytest.raises(InputError, match="no frame"):
         _ = ScenePainter(session, RECIPE, styles="night", flow="dis").state
-
-
-def test_a_method_whose_frames_would_flicker_is_refused(session):
-    with pytest.raises(InputError, match="films are painted by the method optimize"):
-        ScenePainter(session, Recipe(method="instant"), styles="night")

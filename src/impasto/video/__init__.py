@@ -3,6 +3,7 @@
 Needs PyAV (extra `video`), through which FFmpeg reads and writes videos.
 """
 
+from impasto.video.blending import BlendingPainter, BlendState
 from impasto.video.clip import NUMBERED, Clip, Frame, numbered_path
 from impasto.video.cuts import find_cuts
 from impasto.video.film import Film, frame_at, painted_size
@@ -10,7 +11,7 @@ from impasto.video.folder import FILM_FILE, FilmFolder
 from impasto.video.open_clip import open_clip
 from impasto.video.plan import Plan, Selection, plan_film, read_range, read_time
 from impasto.video.scene_painter import ScenePainter, SceneState
-from impasto.video.scene_worker import FramePainter, SceneWorker
+from impasto.video.scene_worker import FramePainter, SceneWorker, scene_painter
 from impasto.video.stills import NumberedPictures
 from impasto.video.writer import SUFFIXES, Encoding, film_kind, write_film
 
@@ -18,6 +19,8 @@ __all__ = [
     "FILM_FILE",
     "NUMBERED",
     "SUFFIXES",
+    "BlendState",
+    "BlendingPainter",
     "Clip",
     "Encoding",
     "Film",
@@ -39,5 +42,6 @@ __all__ = [
     "plan_film",
     "read_range",
     "read_time",
+    "scene_painter",
     "write_film",
 ]

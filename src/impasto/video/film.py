@@ -21,7 +21,6 @@ from impasto.video.folder import FilmFolder, new_header
 from impasto.video.keyframes import find_keyframes, keyframe_files
 from impasto.video.open_clip import open_clip
 from impasto.video.plan import Plan, Selection, plan_film
-from impasto.video.scene_painter import check_method
 from impasto.video.scene_worker import MakePainter, SceneWorker
 from impasto.video.stills import NumberedPictures
 from impasto.video.writer import Encoding, check_film, film_kind, film_size, write_film
@@ -90,7 +89,6 @@ class Film:
         Raises:
             InputError: Something cannot be read, painted or written.
         """
-        check_method(recipe)
         check_film(output, crf)
         first = next(clip.frames(), None)
         if first is None:

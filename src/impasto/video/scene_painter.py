@@ -58,12 +58,6 @@ class SceneState:
         return cls(**arrays)
 
 
-def check_method(recipe: Recipe) -> None:
-    """Raise InputError if the frames of a film cannot continue each other by the method of a recipe."""
-    if recipe.method != "optimize":
-        raise InputError(f"films are painted by the method optimize: {recipe.method} would let them flicker")
-
-
 class ScenePainter:
     """Paints the frames of one scene one after another, each continuing the one before.
 
@@ -72,14 +66,14 @@ class ScenePainter:
 
     Args:
         session: Keeps network and style targets.
-        recipe: The recipe; its `size` is that of the painted frames.
+        recipe: The recipe, of the method optimize; its `size` is that of the painted frames.
         styles: Style image or images, as for `impasto.stylize`.
         regions: Regions with their own styles; None: those of the recipe.
         state: Where another painter of the same scene stopped; None: the scene begins.
         flow: How motion is estimated, see `choose_flow`.
 
     Raises:
-        InputError: The weights of the flow are asked for and not installed, or the recipe has another method.
+        InputError: The weights of the flow are asked for and not installed.
 
     Example:
         >>> import impasto
@@ -100,7 +94,6 @@ class ScenePainter:
         state: SceneState | None = None,
         flow: FlowName = "auto",
     ) -> None:
-        check_method(recipe)
         if regions is not None:
             recipe = recipe.with_changes(regions=region_settings(regions))
         self._session, self._recipe, self._styles, self._regions = session, recipe, styles, regions

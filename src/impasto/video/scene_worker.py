@@ -9,11 +9,12 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from impasto.api import Session
+from impasto.api import Regions, Session, Styles
 from impasto.batch import Row, Worker, open_folder, problem_of
 from impasto.errors import DiskError, ImpastoError, RunError
 from impasto.images import quantize, read_picture, resize
 from impasto.recipe import Recipe
+from impasto.video.blending import BlendingPainter, BlendState
 from impasto.video.clip import Clip
 from impasto.video.flow import FlowName
 from impasto.video.folder import FilmFolder
@@ -44,11 +45,29 @@ MakePainter: TypeAlias = Callable[[Session, Recipe, Sequence[str], Mapping[str, 
 
 
 def scene_painter(
-    session: Session, recipe: Recipe, styles: Sequence[str], state: Mapping[str, np.ndarray], *, flow: FlowName = "auto"
-) -> ScenePainter:
-    """Return the usual painter of a scene, which estimates motion by `flow`."""
-    known = SceneState.from_arrays(dict(state)) if state else None
-    return ScenePainter(session, recipe, styles=list(styles), state=known, flow=flow)
+    session: Session,
+    recipe: Recipe,
+    styles: Styles,
+    state: Mapping[str, np.ndarray] | None = None,
+    *,
+    regions: Regions | None = None,
+    flow: FlowName = "auto",
+) -> ScenePainter | BlendingPainter:
+    """Return the usual painter of a scene by the method of a recipe.
+
+    Args:
+        session: Keeps networks and what is known of the styles.
+        recipe: The recipe; its `size` is that of the painted frames.
+        styles: Style image or images, as for `impasto.stylize`.
+        state: The arrays of the state of a painter of the same scene that has stopped; empty or None: the scene begins.
+        regions: Regions with their own styles; None: those of the recipe.
+        flow: How motion is estimated, see `choose_flow`.
+    """
+    if recipe.method == "instant":
+        blended = BlendState.from_arrays(state) if state else None
+        return BlendingPainter(session, recipe, styles=styles, regions=regions, state=blended, flow=flow)
+    known = SceneState.from_arrays(state) if state else None
+    return ScenePainter(session, recipe, styles=styles, regions=regions, state=known, flow=flow)
 
 
 class SceneWorker(Worker):
@@ -118,7 +137,7 @@ class SceneWorker(Worker):
         left = plan.scene(scene)[finished:]
         if not left:
             return "skipped"
-        painter = self._make_painter(self._session, film.header.parsed_recipe, film.header.styles, state)
+        painter = self._make_painter(self._session, film.header.parsed_recipe, list(film.header.styles), state)
         frames = self._frames(left)
         for count, index in enumerate(left, start=finished + 1):
             if self.asked_to_stop():
