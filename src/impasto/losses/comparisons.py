@@ -24,6 +24,8 @@ from impasto.losses.wasserstein import parallel_map
 Key: TypeAlias = tuple[str, str, str]
 """Term, loss and layer of a comparison."""
 
+_FEW_PIXELS: Final = 320**2
+"""Pixels up to which layers are compared at once."""
 _MIN_SAMPLES: Final = 64
 """Samples that a region has at least, however small it is."""
 
@@ -157,12 +159,18 @@ def of_statistics(comparisons: Mapping[Key, Comparison]) -> dict[Key, StatisticC
 
 
 def compare_all(
-    found: Mapping[Key, tuple[StatisticComparison, Sequence[Any]]], device: torch.device
+    found: Mapping[Key, tuple[StatisticComparison, Sequence[Any]]], picture: Float[Tensor, "1 c h w"]
 ) -> dict[Key, Float[Tensor, ""]]:
-    """Return the losses of a canvas by key from its statistics; decompositions keep several threads busy."""
+    """Return the losses of a canvas by key from its statistics; decompositions keep several threads busy.
+
+    Of a large picture they take a small part of the time, and what several threads allocate between its maps leaves
+    holes in the heap.
+    """
     tasks = {key: partial(comparison.compare, statistics) for key, (comparison, statistics) in found.items()}
     slow = [key for key, (comparison, _) in found.items() if getattr(comparison.loss, "decomposes", False)]
-    values = dict(zip(slow, parallel_map([tasks[key] for key in slow], device), strict=True)) if slow else {}
+    if len(slow) < 2 or picture.shape[2] * picture.shape[3] > _FEW_PIXELS:
+        return {key: task() for key, task in tasks.items()}
+    values = dict(zip(slow, parallel_map([tasks[key] for key in slow], picture.device), strict=True))
     return {key: values[key] if key in values else task() for key, task in tasks.items()}
 
 

@@ -218,7 +218,7 @@ class Objective:
                 measured[key] = later[key], later[key].measure(canvas)
             else:
                 values[key] = one.value(canvas)
-        return values | compare_all(measured, picture.device)
+        return values | compare_all(measured, picture)
 
     def _style_loss(self, values: Mapping[Key, Tensor], picture: Tensor) -> Float[Tensor, ""]:
         zero = picture.new_zeros(())

@@ -74,7 +74,7 @@ class TiledObjective(Objective):
             statistics = _gathered(own, picture.device)
             pixels = ((key, one) for key, one in comparisons.items() if one.scope == "pixels")
             whole = {key: _value_of_pixels(one, picture) for key, one in pixels}
-            return values | _compared(joined, statistics, picture.device) | whole
+            return values | _compared(joined, statistics, picture) | whole
 
     def value_and_grad(
         self, coordinates: Float[Tensor, "1 c h w"], paint: Paint | None = None
@@ -94,7 +94,7 @@ class TiledObjective(Objective):
         with torch.enable_grad():
             zero = coordinates.new_zeros(())
             values = {key: zero.clone().requires_grad_() for key in comparisons}
-            values |= _compared(joined, leaves, coordinates.device)
+            values |= _compared(joined, leaves, coordinates)
             loss = total_of(self._terms_of(values, zero))
         found = _gradients(loss, [*values.values(), *(leaf for tile in leaves for leaf in _tensors(tile))])
         del loss  # its graph holds the statistics of all tiles
@@ -149,11 +149,11 @@ def _measured(joined: Mapping[Key, StatisticComparison], part: EncodedImage) -> 
 
 
 def _compared(
-    joined: Mapping[Key, StatisticComparison], tiles: Sequence[_Statistics], device: torch.device
+    joined: Mapping[Key, StatisticComparison], tiles: Sequence[_Statistics], canvas: Float[Tensor, "1 c h w"]
 ) -> dict[Key, Tensor]:
-    """Return the values of comparisons from the statistics of all tiles."""
+    """Return the values of comparisons from the statistics of all tiles of a canvas."""
     found = {key: (one, one.join([tile[key] for tile in tiles])) for key, one in joined.items()}
-    return compare_all(found, device)
+    return compare_all(found, canvas)
 
 
 def _summed(comparisons: Mapping[Key, Comparison], part: EncodedImage) -> Iterator[tuple[Key, Tensor]]:
