@@ -186,6 +186,14 @@ def test_a_folder_of_runs_that_does_not_exist_is_an_error(impasto):
     assert (outcome.code, outcome.out, outcome.err) == (2, "", "impasto: there is no folder nofolder\n")
 
 
+def test_info_of_a_folder_names_the_command_that_lists_its_runs(impasto, folder):
+    (folder / "my runs").mkdir()
+    outcome = impasto("info", "my runs")
+    assert outcome.code == 2
+    hint = "`impasto runs 'my runs'` lists the runs in it"
+    assert outcome.errors == [f"impasto: my runs is a folder, not a picture: {hint}"]
+
+
 def test_a_finished_run_is_not_resumed_but_its_picture_is_named(stylize, impasto, folder):
     stylize("-o", "out.png", "--run", "town")
     for wanted in (str(folder / "out.png"), "town/result.png"):

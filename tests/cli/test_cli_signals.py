@@ -109,6 +109,21 @@ def test_a_stopped_run_is_resumed_to_the_same_picture(stylize, impasto, folder, 
     assert (folder / "parts.png").read_bytes() == (folder / "whole.png").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "options"), [("out.tif", ["--bits", 16]), ("out.png", ["--bits", 16]), ("out.jpg", ["--quality", 60])]
+)
+def test_a_resumed_run_is_saved_with_the_bits_and_the_quality_that_it_was_begun_with(
+    stylize, impasto, folder, monkeypatch, interrupt, name, options
+):
+    assert stylize("-o", f"whole-{name}", "--steps", 16, *options).code == 0
+    interrupt()
+    assert stylize("-o", name, "--run", "kept", "--quiet", "--steps", 16, *options).code == 130
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    assert impasto("resume", "kept").code == 0
+    assert (folder / name).read_bytes() == (folder / f"whole-{name}").read_bytes()
+
+
 def test_a_stopped_run_is_saved_beside_the_picture_of_another_run(stylize, folder, interrupt):
     (folder / "out.jpg").write_bytes(b"painted yesterday")
     for name in ("out-unfinished.png", "out-unfinished-2.png"):

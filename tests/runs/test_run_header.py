@@ -60,6 +60,8 @@ def test_a_new_run_keeps_the_inputs_byte_for_byte_beside_run_json(
             "regions": [],
         },
         "output": os.path.join(os.getcwd(), "out.png"),
+        "bits": 8,
+        "quality": 95,
     }
 
 

@@ -50,7 +50,8 @@ def stylize(
               `face.png=keep`; None: the recipe's;
             - `on_event`: called with every event, in the thread that paints;
             - `run`: folder to keep the run in, so that it can be resumed;
-            - `output`: noted in the run folder as the place where the picture is wanted; nothing is written there.
+            - `output`: noted in the run folder as the place where the picture is wanted; nothing is written there;
+            - `bits`, `quality`: noted with it, as for `Result.save`; `impasto resume` saves the picture so.
 
     Returns:
         The finished picture.

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from numbers import Real
 from pathlib import Path
 from types import NoneType
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from impasto.api.estimate import Estimate
 from impasto.api.hardware import processor_threads
@@ -18,7 +18,7 @@ from impasto.api.run import Run
 from impasto.backbones import FeatureExtractor
 from impasto.errors import InputError, check_type
 from impasto.events import Listener
-from impasto.images import Outputs, Source
+from impasto.images import Outputs, Source, check_encoding
 from impasto.painting import Position, check_change
 from impasto.recipe import Recipe, SettingOptions, check_balance, resolve
 from impasto.runs import Inputs, RunFolder
@@ -32,6 +32,8 @@ class RunOptions(SettingOptions, total=False):
     on_event: Listener | None
     run: str | Path | None
     output: str | Path | None
+    bits: Literal[8, 16]
+    quality: int
 
 
 class Session:
@@ -113,6 +115,8 @@ class Session:
         on_event: Listener | None = None,
         run: str | Path | None = None,
         output: str | Path | None = None,
+        bits: Literal[8, 16] = 8,
+        quality: int = 95,
         **settings: Unpack[SettingOptions],
     ) -> Run:
         """Begin to paint in the background; everything that was given is read and checked before this returns.
@@ -126,6 +130,8 @@ class Session:
             on_event: Called with every event, in the thread that paints.
             run: Folder to keep the run in.
             output: Path where the picture is wanted, noted in the run folder.
+            bits: Bits per channel of that file, noted with it.
+            quality: Its quality, if it is a JPEG or WebP, noted with it.
             **settings: Settings of the recipe by their flat names.
 
         Returns:
@@ -140,12 +146,15 @@ class Session:
         check_type(output, (str, Path, NoneType), "output", "a path")
         if output is not None and run is None:
             raise InputError("output is noted in a run folder, and there is no run: save the result by its method save")
+        check_encoding(bits, quality)
         job, inputs, files = self._planned(content, styles, recipe, regions, settings)
         folder = None
         if run is not None:
             Outputs(folder=Path(run)).check(files)
             wanted = None if output is None else Path(output)
-            folder = RunFolder.create(Path(run), recipe=job.recipe, inputs=inputs, output=wanted)
+            folder = RunFolder.create(
+                Path(run), recipe=job.recipe, inputs=inputs, output=wanted, bits=bits, quality=quality
+            )
         return Run(job, self.painter, on_event=on_event, folder=folder)
 
     def estimate(

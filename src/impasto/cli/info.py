@@ -12,6 +12,7 @@ from impasto.cli.options import NetworkWord, Switch, read_record
 from impasto.errors import InputError
 from impasto.networks import NETWORKS, find_network
 from impasto.recipe import Recipe, as_text, resolve
+from impasto.shell import file_word, join
 
 
 def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, json: Switch = False) -> None:
@@ -24,6 +25,9 @@ def info(file: str | None = None, /, *, backbone: NetworkWord | None = None, jso
     """
     if file is not None and backbone is not None:
         raise InputError("give either a picture or --backbone")
+    if file is not None and Path(file).is_dir():
+        listing = f"`{join(['impasto', 'runs', file_word(file)])}` lists the runs in it"
+        raise InputError(f"{file} is a folder, not a picture: {listing}")
     learned = None if file is None else _of_learned(file)
     facts = learned or (_of_picture(file) if file else _of_network(backbone) if backbone else _of_installation())
     if json:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -31,7 +32,7 @@ def resume(
     saving: Saving = SAVING,
     reporting: Reporting = REPORTING,
 ) -> int:
-    """Continue a run. Without -o the picture is written to the path given when the run began.
+    """Continue a run. Without -o the picture is saved as it was stated when the run began: file, bits and quality.
 
     Args:
         folder: The folder that --run named, or that of a film.
@@ -55,6 +56,12 @@ def resume(
     output = run.output or folder / "result.png"
     if not (saving.out or run.was_made_here or Path(os.path.realpath(output)).is_relative_to(folder.resolve())):
         raise InputError(f"{folder} was made elsewhere, for a picture at {output}: name the picture's file with -o")
+    if saving.out is None:
+        saving = replace(
+            saving,
+            bits=run.bits if saving.bits == SAVING.bits else saving.bits,
+            quality=run.quality if saving.quality == SAVING.quality else saving.quality,
+        )
     destination = Destination(
         saving,
         output,

@@ -115,7 +115,8 @@ def stylize(
         return _paint_mixes(recipe, photo, styles, seconds, destination, saving, reporting)
     output = None if destination.is_stdout else destination.path
     content, pictures = read_source(photo), [read_source(style) for style in styles]
-    begin = partial(start, content, pictures, recipe, run=run, output=output if run else None)
+    wanted = output if run else None
+    begin = partial(start, content, pictures, recipe, run=run, output=wanted, bits=saving.bits, quality=saving.quality)
     if several and processes.number:
         return assist(begin)
     repeats = None if flags is not None and flags.model_fields_set else record

@@ -26,6 +26,7 @@ from impasto.images.read import (
 from impasto.images.write import (
     atomic_write,
     check_destination,
+    check_encoding,
     check_space,
     check_writable,
     encode_picture,
@@ -50,6 +51,7 @@ __all__ = [
     "atomic_write",
     "by_strips",
     "check_destination",
+    "check_encoding",
     "check_is_no_url",
     "check_space",
     "check_writable",

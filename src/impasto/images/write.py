@@ -94,9 +94,7 @@ def encode_picture(
     Raises:
         InputError: Unknown suffix, bits or quality, NaN, or a side or metadata too long for the format.
     """
-    _check_quality(quality)
-    if bits not in (8, 16):
-        raise InputError(f"bits must be 8 or 16, not {bits!r}")
+    check_encoding(bits, quality)
     kind = output_format(suffix)
     height, width = pixels.shape[:2]
     if max(height, width) > _LONGEST_SIDE.get(kind, max(height, width)):
@@ -119,7 +117,7 @@ def write_picture(path: Path, pixels: Values, **options: Any) -> None:
     """
     if is_deep_zoom(path):
         alpha, quality = options.get("alpha"), options.get("quality", 95)
-        _check_quality(quality)
+        check_encoding(8, quality)
         composited = pixels if alpha is None else _on_white(pixels, alpha)
         write_deep_zoom(path, _to_integers(composited, 8), quality=quality)
         return
@@ -251,7 +249,10 @@ def _to_floats(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) / np.float32(255) if values.dtype == np.uint8 else np.asarray(values.clip(0, 1))
 
 
-def _check_quality(quality: Any) -> None:
+def check_encoding(bits: Any, quality: Any) -> None:
+    """Raise InputError unless these are bits per channel and a quality that pictures can have."""
+    if bits not in (8, 16):
+        raise InputError(f"bits must be 8 or 16, not {bits!r}")
     check_type(quality, Integral, "quality", "a whole number from 1 to 100")
     if not 1 <= quality <= 100:
         raise InputError(f"the quality must be from 1 to 100, not {quality}")

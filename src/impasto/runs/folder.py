@@ -44,6 +44,8 @@ class RunFolder:
         first_recipe: The recipe before the changes.
         created: When the run began, in UTC.
         output: Where the user wants the result, if known.
+        bits: Bits per channel of that file.
+        quality: Its quality, if it is a JPEG or WebP.
         was_made_here: Whether the folder is one that was made at its place, and not a copy of one from elsewhere.
         kept_inputs: The copies of the inputs, known without reading them.
         result_path: Where the result is saved.
@@ -56,6 +58,7 @@ class RunFolder:
         self.path = path
         self.created: datetime = header.created
         self.output = header.output_path
+        self.bits, self.quality = header.bits, header.quality
         self.was_made_here = header.seal == seal_of(path, header.output)
         self.kept_inputs: KeptInputs = header.inputs
         self.result_path = path / "result.png"
@@ -71,7 +74,16 @@ class RunFolder:
         self._replay_log()
 
     @classmethod
-    def create(cls, path: Path, *, recipe: Recipe, inputs: Inputs, output: Path | None = None) -> "RunFolder":
+    def create(
+        cls,
+        path: Path,
+        *,
+        recipe: Recipe,
+        inputs: Inputs,
+        output: Path | None = None,
+        bits: Literal[8, 16] = 8,
+        quality: int = 95,
+    ) -> "RunFolder":
         """Make a folder (or use an empty one) for a new run, copy the inputs into it, and lock it.
 
         Args:
@@ -79,11 +91,13 @@ class RunFolder:
             recipe: The recipe, with device and precision resolved.
             inputs: The pictures.
             output: Where the user wants the result; only noted.
+            bits: Bits per channel of that file; only noted.
+            quality: Its quality, if it is a JPEG or WebP; only noted.
 
         Raises:
             InputError: If the folder holds anything or cannot be written.
         """
-        lock = create_run(path, recipe, inputs, output)
+        lock = create_run(path, recipe, inputs, output, bits=bits, quality=quality)
         return cls(path, read_header(path), lock)
 
     @classmethod

@@ -49,6 +49,8 @@ class Header(BaseModel):
     recipe: dict[str, Value]
     inputs: Inputs[KeptInput]
     output: Annotated[str, Field(min_length=1, max_length=10_000)] | None
+    bits: Literal[8, 16] = 8
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
     seal: str = ""
 
     @model_validator(mode="after")
@@ -105,7 +107,9 @@ def _check_format(folder: Path, found: Any) -> None:
         raise InputError(f"{folder} holds a run of format {found!r}: it needs a newer impasto")
 
 
-def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> FolderLock:
+def create_run(
+    path: Path, recipe: Recipe, inputs: Inputs, output: Path | None, *, bits: Literal[8, 16] = 8, quality: int = 95
+) -> FolderLock:
     """Make the folder of a new run, copy the inputs, write run.json, and return the acquired lock.
 
     Raises InputError if the folder holds anything or cannot be written.
@@ -121,7 +125,7 @@ def create_run(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) 
             # Checked again under the lock: another process may have created a run here.
             _refuse_occupied(path)
             undo.callback(_clear, path, is_new)
-            _write(path, recipe, inputs, output)
+            _write(path, recipe, inputs, output, bits=bits, quality=quality)
             undo.pop_all()
         return lock
     except OSError as error:
@@ -135,7 +139,9 @@ def seal_of(folder: Path, output: str | None) -> str:
     return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> None:
+def _write(
+    path: Path, recipe: Recipe, inputs: Inputs, output: Path | None, *, bits: Literal[8, 16], quality: int
+) -> None:
     shutil.rmtree(path / INPUTS_FOLDER, ignore_errors=True)
     wanted = os.path.abspath(output) if output else None
     if wanted and not wanted.isprintable():
@@ -147,6 +153,8 @@ def _write(path: Path, recipe: Recipe, inputs: Inputs, output: Path | None) -> N
         recipe=recipe.to_dict(),
         inputs=copy_inputs(path, inputs),
         output=wanted,
+        bits=bits,
+        quality=quality,
         seal=seal_of(path, wanted),
     )
     # Written last and atomically: the folder holds a run as soon as run.json exists.
