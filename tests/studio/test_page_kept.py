@@ -71,8 +71,7 @@ def test_a_reload_and_the_way_back_keep_the_form(visit, hills, server):
         page.unfold("more")
         assert page.page.locator("#preset input").input_value() == "bold"
         assert page.value("mix") == 75
-    # Leaving a page aborts its connections, which Gradio's script reports.
-    page.problems.clear()
+    page.forgive_aborted_requests()
     page.drop_png(recipe_png(steps=FEW))
     until(lambda: page.value("size") == 64, "the settings are cheap")
     page.paint()
