@@ -32,14 +32,14 @@ def paint(eta: Eta, level: int, steps: range, seconds: float, each: float) -> fl
 def replay(name: str, *, knows_costs: bool, slow: float = 1.0) -> list[tuple[float, float, float | None]]:
     """Return time, time left and estimate after each step of a recorded run, and the time at its end.
 
-    The first three steps of each level take `slow` times as long as recorded.
+    The first two steps of each level take `slow` times as long as recorded.
     """
     sizes, recorded = DURATIONS[name]["sizes"], DURATIONS[name]["seconds"]
     counts, seconds, later, last = [len(times) for times in recorded], [], 0.0, 0.0
     for times in recorded:
         seconds.append([])
         for number, time in enumerate(times):
-            later += (slow - 1) * (time - last) if number < 3 else 0
+            later += (slow - 1) * (time - last) if number < 2 else 0
             last = time
             seconds[-1].append(time + later)
     count, total, end = len(sizes), sum(counts), seconds[-1][-1]
@@ -109,8 +109,8 @@ def test_two_levels_determine_the_fixed_part_and_the_part_of_each_pixel():
     done = paint(eta, 0, range(1, 21), cost(PIXELS[0]), cost(PIXELS[0]))
     begin(eta, 1, 20)
     # The preparation of a level takes as long as three of its steps.
-    paint(eta, 1, range(21, 27), done + 4 * cost(PIXELS[1]), cost(PIXELS[1]))
-    assert eta.seconds_left() == pytest.approx(6 * cost(PIXELS[1]) + (8 + 3) * cost(PIXELS[2]))
+    paint(eta, 1, range(21, 25), done + 4 * cost(PIXELS[1]), cost(PIXELS[1]))
+    assert eta.seconds_left() == pytest.approx(8 * cost(PIXELS[1]) + (8 + 3) * cost(PIXELS[2]))
 
 
 @pytest.mark.parametrize(("slow", "expected"), [(0.5, 0.5), (40.0, 160.0)], ids=["fixed", "in proportion"])
@@ -119,8 +119,8 @@ def test_whatever_was_measured_a_larger_level_costs_no_less_and_no_more_than_in_
     begin(eta, 0, 0)
     done = paint(eta, 0, range(1, 21), 1.0, 1.0)
     begin(eta, 1, 20)
-    paint(eta, 1, range(21, 27), done + slow, slow)
-    assert eta.seconds_left() == pytest.approx(6 * slow + 8 * expected)
+    paint(eta, 1, range(21, 25), done + slow, slow)
+    assert eta.seconds_left() == pytest.approx(8 * slow + 8 * expected)
 
 
 def test_a_size_that_was_painted_before_costs_what_it_cost_then():

@@ -13,7 +13,7 @@ from impasto.painting.speed import LevelCost
 _WINDOW: Final = 10
 """Steps over which the speed is measured."""
 
-_FEW: Final = 5
+_FEW: Final = 3
 """Steps of a level that say less about it than the levels before, because the first ones are slow."""
 
 _FIXED_PIXELS: Final = 7000

@@ -139,5 +139,8 @@
       return 'copied';
     } catch { return 'unshared'; }
   };
+  // Where there is neither, the downloads beside it are the way.
+  const canShare = navigator.canShare?.({files: [new File([], 'painting.jpeg', {type: 'image/jpeg'})]}) || navigator.clipboard?.write;
+  document.documentElement.classList.toggle('cannot-share', !canShare);
   window.impasto = {choose, share};
 }
