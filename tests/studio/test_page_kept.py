@@ -172,7 +172,8 @@ def test_strokes_without_a_style_and_styles_without_strokes_are_told(visit, hill
 
 
 SHARING = """
-Object.defineProperty(navigator, 'canShare', {value: (given) => given.files.every((file) => file.type.startsWith('image/'))});
+const areImages = ({files}) => files.every((file) => file.type.startsWith('image/'));
+Object.defineProperty(navigator, 'canShare', {value: areImages});
 Object.defineProperty(navigator, 'share', {value: async (given) => { window.shared = given.files[0]; }});
 """
 WITHOUT_SHARING = """
