@@ -1,7 +1,9 @@
 """Estimates of time and memory, from a speed that is measured once."""
 
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.api.conftest import QUICK
@@ -35,14 +37,17 @@ def test_a_run_takes_its_levels_and_its_steps(make_extractor):
     levels = [Level(50, 40, 10, 1), Level(100, 80, 5, 0, below=1)]
     plans = [MemoryPlan(None, 10, 1e9)] * 2
     expected = 4 + 2 * 2 + 3e-5 * (2000 + 8000) + 10 * (0.5 + 0.02) + 5.4 * (0.5 + 0.04)
-    assert SPEED.seconds(Recipe(), levels, plans, make_extractor()) == pytest.approx(expected)
+    costs = SPEED.costs(Recipe(), levels, plans, make_extractor())
+    assert SPEED.seconds(levels, costs) == pytest.approx(expected)
+    assert costs[1] == pytest.approx((2 + 3e-5 * 8000, 0.5 + 0.04))
 
 
 def test_tiles_take_longer(make_extractor):
     level, extractor = Level(512, 512, 5, 0), make_extractor(needed_layers(Recipe()))
-    whole, tiled = (SPEED.seconds(Recipe(), [level], [MemoryPlan(tile, 5, 1e9)], extractor) for tile in (None, 128**2))
+    plans = [MemoryPlan(None, 5, 1e9), MemoryPlan(128**2, 5, 1e9), MemoryPlan(128**2, 5, 1e9, recompute=True)]
+    costs = [SPEED.costs(Recipe(), [level], [plan], extractor) for plan in plans]
+    whole, tiled, recomputed = (SPEED.seconds([level], cost) for cost in costs)
     assert 1.5 < tiled / whole < 6
-    recomputed = SPEED.seconds(Recipe(), [level], [MemoryPlan(128**2, 5, 1e9, recompute=True)], extractor)
     assert 1.2 < recomputed / tiled < 1.5
 
 
@@ -79,6 +84,21 @@ def test_a_run_begins_with_the_estimate_once_the_speed_is_known(measured, photo)
     before = first_notice()
     estimate = impasto.Session().estimate(photo, "night", **QUICK)
     assert first_notice() == [str(estimate), *before]
+
+
+def test_a_run_knows_what_its_levels_cost_once_the_speed_is_known(measured, photo):
+    def costs() -> list[Any]:
+        found: list[Any] = []
+        run = impasto.start(photo, "night", on_event=lambda _: ready.wait() and found.append(run.level_costs), **QUICK)
+        ready.set()
+        run.wait()
+        return found
+
+    ready = threading.Event()
+    assert set(costs()) == {()}
+    estimate = impasto.Session().estimate(photo, "night", **QUICK)
+    assert set(costs()) == {estimate.levels}
+    assert len(estimate.levels) == 1
 
 
 def test_what_shortens_a_long_run_is_said():

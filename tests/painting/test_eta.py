@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from impasto.events import LevelStarted, Step
-from impasto.painting import Eta, Level, clock
+from impasto.painting import Eta, Level, LevelCost, clock
 
 DURATIONS = json.loads((Path(__file__).parent.parent / "golden" / "durations.json").read_text())
-"""Seconds after each step of runs with one thread, by the level: processor time, which no other program lengthens."""
+"""Seconds after each step of runs with one thread (processor time), and what `impasto estimate` knew, by the level."""
 
 LEVELS = (Level(50, 40, 20, 2), Level(100, 80, 12, 1), Level(200, 160, 8, 0))
 PIXELS = [2000, 8000, 32000]
@@ -29,28 +29,57 @@ def paint(eta: Eta, level: int, steps: range, seconds: float, each: float) -> fl
     return times[-1]
 
 
-@pytest.mark.parametrize("name", DURATIONS)
-def test_after_a_tenth_of_a_recorded_run_the_time_left_is_right_within_30_percent(name):
-    sizes, seconds = DURATIONS[name]["sizes"], DURATIONS[name]["seconds"]
-    counts = [len(times) for times in seconds]
-    total, end = sum(counts), seconds[-1][-1]
-    eta = Eta(
-        [Level(*size, count, len(sizes) - 1 - n) for n, (size, count) in enumerate(zip(sizes, counts, strict=True))]
-    )
-    wrong = {}
+def replay(name: str, *, knows_costs: bool, slow: float = 1.0) -> list[tuple[float, float, float | None]]:
+    """Return time, time left and estimate after each step of a recorded run, and the time at its end.
+
+    The first two steps of each level take `slow` times as long as recorded.
+    """
+    sizes, recorded = DURATIONS[name]["sizes"], DURATIONS[name]["seconds"]
+    counts, seconds, later, last = [len(times) for times in recorded], [], 0.0, 0.0
+    for times in recorded:
+        seconds.append([])
+        for number, time in enumerate(times):
+            later += (slow - 1) * (time - last) if number < 2 else 0
+            last = time
+            seconds[-1].append(time + later)
+    count, total, end = len(sizes), sum(counts), seconds[-1][-1]
+    levels = [
+        Level(*size, steps, count - 1 - n, below=n) for n, (size, steps) in enumerate(zip(sizes, counts, strict=True))
+    ]
+    costs = [LevelCost(*cost) for cost in DURATIONS[name]["costs"]] if knows_costs else []
+    eta, found = Eta(levels, lambda: costs), []
     for index, (first, times) in enumerate(zip(accumulate([1, *counts]), seconds, strict=False)):
         width, height = sizes[index]
         eta.level_started(
-            LevelStarted(level=index, levels=len(sizes), width=width, height=height, step=first - 1, steps=total)
+            LevelStarted(level=index, levels=count, width=width, height=height, step=first - 1, steps=total)
         )
         for step, time in enumerate(times, start=first):
             eta.step_done(Step(step=step, steps=total, level=index, loss=1.0, seconds=time))
-            left = eta.seconds_left()
-            # A tenth, unless the first guess was too long.
-            assert left is not None or time < 0.12 * end
-            if left is not None and time < 0.99 * end:
-                wrong[step] = abs(left / (end - time) - 1)
-    assert max(wrong.values()) < 0.3
+            found.append((time, end - time, eta.seconds_left()))
+    return found
+
+
+def worst(found: list[tuple[float, float, float | None]], begin: float) -> float:
+    """Return how far the estimates are from what was left, as a share of it, from a time on and but for the end."""
+    end = found[-1][0]
+    return max(abs(said / left - 1) for time, left, said in found if begin <= time < 0.97 * end and said is not None)
+
+
+@pytest.mark.parametrize("knows_costs", [False, True])
+@pytest.mark.parametrize("name", DURATIONS)
+def test_the_time_left_is_right_within_40_percent_after_three_seconds_and_25_after_a_quarter(name, knows_costs):
+    found = replay(name, knows_costs=knows_costs)
+    assert worst(found, 3.0) < 0.4
+    assert worst(found, found[-1][0] / 4) < 0.25
+    # A tenth, unless the first guess was too long.
+    assert all(said is not None for time, _, said in found if time > (0 if knows_costs else 0.12 * found[-1][0]))
+
+
+@pytest.mark.parametrize("knows_costs", [False, True])
+@pytest.mark.parametrize("name", DURATIONS)
+def test_slow_first_steps_of_a_level_do_not_lengthen_the_estimate(name, knows_costs):
+    found = replay(name, knows_costs=knows_costs, slow=4.0)
+    assert all(said < 1.4 * left for time, left, said in found if 3 <= time < 0.97 * found[-1][0] and said is not None)
 
 
 def test_there_is_no_estimate_before_two_steps():

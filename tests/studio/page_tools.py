@@ -142,6 +142,13 @@ REPLACED_LAYER = "No draw texture found"
 """What Gradio's editor reports where strokes were replaced by the same strokes while they were loaded."""
 
 
+ABORTED_REQUESTS = (
+    "AbortError: BodyStreamBuffer was aborted",
+    "Unexpected error Connection errored out.",
+)
+"""How what Gradio reports begins when a page is left, which aborts its connections."""
+
+
 @dataclass
 class Visit:
     """The studio's page in a tab; `problems` are errors of its console, `strangers` requests to other hosts."""
@@ -177,6 +184,10 @@ class Visit:
         self.page.goto(self.server.url)
         self.page.locator("#canvas .canvas.empty").wait_for()
         return self
+
+    def forgive_aborted_requests(self) -> None:
+        """Forget the errors of a page that was left, but for those of the studio itself."""
+        self.problems[:] = [one for one in self.problems if not one.startswith(ABORTED_REQUESTS)]
 
     def leave(self) -> None:
         """Leave the page and keep the tab."""

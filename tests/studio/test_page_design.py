@@ -341,3 +341,22 @@ def test_the_login_is_the_studios_own(browser, tmp_path):
         page.close()
     assert color == "rgb(194, 65, 12)"
     assert box["y"] > 60
+
+
+def test_at_320_px_every_tab_is_shown_and_the_label_of_variations_is_above_them(visit, hills, server):
+    page = visit(viewport={"width": 320, "height": 640})
+    tabs = page.page.get_by_role("tab")
+    until(lambda: [tab.is_visible() for tab in tabs.all()] == [True] * 3, "no tab is in a menu")
+    page.prepare(hills)
+    page.paint()
+    page.finish()
+    page.click("vary")
+    pictures = page.page.locator("#variations button img")
+    until(lambda: pictures.count() == 4 and not server.studio.jobs(), "four are painted")
+    label = page.page.locator("#variations [data-testid=block-label]").bounding_box()
+    frame = page.page.locator("#variations").bounding_box()
+    for box in (picture.bounding_box() for picture in pictures.all()):
+        assert box["y"] >= label["y"] + label["height"]
+        assert box["x"] >= frame["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]

@@ -10,12 +10,12 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from page_tools import DESKTOP, FEW, MANY, Server, Visit, free_port, until
+from page_tools import DESKTOP, FEW, MANY, Server, Visit, free_port, photo_of, recipe_png, until
 from patience import PATIENCE
 
 from impasto.api import run
 from impasto.events import Resumed
-from impasto.images import read_metadata
+from impasto.images import PLATES, read_metadata
 from impasto.painting.level import LevelOptimizer
 from impasto.runs import RunFolder
 from impasto.studio import JobHandle, Workspace
@@ -80,7 +80,7 @@ def test_after_a_failed_step_the_next_job_is_painted_and_the_failed_one_can_be_r
 
 
 @contextlib.contextmanager
-def served_by_a_process(folder, port, last_step):
+def served_by_a_process(folder, port, last_step, end=signal.SIGKILL):
     words = ["studio", "--workspace", str(folder), "--port", str(port), "--no-open"]
     command = [sys.executable, "-c", SERVE, str(last_step), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -88,7 +88,58 @@ def served_by_a_process(folder, port, last_step):
             assert process.stdout.readline().strip() == f"http://127.0.0.1:{port}"
             yield
         finally:
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(end)
+
+
+def test_a_reloaded_tab_says_that_its_photo_or_style_is_gone(visit, hills, server, tmp_path):
+    page = visit()
+    page.prepare(hills)
+    page.page.locator("#own input[type=file]").set_input_files(photo_of(tmp_path, "own.jpg", "woodcut"))
+    until(lambda: page.styles() == ["own"], "it is on the wall, and chosen")
+    (style,) = set(server.studio.wall.names()) - set(PLATES)
+    kept = "sessionStorage.getItem('impasto-form')"
+    until(lambda: style in page.page.evaluate(kept), "the form is kept")
+    server.studio.wall.remove(style)
+    page.page.reload()
+    assert "A style that you had chosen is not on this wall any more" in page.toast()
+    assert page.value("size") == 64
+    page.page.locator("#photo img").wait_for()
+    for file in (server.workspace / "uploads").glob("*/hills.jpg"):
+        file.unlink()
+    page.page.reload()
+    assert "The studio does not have your photo any more: choose it again" in page.toast()
+    until(lambda: page.value("size") == 64, "the size is back")
+    page.forgive_aborted_requests()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_after_a_restart_a_reloaded_tab_has_its_form_again(browser, hills, tmp_path, end):
+    port = free_port()
+    with contextlib.closing(browser.new_context(**DESKTOP)) as context:
+        page = Visit(context.new_page(), Server(f"http://127.0.0.1:{port}", tmp_path))
+        with served_by_a_process(tmp_path, port, last_step=0, end=end):
+            page.open()
+            page.prepare(hills, size=80)
+            page.choose("preset", "bold")
+            page.set("size", 80)
+            page.page.locator("#own input[type=file]").set_input_files(photo_of(tmp_path, "own.jpg", "woodcut"))
+            until(lambda: page.styles() == ["own"], "it is on the wall, and chosen")
+            page.page.locator("#styles input[name='night']").check()
+            page.set("mix", 70)
+            kept = "sessionStorage.getItem('impasto-form')"
+            until(lambda: '"bold"' in page.page.evaluate(kept) and "70" in page.page.evaluate(kept), "the form is kept")
+        with served_by_a_process(tmp_path, port, last_step=0):
+            page.page.reload()
+            page.page.locator("#photo img").wait_for()
+            until(lambda: page.value("size") == 80, "the size is back")
+            until(lambda: page.styles() == ["night", "own"], "the styles are back")
+            until(lambda: page.value("mix") == 70, "their shares are back")
+            assert page.page.locator("#preset input").input_value() == "bold"
+            page.page.locator("#photo img").wait_for()
+            page.drop_png(recipe_png(steps=FEW))
+            until(lambda: page.value("size") == 64, "the settings are cheap")
+            page.paint()
+            page.finish()
 
 
 def test_after_the_server_is_killed_its_pages_return_and_follow_their_pictures_to_the_end(browser, hills, tmp_path):
@@ -273,8 +324,7 @@ def test_a_reloaded_page_keeps_its_job_if_jobs_of_closed_pages_are_stopped(
     page.finish()
     assert page.status() == f"Painted in {FEW} steps"
     assert first.state == "finished"
-    # Reloading aborts the old page's connections, which Gradio's script reports.
-    page.problems.clear()
+    page.forgive_aborted_requests()
 
 
 # -- strength moved during painting ------------------------------------------------------------------------------------

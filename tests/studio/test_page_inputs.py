@@ -255,6 +255,30 @@ def test_strokes_are_read_back_as_the_masks_they_were_made_of():
     assert inputs.strokes_of([mask(start, start + 9) for start in (0, 10, 20, 30)]) is None, "they are too many"
 
 
+@pytest.mark.parametrize("action", ["Undo", "Clear canvas"])
+def test_undo_and_the_bin_take_back_strokes_and_never_the_photo(visit, lake, server, action):
+    before, page = painted(server, lake), visit()
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    brush(page, 0.2, 0.3)
+    for _ in range(4):
+        page.page.locator(f"#regions button[aria-label='{action}']").click()
+    brush(page, 0.8)
+    (mask,) = masks_of(paint_next(page, server, before))
+    assert (mask > 0).any()
+    assert not mask[:, : WIDTH // 2].any(), "the strokes that were taken back"
+
+
+def test_the_bin_removes_loaded_strokes(visit, server, regional):
+    page = visit()
+    page.load_newest_run()
+    wait_for_strokes(page)
+    page.page.locator("#regions button[aria-label='Clear canvas']").click()
+    brush(page, 0.5)
+    (mask,) = masks_of(paint_next(page, server, regional))
+    assert not mask[:, : WIDTH // 3].any()
+
+
 def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, regional):
     page = visit()
     page.load_newest_run()

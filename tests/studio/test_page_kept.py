@@ -71,8 +71,7 @@ def test_a_reload_and_the_way_back_keep_the_form(visit, hills, server):
         page.unfold("more")
         assert page.page.locator("#preset input").input_value() == "bold"
         assert page.value("mix") == 75
-    # Leaving a page aborts its connections, which Gradio's script reports.
-    page.problems.clear()
+    page.forgive_aborted_requests()
     page.drop_png(recipe_png(steps=FEW))
     until(lambda: page.value("size") == 64, "the settings are cheap")
     page.paint()
@@ -170,3 +169,40 @@ def test_strokes_without_a_style_and_styles_without_strokes_are_told(visit, hill
     page.paint()
     assert "Style of the green region" in page.toast()
     page.finish()
+
+
+SHARING = """
+const areImages = ({files}) => files.every((file) => file.type.startsWith('image/'));
+Object.defineProperty(navigator, 'canShare', {value: areImages});
+Object.defineProperty(navigator, 'share', {value: async (given) => { window.shared = given.files[0]; }});
+"""
+WITHOUT_SHARING = """
+for (const name of ['canShare', 'share', 'clipboard']) Object.defineProperty(navigator, name, {value: undefined});
+"""
+
+
+def test_share_hands_the_picture_to_the_device(visit, hills):
+    page = visit(locale="en-US")
+    page.page.add_init_script(SHARING)
+    page.page.reload()
+    page.prepare(hills)
+    page.paint()
+    page.finish()
+    page.click("share")
+    size = "async () => { const one = await createImageBitmap(window.shared); return [one.width, one.height]; }"
+    until(lambda: page.page.evaluate("window.shared?.name") == "painting.jpeg", "a file is shared")
+    assert page.page.evaluate(size) == [64, 48]
+    assert not page.page.locator(".toast-body").count(), "the device says what it did with it"
+    page.forgive_aborted_requests()
+
+
+def test_without_a_way_to_share_there_are_downloads_alone(visit, hills):
+    page = visit(locale="en-US")
+    page.page.add_init_script(WITHOUT_SHARING)
+    page.page.reload()
+    page.prepare(hills)
+    page.paint()
+    page.finish()
+    assert page.page.locator("#download-png").is_visible()
+    assert not page.page.locator("#share").is_visible()
+    page.forgive_aborted_requests()

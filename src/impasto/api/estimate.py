@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from impasto.backbones import FeatureExtractor, computed_with
 from impasto.errors import ImpastoError
 from impasto.images import atomic_write
-from impasto.painting import Level, Painter, Scene, Speed, clock, measure_speed, peak_memory, plan_run
+from impasto.painting import Level, LevelCost, Painter, Scene, Speed, clock, measure_speed, peak_memory, plan_run
 from impasto.recipe import Recipe, memory_text
 from impasto.untrusted import MAX_BYTES, load_json
 
@@ -38,6 +38,7 @@ class Estimate:
         seconds: Time of painting.
         memory: Most memory of the process in bytes.
         tile: Side of the tiles in pixels; None: the picture is painted as a whole.
+        levels: What the levels cost, from coarse to fine; empty with the method `instant`.
     """
 
     size: tuple[int, int]
@@ -45,6 +46,7 @@ class Estimate:
     seconds: float
     memory: float
     tile: int | None
+    levels: tuple[LevelCost, ...] = ()
 
     @property
     def advice(self) -> str:
@@ -71,22 +73,24 @@ def estimate_run(recipe: Recipe, scene: Scene, levels: Sequence[Level], extracto
         _keep_speed(recipe, speed)
     finest = levels[-1]
     plans = plan_run(recipe, extractor, scene, levels)
+    costs = speed.costs(recipe, levels, plans, extractor)
     return Estimate(
         size=(finest.width, finest.height),
         steps=recipe.schedule.steps,
-        seconds=speed.seconds(recipe, levels, plans, extractor),
+        seconds=speed.seconds(levels, costs),
         memory=peak_memory(recipe, extractor, finest, scene.style_pixels(finest), plans[-1]),
         tile=None if plans[-1].tile is None else round(math.sqrt(plans[-1].tile)),
+        levels=costs,
     )
 
 
-def first_line(painter: Painter) -> str | None:
-    """Return the line with which a run begins; None if the speed is not known, and the picture is not large."""
+def estimate_of(painter: Painter) -> Estimate | None:
+    """Return what a run that begins will take; None if the speed is not known, and the picture is not large."""
     recipe, levels = painter.recipe, painter.levels
     if _known_speed(recipe) is None and levels[-1].width * levels[-1].height < _LARGE:
         return None
     try:
-        return str(estimate_run(recipe, painter.scene, levels, painter.extractor))
+        return estimate_run(recipe, painter.scene, levels, painter.extractor)
     except Exception:
         # Whatever hinders an estimate, such as a network that needs larger pictures, need not hinder the run.
         return None

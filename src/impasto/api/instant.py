@@ -86,8 +86,8 @@ class Instant:
         return describe_networks()
 
     @staticmethod
-    def first_line(painter: InstantPainter) -> str | None:
-        """Return None: the picture would be there before the line is read."""
+    def estimate_of(painter: InstantPainter) -> Estimate | None:
+        """Return None: the picture would be there before the estimate is read."""
         return None
 
     def painter(self, job: Job) -> InstantPainter:

@@ -89,8 +89,8 @@ class Method(Protocol):
         """Return how long a job takes and how much memory, about."""
 
     @staticmethod
-    def first_line(painter: Any) -> str | None:
-        """Return the line with which the run of a painter of this method begins; None: there is none."""
+    def estimate_of(painter: Any) -> Estimate | None:
+        """Return what a run that begins takes, about; None: that is not known."""
 
 
 METHODS: Final[dict[MethodName, type[Method]]] = {"optimize": Optimize, "instant": Instant}

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import torch
 
 from impasto.api.cache import Cache
-from impasto.api.estimate import Estimate, estimate_run, first_line
+from impasto.api.estimate import Estimate, estimate_of, estimate_run
 from impasto.api.job import Job
 from impasto.backbones import (
     AnyWeights,
@@ -89,9 +89,9 @@ class Optimize:
         return [f"only {count} {text}" for count in dict.fromkeys(used) if count < side**2]
 
     @staticmethod
-    def first_line(painter: Painter) -> str | None:
-        """Return how long a run takes, about; None if the speed is not known, and the picture is not large."""
-        return first_line(painter)
+    def estimate_of(painter: Painter) -> Estimate | None:
+        """Return what a run takes, about; None if the speed is not known, and the picture is not large."""
+        return estimate_of(painter)
 
     def painter(self, job: Job) -> Painter:
         """Return the painter of a job, with the network loaded.

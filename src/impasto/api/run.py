@@ -19,7 +19,7 @@ from impasto.errors import ImpastoError, InputError, is_disk_error
 from impasto.events import Event, Finished, LevelStarted, Listener, Notice, Snapshot, Step
 from impasto.images import quantize
 from impasto.losses import TERMS
-from impasto.painting import check_change
+from impasto.painting import LevelCost, check_change
 from impasto.recipe import Recipe, check_balance
 from impasto.runs import Checkpoint, RunFolder
 
@@ -35,6 +35,7 @@ class Controls:
         self._recipe = recipe
         self._asked: dict[str, Any] = {}  # changes that are not in the recipe yet
         self._painter: Painter | None = None
+        self._level_costs: tuple[LevelCost, ...] = ()
         self._lock = threading.Lock()
         self._go = threading.Event()
         self._go.set()
@@ -84,6 +85,11 @@ class Controls:
     def paused(self) -> bool:
         """Whether a pause was asked for."""
         return not self._go.is_set()
+
+    @property
+    def level_costs(self) -> tuple[LevelCost, ...]:
+        """What the levels cost on this machine; empty before the first one has begun, or if that is not known."""
+        return self._level_costs
 
     @property
     def recipe(self) -> Recipe:
@@ -196,9 +202,9 @@ class _Pump:
             for step in self._folder.read_log().steps:
                 self._note(step)
         self._controls._attach(painter)
-        method = METHODS[painter.recipe.method]
-        expected = method.first_line(painter) if checkpoint is None else None
-        for text in (*([expected] if expected else []), *self._notices):
+        estimate = METHODS[painter.recipe.method].estimate_of(painter)
+        self._controls._level_costs = estimate.levels if estimate else ()
+        for text in (*([str(estimate)] if estimate and checkpoint is None else []), *self._notices):
             self._forward(painter, Notice(step=painter.step, text=text))
 
     def _forward(self, painter: Painter, event: Event) -> None:

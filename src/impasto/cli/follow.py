@@ -59,7 +59,7 @@ def follow(
     follower.fitting = pixels_that_fit(hardware.precision)
     return_memory_if_scarce(math.prod(run.size), precision=hardware.precision, limit=hardware.memory_limit)
     with stop_signals(follower.stop):
-        result = follower.follow(run, Progress(Eta(run.levels), quiet=reporting.quiet))
+        result = follower.follow(run, Progress(Eta(run.levels, lambda: run.level_costs), quiet=reporting.quiet))
         if not result.steps:
             hint = f"; `{destination.resume_command(folder)}` begins again" if folder else ""
             warn(f"stopped before the first step; nothing was saved{hint}")

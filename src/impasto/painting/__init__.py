@@ -7,7 +7,7 @@ from impasto.painting.memory import MemoryPlan, peak_memory, plan_memory, plan_r
 from impasto.painting.painter import CHANGEABLE, Painter, Position, check_change
 from impasto.painting.pyramid import Level, plan_levels
 from impasto.painting.scene import CanvasRegion, Earlier, Scene, StyleImage
-from impasto.painting.speed import Speed, measure_speed
+from impasto.painting.speed import LevelCost, Speed, measure_speed
 
 __all__ = [
     "CHANGEABLE",
@@ -15,6 +15,7 @@ __all__ = [
     "Earlier",
     "Eta",
     "Level",
+    "LevelCost",
     "LevelOptimizer",
     "MemoryPlan",
     "Painter",

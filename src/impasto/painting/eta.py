@@ -1,17 +1,26 @@
 """The remaining time of a run."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Final
 
 from impasto.events import LevelStarted, Step
 from impasto.painting.pyramid import Level
+from impasto.painting.speed import LevelCost
 
 _WINDOW: Final = 10
 """Steps over which the speed is measured."""
 
+_FEW: Final = 3
+"""Steps of a level that say less about it than the levels before, because the first ones are slow."""
+
 _FIXED_PIXELS: Final = 7000
 """What every step costs besides its pixels, in pixels: on one CPU thread, with the default losses."""
+
+_FINE_PIXEL: Final = 0.75
+"""What a pixel costs at the finest of several levels, which compares fewer layers, beside one at the others."""
 
 _PREPARATION: Final = 1.5
 """What the preparation of a level (its style targets) costs, in steps of the level."""
@@ -23,20 +32,25 @@ _TRUSTED_SHARE: Final = 0.1
 class Eta:
     """Estimates the remaining time from the steps done.
 
-    A step costs a fixed part and a part for each pixel of its level. Sizes that were painted cost what was measured;
-    two of them determine both parts for the others. A single one is not enough: machines, losses and threads differ, so
-    that the time at 512 px can be a third of what 64 px let expect. Then there is no estimate until a tenth of the run
-    is done according to it.
+    If the speed of the machine is known, so is what each level costs beside the others, and the steps done say how much
+    slower or faster this run is. Otherwise a step costs a fixed part and a part for each pixel of its level: two sizes
+    determine both parts for the others. A single one is not enough: machines, losses and threads differ, so that the
+    time at 512 px can be a third of what 64 px let expect. Then there is no estimate until a tenth of the run is done
+    according to it. Sizes that were painted cost what was measured, which is the median, because single steps are slow.
     """
 
-    def __init__(self, levels: Sequence[Level]) -> None:
+    def __init__(self, levels: Sequence[Level], costs: Callable[[], Sequence[LevelCost]] = tuple) -> None:
+        """Expect these levels; `costs` returns what each costs as soon as that is known."""
         self._levels = levels
+        self._costs = costs
         self._index = 0
         self._before = 0
         self._done = 0
         self._seconds = 0.0
-        self._step_seconds: dict[int, float] = {}
+        self._step_seconds: dict[float, float] = {}
         """Measured cost of a step by the number of pixels."""
+        self._pace = 1.0
+        """How many times longer steps take than expected."""
         self._preparation = _PREPARATION
         self._gap: float | None = None
         self._times: deque[tuple[int, float]] = deque(maxlen=_WINDOW + 1)
@@ -57,33 +71,44 @@ class Eta:
             self._gap = event.seconds - self._seconds
         self._seconds = event.seconds
         self._times.append((event.step, event.seconds))
-        (first, begun), (last, now) = self._times[0], self._times[-1]
-        if last > first:
-            self._step_seconds[self._pixels(self._index)] = seconds = (now - begun) / (last - first)
-            if self._gap is not None and seconds > 0:
-                self._preparation = max(0.0, self._gap / seconds - 1)
+        if len(self._times) > 1:
+            seconds = median((now - begun) / (last - first) for (first, begun), (last, now) in pairwise(self._times))
+            self._note(seconds, is_early=len(self._times) <= _FEW)
+
+    def _note(self, seconds: float, *, is_early: bool) -> None:
+        """Note what a step of this level takes."""
+        costs = self._costs()
+        if is_early and (costs or self._step_seconds):
+            return
+        self._step_seconds[self._pixels(self._index)] = seconds
+        if costs and costs[self._index].step:
+            self._pace = seconds / costs[self._index].step
+        if self._gap is not None and seconds > 0:
+            self._preparation = max(0.0, self._gap / seconds - 1)
 
     def seconds_left(self) -> float | None:
         """Return the seconds left, or None as long as they are not known well enough."""
-        if not self._step_seconds:
+        costs, known = self._costs(), self._step_seconds
+        if not costs and not known:
             return None
-        coming = [self._pixels(index) for index in range(self._index + 1, len(self._levels))]
-        steps = [level.steps + self._preparation for level in self._levels[self._index + 1 :]]
-        here = max(0, self._levels[self._index].steps - self._done)
-        left = sum(
-            count * self._cost(pixels)
-            for count, pixels in zip([here, *steps], [self._pixels(self._index), *coming], strict=True)
-        )
-        is_guess = len(self._step_seconds) == 1 and not self._step_seconds.keys() >= set(coming)
+        coming = range(self._index + 1, len(self._levels))
+        left = max(0, self._levels[self._index].steps - self._done) * self._cost(self._index)
+        for index in coming:
+            step = self._cost(index)
+            preparation = costs[index].preparation * self._pace if costs else self._preparation * step
+            left += preparation + self._levels[index].steps * step
+        is_guess = not costs and len(known) == 1 and not known.keys() >= set(map(self._pixels, coming))
         if is_guess and self._seconds < _TRUSTED_SHARE * (self._seconds + left):
             return None
         return left
 
-    def _cost(self, pixels: int) -> float:
-        """Return the seconds of a step of a level of so many pixels."""
-        known = self._step_seconds
+    def _cost(self, index: int) -> float:
+        """Return the seconds of a step of a level."""
+        known, pixels = self._step_seconds, self._pixels(index)
         if pixels in known:
             return known[pixels]
+        if costs := self._costs():
+            return self._pace * costs[index].step
         *others, large = sorted(known)
         if not others:
             return known[large] * (_FIXED_PIXELS + pixels) / (_FIXED_PIXELS + large)
@@ -93,8 +118,10 @@ class Eta:
         each = min(max(each, 0.0), known[large] / large)
         return max(0.0, known[large] + each * (pixels - large))
 
-    def _pixels(self, index: int) -> int:
-        return self._levels[index].width * self._levels[index].height
+    def _pixels(self, index: int) -> float:
+        """Return the number of pixels of a level, fewer if they cost less."""
+        level = self._levels[index]
+        return level.width * level.height * (_FINE_PIXEL if level.below and not level.above else 1.0)
 
 
 def clock(seconds: float) -> str:

@@ -1,10 +1,11 @@
 """How long painting takes, estimated from a few steps at two small sizes."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +35,13 @@ Result = TypeVar("Result")
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class LevelCost(NamedTuple):
+    """Seconds that the preparation of a level and each of its steps take, about."""
+
+    preparation: float
+    step: float
+
+
 class Speed(BaseModel):
     """Seconds that a step and the preparation of a level take, whatever their size and for each pixel.
 
@@ -50,11 +58,16 @@ class Speed(BaseModel):
     matching: Seconds
     """Of the photo with the styles."""
 
-    def seconds(
+    def seconds(self, levels: Sequence[Level], costs: Sequence[LevelCost]) -> float:
+        """Return about how long it takes to paint levels of these costs, the finest one last."""
+        painted = (cost.preparation + level.steps * cost.step for level, cost in zip(levels, costs, strict=True))
+        return self.matching + math.fsum(painted) + _LAST * costs[-1].step
+
+    def costs(
         self, recipe: Recipe, levels: Sequence[Level], plans: Sequence[MemoryPlan], extractor: FeatureExtractor
-    ) -> float:
-        """Return about how long it takes to paint these levels."""
-        found = self.matching
+    ) -> tuple[LevelCost, ...]:
+        """Return what each level costs."""
+        found = []
         for level, plan in zip(levels, plans, strict=True):
             pixels, passes = float(level.width * level.height), 1.0
             if plan.tile is not None:
@@ -63,11 +76,10 @@ class Speed(BaseModel):
                 sizes = [[span.window.stop - span.window.start for span in tile] for tile in tiles]
                 pixels = float(sum(height * width for height, width in sizes))
                 passes = _TWO_PASSES + _RECOMPUTED * plan.recompute
-            steps = level.steps + (0 if level.above else _LAST)
-            found += self.level + passes * self.level_pixel * pixels
             rate = self.step_pixel if level.above or not level.below else self.fine_pixel
-            found += steps * (self.step + passes * rate * pixels)
-        return found
+            preparation = self.level + passes * self.level_pixel * pixels
+            found.append(LevelCost(preparation, self.step + passes * rate * pixels))
+        return tuple(found)
 
 
 def measure_speed(recipe: Recipe, extractor: FeatureExtractor) -> Speed:

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from impasto.api import Result, Run, Session
 from impasto.errors import ImpastoError, InputError
 from impasto.events import Event, LevelStarted, Notice, Step
-from impasto.painting import CHANGEABLE, Eta, Level, check_change
+from impasto.painting import CHANGEABLE, Eta, Level, LevelCost, check_change
 from impasto.recipe import Recipe, check_balance
 from impasto.runs import RunFolder
 from impasto.studio.run_index import RESULT, RESULT_16_BIT, newest_picture, read_pixels
@@ -60,10 +60,16 @@ class JobMonitor:
         self._changed = threading.Condition()
         self.restore((), steps)
 
-    def restore(self, done: Sequence[Step], steps: int, levels: Sequence[Level] = ()) -> None:
-        """Start again from the steps done so far; `levels` are needed to estimate the time of a run."""
+    def restore(
+        self,
+        done: Sequence[Step],
+        steps: int,
+        levels: Sequence[Level] = (),
+        costs: Callable[[], Sequence[LevelCost]] = tuple,
+    ) -> None:
+        """Start again from the steps done so far; `levels` and their costs are needed to estimate the time of a run."""
         with self._changed:
-            self._eta = Eta(levels)
+            self._eta = Eta(levels, costs)
             self._losses = [step.loss for step in done]
             self._progress = JobProgress(step=done[-1].step if done else 0, steps=steps)
         self.notify()
@@ -351,7 +357,7 @@ class JobHandle:
         run = session.resume(self.path, on_event=record)
         try:
             log = RunFolder.open(self.path).read_log()
-            self.monitor.restore(log.steps, run.recipe.schedule.steps, run.levels)
+            self.monitor.restore(log.steps, run.recipe.schedule.steps, run.levels, lambda: run.level_costs)
             self._attach(run)
         except BaseException:
             run.stop()

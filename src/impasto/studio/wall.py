@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from impasto.api import Estimate, Regions, Session, Source, Styles
 from impasto.errors import InputError, reason_of
 from impasto.images import PLATES, atomic_write, encode_picture, fit, plate_path, read_picture, resize
 from impasto.recipe import Recipe
+from impasto.studio.load_run import plate_of
 from impasto.studio.submission import hide_folders
 
 _NAME_LENGTH: Final = 20
@@ -38,14 +38,9 @@ _NICENESS: Final = 15
 """Added to that of the process: beside a picture that is painted, this thread gets a thirtieth of a core."""
 
 
-@cache
-def _plates() -> dict[str, str]:
-    return {sha256(plate_path(name).read_bytes()).hexdigest(): name for name in PLATES}
-
-
 def wall_name(digest: str) -> str:
     """Return the name on the wall of the style whose file has this SHA-256."""
-    return _plates().get(digest, digest[:_NAME_LENGTH])
+    return plate_of(digest) or digest[:_NAME_LENGTH]
 
 
 class StyleWall:

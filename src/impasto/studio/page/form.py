@@ -156,12 +156,15 @@ class Form:
             stored = gr.JSON()
         read = "() => [JSON.parse(sessionStorage.getItem('impasto-form') ?? 'null')]"
         shown = list(dict.fromkeys([*self.kept, *self.wall.outputs]))
-        loaded = blocks.load(self._show_kept, [stored], shown, js=read, **quick)
+        loaded = blocks.load(self._show_kept, [stored], shown, js=read, show_progress="hidden")
         loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
         gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
 
-    def _show_kept(self, stored: Any) -> Any:
-        """Return the updates that show what `keep_after` kept; it comes from a browser, so no path in it is trusted."""
+    def _show_kept(self, stored: Any, request: gr.Request) -> Any:
+        """Return the updates that show what `keep_after` kept, and say what is not there any more.
+
+        It comes from a browser, so no path in it is trusted.
+        """
         if not isinstance(stored, list) or len(stored) != len(self.kept):
             return gr.skip()
         kept = dict(zip(self.kept, stored, strict=True))
@@ -169,6 +172,11 @@ class Form:
         shown = {component: value for component, value in values.items() if value is not None}
         if self.size in shown:
             shown[self.size] = _size_update(shown[self.size], values[self.photo])
+        is_photo_gone = kept[self.photo] is not None and values[self.photo] is None
+        chosen, known = values[self.wall.chosen], self._studio.wall.names()
+        if is_photo_gone or (isinstance(chosen, list) and not set(chosen) <= set(known)):
+            key = "kept_without_photo" if is_photo_gone else "kept_without_style"
+            gr.Info(translate(language_of(request), key), title=translate(language_of(request), "info"))
         return shown | self.wall.restored(*(values[one] for one in self.wall.inputs))
 
     def _kept_photo(self, value: Any) -> str | None:

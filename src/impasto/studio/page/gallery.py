@@ -73,7 +73,7 @@ class History:
 
     def _build_buttons(self, text: Callable[[str], Any]) -> None:
         def button(key: str, **options: Any) -> gr.Button:
-            return gr.Button(text(key), elem_id=key.replace("_", "-"), size="md", min_width=150, **options)
+            return gr.Button(text(key), elem_id=key.replace("_", "-"), size="md", min_width=110, **options)
 
         with gr.Row():
             self._title = gr.Textbox(label=text("rename_to"), max_length=80, elem_id="title-of-run", scale=3)
@@ -190,7 +190,7 @@ class Compare:
         css = markup.choice_pictures_css("which", [f"gradio_api/file={quote(str(path))}" for _, path in runs])
         if not runs:
             return choices, "", markup.render("hint_line", translate(language_of(request), "compare_none"))
-        return choices, f"<style>{css}</style>", self._compare(still, request)
+        return choices, markup.style(css), self._compare(still, request)
 
     def _choose(self, names: Sequence[str], request: gr.Request) -> tuple[Any, str]:
         """Show the chosen paintings. It is sent back only if it is too long: a later click may be on its way."""

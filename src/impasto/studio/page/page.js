@@ -99,6 +99,26 @@
     if (announcer.innerText !== news) announcer.innerText = news;
   };
 
+  // Undo and the bin of Gradio's editor, which is `window.editor`, would take the photo away, too: its history begins with it.
+  let editor;
+  const hasStrokes = () => !['AddImage', undefined].includes(editor.command_manager.history.command?.name);
+  const guard = (made) => {
+    const history = made.command_manager;
+    const undo = history.undo.bind(history);
+    history.undo = () => { if (hasStrokes()) undo(); };
+    editor = made;
+  };
+  if (window.editor) guard(window.editor);
+  Object.defineProperty(window, 'editor', {get: () => editor, set: guard});
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest?.('#regions .icon-button-wrapper > button:last-of-type')) return;
+    event.stopImmediatePropagation();
+    while (hasStrokes()) editor.undo();
+    // Loaded strokes are not part of the history.
+    editor.layer_manager.reset_layers(editor.width, editor.height, true);
+    editor.notify('change');
+  }, true);
+
   let due = 0;
   new MutationObserver(() => { due ||= setTimeout(() => { due = 0; name(); announce(); }, 200); })
     .observe(document.body, {childList: true, subtree: true, attributes: true, attributeFilter: ['aria-label', 'title']});
@@ -119,5 +139,8 @@
       return 'copied';
     } catch { return 'unshared'; }
   };
+  // Where there is neither, the downloads beside it are the way.
+  const canShare = navigator.canShare?.({files: [new File([], 'painting.jpeg', {type: 'image/jpeg'})]}) || navigator.clipboard?.write;
+  document.documentElement.classList.toggle('cannot-share', !canShare);
   window.impasto = {choose, share};
 }
