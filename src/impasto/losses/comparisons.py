@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
 import torch
 from jaxtyping import Float
@@ -21,11 +21,6 @@ from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mas
 from impasto.losses.tiles import EncodedTile, TiledImage, joined_columns
 from impasto.losses.wasserstein import parallel_map
 
-Key: TypeAlias = tuple[str, str, str]
-"""Term, loss and layer of a comparison."""
-
-_FEW_PIXELS: Final = 320**2
-"""Pixels up to which layers are compared at once."""
 _MIN_SAMPLES: Final = 64
 """Samples that a region has at least, however small it is."""
 
@@ -46,7 +41,6 @@ class Comparison(ABC):
 class StatisticComparison(Comparison):
     """A loss that compares statistics of the whole canvas, one for every region."""
 
-    loss: StyleLoss | ContentLoss
     targets: Sequence[Any]
 
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
@@ -145,33 +139,11 @@ def _compare(
     """Return the weighted sum of the losses of the regions."""
     if shares is None:
         return loss.loss(statistics[0], targets[0])
-    values = [share * loss.loss(*pair) for share, *pair in zip(shares, statistics, targets, strict=True)]
-    return torch.stack(values).sum(dim=0)
-
-
-def of_statistics(comparisons: Mapping[Key, Comparison]) -> dict[Key, StatisticComparison]:
-    """Return the comparisons that need the statistics of the whole canvas."""
-    return {
-        key: one
-        for key, one in comparisons.items()
-        if isinstance(one, StatisticComparison) and one.scope == "statistics" and one.targets
-    }
-
-
-def compare_all(
-    found: Mapping[Key, tuple[StatisticComparison, Sequence[Any]]], picture: Float[Tensor, "1 c h w"]
-) -> dict[Key, Float[Tensor, ""]]:
-    """Return the losses of a canvas by key from its statistics; decompositions keep several threads busy.
-
-    Of a large picture they take a small part of the time, and what several threads allocate between its maps leaves
-    holes in the heap.
-    """
-    tasks = {key: partial(comparison.compare, statistics) for key, (comparison, statistics) in found.items()}
-    slow = [key for key, (comparison, _) in found.items() if getattr(comparison.loss, "decomposes", False)]
-    if len(slow) < 2 or picture.shape[2] * picture.shape[3] > _FEW_PIXELS:
-        return {key: task() for key, task in tasks.items()}
-    values = dict(zip(slow, parallel_map([tasks[key] for key in slow], picture.device), strict=True))
-    return {key: values[key] if key in values else task() for key, task in tasks.items()}
+    tasks = [partial(loss.loss, *pair) for pair in zip(statistics, targets, strict=True)]
+    moments = [one for one in statistics if isinstance(one, Moments)]
+    in_parallel = getattr(loss, "parallel_over_regions", False) and len(moments) == len(statistics)
+    values = parallel_map(tasks, moments[0].mean.device) if in_parallel else [task() for task in tasks]
+    return torch.stack([share * value for share, value in zip(shares, values, strict=True)]).sum(dim=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import AnyWeights, FeatureExtractor, build_extractor
-from impasto.losses.comparisons import Binder, Comparison, Key, compare_all, of_statistics
+from impasto.losses.comparisons import Binder, Comparison
 from impasto.losses.picture import LowFrequencies, LuminanceRangeExcess, PictureLoss, TotalVariation, regional_range
 from impasto.losses.registry import content_losses, layers_of_moments, needed_layers, style_losses
 from impasto.losses.targets import EncodedImage, RegionTarget, regions_at_layers
@@ -40,6 +40,10 @@ def make_extractor(
         precision=precision,
         device=device,
     )
+
+
+Key: TypeAlias = tuple[str, str, str]
+"""Term, loss and layer of a comparison."""
 
 
 Paint: TypeAlias = Callable[..., Tensor]
@@ -211,14 +215,7 @@ class Objective:
     def _values(self, picture: Float[Tensor, "1 3 h w"], comparisons: Mapping[Key, Comparison]) -> dict[Key, Tensor]:
         """Return the values of comparisons."""
         canvas = self._encoded(picture)
-        later = of_statistics(comparisons)
-        values, measured = {}, {}
-        for key, one in comparisons.items():
-            if key in later:
-                measured[key] = later[key], later[key].measure(canvas)
-            else:
-                values[key] = one.value(canvas)
-        return values | compare_all(measured, picture)
+        return {key: one.value(canvas) for key, one in comparisons.items()}
 
     def _style_loss(self, values: Mapping[Key, Tensor], picture: Tensor) -> Float[Tensor, ""]:
         zero = picture.new_zeros(())

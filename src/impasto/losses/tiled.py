@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Features, processes, release_memory
-from impasto.losses.comparisons import Comparison, Key, StatisticComparison, compare_all, of_statistics
-from impasto.losses.objective import Objective, Paint, total_of
+from impasto.losses.comparisons import Comparison, StatisticComparison
+from impasto.losses.objective import Key, Objective, Paint, total_of
 from impasto.losses.picture import PictureLoss, strips_of
 from impasto.losses.targets import EncodedImage
 from impasto.losses.tiles import TiledImage, Tiling
@@ -63,7 +63,7 @@ class TiledObjective(Objective):
     def _values(self, picture: Float[Tensor, "1 3 h w"], comparisons: Mapping[Key, Comparison]) -> dict[Key, Tensor]:
         with torch.no_grad():
             values = {key: picture.new_zeros(()) for key in comparisons}
-            joined, own = of_statistics(comparisons), []
+            joined, own = _joined(comparisons), []
             canvas = self._encoded(picture)
             for tile in processes.own(self._tiling.tiles):
                 part = canvas.part(tile, canvas.window(tile))
@@ -73,8 +73,7 @@ class TiledObjective(Objective):
             processes.add(values.values())
             statistics = _gathered(own, picture.device)
             pixels = ((key, one) for key, one in comparisons.items() if one.scope == "pixels")
-            whole = {key: _value_of_pixels(one, picture) for key, one in pixels}
-            return values | _compared(joined, statistics, picture) | whole
+            return values | _compared(joined, statistics) | {key: _value_of_pixels(one, picture) for key, one in pixels}
 
     def value_and_grad(
         self, coordinates: Float[Tensor, "1 c h w"], paint: Paint | None = None
@@ -89,12 +88,11 @@ class TiledObjective(Objective):
         # Of the size of the picture, but without its pixels.
         canvas = self._encoded(coordinates[:, :1].expand(-1, 3, -1, -1))
         comparisons = self._comparisons()
-        joined = of_statistics(comparisons)
+        joined = _joined(comparisons)
         leaves = self._measured_tiles(canvas, joined, coordinates, paint)
         with torch.enable_grad():
             zero = coordinates.new_zeros(())
-            values = {key: zero.clone().requires_grad_() for key in comparisons}
-            values |= _compared(joined, leaves, coordinates)
+            values = {key: zero.clone().requires_grad_() for key in comparisons} | _compared(joined, leaves)
             loss = total_of(self._terms_of(values, zero))
         found = _gradients(loss, [*values.values(), *(leaf for tile in leaves for leaf in _tensors(tile))])
         del loss  # its graph holds the statistics of all tiles
@@ -144,16 +142,22 @@ class TiledObjective(Objective):
         return [_each_tensor(_as_variable, tile) for tile in _gathered(own, coordinates.device)]
 
 
+def _joined(comparisons: Mapping[Key, Comparison]) -> dict[Key, StatisticComparison]:
+    """Return the comparisons that need the statistics of all tiles."""
+    return {
+        key: one
+        for key, one in comparisons.items()
+        if isinstance(one, StatisticComparison) and one.scope == "statistics" and one.targets
+    }
+
+
 def _measured(joined: Mapping[Key, StatisticComparison], part: EncodedImage) -> _Statistics:
     return {key: one.measure(part) for key, one in joined.items()}
 
 
-def _compared(
-    joined: Mapping[Key, StatisticComparison], tiles: Sequence[_Statistics], canvas: Float[Tensor, "1 c h w"]
-) -> dict[Key, Tensor]:
-    """Return the values of comparisons from the statistics of all tiles of a canvas."""
-    found = {key: (one, one.join([tile[key] for tile in tiles])) for key, one in joined.items()}
-    return compare_all(found, canvas)
+def _compared(joined: Mapping[Key, StatisticComparison], tiles: Sequence[_Statistics]) -> dict[Key, Tensor]:
+    """Return the values of comparisons from the statistics of all tiles."""
+    return {key: one.compare(one.join([tile[key] for tile in tiles])) for key, one in joined.items()}
 
 
 def _summed(comparisons: Mapping[Key, Comparison], part: EncodedImage) -> Iterator[tuple[Key, Tensor]]:

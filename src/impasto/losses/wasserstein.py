@@ -1,11 +1,9 @@
 """Styles as Gaussians: the Wasserstein-2 distance between the Gaussians with the features' moments."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -200,22 +198,17 @@ def parallel_map(tasks: Sequence[Callable[[], Tensor]], device: torch.device = _
     try:
         # Of the math libraries some keep one number for the process, some one for each thread.
         torch.set_num_threads(1)
-        return list(_pool(threads, os.getpid()).map(run, tasks))
+        with ThreadPoolExecutor(min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(run, tasks))
     finally:
         torch.set_num_threads(threads)
-
-
-@lru_cache(maxsize=1)
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    """Return threads that live as long as the process: of each that ends, a library keeps 200 kB."""
-    return ThreadPoolExecutor(threads, "decompositions", initializer=torch.set_num_threads, initargs=(1,))
 
 
 class WassersteinLoss(StyleLoss):
     """Gaussians of each layer's features."""
 
     needs_maps = False
-    decomposes = True
+    parallel_over_regions = True
 
     def measure(
         self, maps: Float[Tensor, "1 c h w"] | Moments, weights: PositionWeights | None = None
