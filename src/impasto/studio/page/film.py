@@ -34,6 +34,10 @@ from impasto.studio.run_index import newest_picture, read_pixels
 from impasto.studio.texts import choice_label, translate
 
 _PANE_SIZE: Final = 960
+_SCROLL: Final = (
+    "() => { if (innerWidth < 800) document.querySelector('#film-view').scrollIntoView({behavior: 'smooth'}); }"
+)
+"""On a phone the film is far below the button."""
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
 
 
@@ -107,12 +111,14 @@ class FilmTab:
             trigger_mode="always_last",
         )  # fmt: skip
         chosen = {self._clip, self._time, self._start, self._end, self._every, *self._form.film_settings}
-        self._try.click(self._preview, chosen, [self._frames], show_progress="minimal")
+        self._try.click(self._preview, chosen, [self._frames], show_progress="hidden")
         part = [self._facts, self._first, self._start, self._end, self._every]
-        for changed in (self._start.change, self._end.change, self._every.change, self._first.change):
-            changed(self._show_estimate, part, [self._estimate], trigger_mode="always_last", **_QUICK)
-        self._frames.select(self._preview_ended, None, [self._first], **_QUICK)
-        self._paint.click(self._submit, chosen, self.outputs, show_progress="minimal")
+        changes = [self._start.change, self._end.change, self._every.change]
+        gr.on(changes, self._show_estimate, part, [self._estimate], trigger_mode="always_last", **_QUICK)
+        measured = self._frames.select(self._preview_ended, None, [self._first], **_QUICK)
+        measured.success(self._show_estimate, part, [self._estimate], **_QUICK)
+        self._paint.click(self._submit, chosen, self.outputs, show_progress="hidden")
+        self._paint.click(None, None, None, js=_SCROLL)
         self.shown.input(self.show, [self.shown], self.outputs, **_QUICK)
         self._view.select(self._film_ended, [self.shown], self.outputs, **_QUICK)
         self._stop.click(self._stop_film, [self.shown], None, **_QUICK)

@@ -91,6 +91,7 @@ class History:
         shown = [
             self.chosen, self._picture, *self._downloads.outputs, self._details, self.load, self.resume, self._delete,
             self._confirm, self._title, self._all, self.resume_film, self.show_film,
+            self._downloads.row,
         ]  # fmt: skip
         self.outputs: list[Any] = [self._gallery, *shown]
         self._gallery.select(self._choose, None, shown, **self.in_order)
@@ -130,14 +131,15 @@ class History:
             self._picture: markup.linked(panes, translate(language, "zoom_hint"), translate(language, "enlarge")),
             **downloads,
             self._details: _describe(entry, language) if entry else "",
-            self.load: gr.update(interactive=entry is not None and entry.recipe is not None and not is_film),
+            self.load: gr.update(interactive=entry is not None and entry.recipe is not None, visible=not is_film),
             self.resume: gr.update(interactive=is_resumable, visible=not is_film),
             self.resume_film: gr.update(visible=is_film and is_resumable),
             self.show_film: gr.update(visible=is_film),
             self._delete: gr.update(interactive=entry is not None),
             self._confirm: gr.update(visible=False),
             self._title: gr.update(value=entry.title if entry else "", interactive=entry is not None),
-            self._all: gr.update(interactive=bool(panes) and not is_film),
+            self._all: gr.update(interactive=bool(panes)),
+            self._downloads.row: gr.update(visible=not is_film),
         }
 
     def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:

@@ -129,7 +129,7 @@ class PageBuilder:
 
     def _build_film(self, tab: gr.Tab, text: Callable[[str], Any]) -> None:
         """Build the tab for films; without PyAV it says how to install it."""
-        self._film: "FilmTab | None" = None
+        self._film: FilmTab | None = None
         if find_spec("av") is None:
             gr.Markdown(text("film_needs"), elem_id="film-needs")
             return
