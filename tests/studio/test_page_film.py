@@ -117,6 +117,7 @@ def test_a_film_in_the_queue_is_shown_stopped_and_goes_on_from_the_tab(visit, se
     queue.get_by_role("button", name="Show").click()
     page.page.locator("#film-view img").wait_for()
     page.click("film-stop")
+    until(lambda: text(page, "film-view").endswith("Stopping after this frame…"), "it is said that it stops")
     released.set()
     until(lambda: text(page, "film-view").endswith("Stopped after 3 of 4 frames, which are kept"), "it is stopped")
     film = server.newest()

@@ -223,6 +223,11 @@ class FilmJob(JobHandle):
     def pause(self) -> None:
         """Do nothing."""
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it ends after the frame in work."""
+        return self._stopping and not self.has_ended
+
     def result(self) -> Path | None:
         """Return the path of the finished film."""
         path = self.path / FILM

@@ -101,10 +101,12 @@ class FilmTab:
     def _connect(self) -> None:
         order = [self._order, self._told, self._facts, self._first, self._frames, self._time, self._start, self._end]
         given = self._clip.upload(
-            self._give, [self._clip], [*order, self._every, self._estimate], show_progress="minimal"
+            self._give,
+            {self._clip, *self._form.film_settings},
+            [*order, self._every, self._estimate, self._style],
+            show_progress="minimal",
         )
         empty_if_refused(given, self._clip)
-        given.success(self._show_style, self._form.film_settings, [self._style], **_QUICK)
         self._clip.clear(lambda: (gr.update(visible=False), "", None), None, [self._order, self._told, self._facts])
         self._time.input(
             self._show_frame, [self._clip, self._time], [self._frames], show_progress="hidden",
@@ -136,10 +138,10 @@ class FilmTab:
 
     # -- the clip ------------------------------------------------------------------------------------------------------
 
-    def _give(self, file: str, request: gr.Request) -> dict[Any, Any]:
+    def _give(self, values: Mapping[Any, Any], request: gr.Request) -> dict[Any, Any]:
         """Show what a clip is, and its first frame."""
         with errors_as_toasts(request):
-            clip, facts = read_clip(self._studio.limits, Path(file))
+            clip, facts = read_clip(self._studio.limits, Path(values[self._clip]))
             first = _pane(frame_png(clip, 0.0), translate(language_of(request), "film_frame_of_clip"))
         end = round(facts.seconds, 2)
         return {
@@ -153,6 +155,7 @@ class FilmTab:
             self._end: end,
             self._every: 1,
             self._estimate: self._show_estimate(facts, None, 0, end, 1, request),
+            self._style: self._show_style(values, request),
         }
 
     def _show_frame(self, file: str | None, seconds: Number, request: gr.Request) -> Any:

@@ -27,6 +27,8 @@ def film_text(job: JobHandle, language: str) -> str:
     counts: dict[str, Any] = {"done": progress.step, "frames": progress.steps}
     if state in ("finished", "stopped"):
         return translate(language, f"film_{state}", **counts)
+    if getattr(job, "is_stopping", False):
+        return translate(language, "film_stopping")
     phase, pace = getattr(monitor, "phase", "painting"), getattr(monitor, "pace", None)
     if phase == "reading" or not progress.steps:
         return translate(language, "film_reading", **counts)
