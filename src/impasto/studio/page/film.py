@@ -270,14 +270,17 @@ class FilmTab:
         films = {entry.name: entry for entry in self._studio.list_runs() if entry.is_film}
         active = next((job.name for job in self._studio.jobs() if job.is_film), next(iter(films), None))
         entry = films.get(name or "") or films.get(active or "")
+        name = None if entry is None else entry.name
+        # What has ended is not asked for: the answer could replace a film that is chosen meanwhile.
+        view = None if name is None else self._look_at(name, language)
         titles = [(run_title(one, language), one.name) for one in films.values()]
         status = None if entry is None else entry.status
         video = None if entry is None else self._film_of(entry)
         is_active = status in ("waiting", "painting", "paused")
         return {
-            self.shown: gr.update(choices=titles, value=entry and entry.name, visible=bool(films)),
+            self.shown: gr.update(choices=titles, value=name, visible=bool(films)),
             self._empty: gr.update(visible=not films),
-            self._view: "" if entry is None else _watched_box(self._look_at(entry.name, language).html, entry.name),
+            self._view: "" if view is None else _watched_box(view.html, "" if view.has_ended else name or ""),
             self._video: gr.update(value=video, visible=video is not None),
             self._steering: gr.update(visible=entry is not None),
             self._stop: gr.update(visible=is_active),
