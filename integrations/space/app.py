@@ -26,8 +26,8 @@ MOST_STEPS: Final = 300
 MEGABYTES: Final = 10
 PIXELS: Final = 12_000_000
 KEPT: Final = timedelta(hours=1)
-HIDDEN: Final = ("history", "compare", "own")
-"""Tabs, and the field for pictures of one's own on the wall of styles."""
+HIDDEN: Final = ("film", "history", "compare", "own")
+"""Tabs of films and of earlier runs, and the field for pictures of one's own on the wall of styles."""
 
 
 class PublicWorkspace(Workspace):
@@ -68,6 +68,10 @@ class PublicStudio(Studio):
         self._delete_old()
         return super().submit(content, styles, chosen, *more, **named)
 
+    def submit_film(self, order: Any) -> JobHandle:
+        """Refuse a film, which takes hours."""
+        raise InputError("this page paints no films: on your own computer there is no limit")
+
     def list_runs(self) -> list[RunEntry]:
         """Return nothing: the runs belong to different people."""
         return []
@@ -87,7 +91,7 @@ class PublicStudio(Studio):
 
 
 def hide_what_is_private(page: Any) -> None:
-    """Take the tabs of earlier runs, the field for own styles, and the endpoint for programs from the page."""
+    """Take films, earlier runs, the field for own styles, and the endpoint for programs from the page."""
     for block in page.blocks.values():
         if {getattr(block, "id", None), getattr(block, "elem_id", None)} & set(HIDDEN):
             block.visible = False

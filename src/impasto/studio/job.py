@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -127,7 +128,10 @@ class JobHandle:
         styles: Names of the style images.
         position: Position in the queue: 1 is painted next, 0 is not waiting.
         monitor: Its progress and its losses.
+        is_film: Whether it is a film, which lets pictures go first.
     """
+
+    is_film: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -143,13 +147,9 @@ class JobHandle:
         `cancels_on_close` returns whether the job ends when its pages are closed. Raises InputError if the folder is
         damaged.
         """
-        folder = RunFolder.open(path)
         self.name = path.name
         self.path = path
-        self.content = folder.kept_inputs.content.name
-        self.styles = tuple(style.name for style in folder.kept_inputs.styles)
         self.position = 0
-        self._recipe = folder.recipe
         self._condition = condition
         self._on_change = on_change
         self._cancels_on_close = cancels_on_close
@@ -165,6 +165,14 @@ class JobHandle:
         self._grace_timer: threading.Timer | None = None
         self._picture_lock = threading.Lock()
         self._picture: tuple[int, UInt8[np.ndarray, "h w 3"]] | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """Read what is painted, and how far it is."""
+        folder = RunFolder.open(self.path)
+        self.content = folder.kept_inputs.content.name
+        self.styles = tuple(style.name for style in folder.kept_inputs.styles)
+        self._recipe = folder.recipe
         self.monitor = JobMonitor(self._recipe.schedule.steps)
         self.monitor.restore(folder.read_log().steps, self._recipe.schedule.steps)
 
@@ -280,9 +288,9 @@ class JobHandle:
                 return
             self._stopping, self._paused = True, False
             if not self._active:
-                self._failure, self._ending = withdraw(self.path), "stopped"
-            elif self._run is not None:
-                self._run.stop()
+                self._failure, self._ending = self._withdraw(), "stopped"
+            else:
+                self._stop_run()
             self._notify()
 
     def change(self, **settings: Any) -> None:
@@ -321,9 +329,9 @@ class JobHandle:
 
     def set_aside(self) -> None:
         """Stop after the current step and wait in the queue again; called with the lock held."""
-        self._set_aside = True
-        if self._run is not None:
-            self._run.stop()
+        if not self._set_aside:
+            self._set_aside = True
+            self._stop_run()
 
     def set_position(self, position: int) -> None:
         """Set the position in the queue; called with the lock held."""
@@ -334,19 +342,20 @@ class JobHandle:
     def paint(self, session: Session) -> None:
         """Paint until the run ends or is set aside. Never raises: an error becomes the job's message."""
         try:
-            result = self._paint(session)
+            ending_now = self._paint(session)
             with self._condition:
-                self._leave_worker(self._ending_of(result))
+                self._leave_worker(ending_now())
         except Exception as error:
             message = error_line(error, self.path)
-            record_failure(self.path, message)
+            self._record_failure(message)
             with self._condition:
                 self._failure = message
                 self._leave_worker("failed")
         with self._picture_lock:
             self._picture = None
 
-    def _paint(self, session: Session) -> Result:
+    def _paint(self, session: Session) -> Callable[[], JobEnding | None]:
+        """Paint, and return what tells with the lock held how the job has ended, or None if it waits again."""
         attached = threading.Event()
 
         def record(event: Event) -> None:
@@ -371,7 +380,19 @@ class JobHandle:
             # If the disk is full now, a 16-bit file can still be made from the run's 8-bit picture.
             with suppress(ImpastoError, OSError):
                 result.save(self.path / RESULT_16_BIT, bits=16)
-        return result
+        return partial(self._ending_of, result)
+
+    def _stop_run(self) -> None:
+        """End after the current step; called with the lock held."""
+        if self._run is not None:
+            self._run.stop()
+
+    def _withdraw(self) -> str:
+        """Take a job from the queue that is not being painted; return a message in one line, or an empty text."""
+        return withdraw(self.path)
+
+    def _record_failure(self, message: str) -> None:
+        record_failure(self.path, message)
 
     def _attach(self, run: Run) -> None:
         """Keep the handle of the run and apply the requests made before it existed."""

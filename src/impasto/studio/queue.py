@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from impasto.api import Estimate, RegionSource, Session, Source, StyleSource
 from impasto.errors import InputError
 from impasto.recipe import Recipe
 from impasto.runs import FolderLock, RunFolder, is_locked
+from impasto.studio.film_record import FilmRecord
 from impasto.studio.job import JobHandle
 from impasto.studio.load_run import originals_of
 from impasto.studio.run_index import RunEntry, Workspace
@@ -28,6 +29,9 @@ from impasto.studio.submission import (
 )
 from impasto.studio.wall import Previews, StyleWall
 
+if TYPE_CHECKING:
+    from impasto.studio.film import FilmOrder
+
 OnClose: TypeAlias = Literal["cancel", "go_on"]
 
 _VARIATIONS: Final = 4
@@ -39,7 +43,7 @@ _MAX_ENDED: Final = 500
 
 
 class Studio:
-    """Paints submissions one at a time, in their order, in a worker thread.
+    """Paints submissions one at a time, in their order, in a worker thread; films let pictures go first.
 
     Waiting jobs are kept in their run folders, not in memory, and survive the end of the process. A new studio queues
     the waiting and interrupted runs of an earlier one again, oldest first. Every method may be called from any thread.
@@ -138,6 +142,24 @@ class Studio:
         originals = originals_of(self.workspace, source_run) if source_run else {}
         return self._enqueue(read_submission(self.limits, content, styles, recipe, regions, originals=originals))
 
+    def submit_film(self, order: "FilmOrder") -> JobHandle:
+        """Check a film, keep its clip and styles, and put it into the queue, unless the same one is there already.
+
+        Raises:
+            InputError: In one line, if it cannot be painted, or PyAV is missing.
+        """
+        from impasto.studio.film import FilmJob, check_order, write_order
+
+        self._check_open()
+        record, files = check_order(self.limits, order)
+        with self._submit_lock:
+            known = (job for job in self.jobs() if isinstance(job, FilmJob) and job.record.is_same_film(record))
+            if (job := next(known, None)) is not None:
+                return job
+            path = write_order(self.workspace, record, files)
+            with self._condition:
+                return self._add(path)
+
     def estimate(
         self,
         content: Source,
@@ -181,7 +203,12 @@ class Studio:
             job = self._jobs.get(name)
             if job is not None and not job.has_ended:
                 return job
-            requeue(path)
+            if FilmRecord.is_in(path):
+                from impasto.studio.film import requeue_film
+
+                requeue_film(path)
+            else:
+                requeue(path)
             return self._add(path)
 
     def recipe_of(self, name: str) -> Recipe:
@@ -253,7 +280,7 @@ class Studio:
                 return self._add(path)
 
     def _add(self, path: Path) -> JobHandle:
-        job = JobHandle(
+        job = _kind_of_job(path)(
             path,
             condition=self._condition,
             on_change=self._update_positions,
@@ -266,17 +293,23 @@ class Studio:
 
     def _update_positions(self) -> None:
         """Number the waiting jobs and forget the oldest ended ones; called with the lock held."""
-        waiting = [job for job in self._jobs.values() if job.state == "waiting"]
+        waiting = self._waiting()
         positions = {job.name: position for position, job in enumerate(waiting, start=1)}
         for job in self._jobs.values():
             job.set_position(positions.get(job.name, 0))
-        if self._current is not None and self._current.state == "paused" and waiting:
-            # Other jobs do not wait for a paused one.
-            self._current.set_aside()
+        if self._current is not None and waiting:
+            # Other jobs do not wait for a paused one, nor pictures for a film.
+            is_film = self._current.is_film and not waiting[0].is_film
+            if is_film or self._current.state == "paused":
+                self._current.set_aside()
         ended = [name for name, job in self._jobs.items() if job.has_ended]
         for name in ended[: max(0, len(ended) - _MAX_ENDED)]:
             del self._jobs[name]
         self._condition.notify_all()
+
+    def _waiting(self) -> list[JobHandle]:
+        """Return the waiting jobs in the order in which they are painted; called with the lock held."""
+        return sorted((job for job in self._jobs.values() if job.state == "waiting"), key=lambda job: job.is_film)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
@@ -292,10 +325,19 @@ class Studio:
         """Wait for a job and return the first one of the queue, or None when the studio closes."""
         with self._condition:
             while not self._closing:
-                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
-                if job is not None:
+                if waiting := self._waiting():
+                    job = waiting[0]
                     self._current = job
                     job.activate()
                     return job
                 self._condition.wait()
             return None
+
+
+def _kind_of_job(path: Path) -> type[JobHandle]:
+    """Return the class of a run's jobs; raises InputError for a film if PyAV is missing."""
+    if not FilmRecord.is_in(path):
+        return JobHandle
+    from impasto.studio.film import FilmJob
+
+    return FilmJob

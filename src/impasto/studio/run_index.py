@@ -20,6 +20,7 @@ from impasto.events import LevelStarted
 from impasto.images import atomic_write, encode_picture, read_picture
 from impasto.recipe import Recipe
 from impasto.runs import LOCK_FILE, LOG_FILE, RUN_FILE, FolderLock, KeptInput, RunFolder, is_locked
+from impasto.studio.film_record import RECORD_FILE, FilmRecord, film_status, frame_files
 from impasto.studio.votes import append_vote, checked_rater, read_votes
 
 RunStatus: TypeAlias = Literal[
@@ -47,7 +48,7 @@ _LETTERS: Final = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", 
 
 @dataclass(frozen=True, kw_only=True)
 class RunEntry:
-    """One run of the workspace.
+    """One run of the workspace. That of a film counts its frames as steps.
 
     A run is `waiting` if it was never started, `stopped` if the user stopped it, `interrupted` if its process
     ended, and `damaged` if its folder cannot be read; only the studio that paints it knows that it is `paused`.
@@ -64,6 +65,7 @@ class RunEntry:
     step: int = 0
     steps: int | None = None  # planned
     problem: str = ""  # why it is damaged, in one line
+    is_film: bool = False
 
     @property
     def picture(self) -> Path | None:
@@ -74,6 +76,8 @@ class RunEntry:
 def read_entry(path: Path) -> RunEntry:
     """Return the entry of a run folder; never raises for what the folder holds."""
     try:
+        if FilmRecord.is_in(path):
+            return _film_entry(path, FilmRecord.load(path))
         folder = RunFolder.open(path)
         log, inputs = folder.read_log(), folder.kept_inputs
         status: RunStatus
@@ -99,6 +103,23 @@ def read_entry(path: Path) -> RunEntry:
     )
 
 
+def _film_entry(path: Path, record: FilmRecord) -> RunEntry:
+    painted = record.frames if record.ending == "finished" else len(frame_files(path))
+    return RunEntry(
+        name=path.name,
+        path=path,
+        status=film_status(record, painted),
+        created=record.created,
+        title=_read_title(path),
+        content=record.content,
+        styles=record.titles,
+        recipe=record.parsed_recipe,
+        step=painted,
+        steps=record.frames,
+        is_film=True,
+    )
+
+
 def _one_line(title: str) -> str:
     return "".join(filter(str.isprintable, title)).strip()[:_MAX_TITLE]
 
@@ -115,16 +136,18 @@ def is_run(path: Path) -> bool:
     """Return True for the folder of a run, even a damaged one; a link is not followed."""
     try:
         return (
-            not path.is_symlink() and path.is_dir() and any((path / name).is_file() for name in (RUN_FILE, LOCK_FILE))
+            not path.is_symlink()
+            and path.is_dir()
+            and any((path / name).is_file() for name in (RUN_FILE, LOCK_FILE, RECORD_FILE))
         )
     except OSError:
         return False
 
 
 def newest_picture(path: Path) -> Path | None:
-    """Return the newest file among a run's result, its snapshots, and the last picture of a failed run."""
+    """Return the newest file among a run's result, snapshots and last picture, and the frames of a film."""
     snapshots = sorted((path / "snapshots").glob("[0-9]*.png"))
-    files = [path / RESULT, path / "latest.png", *snapshots[-1:]]
+    files = [path / RESULT, path / "latest.png", *snapshots[-1:], *frame_files(path)[-1:]]
     return max((file for file in files if file.is_file() and not file.is_symlink()), key=_stamp, default=None)
 
 
@@ -207,7 +230,7 @@ class Workspace:
         return sorted(found.values(), key=_created, reverse=True)
 
     def _entry(self, path: Path) -> RunEntry:
-        stamp = tuple(_stamp(path / name) for name in (RUN_FILE, LOG_FILE, RESULT, _TITLE))
+        stamp = tuple(_stamp(path / name) for name in (RUN_FILE, LOG_FILE, RESULT, _TITLE, RECORD_FILE))
         known = self._known.get(path)
         if known and known[0] == stamp:
             return known[1]
@@ -258,7 +281,7 @@ class Workspace:
         shutil.rmtree(deleted, ignore_errors=True)
         for file in self.exports.iterdir():
             # Thumbnails end with a time of many digits; a short number belongs to the name of another run.
-            if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif|zip)", file.name):
+            if re.fullmatch(rf"{re.escape(name)}(-\d{{15,}})?\.(png|jpg|tif|zip|mp4)", file.name):
                 file.unlink(missing_ok=True)
         self.remove_shared(name)
 

@@ -73,16 +73,23 @@ class Limits:
                 name, length = picture.name, picture.stat().st_size
             else:
                 continue  # reading it reports that
-            if length > self.max_bytes:
-                limit = f"this studio takes up to {self.max_bytes / 1e6:.3g}"
-                raise InputError(f"{name} has {length / 1e6:.3g} MB, and {limit}: make it smaller")
+            self.check_length(name, length)
             data = picture if isinstance(picture, bytes) else read_bytes(picture)
-            width, height = peek_size(data, name) or (0, 0)
-            if width * height > self.max_pixels:
-                raise InputError(
-                    f"{name} has {width} x {height} pixels, {width * height / 1e6:.3g} megapixels, and this studio "
-                    f"takes up to {self.max_megapixels:.3g}: make it smaller"
-                )
+            self.check_size(name, *(peek_size(data, name) or (0, 0)))
+
+    def check_length(self, name: str, length: int) -> None:
+        """Raise InputError if a file of so many bytes is too long."""
+        if length > self.max_bytes:
+            limit = f"this studio takes up to {self.max_bytes / 1e6:.3g}"
+            raise InputError(f"{name} has {length / 1e6:.3g} MB, and {limit}: make it smaller")
+
+    def check_size(self, name: str, width: int, height: int) -> None:
+        """Raise InputError if a picture is too large."""
+        if width * height > self.max_pixels:
+            raise InputError(
+                f"{name} has {width} x {height} pixels, {width * height / 1e6:.3g} megapixels, and this studio "
+                f"takes up to {self.max_megapixels:.3g}: make it smaller"
+            )
 
 
 def files_in(given: Any) -> Iterator[Path | bytes]:

@@ -13,6 +13,7 @@ from impasto.errors import ImpastoError
 from impasto.painting import clock
 from impasto.studio import JobHandle, RunEntry
 from impasto.studio.page import markup
+from impasto.studio.page.film_text import film_text
 from impasto.studio.run_index import read_pixels
 from impasto.studio.submission import hide_folders
 from impasto.studio.texts import translate, translate_message
@@ -143,6 +144,8 @@ def status_text(job: JobHandle, language: str) -> str:
     if state == "waiting":
         ahead = job.position - 1
         return translate(language, "waiting", place=ahead) if ahead > 0 else translate(language, "next")
+    if job.is_film:
+        return film_text(job, language)
     counts = {"step": f"{progress.step:,}", "steps": f"{progress.steps:,}"}
     if state in ("finished", "stopped", "paused"):
         return translate(language, state, **counts)

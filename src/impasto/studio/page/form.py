@@ -117,6 +117,8 @@ class Form:
             self.photo, self.strength, self.colors, self.size, self.preset, *self.wall.inputs, *self.settings.fields,
         ]  # fmt: skip
         """What a tab keeps for a reload."""
+        self.film_settings: set[Any] = {*self.kept} - {self.photo}
+        """What `read_settings` needs, as values by widget."""
 
     def connect(self, blocks: gr.Blocks) -> None:
         """Connect the widgets with each other."""
@@ -200,21 +202,31 @@ class Form:
         if values[self.photo] is None or not (styles or regions):
             raise toast(translate(language_of(request), "no_photo" if values[self.photo] is None else "no_style"))
         styled_regions = sum(region.style != KEEP for region in regions)
-        recipe = self.settings.recipe(
+        return {
+            "content": values[self.photo],
+            "styles": styles,
+            "recipe": self._recipe(values, len(styles), styled_regions),
+            "regions": regions or None,
+            "source_run": values[self._source_run],
+        }
+
+    def read_settings(self, values: Mapping[Any, Any], request: gr.Request) -> dict[str, Any]:
+        """Return styles and recipe without photo and regions; raises InputError, or a toast if no style is chosen."""
+        with errors_as_toasts(request):
+            styles = self.wall.sources(values)
+            if not styles:
+                raise toast(translate(language_of(request), "no_style"))
+            return {"styles": styles, "recipe": self._recipe(values, len(styles))}
+
+    def _recipe(self, values: Mapping[Any, Any], styles: int, styled_regions: int = 0) -> Recipe:
+        return self.settings.recipe(
             values,
             strength=values[self.strength],
             color_strength=values[self.colors],
             size=int(values[self.size]),
-            style_mix=style_shares(values[self.wall.mix], len(styles)),
-            style_crop=all_crops(values[self.wall.crop], len(styles), styled_regions) or (),
+            style_mix=style_shares(values[self.wall.mix], styles),
+            style_crop=all_crops(values[self.wall.crop], styles, styled_regions) or (),
         )
-        return {
-            "content": values[self.photo],
-            "styles": styles,
-            "recipe": recipe,
-            "regions": regions or None,
-            "source_run": values[self._source_run],
-        }
 
     def load_on_click(self, button: gr.Button, chosen: gr.State) -> Any:
         """Connect a button that fills in the form from the chosen run; return the event."""

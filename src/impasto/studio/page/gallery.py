@@ -81,6 +81,7 @@ class History:
         with gr.Row():
             self.load = button("load_settings", interactive=False)
             self.resume = button("go_on", interactive=False)
+            self.resume_film, self.show_film = button("go_on_film", visible=False), button("show_film", visible=False)
             self._delete = button("delete", interactive=False, variant="stop")
             refresh = button("refresh")
         with gr.Column(visible=False, elem_id="delete-row") as self._confirm:
@@ -89,7 +90,8 @@ class History:
                 yes, no = button("delete_yes", variant="stop"), button("delete_no")
         shown = [
             self.chosen, self._picture, *self._downloads.outputs, self._details, self.load, self.resume, self._delete,
-            self._confirm, self._title, self._all,
+            self._confirm, self._title, self._all, self.resume_film, self.show_film,
+            self._downloads.row,
         ]  # fmt: skip
         self.outputs: list[Any] = [self._gallery, *shown]
         self._gallery.select(self._choose, None, shown, **self.in_order)
@@ -117,22 +119,27 @@ class History:
     def _show(self, entry: RunEntry | None, language: str) -> dict[Any, Any]:
         """Return the updates that show a run, or none, and enable the buttons that apply to it."""
         panes, downloads = [], self._downloads.updates(None)
+        is_film = entry is not None and entry.is_film
+        is_resumable = entry is not None and entry.status in RESUMABLE
         if entry is not None:
             # It may have no picture, or be deleted meanwhile.
             with suppress(InputError, OSError):
                 panes.append(_pane_of(entry, run_title(entry, language)))
-                downloads = self._downloads.updates(entry.path)
+                downloads = downloads if is_film else self._downloads.updates(entry.path)
         return {
             self.chosen: entry and entry.name,
             self._picture: markup.linked(panes, translate(language, "zoom_hint"), translate(language, "enlarge")),
             **downloads,
             self._details: _describe(entry, language) if entry else "",
-            self.load: gr.update(interactive=entry is not None and entry.recipe is not None),
-            self.resume: gr.update(interactive=entry is not None and entry.status in RESUMABLE),
+            self.load: gr.update(interactive=entry is not None and entry.recipe is not None, visible=not is_film),
+            self.resume: gr.update(interactive=is_resumable, visible=not is_film),
+            self.resume_film: gr.update(visible=is_film and is_resumable),
+            self.show_film: gr.update(visible=is_film),
             self._delete: gr.update(interactive=entry is not None),
             self._confirm: gr.update(visible=False),
             self._title: gr.update(value=entry.title if entry else "", interactive=entry is not None),
             self._all: gr.update(interactive=bool(panes)),
+            self._downloads.row: gr.update(visible=not is_film),
         }
 
     def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:
@@ -156,7 +163,8 @@ def _describe(entry: RunEntry, language: str) -> str:
     """Return a run's name, state and settings that are not the default, as Markdown."""
     state = translate(language, f"state_{entry.status}")
     step, steps = f"{entry.step:,}", f"{entry.steps or 0:,}"
-    head = translate(language, "history_head", name=entry.name, state=state, step=step, steps=steps)
+    key = "history_film" if entry.is_film else "history_head"
+    head = translate(language, key, name=entry.name, state=state, step=step, steps=steps)
     if entry.recipe is None:
         return head + (f"\n\n{entry.problem}" if entry.problem else "")
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
@@ -182,7 +190,7 @@ class Compare:
 
     def list_runs(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, str]:
         """Return the updates that offer all paintings and show the chosen ones that still exist."""
-        runs = _list_thumbnails(self._studio)
+        runs = [(entry, path) for entry, path in _list_thumbnails(self._studio) if not entry.is_film]
         still = [name for name in chosen or () if name in {entry.name for entry, _ in runs}]
         choices = gr.update(
             choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs], value=still

@@ -4,7 +4,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
@@ -30,6 +31,9 @@ from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
 from impasto.studio.page.variations import Variations
 from impasto.studio.server import KEPT_SECONDS
 from impasto.studio.texts import translate, translations
+
+if TYPE_CHECKING:
+    from impasto.studio.page.film import FilmTab
 
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
 """Options of callbacks that return immediately."""
@@ -91,6 +95,8 @@ class PageBuilder:
                 with gr.Column(scale=3, min_width=320, elem_id="middle"):
                     self._build_canvas(text)
                     self._results = Results(studio, text, self._current)
+            with gr.Tab(text("film_tab"), id="film") as film_tab:
+                self._build_film(film_tab, text)
             with gr.Tab(text("history"), id="history") as history_tab:
                 self._history = History(studio, text)
             with gr.Tab(text("compare"), id="compare") as compare_tab:
@@ -102,6 +108,7 @@ class PageBuilder:
         self._results.connect(self._current)
         blocks.load(None, None, None, js=markup.page_script())
         self._connect_runs(blocks)
+        self._connect_films()
         self._connect_controls()
         self._form.keep_after(blocks)
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
@@ -119,6 +126,28 @@ class PageBuilder:
             self._stop = gr.Button(text("stop"), variant="stop", elem_id="stop", interactive=False, **look)
             self._again = gr.Button(text("again"), elem_id="again", **look)
             self._variations = Variations(self._studio, text, self._current)
+
+    def _build_film(self, tab: gr.Tab, text: Callable[[str], Any]) -> None:
+        """Build the tab for films; without PyAV it says how to install it."""
+        self._film: FilmTab | None = None
+        if find_spec("av") is None:
+            gr.Markdown(text("film_needs"), elem_id="film-needs")
+            return
+        from impasto.studio.page import film
+
+        self._film = film.FilmTab(self._studio, text, self._form)
+        self._film.connect_tab(tab)
+
+    def _connect_films(self) -> None:
+        """Let the queue and the history show and continue films."""
+        if self._film is not None:
+            film, chosen = self._film, [self._history.chosen]
+            for event in (
+                self._queue.chosen_film(film.show_chosen, None, film.outputs, **_QUICK),
+                self._history.show_film.click(film.show, chosen, film.outputs, **_QUICK),
+                self._history.resume_film.click(film.go_on, chosen, film.outputs, show_progress="hidden"),
+            ):
+                event.success(self._show_film_tab, None, [self._tabs], queue=False)
 
     def _connect_runs(self, blocks: gr.Blocks) -> None:
         """Let the page follow runs that are submitted, repeated or resumed, and the run shown before a reload."""
@@ -198,6 +227,9 @@ class PageBuilder:
     def _show_paint_tab(self) -> gr.Tabs:
         return gr.Tabs(selected="paint")
 
+    def _show_film_tab(self) -> gr.Tabs:
+        return gr.Tabs(selected="film")
+
     def _find_remembered(self, name: str | None) -> str | None:
         """Return the run that a tab showed before it was reloaded, if the run still exists."""
         try:
@@ -230,6 +262,8 @@ class PageBuilder:
         """Report to the followed job that the page was closed; the page's generator ends by itself."""
         self._submitted.pop(request.session_hash, None)
         self._variations.leave(request)
+        if self._film is not None:
+            self._film.leave(request)
         job = self._followed.pop(request.session_hash, None)
         if job is not None:
             job.page_closed(request.session_hash)

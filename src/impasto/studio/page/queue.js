@@ -19,5 +19,5 @@ element.addEventListener('click', (event) => {
   if (!button || event.detail > 1) return;
   const {run, action} = button.dataset;
   if (action === 'end') show(server.end_job([run, language]));
-  else trigger('select', {run});
+  else trigger(button.dataset.kind === 'film' ? 'submit' : 'select', {run});
 });

@@ -13,7 +13,7 @@ from impasto.studio.texts import translate
 class JobQueue:
     """Shows every job that has not ended, each with a button that ends it and one that shows it on the canvas.
 
-    `chosen` is the event of the latter, see `chosen_run`.
+    `chosen` is the event of the latter for a picture, `chosen_film` for a film, see `chosen_run`.
     """
 
     def __init__(self, studio: Studio) -> None:
@@ -31,6 +31,7 @@ class JobQueue:
             server_functions=[list_jobs, end_job],
         )  # fmt: skip
         self.chosen: Callable[..., gr.events.Dependency] = html.select
+        self.chosen_film: Callable[..., gr.events.Dependency] = html.submit
 
 
 def chosen_run(event: gr.EventData) -> str:

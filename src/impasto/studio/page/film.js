@@ -1,0 +1,20 @@
+// Shows a run while it is painted: asks every second how it is, and reports its end once.
+// Gradio provides `element`, `server` with the function `look` of film.py, `trigger`, and `watch`.
+const language = navigator.languages.join();
+let turn = '', seen = '', asking = false;
+const box = () => element.querySelector('.watched');
+const look = async () => {
+  const {run, turn: now} = box()?.dataset ?? {};
+  if (!run || asking || document.hidden || !element.offsetParent) return;
+  if (turn !== now) [turn, seen] = [now, ''];
+  if (seen === 'ended') return;
+  asking = true;
+  const answer = await server.look([run, language, seen]).then(JSON.parse).catch(() => null);
+  asking = false;
+  if (!answer || box()?.dataset.turn !== now) return;
+  if (answer.html !== null) box().innerHTML = answer.html;
+  seen = answer.ended ? 'ended' : answer.version;
+  if (answer.ended) trigger('select', {run});
+};
+watch('value', look);
+setInterval(look, 1000);
