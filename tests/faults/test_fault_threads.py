@@ -1,5 +1,6 @@
 """The number of threads changes no bit of a picture, and what does is said when a picture is repeated."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
+import impasto
 from impasto.backbones import average, repetition_notice, total
 from impasto.recipe import PRESETS
 
@@ -49,6 +51,18 @@ def test_a_preset_paints_the_same_picture_with_one_thread_and_with_two(tmp_path,
     assert (one[1], two[1]) == ("threads 1\n", "threads 2\n")
     assert one[0] == two[0]
     assert one[0].count("\n") == 2 * len(presets)
+
+
+def test_regions_give_the_same_picture_for_any_number_of_threads_and_again():
+    photo = data.astronaut()[:448:2, :448:2]
+    mask = np.zeros(photo.shape[:2], dtype=np.float32)
+    mask[:, :100] = 1
+    session, hashes = impasto.Session(), set()
+    for threads in (2, 2, 1):
+        regions = [impasto.Region(mask, "night"), impasto.Region(1 - mask, "mosaic")]
+        picture = session.stylize(photo, regions=regions, size=224, steps=5, precision="fp32", threads=threads)
+        hashes.add(hashlib.sha256(picture.pixels.tobytes()).hexdigest())
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize("first", [pytest.param("impasto", marks=pytest.mark.long), "torch"])

@@ -15,7 +15,6 @@ from impasto.losses.wasserstein import (
     gaussian_target,
     has_few_positions,
     newton_schulz_roots,
-    parallel_map,
     wasserstein2_loss,
 )
 
@@ -208,49 +207,3 @@ def test_the_gradient_of_few_positions_does_not_depend_on_the_number_of_threads(
         return torch.autograd.grad(wasserstein2_loss(Positions(leaf, None), target), leaf)[0]
 
     threads(gradient)
-
-
-@pytest.fixture
-def three_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("count", [1, 2, 7])
-def test_tasks_in_parallel_answer_in_their_order_with_their_gradients(count, three_threads, target):
-    maps = [random_map(14, 6, 6, n).requires_grad_() for n in range(count)]
-
-    def task(number):
-        moments = moments_of(maps[number])
-        return lambda: wasserstein2_loss(gaussian(moments.mean + number, moments.covariance), target)
-
-    tasks = [task(number) for number in range(count)]
-    found, expected = parallel_map(tasks), [task() for task in tasks]
-    torch.testing.assert_close(torch.stack(found), torch.stack(expected), rtol=1e-12, atol=0)
-    gradients, wanted = (torch.autograd.grad(sum(losses), maps, retain_graph=True) for losses in (found, expected))
-    for gradient, want in zip(gradients, wanted, strict=True):
-        torch.testing.assert_close(gradient, want, rtol=1e-12, atol=1e-15)
-
-
-def test_tasks_in_parallel_use_one_thread_each_and_restore_the_number_of_threads(three_threads):
-    found = parallel_map([lambda: torch.tensor(torch.get_num_threads())] * 4)
-    assert [int(number) for number in found] == [1] * 4
-    assert torch.get_num_threads() == 3
-
-
-def test_a_task_that_fails_raises_its_error_and_restores_the_number_of_threads(three_threads):
-    def fail():
-        raise ArithmeticError("no root")
-
-    with pytest.raises(ArithmeticError, match="no root"):
-        parallel_map([lambda: torch.zeros(()), fail, lambda: torch.zeros(())])
-    assert torch.get_num_threads() == 3
-
-
-def test_tasks_in_parallel_keep_no_gradient_where_none_is_wanted(three_threads):
-    weight = torch.ones((), requires_grad=True)
-    with torch.no_grad():
-        assert not any(result.requires_grad for result in parallel_map([lambda: weight * 2, lambda: weight * 3]))
-    assert all(result.requires_grad for result in parallel_map([lambda: weight * 2, lambda: weight * 3]))

@@ -70,7 +70,7 @@ def test_what_comes_into_view_is_painted(session, pan):
     assert close.mean() > 0.7
 
 
-def test_another_process_continues_with_the_same_frames(pan, painted, tmp_path):
+def test_another_painter_continues_with_the_same_frames(pan, painted, tmp_path):
     painter = BlendingPainter(impasto.Session(), RECIPE, styles="night", flow="dis")
     for frame in pan[:2]:
         painter.paint(frame)
@@ -79,6 +79,29 @@ def test_another_process_continues_with_the_same_frames(pan, painted, tmp_path):
         state = BlendState.from_arrays(dict(stored))
     next_one = BlendingPainter(impasto.Session(), RECIPE, styles="night", flow="dis", state=state)
     np.testing.assert_array_equal(next_one.paint(pan[2]), painted[2])
+
+
+def test_frames_are_painted_at_the_size_of_the_recipe(session, pan):
+    painter = BlendingPainter(session, RECIPE.with_changes(size=97), styles="night", flow="dis")
+    frames = [painter.paint(frame) for frame in pan[:2]]
+    assert [frame.shape for frame in frames] == [(65, 97, 3)] * 2
+    with pytest.raises(InputError, match="65 x 97 px follows one of 97 x 65 px"):
+        painter.paint(np.ascontiguousarray(pan[0].transpose(1, 0, 2)))
+
+
+def test_a_kept_region_is_the_photo_in_every_frame(session, pan):
+    mask = np.zeros(pan[0].shape[:2], dtype=np.float32)
+    mask[:, :96] = 1
+    painter = BlendingPainter(
+        session,
+        RECIPE,
+        styles="night",
+        regions=[impasto.Region(mask, "keep")],
+        flow="dis",
+    )
+    frames = [painter.paint(frame) for frame in pan[:4]]
+    np.testing.assert_array_equal(frames[3][:, :90], pan[3][:, :90])
+    assert np.abs(frames[3][:, 110:] - pan[3][:, 110:]).mean() > 0.05
 
 
 def test_a_scene_without_a_frame_has_no_state(session):

@@ -3,6 +3,7 @@
 from impasto.api.calls import matched_parts, preview, recolor, resume, start, stylize, subject_mask
 from impasto.api.estimate import Estimate
 from impasto.api.hardware import (
+    computes_bf16,
     free_memory,
     keep_memory,
     pixels_that_fit,
@@ -55,6 +56,7 @@ __all__ = [
     "Style",
     "StyleSource",
     "Styles",
+    "computes_bf16",
     "free_memory",
     "keep_memory",
     "learn",

@@ -84,10 +84,11 @@ def estimate_run(recipe: Recipe, scene: Scene, levels: Sequence[Level], extracto
     )
 
 
-def estimate_of(painter: Painter) -> Estimate | None:
-    """Return what a run that begins will take; None if the speed is not known, and the picture is not large."""
+def estimate_of(painter: Painter, *, may_measure: bool) -> Estimate | None:
+    """Return what a run will take; None if the speed is not known, unless it may be measured for a large picture."""
     recipe, levels = painter.recipe, painter.levels
-    if _known_speed(recipe) is None and levels[-1].width * levels[-1].height < _LARGE:
+    is_large = levels[-1].width * levels[-1].height >= _LARGE
+    if _known_speed(recipe) is None and not (may_measure and is_large):
         return None
     try:
         return estimate_run(recipe, painter.scene, levels, painter.extractor)

@@ -30,11 +30,11 @@ def resolve_hardware(recipe: Recipe) -> Recipe:
         raise InputError(f"there is no device {device} here: use --device {usable}")
     precision = recipe.hardware.precision
     if precision == "auto":
-        precision = "bf16" if _computes_bf16(device) else "fp32"
+        precision = "bf16" if computes_bf16(device) else "fp32"
     return recipe.with_changes(device=device, precision=precision)
 
 
-def _computes_bf16(device: str) -> bool:
+def computes_bf16(device: str) -> bool:
     """Return True if the hardware computes convolutions in bf16; emulated ones are many times slower."""
     if device == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)

@@ -86,7 +86,7 @@ class Instant:
         return describe_networks()
 
     @staticmethod
-    def estimate_of(painter: InstantPainter) -> Estimate | None:
+    def estimate_of(painter: InstantPainter, *, may_measure: bool) -> Estimate | None:
         """Return None: the picture would be there before the estimate is read."""
         return None
 

@@ -89,7 +89,7 @@ class Method(Protocol):
         """Return how long a job takes and how much memory, about."""
 
     @staticmethod
-    def estimate_of(painter: Any) -> Estimate | None:
+    def estimate_of(painter: Any, *, may_measure: bool) -> Estimate | None:
         """Return what a run that begins takes, about; None: that is not known."""
 
 

@@ -89,9 +89,9 @@ class Optimize:
         return [f"only {count} {text}" for count in dict.fromkeys(used) if count < side**2]
 
     @staticmethod
-    def estimate_of(painter: Painter) -> Estimate | None:
+    def estimate_of(painter: Painter, *, may_measure: bool) -> Estimate | None:
         """Return what a run takes, about; None if the speed is not known, and the picture is not large."""
-        return estimate_of(painter)
+        return estimate_of(painter, may_measure=may_measure)
 
     def painter(self, job: Job) -> Painter:
         """Return the painter of a job, with the network loaded.

@@ -202,7 +202,7 @@ class _Pump:
             for step in self._folder.read_log().steps:
                 self._note(step)
         self._controls._attach(painter)
-        estimate = METHODS[painter.recipe.method].estimate_of(painter)
+        estimate = METHODS[painter.recipe.method].estimate_of(painter, may_measure=checkpoint is None)
         self._controls._level_costs = estimate.levels if estimate else ()
         for text in (*([str(estimate)] if estimate and checkpoint is None else []), *self._notices):
             self._forward(painter, Notice(step=painter.step, text=text))

@@ -77,8 +77,6 @@ class StyleLoss(Loss):
 
     needs_maps: ClassVar[bool] = True
     """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
-    parallel_over_regions: ClassVar[bool] = False
-    """True if `loss` spends its time in matrix decompositions on one thread: several regions are compared at once."""
     is_mean: ClassVar[bool] = False
     """True if `loss` is a mean over the positions: that of a picture in tiles is computed tile by tile."""
 

@@ -19,7 +19,6 @@ from impasto.losses.regions import PositionWeights, draw_owners, resize_to_layer
 from impasto.losses.statistics import Count
 from impasto.losses.targets import EncodedImage, LayerRegions, RegionTarget, mask_values
 from impasto.losses.tiles import EncodedTile, TiledImage, joined_columns
-from impasto.losses.wasserstein import parallel_map
 
 _MIN_SAMPLES: Final = 64
 """Samples that a region has at least, however small it is."""
@@ -139,11 +138,9 @@ def _compare(
     """Return the weighted sum of the losses of the regions."""
     if shares is None:
         return loss.loss(statistics[0], targets[0])
-    tasks = [partial(loss.loss, *pair) for pair in zip(statistics, targets, strict=True)]
-    moments = [one for one in statistics if isinstance(one, Moments)]
-    in_parallel = getattr(loss, "parallel_over_regions", False) and len(moments) == len(statistics)
-    values = parallel_map(tasks, moments[0].mean.device) if in_parallel else [task() for task in tasks]
-    return torch.stack([share * value for share, value in zip(shares, values, strict=True)]).sum(dim=0)
+    # One after the other: in threads of their own the order in which gradients are added would change from run to run.
+    values = [share * loss.loss(*pair) for share, *pair in zip(shares, statistics, targets, strict=True)]
+    return torch.stack(values).sum(dim=0)
 
 
 @dataclass(frozen=True, eq=False)

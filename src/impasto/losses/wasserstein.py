@@ -1,7 +1,6 @@
 """Styles as Gaussians: the Wasserstein-2 distance between the Gaussians with the features' moments."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +16,6 @@ from impasto.losses.base import TINY, StyleLoss, float64
 from impasto.losses.regions import PositionWeights, regional_moments
 from impasto.losses.statistics import Positions
 
-_CPU: Final = torch.device("cpu")
 _FLOOR: Final = 1e-4
 """What is added to the variance of every direction in both Gaussians, as a share of the style's mean variance."""
 _SAFE_THREADS: Final = 8
@@ -182,33 +180,10 @@ def _at_most_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def parallel_map(tasks: Sequence[Callable[[], Tensor]], device: torch.device = _CPU) -> list[Tensor]:
-    """Return the results of tasks that spend their time in decompositions, on one thread each (see `_eigh`).
-
-    They run in as many threads as torch uses, because one decomposition keeps only one thread busy.
-    """
-    threads, wants_gradient = torch.get_num_threads(), torch.is_grad_enabled()
-    if len(tasks) == 1 or threads == 1 or device.type != "cpu":
-        return [task() for task in tasks]
-
-    def run(task: Callable[[], Tensor]) -> Tensor:
-        with torch.set_grad_enabled(wants_gradient):
-            return task()
-
-    try:
-        # Of the math libraries some keep one number for the process, some one for each thread.
-        torch.set_num_threads(1)
-        with ThreadPoolExecutor(min(threads, len(tasks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(run, tasks))
-    finally:
-        torch.set_num_threads(threads)
-
-
 class WassersteinLoss(StyleLoss):
     """Gaussians of each layer's features."""
 
     needs_maps = False
-    parallel_over_regions = True
 
     def measure(
         self, maps: Float[Tensor, "1 c h w"] | Moments, weights: PositionWeights | None = None

@@ -1,21 +1,16 @@
 """Painting the frames of a scene one after another, each continuing the one before."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float
 
-from impasto.api import Job, Regions, Session, Styles, plan_job, processor_threads, read_inputs, region_settings
-from impasto.errors import InputError
-from impasto.images import read_picture
+from impasto.api import Job, processor_threads
 from impasto.painting import Earlier, Painter, Scene, StyleImage, match_scene, plan_levels
-from impasto.recipe import Precision, Recipe
-from impasto.runs import Inputs
-from impasto.video.flow import FlowName, choose_flow, estimate_motion
-from impasto.video.warp import same_places, warp, warp_sharply
+from impasto.video.frame_painter import FramePainterBase, FrameState
+from impasto.video.warp import Motion, same_places, warp, warp_sharply
 
 _STEPS: Final = 1 / 8
 """Steps of a later frame, as a share of those of the first one; benchmarks/results/video-notes.md says why."""
@@ -33,32 +28,21 @@ _FEW: Final = 0.002
 
 
 @dataclass(frozen=True, eq=False)
-class SceneState:
+class SceneState(FrameState):
     """What the next frame of a scene depends on.
 
     Attributes:
         first: The first frame, which decides how much the places of the styles count.
-        frame: The last frame.
         canvas: As it was painted, before its colors were finished.
         age: For how many frames each of its places has been painted.
     """
 
     first: Float[np.ndarray, "h w 3"]
-    frame: Float[np.ndarray, "h w 3"]
     canvas: Float[np.ndarray, "h w 3"]
     age: Float[np.ndarray, "h w"]
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return everything as arrays, which can be stored in one file."""
-        return dict(vars(self))
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "SceneState":
-        """Return the state that `to_arrays` stored."""
-        return cls(**arrays)
-
-
-class ScenePainter:
+class ScenePainter(FramePainterBase[SceneState]):
     """Paints the frames of one scene one after another, each continuing the one before.
 
     The first frame is painted like a single picture. A later one starts from the canvas before it, moved along optical
@@ -84,34 +68,7 @@ class ScenePainter:
         [(48, 64, 3), (48, 64, 3)]
     """
 
-    def __init__(
-        self,
-        session: Session,
-        recipe: Recipe,
-        *,
-        styles: Styles,
-        regions: Regions | None = None,
-        state: SceneState | None = None,
-        flow: FlowName = "auto",
-    ) -> None:
-        if regions is not None:
-            recipe = recipe.with_changes(regions=region_settings(regions))
-        self._session, self._recipe, self._styles, self._regions = session, recipe, styles, regions
-        self._state = state
-        self._flow, _ = choose_flow(flow)
-        self._inputs: Inputs | None = None
-        self._first: Scene | None = None
-
-    @property
-    def state(self) -> SceneState:
-        """From where a later process continues.
-
-        Raises:
-            InputError: No frame was painted yet.
-        """
-        if self._state is None:
-            raise InputError("no frame of the scene was painted yet")
-        return self._state
+    _first: Scene | None = None
 
     def paint(self, frame: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "_h _w 3"]:
         """Paint the next frame.
@@ -140,7 +97,7 @@ class ScenePainter:
             painter = self._session.painter(job)
             assert isinstance(painter, Painter)
             _paint(painter)
-        self._state = SceneState(first, job.scene.original, painter.current.picture(), age)
+        self._state = SceneState(job.scene.original, first, painter.current.picture(), age)
         return painter.picture()
 
     def take(self, frame: Float[np.ndarray, "h w 3"], painted: Float[np.ndarray, "h w 3"]) -> None:
@@ -151,17 +108,7 @@ class ScenePainter:
             painted: Of the same size, which is that of the painted frames.
         """
         age = np.full(frame.shape[:2], _YOUNG, dtype=np.float32)
-        self._state = SceneState(frame if self._state is None else self._state.first, frame, painted, age)
-
-    def _planned(self, frame: Float[np.ndarray, "h w 3"]) -> Job:
-        # Masks of regions that are found automatically are those of the frame.
-        if self._inputs is None or self._inputs.regions:
-            self._inputs = read_inputs(frame, self._styles, self._recipe, self._regions)
-        else:
-            limit = self._recipe.picture.max_megapixels
-            content = read_picture(frame, max_megapixels=limit, role="the frame")
-            self._inputs = replace(self._inputs, content=content)
-        return plan_job(self._recipe, self._inputs)
+        self._state = SceneState(frame, frame if self._state is None else self._state.first, painted, age)
 
     def _settled(self, job: Job) -> Scene:
         """Return the scene of the first frame, whose styles are those of all others: their statistics are kept."""
@@ -178,10 +125,8 @@ class ScenePainter:
         """Return the job of a later frame, and for how many frames each of its places is known."""
         assert self._first is not None
         frame = job.scene.original
-        if frame.shape != state.frame.shape:
-            sizes = (f"{one.shape[1]} x {one.shape[0]} px" for one in (frame, state.frame))
-            raise InputError("a frame of {} follows one of {}: all frames of a scene have one size".format(*sizes))
-        earlier, age = _moved(frame, state, self._flow, job.recipe.hardware.precision)
+        self._check_size(frame, state)
+        earlier, age = _moved(frame, state, self._motion(frame, state))
         height, width = age.shape
         schedule = job.recipe.schedule
         # What changes while the first frame is painted holds from the beginning for those after it.
@@ -212,10 +157,9 @@ def _paint(painter: Painter) -> None:
 
 
 def _moved(
-    frame: Float[np.ndarray, "h w 3"], state: SceneState, flow: Literal["raft", "dis"], precision: Precision
+    frame: Float[np.ndarray, "h w 3"], state: SceneState, motion: Motion
 ) -> tuple[Earlier, Float[np.ndarray, "h w"]]:
     """Return the canvas before, moved to the places of a frame, and for how many frames each place is known."""
-    motion = estimate_motion(frame, state.frame, flow, precision)
     known = same_places(motion, frame, state.frame)
     age = np.minimum(_YOUNG, (warp(state.age, motion.back) + 1) * (known > 0.5)).astype(np.float32)
     picture = warp_sharply(state.canvas, motion.back)

@@ -27,7 +27,7 @@ Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
 
 
 class FramePainter(Protocol):
-    """What paints the frames of a scene: `ScenePainter`, or anything like it."""
+    """What paints the frames of a scene: `ScenePainter`, `BlendingPainter`, or anything like them."""
 
     @property
     def state(self) -> Any:
