@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage import data
 
+import impasto
 from impasto.images import resize
 from impasto.losses import needed_layers, style_losses
 from impasto.losses.registry import content_losses
@@ -182,9 +184,19 @@ def test_a_panorama_begins_at_the_smallest_size_of_the_deepest_layer():
     assert shallow[0].width == 64
 
 
-def test_a_large_canvas_is_enlarged_part_by_part(monkeypatch):
+@pytest.mark.parametrize("detail", [0.7, np.linspace(0, 1, 90 * 122, dtype=np.float32).reshape(90, 122, 1)])
+def test_a_large_canvas_is_enlarged_part_by_part(monkeypatch, detail):
     canvas, photo = random_picture(45, 61), random_picture(90, 122, seed=1)
-    expected = enlarge_canvas(canvas, photo, detail=0.7)
+    expected = enlarge_canvas(canvas, photo, detail=detail)
     monkeypatch.setattr("impasto.images.geometry._STRIP", 1000)
     monkeypatch.setattr("impasto.painting.pyramid._BLOCK", 20)
-    np.testing.assert_allclose(enlarge_canvas(canvas, photo, detail=0.7), expected, atol=1e-6)
+    np.testing.assert_allclose(enlarge_canvas(canvas, photo, detail=detail), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"color": "photo"}, {"color": "luminance"}, {"max_memory": "1GB"}])
+def test_a_picture_of_many_strips_is_painted_like_one_of_a_single_strip(monkeypatch, settings):
+    photo = data.coffee()[:256:2, :384:2]
+    settings = {"size": 192, "steps": 8, "levels": 3, "precision": "fp32", "threads": 1} | settings
+    expected = impasto.stylize(photo, "night", **settings).pixels
+    monkeypatch.setattr("impasto.images.geometry._STRIP", 2000)
+    np.testing.assert_allclose(impasto.stylize(photo, "night", **settings).pixels, expected, atol=1 / 255)

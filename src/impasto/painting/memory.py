@@ -22,6 +22,8 @@ _FEW_PAIRS: Final = 2
 # Measured by benchmarks/tiles.py.
 _PROCESS: Final = 0.55e9
 """Bytes of the process with a network, before a picture is painted."""
+_KEPT: Final = 1.9
+"""How many times what is needed the heap holds without a limit, where freed memory is kept for the next step."""
 _PICTURES: Final = 6
 """Pictures of a level in fp32 that are in memory at once: photo, canvas, what the optimizer computes, result."""
 _WHOLE_PICTURES: Final = 12
@@ -128,7 +130,8 @@ def peak_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style
     """Return the memory of the process in bytes, about, while a level is painted as planned."""
     if math.isfinite(plan.peak):
         return plan.peak
-    return next(_plans(recipe_at(recipe, level, extractor), extractor, level, style)).peak
+    needed = next(_plans(recipe_at(recipe, level, extractor), extractor, level, style)).peak
+    return _PROCESS + _KEPT * (needed - _PROCESS)
 
 
 def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int) -> Iterator[MemoryPlan]:

@@ -115,7 +115,8 @@ def enlarge_canvas(
     result = np.empty_like(photo)
     for rows in strips(height, width):
         missing = photo[rows] - _enlarge(coarse, height, width, rows)
-        result[rows] = (_enlarge(canvas, height, width, rows) + detail * missing).clip(0, 1)
+        share = detail if isinstance(detail, float) else detail[rows]
+        result[rows] = (_enlarge(canvas, height, width, rows) + share * missing).clip(0, 1)
     return result
 
 
