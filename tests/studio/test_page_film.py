@@ -1,6 +1,7 @@
 """The tab of films in a real browser: a clip, a preview, the film in the queue, stopping and going on, bad files."""
 
 import re
+import sys
 import threading
 from fractions import Fraction
 
@@ -63,7 +64,7 @@ def open_film(page, clip, style="night"):
     page.close_toast()
     page.open_tab("Film")
     give(page, clip)
-    page.page.locator("#film-frames img").wait_for()
+    page.page.locator("#film-frame img").wait_for()
 
 
 def text(page, name):
@@ -83,7 +84,7 @@ def test_a_clip_is_previewed_painted_watched_and_downloaded(visit, server, clip)
     assert text(page, "film-style") == "From the tab Paint: night · default · strength 50 · colors 100 · size 64"
     page.set("film-time", 0.25)
     page.click("film-try")
-    panes = page.page.locator("#film-frames figure")
+    panes = page.page.locator("#film-preview figure")
     until(lambda: panes.all_inner_texts() == ["Frame of the clip", "Painted"], "both are shown side by side")
     until(lambda: "4 frames · about" in text(page, "film-estimate"), "the time of the film is estimated")
     entry = server.newest()
@@ -117,7 +118,7 @@ def test_a_film_in_the_queue_is_shown_stopped_and_goes_on_from_the_tab(visit, se
     queue.get_by_role("button", name="Show").click()
     page.page.locator("#film-view img").wait_for()
     page.click("film-stop")
-    until(lambda: text(page, "film-view").endswith("Stopping after this frame…"), "it is said that it stops")
+    until(lambda: text(page, "film-view").endswith("Stopping…"), "it is said that it stops")
     released.set()
     until(lambda: text(page, "film-view").endswith("Stopped after 3 of 4 frames, which are kept"), "it is stopped")
     film = server.newest()
@@ -171,7 +172,7 @@ def test_without_a_style_a_line_says_so(visit, clip, server):
     page, before = visit(), len(server.studio.list_runs())
     page.open_tab("Film")
     give(page, clip)
-    page.page.locator("#film-frames img").wait_for()
+    page.page.locator("#film-frame img").wait_for()
     for button in ("film-try", "film-paint"):
         page.click(button)
         assert "Choose a style first." in page.toast()
@@ -193,7 +194,7 @@ def test_axe_finds_nothing_wrong_and_nothing_is_wider_than_the_screen(visit, cli
     page.choose_styles("night")
     page.open_tab("Film" if language == "en-US" else "影片")
     give(page, clip)
-    page.page.locator("#film-frames img").wait_for()
+    page.page.locator("#film-frame img").wait_for()
     assert violations() == []
     page.click("film-paint")
     until(lambda: re.search(r"(Painted: |共 )4", text(page, "film-view")), "it is painted")
@@ -203,7 +204,7 @@ def test_axe_finds_nothing_wrong_and_nothing_is_wider_than_the_screen(visit, cli
 
 
 def test_without_pyav_the_tab_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("impasto.studio.page.layout.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "impasto.studio.page.film", None)
     with Studio(Workspace(tmp_path)) as studio:
         blocks, _ = build_page(studio)
     names = {getattr(block, "elem_id", None) for block in blocks.blocks.values()}
