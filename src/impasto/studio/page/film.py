@@ -131,7 +131,7 @@ class FilmTab:
             self._paint_preview, {*chosen, self._facts}, [self._frame, self._preview, self._asked],
             show_progress="hidden", **reads,
         )  # fmt: skip
-        self._counted = {*chosen, self._facts, self._first}
+        self._counted = {*chosen, self._facts, self._first} - {self._clip}
         changes = [self._start.change, self._end.change, self._every.change]
         gr.on(changes, self._show_estimate, self._counted, [self._estimate], trigger_mode="always_last", **_QUICK)
         measured = self._preview.select(self._preview_ended, [self._asked], [self._first], **_QUICK)
@@ -139,7 +139,7 @@ class FilmTab:
         ordered = self._paint.click(self._submit, chosen, self.outputs, show_progress="hidden", **reads)
         slot = [self._clip, self._order, self._told, self._facts]
         for reading in (moved, tried, ordered):
-            reading.failure(_empty_if_gone, [self._clip], slot, **_QUICK)
+            reading.failure(_empty_if_gone, [self._clip], slot, show_progress="hidden")
         self._paint.click(None, None, None, js=_SCROLL)
         self.shown.input(self.show, [self.shown], self.outputs, **_QUICK)
         self._view.select(self._film_ended, [self.shown], self.outputs, **_QUICK)
@@ -220,8 +220,8 @@ class FilmTab:
         return "", _watched_box(self._look_at(job.name, language), job.name), (job.name, self._settings(values))
 
     def _settings(self, values: Mapping[Any, Any]) -> str:
-        """Return what tells the settings of a film from others."""
-        return repr([values[self._clip], *(values[one] for one in self._form.kept if one in self._form.film_settings)])
+        """Return what tells from others what a film is painted of, and how."""
+        return repr([values[self._facts], *(values[one] for one in self._form.kept if one in self._form.film_settings)])
 
     def _preview_ended(self, event: gr.EventData, asked: tuple[str, str] | None) -> Any:
         """Keep how long a preview took, from which the time of the film is estimated."""
