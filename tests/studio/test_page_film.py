@@ -9,7 +9,7 @@ import av
 import pytest
 from page_tools import recipe_png, until
 from patience import PATIENCE
-from tests.video.painters import Failing, Fading, fading, moving, write_clip
+from tests.video.painters import Fading, Failing, fading, moving, write_clip
 
 from impasto.studio import Studio, Workspace
 from impasto.studio.film_record import frame_files

@@ -44,7 +44,7 @@ class TimeSlider(gr.Slider, metaclass=_WithoutStub):
 
     is_template = True  # for the browser it is a `gr.Slider`
 
-    def preprocess(self, payload: float | None) -> float:
+    def preprocess(self, payload: int | float | None) -> float:
         """Return the value, whatever the bounds are now."""
         return float(payload or 0.0)
 
