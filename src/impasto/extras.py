@@ -24,11 +24,16 @@ def missing_extra(problem: str, extra: str) -> InputError:
         >>> str(missing_extra("the studio needs gradio", "studio"))  # doctest: +SKIP
         "the studio needs gradio: python -m pip install 'gradio<7,>=6.31' 'jinja2>=3.1'"
     """
+    return InputError(f"{problem}: {install_command(*extra_requirements(extra))}")
+
+
+def extra_requirements(extra: str) -> list[str]:
+    """Return the words after `pip install` that install what an extra adds."""
     listed = (requirement.partition(";") for requirement in requires("impasto") or ())
     words = [name.strip() for name, _, marker in listed if re.search(rf"""extra == ['"]{extra}['"]""", marker)]
     if any(word.startswith("torchvision") for word in words):
         words += _same_torch()
-    return InputError(f"{problem}: {install_command(*words)}")
+    return words
 
 
 def install_command(*words: str) -> str:

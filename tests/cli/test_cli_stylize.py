@@ -129,6 +129,16 @@ def test_a_resumed_run_says_so_too(impasto, folder, monkeypatch):
     assert sum("bit for bit" in line for line in resumed.errors) == 1
 
 
+@pytest.mark.parametrize(("words", "bits"), [((), 16), (("--bits", 8), 8)])
+def test_a_resumed_run_has_its_own_bits_unless_others_are_stated(impasto, folder, words, bits):
+    picture = read_picture("photo.png")
+    recipe = Recipe(size=48, steps=1, levels=1, device="cpu", precision="fp32")
+    inputs = Inputs(content=picture, styles=(picture,))
+    RunFolder.create(Path("run"), recipe=recipe, inputs=inputs, bits=16).close()
+    assert impasto("resume", "run", "-o", "out.png", *words).code == 0
+    assert (folder / "out.png").read_bytes()[24] == bits
+
+
 def test_a_picture_of_an_older_version_is_repeated_under_the_present_names(stylize, folder):
     old = {"size": 24, "steps": 1, "rescue": 2.0, "style_losses": ["wasserstein=1.0", "grain=0.02"], "color": "photo"}
     write_picture(folder / "old.png", np.zeros((8, 8, 3), np.float32), metadata={"recipe": old})

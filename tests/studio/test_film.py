@@ -11,15 +11,17 @@ import PIL.Image
 import pytest
 from page_tools import until
 from patience import PATIENCE
-from tests.video.painters import Fading, fading, moving, write_clip
+from tests.video.painters import Fading, Failing, fading, moving, write_clip
 
 from impasto.errors import InputError
 from impasto.images import read_metadata
-from impasto.recipe import resolve
-from impasto.studio.film import FilmOrder, film_recipe, frame_png, read_clip
+from impasto.painting import Painter
+from impasto.studio.film import FilmMonitor, FilmOrder, film_recipe, film_seconds, frame_png, read_clip
 from impasto.studio.film_record import FilmRecord, frame_files
+from impasto.studio.page.callbacks import notice_text
+from impasto.studio.page.film_text import entry_text
 from impasto.studio.submission import Limits
-from impasto.video import open_clip
+from impasto.video import open_clip, video_file
 
 LIMITS = Limits(max_pixels=10_000, max_bytes=1_000_000)
 FRAMES = 4
@@ -153,7 +155,6 @@ def test_what_cannot_be_painted_is_refused_and_leaves_nothing(open_studio, works
     studio = open_studio()
     for change, words in (
         ({"start": 0.6}, "the film would begin at 0.6 s and end at 0.5 s: let it end later"),
-        ({"recipe": resolve("instant", {"size": 48})}, "films are painted by the method optimize"),
         ({"styles": ["nothing-of-this-name"]}, "nothing-of-this-name"),
     ):
         with pytest.raises(InputError, match=words):
@@ -220,13 +221,17 @@ def test_a_picture_does_not_wait_for_a_film_which_goes_on_afterwards(open_studio
     assert seen(film.result())[0] == 4
 
 
-def test_an_unfinished_film_goes_on_after_a_restart_and_a_stopped_one_on_demand(open_studio, order, monkeypatch):
+def test_an_unfinished_film_goes_on_after_a_restart_and_a_stopped_one_on_demand(
+    open_studio, order, monkeypatch, start_closing
+):
     release, studio = held_frames(monkeypatch, 1), open_studio()
     film, waiting = studio.submit_film(order), studio.submit_film(order._replace(every=2))
     until(lambda: film.monitor.progress().step == 1, "a frame is painted")
+    closing = start_closing(studio)
     release()
-    studio.close()
+    closing.join(PATIENCE)
     assert not film.has_ended
+    assert len(frame_files(film.path)) < FRAMES
     again = open_studio()
     jobs = [again.job(job.name) for job in (film, waiting)]
     assert all(job.wait(PATIENCE) for job in jobs)
@@ -251,6 +256,130 @@ def test_a_film_that_fails_says_why_and_goes_on_later(open_studio, order, monkey
     again = studio.resume(job.name)
     assert again.wait(PATIENCE)
     assert again.state == "finished"
+
+
+def test_stop_and_set_aside_reach_a_film_within_a_step(open_studio, order, monkeypatch, pictures, small):
+    monkeypatch.undo()
+    monkeypatch.setattr("impasto.video.film.choose_flow", lambda _: ("dis", ""))
+    held, released, steps = threading.Event(), threading.Event(), []
+    paint = Painter.paint
+
+    def slow(self):
+        for event in paint(self):
+            steps.append(event)
+            if len(steps) == 3:
+                held.set()
+                assert released.wait(PATIENCE)
+            yield event
+
+    monkeypatch.setattr(Painter, "paint", slow)
+    studio = open_studio()
+    job = studio.submit_film(order._replace(recipe=small.with_changes(steps=100_000, init="content")))
+    assert held.wait(PATIENCE)
+    picture = studio.submit(*pictures, small)
+    released.set()
+    assert picture.wait(PATIENCE)
+    assert picture.state == "finished"
+    job.stop()
+    assert job.wait(PATIENCE)
+    assert (job.state, frame_files(job.path)) == ("stopped", [])
+
+
+def test_a_film_that_is_stopped_while_it_is_written_keeps_its_frames(open_studio, order, monkeypatch):
+    show = FilmMonitor.show
+
+    def stop_writing(self, phase, done, frames, pace=None):
+        show(self, phase, done, frames, pace)
+        if phase == "writing" and done == 2:
+            studio.jobs()[0].stop()
+
+    monkeypatch.setattr(FilmMonitor, "show", stop_writing)
+    studio = open_studio()
+    job = studio.submit_film(order)
+    assert job.wait(PATIENCE)
+    (entry,) = studio.list_runs()
+    assert (job.state, entry.step, job.result()) == ("stopped", 4, None)
+    assert entry_text(entry, "en") == "All 4 frames are painted and kept: go on to write the film"
+    assert not list(job.path.glob("*.tmp"))
+    monkeypatch.setattr(FilmMonitor, "show", show)
+    again = studio.resume(job.name)
+    assert again.wait(PATIENCE)
+    assert seen(again.result())[0] == 4
+
+
+def test_a_studio_that_was_killed_while_a_clip_was_copied_removes_what_it_left(open_studio, workspace):
+    left, other = workspace.runs / "20260101-101010-sea-night", workspace.runs / "mine"
+    for path, file in ((left, "clip.mp4"), (other, "diary.txt")):
+        path.mkdir()
+        (path / file).write_bytes(b"half")
+    open_studio()
+    assert [path.name for path in workspace.runs.iterdir()] == ["mine"]
+
+
+def test_the_queue_lists_what_is_painted_first_and_then_in_the_order_of_the_queue(
+    open_studio, order, pictures, small, hold_after
+):
+    studio = open_studio()
+    hold = hold_after(1)
+    first = studio.submit(*pictures, small)
+    hold.wait()
+    film = studio.submit_film(order)
+    second = studio.submit(*pictures, small.with_changes(seed=2))
+    assert studio.jobs() == [first, second, film]
+
+
+def test_a_clip_that_is_gone_or_too_long_is_refused_in_one_line(clip, tmp_path):
+    with pytest.raises(InputError, match=r"^the studio does not have this clip any more: drop it again$"):
+        read_clip(LIMITS, tmp_path / "gone.mp4")
+    other = write_clip(tmp_path / "clip.mkv", moving(6, 64, 48), rate=12)
+    for path in (clip, other):
+        with pytest.raises(InputError, match=r"has more frames than the 3 that this studio takes: cut it$"):
+            read_clip(Limits(max_pixels=10_000, max_bytes=1_000_000, max_frames=3), path)
+
+
+@pytest.mark.parametrize("name", ["long.mp4", "long.mkv", "long.gif"])
+def test_a_frame_is_found_without_decoding_all_before_it(tmp_path, monkeypatch, name):
+    pictures, path = moving(100, 64, 48), tmp_path / name
+    if name.endswith("gif"):
+        images = [PIL.Image.fromarray(one) for one in pictures]
+        images[0].save(path, save_all=True, append_images=images[1:], duration=100)
+    else:
+        write_clip(path, pictures, rate=10, options={"g": "5"})
+    opened, decoded = open_clip(path), []
+    convert = video_file._decoded
+    monkeypatch.setattr(video_file, "_decoded", lambda *given: (decoded.append(1) or one for one in convert(*given)))
+    for seconds in (0.0, 0.05, 4.55, 9.0, 9.95):
+        decoded.clear()
+        frame = np.asarray(PIL.Image.open(io.BytesIO(frame_png(opened, seconds))), int)
+        errors = [np.abs(frame - wanted).mean() for wanted in pictures]
+        assert int(np.argmin(errors)) == int(seconds * 10 + 1e-6)
+        assert len(decoded) < 40
+
+
+def test_notices_of_a_clip_name_the_visitors_file(open_studio, order, tmp_path):
+    path = tmp_path / "Das Meer.gif"
+    images = [PIL.Image.fromarray(one).convert("RGBA") for one in moving(3, 96, 64)]
+    images[1].putalpha(0)
+    images[0].putalpha(0)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=100, disposal=2)
+    job = open_studio().submit_film(order._replace(clip=path))
+    assert job.wait(PATIENCE)
+    assert job.monitor.notice == "Das Meer.gif has transparent places: they are painted on white"
+    assert "有透明处" in notice_text(job, "zh")
+
+
+def test_a_film_that_failed_says_why_after_a_restart(open_studio, order, monkeypatch):
+    monkeypatch.setattr("impasto.video.scene_worker.scene_painter", lambda *given, **_: Failing(given[3]))
+    studio = open_studio()
+    assert studio.submit_film(order).wait(PATIENCE)
+    studio.close()
+    (entry,) = open_studio().list_runs()
+    assert entry_text(entry, "en").startswith("This did not work: the loss has no finite value")
+
+
+def test_the_time_of_a_film_depends_on_the_method():
+    assert film_seconds("instant", 2.0, 11) == pytest.approx(22.0)
+    assert film_seconds("optimize", 2.0, 11) == pytest.approx(9.0)
 
 
 def test_a_film_is_renamed_and_deleted_like_a_picture(open_studio, workspace, order):

@@ -343,10 +343,15 @@ def test_the_login_is_the_studios_own(browser, tmp_path):
     assert box["y"] > 60
 
 
-def test_at_320_px_every_tab_is_shown_and_the_label_of_variations_is_above_them(visit, hills, server):
-    page = visit(viewport={"width": 320, "height": 640})
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+def test_at_320_px_every_tab_is_shown(visit, language):
+    page = visit(viewport={"width": 320, "height": 640}, locale=language)
     tabs = page.page.get_by_role("tab")
-    until(lambda: [tab.is_visible() for tab in tabs.all()] == [True] * 3, "no tab is in a menu")
+    until(lambda: [tab.is_visible() for tab in tabs.all()] == [True] * 4, "no tab is in a menu")
+
+
+def test_at_320_px_the_label_of_variations_is_above_them(visit, hills, server):
+    page = visit(viewport={"width": 320, "height": 640})
     page.prepare(hills)
     page.paint()
     page.finish()

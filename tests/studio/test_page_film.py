@@ -1,6 +1,7 @@
 """The tab of films in a real browser: a clip, a preview, the film in the queue, stopping and going on, bad files."""
 
 import re
+import sys
 import threading
 from fractions import Fraction
 
@@ -8,11 +9,12 @@ import av
 import pytest
 from page_tools import recipe_png, until
 from patience import PATIENCE
-from tests.video.painters import Fading, fading, moving, write_clip
+from tests.video.painters import Fading, Failing, fading, moving, write_clip
 
 from impasto.studio import Studio, Workspace
 from impasto.studio.film_record import frame_files
 from impasto.studio.page import build_page
+from impasto.studio.page.widgets import TimeSlider
 
 FRAMES = 4
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -34,12 +36,14 @@ def quick_flow(monkeypatch):
 def held_after(monkeypatch):
     """Let frames be inverted, which is quick, and none be painted after so many until the returned event is set."""
 
+    allowed = [0]
+
     def hold(count):
         released, painted, paint = threading.Event(), [], Fading.paint
+        allowed[0] = count
 
         def held(self, frame):
-            if len(painted) >= count:
-                assert released.wait(PATIENCE)
+            until(lambda: released.is_set() or len(painted) < allowed[0], "the next frame may be painted")
             painted.append(1)
             return paint(self, frame)
 
@@ -47,6 +51,7 @@ def held_after(monkeypatch):
         monkeypatch.setattr(Fading, "paint", held)
         return released
 
+    hold.allow = lambda count: allowed.__setitem__(0, count)
     return hold
 
 
@@ -63,7 +68,7 @@ def open_film(page, clip, style="night"):
     page.close_toast()
     page.open_tab("Film")
     give(page, clip)
-    page.page.locator("#film-frames img").wait_for()
+    page.page.locator("#film-frame img").wait_for()
 
 
 def text(page, name):
@@ -83,7 +88,7 @@ def test_a_clip_is_previewed_painted_watched_and_downloaded(visit, server, clip)
     assert text(page, "film-style") == "From the tab Paint: night · default · strength 50 · colors 100 · size 64"
     page.set("film-time", 0.25)
     page.click("film-try")
-    panes = page.page.locator("#film-frames figure")
+    panes = page.page.locator("#film-preview figure")
     until(lambda: panes.all_inner_texts() == ["Frame of the clip", "Painted"], "both are shown side by side")
     until(lambda: "4 frames · about" in text(page, "film-estimate"), "the time of the film is estimated")
     entry = server.newest()
@@ -117,7 +122,7 @@ def test_a_film_in_the_queue_is_shown_stopped_and_goes_on_from_the_tab(visit, se
     queue.get_by_role("button", name="Show").click()
     page.page.locator("#film-view img").wait_for()
     page.click("film-stop")
-    until(lambda: text(page, "film-view").endswith("Stopping after this frame…"), "it is said that it stops")
+    until(lambda: text(page, "film-view").endswith("Stopping…"), "it is said that it stops")
     released.set()
     until(lambda: text(page, "film-view").endswith("Stopped after 3 of 4 frames, which are kept"), "it is stopped")
     film = server.newest()
@@ -171,7 +176,7 @@ def test_without_a_style_a_line_says_so(visit, clip, server):
     page, before = visit(), len(server.studio.list_runs())
     page.open_tab("Film")
     give(page, clip)
-    page.page.locator("#film-frames img").wait_for()
+    page.page.locator("#film-frame img").wait_for()
     for button in ("film-try", "film-paint"):
         page.click(button)
         assert "Choose a style first." in page.toast()
@@ -193,7 +198,7 @@ def test_axe_finds_nothing_wrong_and_nothing_is_wider_than_the_screen(visit, cli
     page.choose_styles("night")
     page.open_tab("Film" if language == "en-US" else "影片")
     give(page, clip)
-    page.page.locator("#film-frames img").wait_for()
+    page.page.locator("#film-frame img").wait_for()
     assert violations() == []
     page.click("film-paint")
     until(lambda: re.search(r"(Painted: |共 )4", text(page, "film-view")), "it is painted")
@@ -203,9 +208,102 @@ def test_axe_finds_nothing_wrong_and_nothing_is_wider_than_the_screen(visit, cli
 
 
 def test_without_pyav_the_tab_says_how_to_install_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("impasto.studio.page.layout.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "impasto.studio.page.film", None)
     with Studio(Workspace(tmp_path)) as studio:
         blocks, _ = build_page(studio)
     names = {getattr(block, "elem_id", None) for block in blocks.blocks.values()}
     assert "film-needs" in names
     assert "film-clip" not in names
+
+
+def test_a_clip_that_the_studio_has_deleted_gets_one_line_and_leaves_the_slot_empty(visit, server, clip):
+    page = visit()
+    open_film(page, clip)
+    for path in (server.workspace / "uploads").rglob("harbor.mp4"):
+        path.unlink()
+    page.click("film-paint")
+    assert "the studio does not have this clip any more: drop it again" in page.toast()
+    page.close_toast()
+    until(lambda: page.page.locator("#film-clip input[type=file]").count(), "the slot is empty again")
+    assert not page.page.locator("#film-order").is_visible()
+
+
+def test_the_time_of_a_long_clip_can_be_chosen_after_the_studio_has_forgotten_the_page(visit, clip, tmp_path):
+    slider = TimeSlider(0, 1)
+    assert (slider.preprocess(3.25), slider.preprocess(None)) == (3.25, 0.0)
+    page = visit()
+    page.open_tab("Film")
+    give(page, write_clip(tmp_path / "long.mp4", moving(20, 96, 64), rate=4))
+    image = page.page.locator("#film-frame img")
+    image.wait_for()
+    before = image.get_attribute("src")
+    page.set("film-time", 3.5)
+    until(lambda: image.get_attribute("src") != before, "another frame is shown")
+
+
+def test_a_preview_stays_when_the_time_is_moved_and_counts_for_its_settings_only(visit, server, clip):
+    page = visit()
+    open_film(page, clip)
+    page.click("film-try")
+    panes = page.page.locator("#film-preview figure")
+    until(lambda: panes.count() == 2, "the preview is painted")
+    page.set("film-time", 0.3)
+    page.page.locator("#film-frame img").wait_for()
+    assert panes.count() == 2
+    until(lambda: "4 frames · about" in text(page, "film-estimate"), "the time of the film is estimated")
+    page.open_tab("Paint")
+    page.set("strength", 80)
+    page.open_tab("Film")
+    until(lambda: "Preview a frame to learn" in text(page, "film-estimate"), "the time is not known any more")
+
+
+def test_a_picture_that_is_zoomed_keeps_place_and_focus_when_the_next_frame_is_painted(visit, clip, held_after):
+    released, page = held_after(1), visit()
+    open_film(page, clip)
+    page.click("film-paint")
+    linked = page.page.locator("#film-view .linked")
+    linked.wait_for()
+    linked.focus()
+    linked.press("+")
+    linked.press("+")
+    look = "(one => [one.querySelector('img').style.transform, document.activeElement === one])"
+    before = linked.evaluate(look)
+    source = page.page.locator("#film-view img").get_attribute("src")
+    held_after.allow(2)
+    until(lambda: page.page.locator("#film-view img").get_attribute("src") != source, "the next frame is shown")
+    assert linked.evaluate(look) == before == [before[0], True]
+    assert "scale(1.44)" in before[0]
+    assert "%" in page.page.locator("#announcer").inner_text()
+    released.set()
+    page.page.locator("#film-video video").wait_for()
+    until(lambda: page.page.locator("#announcer").inner_text() == "Painted: 4 frames", "the end is announced")
+
+
+def test_a_reload_does_not_stop_the_film_that_the_page_shows(visit, server, clip, held_after, monkeypatch):
+    monkeypatch.setattr("impasto.studio.job.GRACE_SECONDS", 3.0)
+    monkeypatch.setattr(server.studio, "on_close", "cancel")
+    released, page = held_after(1), visit()
+    open_film(page, clip)
+    page.click("film-paint")
+    until(lambda: "Frame 2 of 4" in text(page, "film-view"), "a frame is painted")
+    job = server.newest_job()
+    page.page.reload()
+    page.page.wait_for_timeout(5000)
+    assert not getattr(job, "is_stopping", False)
+    released.set()
+    assert job.wait(PATIENCE)
+    assert job.state == "finished"
+
+
+def test_a_failed_film_says_why_and_is_deleted_after_a_question(visit, server, clip, monkeypatch):
+    monkeypatch.setattr("impasto.video.scene_worker.scene_painter", lambda *given, **_: Failing(given[3]))
+    page = visit()
+    open_film(page, clip)
+    page.click("film-paint")
+    until(lambda: "This did not work: the loss has no finite value" in text(page, "film-view"), "it says why")
+    name = server.newest().name
+    page.click("film-delete")
+    page.page.locator("#film-delete-no").click()
+    page.click("film-delete")
+    page.page.locator("#film-delete-yes").click()
+    until(lambda: name not in [entry.name for entry in server.studio.list_runs()], "it is deleted")

@@ -82,7 +82,7 @@ class Full(Fading):
         return super().paint(frame)
 
 
-def fading(session, recipe, styles, state, flow="dis"):
+def fading(session, recipe, styles, state, **options):
     return Fading(state)
 
 

@@ -7,7 +7,7 @@ from skimage import data
 import impasto
 from impasto.errors import InputError
 from impasto.recipe import Recipe
-from impasto.video.scene_painter import ScenePainter, SceneState
+from impasto.video.scene_painter import FrameStopped, ScenePainter, SceneState
 
 RECIPE = Recipe(size=96, steps=20, precision="fp32", threads=1)
 
@@ -41,6 +41,22 @@ def difference(before: np.ndarray, now: np.ndarray) -> float:
 
 def test_the_first_frame_is_painted_like_a_picture(session, pan, painted):
     np.testing.assert_array_equal(painted[0], session.stylize(pan[0], "night", RECIPE).pixels)
+
+
+def test_a_frame_that_is_given_up_between_steps_can_be_painted_again(session, pan, painted):
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) == 23
+
+    painter = ScenePainter(session, RECIPE, styles="night", flow="dis", should_stop=stop)
+    painter.paint(pan[0])
+    assert len(asked) <= 23
+    asked[:] = [1] * 22
+    with pytest.raises(FrameStopped):
+        painter.paint(pan[1])
+    np.testing.assert_array_equal(painter.paint(pan[1]), painted[1])
 
 
 def test_frames_are_steadier_than_pictures(session, pan, painted):

@@ -58,6 +58,27 @@ class Saving:
 
 @Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)
+class SavingAgain:
+    """Where the picture of a run that goes on is written; what is not stated is as when the run began."""
+
+    out: Annotated[str | None, Parameter(name=("--out", "-o"), metavar="FILE")] = None
+    """File for the result, which replaces an older file of that name; `-` is standard output."""
+    bits: Annotated[Literal[8, 16] | None, Parameter(metavar="N")] = None
+    """Bits per channel; 16 for PNG and TIFF."""
+    quality: Annotated[int | None, Parameter(metavar="N")] = None
+    """Quality of JPEG and WebP, 1 to 100."""
+
+    def completed(self, bits: Literal[8, 16], quality: int) -> Saving:
+        """Return everything, with the bits and the quality of the run where none are stated."""
+        return Saving(
+            out=self.out,
+            bits=bits if self.bits is None else self.bits,
+            quality=quality if self.quality is None else self.quality,
+        )
+
+
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True, kw_only=True)
 class Reporting:
     """What is written to standard output and standard error."""
 
@@ -93,6 +114,7 @@ class RecipeSource:
 
 
 SAVING: Final = Saving()
+SAVING_AGAIN: Final = SavingAgain()
 REPORTING: Final = Reporting()
 RECIPE_SOURCE: Final = RecipeSource()
 

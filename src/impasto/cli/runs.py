@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -13,7 +12,7 @@ from cyclopts import Parameter
 
 from impasto.cli.completion import complete_run
 from impasto.cli.console import DONE, warn, write_json, write_line, write_path
-from impasto.cli.options import REPORTING, SAVING, Reporting, Saving, Switch, read_record
+from impasto.cli.options import REPORTING, SAVING_AGAIN, Reporting, SavingAgain, Switch, read_record
 from impasto.errors import InputError
 from impasto.shell import file_word, join
 
@@ -29,17 +28,17 @@ def resume(
     /,
     *,
     weights: Annotated[Path | None, Parameter(metavar="FILE")] = None,
-    saving: Saving = SAVING,
+    saving: SavingAgain = SAVING_AGAIN,
     reporting: Reporting = REPORTING,
 ) -> int:
-    """Continue a run. Without -o the picture is saved as it was stated when the run began: file, bits and quality.
+    """Continue a run. The picture is saved as it was stated when the run began: file, bits and quality, unless stated.
 
     Args:
         folder: The folder that --run named, or that of a film.
         weights: The file of weights that the run was begun with, if the folder was made elsewhere.
     """
     if (folder / "film.json").exists():
-        if saving != SAVING or weights is not None:
+        if saving != SAVING_AGAIN or weights is not None:
             raise InputError("a film is written where it was begun for: only --json and --quiet go with its folder")
         from impasto.cli.video import resume_film
 
@@ -56,14 +55,8 @@ def resume(
     output = run.output or folder / "result.png"
     if not (saving.out or run.was_made_here or Path(os.path.realpath(output)).is_relative_to(folder.resolve())):
         raise InputError(f"{folder} was made elsewhere, for a picture at {output}: name the picture's file with -o")
-    if saving.out is None:
-        saving = replace(
-            saving,
-            bits=run.bits if saving.bits == SAVING.bits else saving.bits,
-            quality=run.quality if saving.quality == SAVING.quality else saving.quality,
-        )
     destination = Destination(
-        saving,
+        saving.completed(run.bits, run.quality),
         output,
         inputs=_pictures_of(run, saving.out),
         kept=run.replaced_files,
@@ -84,7 +77,7 @@ def _pictures_of(run: "RunFolder", out: str | None) -> list[Path]:
     return [run.path / picture.file for picture in kept]
 
 
-def _show_finished(run: "RunFolder", saving: Saving, reporting: Reporting) -> int:
+def _show_finished(run: "RunFolder", saving: SavingAgain, reporting: Reporting) -> int:
     """Print the path of a finished run's picture and return the exit code."""
     picture = run.result_path
     with suppress(InputError):  # the file is gone, or another picture by now

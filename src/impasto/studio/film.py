@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from impasto.api import Session
 from impasto.batch import in_process
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, reason_of
 from impasto.images import atomic_write, encode_picture
 from impasto.recipe import Recipe
 from impasto.studio.film_record import FILM, FRAMES_FOLDER, FilmRecord, frame_files
@@ -30,7 +31,7 @@ from impasto.studio.run_index import Workspace
 from impasto.studio.submission import Limits, error_line, hide_folders, read_submission
 from impasto.video import Clip, Film, FilmFolder, Selection, frame_at, open_clip, painted_size
 
-LATER_FRAME: Final = 0.35
+_LATER_FRAME: Final = 0.35
 """Time of a later frame as a share of that of the first one, which is painted like a single picture.
 
 docs/video.md has measurements: 0.29 with the default preset, 0.4 with `draft`.
@@ -62,29 +63,51 @@ class ClipFacts(NamedTuple):
         return self.frames / self.seconds
 
 
-def read_clip(limits: Limits, path: Path) -> tuple[Clip, ClipFacts]:
+def open_given(limits: Limits, path: Path) -> Clip:
     """Open a clip that a visitor gave; raises InputError, in one line that names no folder, if it cannot be painted."""
     try:
+        if not path.exists():
+            raise InputError("the studio does not have this clip any more: drop it again")
         limits.check_length(path.name, path.stat().st_size)
         clip = open_clip(path)
         limits.check_size(path.name, *clip.size)
-        if clip.declared_frames and clip.rate:
-            return clip, ClipFacts(*clip.size, clip.declared_frames, float(clip.declared_frames / clip.rate))
-        times = [(frame.time, frame.duration) for frame in clip.frames()]
-        if not times:
-            raise InputError(f"{path.name} has no frame that can be decoded")
+        limits.check_frames(path.name, clip.declared_frames)
+    except OSError as error:
+        raise InputError(f"cannot read {path.name}: {reason_of(error)}") from None
     except InputError as error:
         raise InputError(hide_folders(str(error), path)) from None
+    return clip
+
+
+def read_clip(limits: Limits, path: Path) -> tuple[Clip, ClipFacts]:
+    """Open a clip as `open_given` does, and read all of it if it does not say how long it is."""
+    clip = open_given(limits, path)
+    if clip.declared_frames and clip.rate:
+        return clip, ClipFacts(*clip.size, clip.declared_frames, float(clip.declared_frames / clip.rate))
+    times = []
+    try:
+        for frame in clip.frames():
+            times.append((frame.time, frame.duration))
+            limits.check_frames(path.name, len(times))
+    except InputError as error:
+        raise InputError(hide_folders(str(error), path)) from None
+    if not times:
+        raise _no_frame(clip)
     last, duration = times[-1]
     ticks = last - times[0][0]
     ticks += duration or round(ticks / max(1, len(times) - 1)) or round(1 / (25 * clip.time_base))
     return clip, ClipFacts(*clip.size, len(times), float(ticks * clip.time_base))
 
 
+def _no_frame(clip: Clip) -> InputError:
+    return InputError(f"{clip.path.name} has no frame that can be decoded")
+
+
 def frame_png(clip: Clip, seconds: float, size: tuple[int, int] | None = None) -> bytes:
     """Return the frame at a time as a PNG, by default in the size of the clip; raises InputError if there is none."""
     try:
-        frame = frame_at(clip, Fraction(max(0.0, seconds)).limit_denominator(10_000))
+        moment = Fraction(max(0.0, seconds)).limit_denominator(10_000)
+        frame = frame_at(clip, moment, is_numbered=False)
     except InputError as error:
         raise InputError(hide_folders(str(error), clip.path)) from None
     return encode_picture(frame.convert(size or clip.size), ".png")
@@ -98,6 +121,12 @@ def film_recipe(recipe: Recipe, clip: Clip) -> tuple[Recipe, tuple[int, int]]:
         recipe = recipe.with_changes(size=max(size) - 1)
         size = painted_size(recipe, clip, Path(FILM))[1]
     return recipe, size
+
+
+def film_seconds(method: str, first: float, frames: int) -> float:
+    """Return how long a film takes, about, whose first frame takes `first` seconds."""
+    later = 1.0 if method == "instant" else _LATER_FRAME
+    return first * (1 + later * (frames - 1))
 
 
 # -- ordering a film ---------------------------------------------------------------------------------------------------
@@ -128,10 +157,11 @@ def check_order(limits: Limits, order: FilmOrder) -> tuple[FilmRecord, dict[str,
         raise InputError(f"the film would begin at {start:g} s and end at {last} s: let it end later")
     recipe, size = film_recipe(order.recipe, clip)
     # What cannot be painted is known now: the same is checked of a picture.
-    frame = next(iter(clip.frames())).convert(size)
+    first = next(clip.frames(), None)
+    if first is None:
+        raise _no_frame(clip)
+    frame = first.convert(size)
     read_submission(limits, frame, list(order.styles), recipe.with_changes(size=max(size), upscale=False), None)
-    if recipe.method != "optimize":
-        raise InputError(f"films are painted by the method optimize: {recipe.method} would let them flicker")
     suffix = order.clip.suffix.lower()
     files = {f"clip{suffix if re.fullmatch('[.][a-z0-9]{1,5}', suffix) else ''}": order.clip}
     styles = []
@@ -204,7 +234,7 @@ class FilmMonitor(JobMonitor):
 
 
 class _InterruptedError(Exception):
-    """The film is stopped, or set aside, while its clip is read."""
+    """The film is stopped, or set aside, while its clip is read, or the film is written."""
 
 
 class FilmJob(JobHandle):
@@ -225,7 +255,7 @@ class FilmJob(JobHandle):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it ends after the frame in work."""
+        """Whether it ends after the step in work."""
         return self._stopping and not self.has_ended
 
     def result(self) -> Path | None:
@@ -237,35 +267,45 @@ class FilmJob(JobHandle):
         try:
             film = self._begin()
         except _InterruptedError:
-            return lambda: self._ending_of_film(is_finished=False)
+            return partial(self._ending_of_film, is_finished=False)
         try:
             self._keep(frames=len(film.plan))
-            with self._condition:
-                self._film = film
-                if self._stopping or self._set_aside:
-                    film.stop()
-            self.monitor.notice = "; ".join(hide_folders(text, film.clip.path) for text in film.notices)
+            # As the visitor's file is called; the folder has it by another name.
+            given = self.record.content + film.clip.path.suffix
+            self.monitor.notice = "\n".join(text.replace(str(film.clip.path), given) for text in film.notices)
             with self._watched(film):
                 film.paint(in_process)
-            if not (is_finished := film.is_painted):
-                return lambda: self._ending_of_film(is_finished=False)
-            total = len(film.plan)
-            film.write(lambda count: self.monitor.show("writing", count, total))
-            atomic_write(self.path / _POSTER, frame_files(self.path)[total // 2].read_bytes())
-            self.monitor.show("painting", total, total)
-            self._keep(ending="finished")
-            film.folder.remove()
+            if is_finished := film.is_painted:
+                self._finish(film)
+            return partial(self._ending_of_film, is_finished=is_finished)
+        except _InterruptedError:
+            return partial(self._ending_of_film, is_finished=False)
         finally:
             film.folder.close()
-            self._film = None
-        return lambda: self._ending_of_film(is_finished=is_finished)
+
+    def _finish(self, film: Film) -> None:
+        """Write the film; the painted frames are not needed any more."""
+        total = len(film.plan)
+
+        def written(count: int) -> None:
+            self._raise_if_interrupted()
+            self.monitor.show("writing", count, total)
+
+        film.write(written)
+        atomic_write(self.path / _POSTER, frame_files(self.path)[total // 2].read_bytes())
+        self.monitor.show("painting", total, total)
+        self._keep(ending="finished")
+        film.folder.remove()
+
+    def _raise_if_interrupted(self) -> None:
+        if self._stopping or self._set_aside:
+            raise _InterruptedError
 
     def _begin(self) -> Film:
         """Begin the film or continue it; the clip is read once, before the first frame is painted."""
 
         def read(count: int) -> None:
-            if self._stopping or self._set_aside:
-                raise _InterruptedError
+            self._raise_if_interrupted()
             self.monitor.show("reading", 0, count)
 
         folder = self.path / FRAMES_FOLDER
@@ -285,7 +325,7 @@ class FilmJob(JobHandle):
 
     @contextmanager
     def _watched(self, film: Film) -> Iterator[None]:
-        """Report the frames of a film while it is painted."""
+        """Report the frames of a film while it is painted, and let it be stopped."""
         ended, total = threading.Event(), len(film.plan)
         durations: deque[float] = deque(maxlen=_PACE_FRAMES)
         done, since = film.folder.count_frames(), time.monotonic()
@@ -302,16 +342,22 @@ class FilmJob(JobHandle):
 
         thread = threading.Thread(target=watch, name="impasto-film", daemon=True)
         thread.start()
+        with self._condition:
+            self._film = film
+            if self._stopping or self._set_aside:
+                film.stop(at_once=True)
         try:
             yield
         finally:
+            with self._condition:
+                self._film = None
             ended.set()
             thread.join()
             self.monitor.show("painting", film.folder.count_frames(), total)
 
     def _stop_run(self) -> None:
         if self._film is not None:
-            self._film.stop()
+            self._film.stop(at_once=True)
 
     def _ending_of_film(self, *, is_finished: bool) -> JobEnding | None:
         if is_finished:

@@ -1,5 +1,6 @@
 """What a studio knows about a film without reading the clip, so that films are listed where PyAV is missing."""
 
+import re
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +86,16 @@ class FilmRecord(BaseModel):
         """Return True if the other film has the same frames, whenever it was ordered."""
         own = {"created", "content", "clip", "frames", "ending", "problem"}
         return self.model_dump(exclude=own) == other.model_dump(exclude=own)
+
+
+def keeps_no_run(path: Path) -> bool:
+    """Return True for the folder of a film whose studio was killed while it was ordered: files, and no record."""
+    try:
+        return not path.is_symlink() and all(
+            re.fullmatch(r"(clip|style-\d+)([.]\w{1,5})?|[.]impasto-\w+[.]tmp", file.name) for file in path.iterdir()
+        )
+    except OSError:
+        return False
 
 
 def frame_files(path: Path) -> list[Path]:

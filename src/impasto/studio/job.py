@@ -51,7 +51,7 @@ class JobMonitor:
     Attributes:
         picture_version: A number that grows with each new picture.
         updates: A number that grows with every change that a page shows: pictures, steps, states, positions.
-        notice: The last notice of the run.
+        notice: The last notice of the run; of a film all, each a line.
     """
 
     def __init__(self, steps: int) -> None:

@@ -90,9 +90,10 @@ class Studio:
             )
         self._lock = FolderLock(lock)
         self._lock.acquire()
+        workspace.remove_unfinished()
         self._submit_lock = threading.Lock()
         self._condition = threading.Condition()
-        self._jobs: OrderedDict[str, JobHandle] = OrderedDict()  # in the order of the queue, with ended ones
+        self._jobs: OrderedDict[str, JobHandle] = OrderedDict()  # in the order of submission, with ended ones
         self._current: JobHandle | None = None
         self._closing = False
         with self._condition:
@@ -221,9 +222,10 @@ class Studio:
             return self._jobs.get(name)
 
     def jobs(self) -> list[JobHandle]:
-        """Return the jobs that have not ended, in the order of the queue."""
+        """Return the jobs that have not ended: the one that is painted, and the others in the order of the queue."""
         with self._condition:
-            return [job for job in self._jobs.values() if not job.has_ended]
+            left = [job for job in self._jobs.values() if not job.has_ended]
+            return sorted(left, key=lambda job: (job is not self._current, job.position))
 
     @property
     def is_painting(self) -> bool:

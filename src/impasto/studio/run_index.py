@@ -20,7 +20,7 @@ from impasto.events import LevelStarted
 from impasto.images import atomic_write, encode_picture, read_picture
 from impasto.recipe import Recipe
 from impasto.runs import LOCK_FILE, LOG_FILE, RUN_FILE, FolderLock, KeptInput, RunFolder, is_locked
-from impasto.studio.film_record import RECORD_FILE, FilmRecord, film_status, frame_files
+from impasto.studio.film_record import RECORD_FILE, FilmRecord, film_status, frame_files, keeps_no_run
 from impasto.studio.votes import append_vote, checked_rater, read_votes
 
 RunStatus: TypeAlias = Literal[
@@ -64,7 +64,7 @@ class RunEntry:
     recipe: Recipe | None = None  # with all changes
     step: int = 0
     steps: int | None = None  # planned
-    problem: str = ""  # why it is damaged, in one line
+    problem: str = ""  # why it is damaged, or a film failed, in one line
     is_film: bool = False
 
     @property
@@ -116,6 +116,7 @@ def _film_entry(path: Path, record: FilmRecord) -> RunEntry:
         recipe=record.parsed_recipe,
         step=painted,
         steps=record.frames,
+        problem=record.problem,
         is_film=True,
     )
 
@@ -213,6 +214,12 @@ class Workspace:
                 raise InputError(f"cannot make the folder of a new run: {reason_of(error)}") from None
             else:
                 return path
+
+    def remove_unfinished(self) -> None:
+        """Remove what a killed studio has left of films that were being ordered; only the studio that is open may."""
+        for path in self.runs.iterdir():
+            if path.is_dir() and not is_run(path) and keeps_no_run(path):
+                shutil.rmtree(path, ignore_errors=True)
 
     def list_runs(self) -> list[RunEntry]:
         """Return all runs, newest first; one that cannot be read has the status `damaged`.

@@ -54,10 +54,11 @@ class Original:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of width times height of every input and of the result, and of the length of a file in bytes."""
+    """Limits of width times height of every input and of the result, of the length of a file in bytes, and of clips."""
 
     max_pixels: int
     max_bytes: int
+    max_frames: int = 50_000
 
     @property
     def max_megapixels(self) -> float:
@@ -82,6 +83,11 @@ class Limits:
         if length > self.max_bytes:
             limit = f"this studio takes up to {self.max_bytes / 1e6:.3g}"
             raise InputError(f"{name} has {length / 1e6:.3g} MB, and {limit}: make it smaller")
+
+    def check_frames(self, name: str, frames: int) -> None:
+        """Raise InputError if a clip has too many frames."""
+        if frames > self.max_frames:
+            raise InputError(f"{name} has more frames than the {self.max_frames:,} that this studio takes: cut it")
 
     def check_size(self, name: str, width: int, height: int) -> None:
         """Raise InputError if a picture is too large."""

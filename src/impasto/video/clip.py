@@ -63,6 +63,7 @@ class Clip(ABC):
         time_base: The unit of its times in seconds.
         rate: Frames per second on average; None if unknown.
         colors: How a film of it stores its colors.
+        begin: Time of the first frame.
         loops: How often an animation is shown, 0 for ever; None for a video.
         notices: What the user should know about it, each in one line.
     """
@@ -72,6 +73,7 @@ class Clip(ABC):
     time_base: Fraction
     rate: Fraction | None
     colors: Colors = BT709
+    begin: int = 0
     loops: int | None = None
     notices: list[str] = field(default_factory=list)
 
@@ -83,6 +85,16 @@ class Clip(ABC):
             position: Place of the first frame, from 0.
             time: Its time, by which it is found sooner; None where the times of a clip are not to be relied on.
         """
+
+    def frames_around(self, time: int) -> Iterator[Frame]:
+        """Yield the frames from one on that is shown at a time or earlier, for a look at the clip.
+
+        Of a clip in which that is found without reading all that is before it, the positions are not known.
+
+        Args:
+            time: Since the first frame, in units of `time_base`.
+        """
+        return self.frames()
 
     @property
     def files(self) -> list[Path]:

@@ -12,8 +12,10 @@ from impasto.extras import missing_extra
 try:
     import av as av
     from av.sidedata.sidedata import Type
-except ModuleNotFoundError as missing:
-    raise missing_extra(f"films need {missing.name}", "video") from None
+except ImportError as missing:
+    is_broken = not isinstance(missing, ModuleNotFoundError)
+    problem = f"PyAV cannot be loaded ({reason_of(missing)})" if is_broken else f"films need {missing.name}"
+    raise missing_extra(problem, "video") from None
 
 DISPLAYMATRIX: Final = Type.DISPLAYMATRIX
 

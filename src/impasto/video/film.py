@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any, Final
 
@@ -162,11 +163,15 @@ class Film:
             on_frame=on_frame,
         )
 
-    def stop(self) -> None:
-        """End `paint` after the frames in work; may be called from a signal handler."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """End `paint` after the frames in work; may be called from a signal handler.
+
+        Args:
+            at_once: Whether the frame that this process paints is given up after its current step.
+        """
         self.is_stopping = True
         if self._worker is not None:
-            self._worker.stop()
+            (self._worker.give_up if at_once else self._worker.stop)()
         with suppress(InputError):  # a full disk; the worker of this process has stopped
             open_folder(str(self.folder.path)).write(STOP_FILE, b"")
 
@@ -261,15 +266,20 @@ def painted_size(recipe: Recipe, clip: Clip, output: Path) -> tuple[Recipe, tupl
     return recipe.with_changes(size=max(size), upscale=False), size, notices
 
 
-def frame_at(clip: Clip, seconds: Fraction) -> Frame:
+def frame_at(clip: Clip, seconds: Fraction, *, is_numbered: bool = True) -> Frame:
     """Return the frame that is shown at a time.
+
+    Args:
+        clip: The clip.
+        seconds: Time since its first frame.
+        is_numbered: Whether position and number of the frame are needed, for which all frames before it are decoded.
 
     Raises:
         InputError: The clip is shorter.
     """
     shown: Frame | None = None
-    first: int | None = None
-    for frame in clip.frames():
+    first = None if is_numbered else clip.begin
+    for frame in clip.frames() if is_numbered else clip.frames_around(floor(seconds / clip.time_base)):
         first = frame.time if first is None else first
         if (frame.time - first) * clip.time_base > seconds:
             break

@@ -1,6 +1,6 @@
 """What the painters of a scene have in common, whatever the method."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -50,11 +50,12 @@ class FramePainterBase(Generic[State]):
         regions: Regions | None = None,
         state: State | None = None,
         flow: FlowName = "auto",
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         if regions is not None:
             recipe = recipe.with_changes(regions=region_settings(regions))
         self._session, self._recipe, self._styles, self._regions = session, recipe, styles, regions
-        self._state = state
+        self._state, self._should_stop = state, should_stop
         self._flow, _ = choose_flow(flow)
         self._inputs: Inputs | None = None
 

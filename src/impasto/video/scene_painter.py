@@ -1,6 +1,7 @@
 """Painting the frames of a scene one after another, each continuing the one before."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +26,10 @@ _YOUNG: Final = 6.0
 """Frames during which what has appeared still changes: it is held less, and painted as a region of its own."""
 _FEW: Final = 0.002
 """Share of the canvas below which there is no such region."""
+
+
+class FrameStopped(Exception):  # noqa: N818
+    """A frame was given up between two steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,7 @@ class ScenePainter(FramePainterBase[SceneState]):
         regions: Regions with their own styles; None: those of the recipe.
         state: Where another painter of the same scene stopped; None: the scene begins.
         flow: How motion is estimated, see `choose_flow`.
+        should_stop: Asked after every step; True gives the frame up.
 
     Raises:
         InputError: The weights of the flow are asked for and not installed.
@@ -82,6 +88,7 @@ class ScenePainter(FramePainterBase[SceneState]):
         Raises:
             InputError: The frame has another size than those before, or cannot be painted.
             RunError: The loss has no finite value.
+            FrameStopped: `should_stop` said so; the state is as before, and the frame can be painted again.
         """
         job, state = self._planned(frame), self._state
         with processor_threads(job.recipe.hardware.threads):
@@ -96,7 +103,7 @@ class ScenePainter(FramePainterBase[SceneState]):
                 job, age = self._continued(job, state)
             painter = self._session.painter(job)
             assert isinstance(painter, Painter)
-            _paint(painter)
+            _paint(painter, self._should_stop)
         self._state = SceneState(job.scene.original, first, painter.current.picture(), age)
         return painter.picture()
 
@@ -149,9 +156,11 @@ class ScenePainter(FramePainterBase[SceneState]):
         return replace(job, recipe=recipe, levels=levels, scene=scene), age
 
 
-def _paint(painter: Painter) -> None:
+def _paint(painter: Painter, should_stop: Callable[[], bool]) -> None:
     """Do all steps; the loss of the result, for which a painter would go on, is not needed."""
     for _ in painter.paint():
+        if should_stop():
+            raise FrameStopped
         if painter.step == painter.recipe.schedule.steps:
             break
 

@@ -1,5 +1,6 @@
 """Paints scenes of a film one after the other, in whatever process it is: the worker of a film for any engine."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -21,7 +22,7 @@ from impasto.video.folder import FilmFolder
 from impasto.video.keyframes import find_keyframes
 from impasto.video.open_clip import open_clip
 from impasto.video.plan import Plan
-from impasto.video.scene_painter import ScenePainter, SceneState
+from impasto.video.scene_painter import FrameStopped, ScenePainter, SceneState
 
 Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
 
@@ -52,6 +53,7 @@ def scene_painter(
     *,
     regions: Regions | None = None,
     flow: FlowName = "auto",
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> ScenePainter | BlendingPainter:
     """Return the usual painter of a scene by the method of a recipe.
 
@@ -62,12 +64,15 @@ def scene_painter(
         state: The arrays of the state of a painter of the same scene that has stopped; empty or None: the scene begins.
         regions: Regions with their own styles; None: those of the recipe.
         flow: How motion is estimated, see `choose_flow`.
+        should_stop: See `ScenePainter`; a frame of the method instant takes a moment.
     """
     if recipe.method == "instant":
         blended = BlendState.from_arrays(state) if state else None
         return BlendingPainter(session, recipe, styles=styles, regions=regions, state=blended, flow=flow)
     known = SceneState.from_arrays(state) if state else None
-    return ScenePainter(session, recipe, styles=styles, regions=regions, state=known, flow=flow)
+    return ScenePainter(
+        session, recipe, styles=styles, regions=regions, state=known, flow=flow, should_stop=should_stop
+    )
 
 
 class SceneWorker(Worker):
@@ -81,7 +86,15 @@ class SceneWorker(Worker):
     def __init__(self, folder: str, painter: MakePainter | None = None) -> None:
         super().__init__({"folder": folder, "painter": painter}, open_folder(folder))
         self._film = FilmFolder.open(Path(folder))
-        self._make_painter = painter or partial(scene_painter, flow=self._film.header.flow)
+        self._gives_up = threading.Event()
+        self._make_painter = painter or partial(
+            scene_painter, flow=self._film.header.flow, should_stop=self._gives_up.is_set
+        )
+
+    def give_up(self) -> None:
+        """Stop after the current step, without the frame in work; from any thread. Other painters finish the frame."""
+        self._gives_up.set()
+        self.stop()
 
     def paint(self, row: Mapping[str, Any]) -> Row:
         """Return the row of a scene whose frames are all painted, or that has stopped or failed."""
@@ -89,6 +102,8 @@ class SceneWorker(Worker):
         status, error = "failed", ""
         try:
             status = self._paint(int(row["scene"]))
+        except FrameStopped:
+            status = "stopped"
         except DiskError as problem:
             status, error = "full", problem_of(problem)
         except (ImpastoError, RuntimeError, MemoryError) as problem:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,6 +68,7 @@ class VideoFile(Clip):
                 time_base=stream.time_base or 1 / (stream.average_rate or Fraction(25)),
                 rate=stream.average_rate or stream.guessed_rate,
                 colors=_colors_of_film(first),
+                begin=first.pts or 0,
                 notices=notices,
                 declared=stream.frames,
                 sounds=len(container.streams.audio),
@@ -97,23 +99,36 @@ class VideoFile(Clip):
             if frame.position >= position:
                 yield frame
 
+    def frames_around(self, time: int) -> Iterator[Frame]:
+        """Yield the frames from one on that is shown at a time or earlier; their positions are not known."""
+        found = self._decoded_around(self.begin + time)
+        if (first := next(found, None)) is None or first.pts > self.begin + time:
+            return self._all_frames()
+        decoded = (frame for frame in chain([first], found) if frame.pts is not None)
+        return (_frame(frame, 0, frame.pts) for frame in decoded)
+
     def _frames_from(self, time: int, position: int) -> Iterator[Frame]:
         """Yield the frames from the first one at `time` or later, found by the index of the file."""
+        due: int | None = None
+        for frame in self._decoded_around(time):
+            if due is None and frame.pts < time:
+                continue
+            shown = frame.pts if due is None else self._time(frame, due)
+            yield _frame(frame, position, shown)
+            position, due = position + 1, self._due(frame, shown)
+
+    def _decoded_around(self, time: int) -> Iterator[Any]:
+        """Yield what is decoded from before a time on; nothing if the file cannot be searched."""
         with opened(self.path) as container:
             stream = _video_stream(container, self.path)
             try:
                 container.seek(time - round(_SEEK_SECONDS / self.time_base), stream=stream)
             except ERRORS:
                 return
-            due: int | None = None
-            for frame in _decoded(container, stream):
-                if due is None and frame.pts is None:
-                    return
-                if due is None and frame.pts < time:
-                    continue
-                shown = frame.pts if due is None else self._time(frame, due)
-                yield _frame(frame, position, shown)
-                position, due = position + 1, self._due(frame, shown)
+            decoded = _decoded(container, stream)
+            if (first := next(decoded, None)) is not None and first.pts is not None:
+                yield first
+                yield from decoded
 
     def _all_frames(self) -> Iterator[Frame]:
         due: int | None = None

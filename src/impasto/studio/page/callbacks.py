@@ -155,9 +155,15 @@ def status_text(job: JobHandle, language: str) -> str:
     return translate(language, "painting", **(vars(progress) | counts), left=left)
 
 
+def notice_text(job: JobHandle | None, language: str) -> str:
+    """Return what a job has to say; each line of it is a notice."""
+    lines = "" if job is None else job.monitor.notice
+    return "; ".join(translate_message(language, line) for line in lines.splitlines())
+
+
 def _status(job: JobHandle, text: str, language: str) -> str:
     progress, losses = job.monitor.progress(), job.monitor.losses()
-    notice = translate_message(language, job.monitor.notice)
+    notice = notice_text(job, language)
     share, label = _share(progress.step, progress.steps), translate(language, "loss")
     return markup.status(job.name, text, share, losses, label, notice=notice)
 

@@ -7,14 +7,21 @@ const look = async () => {
   const {run, turn: now} = box()?.dataset ?? {};
   if (!run || asking || document.hidden || !element.offsetParent) return;
   if (turn !== now) [turn, seen] = [now, ''];
-  if (seen === 'ended') return;
+  // What a page that is loaded again goes on watching.
+  if (element.closest('#film-view')) sessionStorage.setItem('impasto-film', run);
   asking = true;
   const answer = await server.look([run, language, seen]).then(JSON.parse).catch(() => null);
   asking = false;
   if (!answer || box()?.dataset.turn !== now) return;
-  if (answer.html !== null) box().innerHTML = answer.html;
-  seen = answer.ended ? 'ended' : answer.version;
-  if (answer.ended) trigger('select', {run});
+  if (answer.status !== null) box().querySelector('.told').innerHTML = answer.status;
+  if (answer.pictures !== null) {
+    box().querySelector('.pictures').innerHTML = answer.pictures;
+    element.dispatchEvent(new Event('replaced'));  // to linked.js, which keeps place and focus
+  }
+  seen = answer.version;
+  if (!answer.ended) return;
+  box().dataset.run = '';
+  trigger('select', {run});
 };
 watch('value', look);
 setInterval(look, 1000);

@@ -3,6 +3,7 @@
 Needs PyAV.
 """
 
+import html
 import json
 import os
 import secrets
@@ -13,25 +14,26 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import gradio as gr
 
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, reason_of
 from impasto.images import read_picture
 from impasto.runs import RunFolder
 from impasto.studio import JobHandle, RunEntry, Studio
 from impasto.studio.captions import run_title
-from impasto.studio.film import LATER_FRAME, ClipFacts, FilmOrder, film_recipe, frame_png, read_clip
+from impasto.studio.film import ClipFacts, FilmOrder, film_recipe, film_seconds, frame_png, open_given, read_clip
 from impasto.studio.film_record import FILM
 from impasto.studio.page import markup
-from impasto.studio.page.callbacks import RESUMABLE, Number, errors_as_toasts, language_of, status_text, toast
+from impasto.studio.page.callbacks import RESUMABLE, errors_as_toasts, language_of, notice_text, status_text, toast
 from impasto.studio.page.film_text import duration_text, entry_text
 from impasto.studio.page.form import Form
 from impasto.studio.page.queue import chosen_run
-from impasto.studio.page.widgets import FileInput, empty_if_refused
+from impasto.studio.page.widgets import FileInput, TimeSlider, empty_if_refused
 from impasto.studio.run_index import newest_picture, read_pixels
 from impasto.studio.texts import choice_label, translate
+from impasto.video import Clip
 
 _PANE_SIZE: Final = 960
 _SCROLL: Final = (
@@ -52,8 +54,10 @@ class FilmTab:
         self._watched: dict[str | None, set[JobHandle]] = defaultdict(set)
         """What each open page has begun here, by session."""
         self._facts = gr.State(None)
+        self._asked = gr.State(None)
+        """The run of the preview, and what it was asked with."""
         self._first = gr.State(None)
-        """Seconds that the preview of a frame took."""
+        """What a preview was asked with, its method, and the seconds that it took."""
         with gr.Row(elem_id="film-bench"):
             with gr.Column(scale=1, min_width=300):
                 self._build_clip(text)
@@ -65,8 +69,9 @@ class FilmTab:
         self._clip = FileInput(label=text("film_clip"), elem_id="film-clip", height=90)
         self._told = gr.HTML("", elem_id="film-facts", padding=False)
         with gr.Column(visible=False, elem_id="film-order") as self._order:
-            self._frames = _watched_html("film-frames", self._look)
-            self._time = gr.Slider(0, 1, 0, step=0.01, label=text("film_time"), elem_id="film-time")
+            self._frame = gr.HTML("", elem_id="film-frame", padding=False, js_on_load=markup.script("linked.js"))
+            self._preview = _watched_html("film-preview", self._look)
+            self._time = TimeSlider(0, 1, 0, step=0.01, label=text("film_time"), elem_id="film-time")
             self._try = gr.Button(text("film_try"), elem_id="film-try")
             self._style = gr.HTML("", elem_id="film-style", padding=False)
             with gr.Row():
@@ -94,42 +99,68 @@ class FilmTab:
             self._download = gr.DownloadButton(
                 text("film_download"), variant="primary", elem_id="film-download", min_width=160
             )
+            self._delete = gr.Button(text("delete"), variant="stop", elem_id="film-delete", min_width=80)
+        with gr.Column(visible=False, elem_id="film-delete-row") as self._confirm:
+            self._question = gr.Markdown()
+            with gr.Row():
+                self._yes = gr.Button(text("delete_yes"), variant="stop", elem_id="film-delete-yes", min_width=110)
+                self._no = gr.Button(text("delete_no"), elem_id="film-delete-no", min_width=110)
         self.outputs: list[Any] = [
             self.shown, self._empty, self._view, self._video, self._steering, self._stop, self._go_on, self._download,
+            self._delete, self._confirm,
         ]  # fmt: skip
 
     def _connect(self) -> None:
-        order = [self._order, self._told, self._facts, self._first, self._frames, self._time, self._start, self._end]
+        order = [self._order, self._told, self._facts, self._frame, self._preview, self._time, self._start, self._end]
+        # Reading a clip takes the processor, so that one is read at a time.
+        reads: dict[str, Any] = {"concurrency_id": "film-clip", "concurrency_limit": 1}
         given = self._clip.upload(
             self._give,
             {self._clip, *self._form.film_settings},
             [*order, self._every, self._estimate, self._style],
-            show_progress="minimal",
-        )
+            show_progress="minimal", **reads,
+        )  # fmt: skip
         empty_if_refused(given, self._clip)
         self._clip.clear(lambda: (gr.update(visible=False), "", None), None, [self._order, self._told, self._facts])
-        self._time.input(
-            self._show_frame, [self._clip, self._time], [self._frames], show_progress="hidden",
-            trigger_mode="always_last",
+        moved = self._time.input(
+            self._show_frame, [self._clip, self._facts, self._time], [self._frame], show_progress="hidden",
+            trigger_mode="always_last", **reads,
         )  # fmt: skip
         chosen = {self._clip, self._time, self._start, self._end, self._every, *self._form.film_settings}
-        self._try.click(self._preview, chosen, [self._frames], show_progress="hidden")
-        part = [self._facts, self._first, self._start, self._end, self._every]
+        tried = self._try.click(
+            self._paint_preview, {*chosen, self._facts}, [self._frame, self._preview, self._asked],
+            show_progress="hidden", **reads,
+        )  # fmt: skip
+        self._counted = {*chosen, self._facts, self._first} - {self._clip}
         changes = [self._start.change, self._end.change, self._every.change]
-        gr.on(changes, self._show_estimate, part, [self._estimate], trigger_mode="always_last", **_QUICK)
-        measured = self._frames.select(self._preview_ended, None, [self._first], **_QUICK)
-        measured.success(self._show_estimate, part, [self._estimate], **_QUICK)
-        self._paint.click(self._submit, chosen, self.outputs, show_progress="hidden")
+        gr.on(changes, self._show_estimate, self._counted, [self._estimate], trigger_mode="always_last", **_QUICK)
+        measured = self._preview.select(self._preview_ended, [self._asked], [self._first], **_QUICK)
+        measured.success(self._show_estimate, self._counted, [self._estimate], **_QUICK)
+        ordered = self._paint.click(self._submit, chosen, self.outputs, show_progress="hidden", **reads)
+        slot = [self._clip, self._order, self._told, self._facts]
+        for reading in (moved, tried, ordered):
+            reading.failure(_empty_if_gone, [self._clip], slot, show_progress="hidden")
         self._paint.click(None, None, None, js=_SCROLL)
         self.shown.input(self.show, [self.shown], self.outputs, **_QUICK)
         self._view.select(self._film_ended, [self.shown], self.outputs, **_QUICK)
         self._stop.click(self._stop_film, [self.shown], None, **_QUICK)
         self._go_on.click(self.go_on, [self.shown], self.outputs, show_progress="hidden")
+        self._delete.click(self._ask, [self.shown], [self._confirm, self._question], **_QUICK)
+        self._no.click(lambda: gr.update(visible=False), None, [self._confirm], **_QUICK)
+        self._yes.click(self._delete_film, [self.shown], self.outputs, show_progress="hidden")
+
+    def watch_again(self, blocks: gr.Blocks) -> None:
+        """Let a page that is loaded again count as one that watches the film that it showed."""
+        with gr.Row(visible=False):
+            remembered = gr.Textbox()
+        stored = "() => [sessionStorage.getItem('impasto-film') ?? '']"
+        blocks.load(self._watch_named, [remembered], None, js=stored, **_QUICK)
 
     def connect_tab(self, tab: gr.Tab) -> None:
         """List the films, and say what the form holds, whenever the tab is opened."""
         tab.select(self.show, [self.shown], self.outputs, **_QUICK)
         tab.select(self._show_style, self._form.film_settings, [self._style], **_QUICK)
+        tab.select(self._show_estimate, self._counted, [self._estimate], **_QUICK)
 
     def leave(self, request: gr.Request) -> None:
         """Report that a page was closed to the jobs that it has begun."""
@@ -148,66 +179,78 @@ class FilmTab:
             self._order: gr.update(visible=True),
             self._told: markup.render("hint_line", _facts_text(facts, language_of(request))),
             self._facts: facts,
-            self._first: None,
-            self._frames: _watched_box(_side_by_side([first], language_of(request))),
+            self._frame: _side_by_side([first], language_of(request)),
+            self._preview: "",
             self._time: gr.update(value=0, maximum=end),
             self._start: 0,
             self._end: end,
             self._every: 1,
-            self._estimate: self._show_estimate(facts, None, 0, end, 1, request),
+            self._estimate: self._estimate_text(facts, facts.frames, None, language_of(request)),
             self._style: self._show_style(values, request),
         }
 
-    def _show_frame(self, file: str | None, seconds: Number, request: gr.Request) -> Any:
+    def _opened(self, file: str, facts: ClipFacts | None) -> tuple[Clip, ClipFacts]:
+        """Return a clip and what is known of it; a studio that was started again has to read it again."""
+        if facts is None:
+            return read_clip(self._studio.limits, Path(file))
+        return open_given(self._studio.limits, Path(file)), ClipFacts(*facts)
+
+    def _show_frame(self, file: str | None, facts: ClipFacts | None, seconds: float, request: gr.Request) -> Any:
         if file is None:
             return gr.skip()
         with errors_as_toasts(request):
-            clip, facts = read_clip(self._studio.limits, Path(file))
-            frame = frame_png(clip, min(float(seconds), facts.seconds))
+            clip, facts = self._opened(file, facts)
+            frame = frame_png(clip, min(seconds, facts.seconds))
         pane = _pane(frame, translate(language_of(request), "film_frame_of_clip"))
-        return _watched_box(_side_by_side([pane], language_of(request)))
+        return _side_by_side([pane], language_of(request))
 
-    def _preview(self, values: Mapping[Any, Any], request: gr.Request) -> Any:
+    def _paint_preview(self, values: Mapping[Any, Any], request: gr.Request) -> Any:
         """Paint the frame at a time like a picture; it is one of the history, too."""
         language = language_of(request)
         given = self._form.read_settings(values, request)
         with errors_as_toasts(request), tempfile.TemporaryDirectory(dir=os.environ["GRADIO_TEMP_DIR"]) as folder:
-            clip, facts = read_clip(self._studio.limits, Path(_clip_of(values[self._clip], language)))
+            clip, facts = self._opened(_clip_of(values[self._clip], language), values[self._facts])
             recipe, size = film_recipe(given["recipe"], clip)
-            seconds = min(float(values[self._time]), facts.seconds)
+            seconds = min(values[self._time], facts.seconds)
             frame = Path(folder) / f"{clip.path.stem[:80]} {seconds:g} s.png"
             frame.write_bytes(frame_png(clip, seconds, size))
             job = self._studio.submit(frame, given["styles"], recipe.with_changes(size=max(size), upscale=False))
         self._watch(job, request)
-        return _watched_box(self._look_at(job.name, language).html, job.name)
+        # The preview has the frame of the clip beside the painted one.
+        return "", _watched_box(self._look_at(job.name, language), job.name), (job.name, self._settings(values))
 
-    def _preview_ended(self, event: gr.EventData) -> Any:
+    def _settings(self, values: Mapping[Any, Any]) -> str:
+        """Return what tells from others what a film is painted of, and how."""
+        return repr([values[self._facts], *(values[one] for one in self._form.kept if one in self._form.film_settings)])
+
+    def _preview_ended(self, event: gr.EventData, asked: tuple[str, str] | None) -> Any:
         """Keep how long a preview took, from which the time of the film is estimated."""
+        run, settings = asked or ("", "")
         with suppress(ImpastoError):
             folder = RunFolder.open(self._studio.workspace.folder_of(chosen_run(event)))
-            if folder.status == "finished":
-                return folder.read_log().progress.seconds
+            if folder.status == "finished" and folder.path.name == run:
+                return settings, folder.recipe.method, folder.read_log().progress.seconds
         return gr.skip()
 
-    def _show_estimate(
-        self,
-        facts: ClipFacts | None,
-        first: float | None,
-        start: Number | None,
-        end: Number | None,
-        every: Number | None,
-        request: gr.Request,
-    ) -> str:
-        if facts is None:
+    def _show_estimate(self, values: Mapping[Any, Any], request: gr.Request) -> str:
+        if values[self._facts] is None:
             return ""
-        facts = ClipFacts(*facts)
-        length = max(0.0, min(end or facts.seconds, facts.seconds) - (start or 0))
-        frames = max(1, round(facts.rate * length / max(1, every or 1)))
-        language = language_of(request)
-        if first is None:
-            return markup.render("hint_line", translate(language, "film_unknown_time", frames=f"{frames:,}"))
-        time = duration_text(first * (1 + LATER_FRAME * (frames - 1)), language)
-        return markup.render("hint_line", translate(language, "film_estimate", frames=f"{frames:,}", time=time))
+        facts, first = ClipFacts(*values[self._facts]), values[self._first]
+        length = max(0.0, min(values[self._end] or facts.seconds, facts.seconds) - (values[self._start] or 0))
+        frames = max(1, round(facts.rate * length / max(1, values[self._every] or 1)))
+        # The time of a preview holds for the settings that it was painted with.
+        known = None
+        if first is not None and first[0] == self._settings(values):
+            _, method, seconds = first
+            known = film_seconds(method, seconds, frames)
+        return self._estimate_text(facts, frames, known, language_of(request))
+
+    def _estimate_text(self, facts: ClipFacts, frames: int, seconds: float | None, language: str) -> str:
+        if seconds is None:
+            text = translate(language, "film_unknown_time", frames=f"{frames:,}")
+        else:
+            text = translate(language, "film_estimate", frames=f"{frames:,}", time=duration_text(seconds, language))
+        return markup.render("hint_line", text)
 
     def _show_style(self, values: Mapping[Any, Any], request: gr.Request) -> str:
         """Say which settings of the form a preview and a film are painted with."""
@@ -252,6 +295,19 @@ class FilmTab:
             self._watch(self._studio.resume(name or ""), request)
         return self.show(name, request)
 
+    def _ask(self, name: str | None, request: gr.Request) -> tuple[Any, str]:
+        question = translate(language_of(request), "delete_sure", name=name) if name else ""
+        return gr.update(visible=bool(name)), question
+
+    def _delete_film(self, name: str | None, request: gr.Request) -> dict[Any, Any]:
+        with errors_as_toasts(request):
+            self._studio.delete(name or "")
+        return self.show(None, request)
+
+    def _watch_named(self, name: str | None, request: gr.Request) -> None:
+        if (job := self._studio.job(name or "")) is not None and not job.has_ended:
+            self._watch(job, request)
+
     def _stop_film(self, name: str | None) -> None:
         if name and (job := self._studio.job(name)) is not None:
             job.stop()
@@ -271,32 +327,45 @@ class FilmTab:
         active = next((job.name for job in self._studio.jobs() if job.is_film), next(iter(films), None))
         entry = films.get(name or "") or films.get(active or "")
         name = None if entry is None else entry.name
+        self._watch_named(name, request)
         # What has ended is not asked for: the answer could replace a film that is chosen meanwhile.
         view = None if name is None else self._look_at(name, language)
         titles = [(run_title(one, language), one.name) for one in films.values()]
         status = None if entry is None else entry.status
-        video = None if entry is None else self._film_of(entry)
+        video = None if entry is None else self._film_of(entry, language)
         is_active = status in ("waiting", "painting", "paused")
         return {
             self.shown: gr.update(choices=titles, value=name, visible=bool(films)),
             self._empty: gr.update(visible=not films),
-            self._view: "" if view is None else _watched_box(view.html, "" if view.has_ended else name or ""),
+            self._view: "" if view is None else _watched_box(view, "" if view.has_ended else name or ""),
             self._video: gr.update(value=video, visible=video is not None),
             self._steering: gr.update(visible=entry is not None),
             self._stop: gr.update(visible=is_active),
             self._go_on: gr.update(visible=status in RESUMABLE),
             self._download: gr.update(value=video, visible=video is not None),
+            self._delete: gr.update(visible=not is_active),
+            self._confirm: gr.update(visible=False),
         }
 
-    def _film_of(self, entry: RunEntry) -> str | None:
-        """Return a file of a finished film that visitors may have, made once."""
+    def _film_of(self, entry: RunEntry, language: str) -> str | None:
+        """Return a file of a finished film that visitors may have, made once; None, with a warning, if it cannot be."""
         source, target = entry.path / FILM, self._studio.workspace.exports / f"{entry.name}.mp4"
         if entry.status != "finished" or not source.is_file():
             return None
         if not target.exists():
-            part = target.with_name(f".{secrets.token_hex(8)}")
-            shutil.copyfile(source, part)
-            part.replace(target)
+            part = target.with_name(f".impasto-{secrets.token_hex(8)}.tmp")
+            try:
+                try:
+                    os.link(source, part)
+                except OSError:  # another file system, or one without links
+                    shutil.copyfile(source, part)
+                part.replace(target)
+            except OSError as error:
+                text = translate(language, "film_not_shown", reason=reason_of(error))
+                gr.Warning(html.escape(text), title=translate(language, "info"))
+                return None
+            finally:
+                part.unlink(missing_ok=True)
         return str(target)
 
     def _watch(self, job: JobHandle, request: gr.Request) -> None:
@@ -306,36 +375,42 @@ class FilmTab:
     # -- following a run -----------------------------------------------------------------------------------------------
 
     def _look(self, asked: list[str]) -> str:
-        """Return as JSON how a run is; its HTML only if that has changed since the version that film.js names."""
+        """Return as JSON how a run is; pictures and status only if changed since the version that film.js names."""
         name, language, seen = asked
         view = self._look_at(name, language, seen)
-        return json.dumps({"html": view.html, "version": view.version, "ended": view.has_ended})
+        return json.dumps(
+            {"pictures": view.pictures, "status": view.status, "version": view.version, "ended": view.has_ended}
+        )
 
     def _look_at(self, name: str, language: str, seen: str = "") -> "_View":
         job = self._studio.job(name)
-        if job is None or (job.has_ended and job.path.exists()):
+        if job is None or job.has_ended:
+            # One that was canceled before anything was painted is not there any more.
             entry = next((one for one in self._studio.list_runs() if one.name == name), None)
-            return _View("" if entry is None else self._ended_html(entry, job, language), "ended", has_ended=True)
+            return _View("", "", "ended", has_ended=True) if entry is None else self._ended_view(entry, job, language)
         # Read before the picture, so that the picture is at least as new as its version.
-        version, has_ended = str(job.monitor.updates), job.has_ended
-        if version == seen and not has_ended:
-            return _View(None, version)
+        updates, picture = str(job.monitor.updates), str(job.monitor.picture_version)
+        version = f"{updates} {picture}"
+        if version == seen:
+            return _View(None, None, version)
         progress, text = job.monitor.progress(), status_text(job, language)
         share = progress.step / progress.steps if progress.steps else 0.0
-        status = markup.status(name, text, share, notice=job.monitor.notice)
-        return _View(self._pictures(job.path, language, is_film=job.is_film) + status, version, has_ended=has_ended)
+        status = markup.status(name, text, share, notice=notice_text(job, language))
+        is_seen = seen.partition(" ")[2] == picture
+        pictures = None if is_seen else self._pictures(job.path, language, is_film=job.is_film)
+        return _View(pictures, status, version)
 
-    def _ended_html(self, entry: RunEntry, job: JobHandle | None, language: str) -> str:
+    def _ended_view(self, entry: RunEntry, job: JobHandle | None, language: str) -> "_View":
         if entry.is_film:
             text = entry_text(entry, language) if job is None else status_text(job, language)
         else:
             text = "" if job is None else status_text(job, language)
         share = entry.step / entry.steps if entry.steps else 0.0
-        notice = "" if job is None else job.monitor.notice
-        status = markup.status(entry.name, text, share, notice=notice) if text else ""
+        status = markup.status(entry.name, text, share, notice=notice_text(job, language)) if text else ""
         # The video shows a finished film.
         is_shown = entry.is_film and entry.status == "finished"
-        return status if is_shown else self._pictures(entry.path, language, is_film=entry.is_film) + status
+        pictures = "" if is_shown else self._pictures(entry.path, language, is_film=entry.is_film)
+        return _View(pictures, status, "ended", has_ended=True)
 
     def _pictures(self, path: Path, language: str, *, is_film: bool) -> str:
         """Return the newest painted frame; for a preview the frame of the clip beside it."""
@@ -350,14 +425,16 @@ class FilmTab:
             title = translate(language, "film_last_frame" if is_film else "film_painted_frame")
             source = markup.data_uri(pixels, _PANE_SIZE)
             panes.append(markup.Pane(title=title, source=source, width=width, height=height))
-        return _side_by_side(panes, language)
+        return _side_by_side(panes, language, path.name)
 
 
-class _View:
+class _View(NamedTuple):
     """What film.js is answered: HTML (None: as before), its version, and whether the run has ended."""
 
-    def __init__(self, html: str | None, version: str, *, has_ended: bool = False) -> None:
-        self.html, self.version, self.has_ended = html, version, has_ended
+    pictures: str | None
+    status: str | None
+    version: str
+    has_ended: bool = False
 
 
 def _watched_html(name: str, look: Callable[[list[str]], str]) -> gr.HTML:
@@ -372,13 +449,23 @@ def _watched_html(name: str, look: Callable[[list[str]], str]) -> gr.HTML:
     return gr.HTML("", elem_id=name, padding=False, js_on_load=script, server_functions=[asked])
 
 
-def _watched_box(content: str | None, run: str = "") -> str:
+def _watched_box(view: _View, run: str = "") -> str:
     """Return what film.js fills; each has another mark, so that a run that goes on is followed again."""
-    return f'<div class="watched" data-run="{run}" data-turn="{secrets.token_hex(4)}">{content or ""}</div>'
+    return (
+        f'<div class="watched" data-run="{run}" data-turn="{secrets.token_hex(4)}">'
+        f'<div class="pictures">{view.pictures or ""}</div><div class="told">{view.status or ""}</div></div>'
+    )
 
 
-def _side_by_side(panes: list[markup.Pane], language: str) -> str:
-    return markup.linked(panes, translate(language, "zoom_hint"))
+def _side_by_side(panes: list[markup.Pane], language: str, run: str = "") -> str:
+    return markup.linked(panes, translate(language, "zoom_hint"), run=run)
+
+
+def _empty_if_gone(file: str | None) -> Any:
+    """Empty the slot of a clip that was deleted meanwhile."""
+    if file is None or Path(file).exists():
+        return (gr.skip(),) * 4
+    return None, gr.update(visible=False), "", None
 
 
 def _pane(png: bytes, title: str) -> markup.Pane:

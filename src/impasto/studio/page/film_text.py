@@ -4,7 +4,7 @@ from typing import Any
 
 from impasto.studio.job import JobHandle
 from impasto.studio.run_index import RunEntry
-from impasto.studio.texts import translate
+from impasto.studio.texts import translate, translate_message
 
 
 def duration_text(seconds: float, language: str) -> str:
@@ -14,7 +14,7 @@ def duration_text(seconds: float, language: str) -> str:
     ('40 s', '22 minutes', '2 小时 30 分钟')
     """
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return translate(language, "seconds", seconds=max(1, round(seconds)))
     minutes = round(seconds / 60)
     if minutes < 90:
         return translate(language, "minutes", minutes=minutes)
@@ -26,7 +26,7 @@ def film_text(job: JobHandle, language: str) -> str:
     progress, monitor, state = job.monitor.progress(), job.monitor, job.state
     counts: dict[str, Any] = {"done": progress.step, "frames": progress.steps}
     if state in ("finished", "stopped"):
-        return translate(language, f"film_{state}", **counts)
+        return _ended_text(state, progress.step, progress.steps, language)
     if getattr(job, "is_stopping", False):
         return translate(language, "film_stopping")
     phase, pace = getattr(monitor, "phase", "painting"), getattr(monitor, "pace", None)
@@ -43,6 +43,14 @@ def film_text(job: JobHandle, language: str) -> str:
 
 def entry_text(entry: RunEntry, language: str) -> str:
     """Return the state of a film that is not in the queue in one line."""
-    key = entry.status if entry.status in ("finished", "stopped") else "frames_of"
+    if entry.status in ("finished", "stopped"):
+        return _ended_text(entry.status, entry.step, entry.steps or 0, language)
+    if entry.problem:
+        return translate(language, "failed", message=translate_message(language, entry.problem))
     state = translate(language, f"state_{entry.status}")
-    return translate(language, f"film_{key}", done=entry.step, frames=entry.steps or 0, state=state)
+    return translate(language, "film_frames_of", done=entry.step, frames=entry.steps or 0, state=state)
+
+
+def _ended_text(state: str, done: int, frames: int, language: str) -> str:
+    key = "unwritten" if state == "stopped" and done == frames else state
+    return translate(language, f"film_{key}", done=done, frames=frames)

@@ -176,8 +176,10 @@ class Form:
             shown[self.size] = _size_update(shown[self.size], values[self.photo])
         is_photo_gone = kept[self.photo] is not None and values[self.photo] is None
         chosen, known = values[self.wall.chosen], self._studio.wall.names()
-        if is_photo_gone or (isinstance(chosen, list) and not set(chosen) <= set(known)):
-            key = "kept_without_photo" if is_photo_gone else "kept_without_style"
+        is_style_gone = isinstance(chosen, list) and not set(chosen) <= set(known)
+        if is_photo_gone or is_style_gone:
+            gone = "both" if is_photo_gone and is_style_gone else "photo" if is_photo_gone else "style"
+            key = f"kept_without_{gone}"
             gr.Info(translate(language_of(request), key), title=translate(language_of(request), "info"))
         return shown | self.wall.restored(*(values[one] for one in self.wall.inputs))
 

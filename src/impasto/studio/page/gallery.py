@@ -32,7 +32,7 @@ from impasto.studio.captions import (
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import RESUMABLE, errors_as_toasts, language_of
 from impasto.studio.page.results import Downloads, bundle_button
-from impasto.studio.texts import field_label, translate
+from impasto.studio.texts import field_label, translate, translate_message
 
 _ANONYMOUS: Final = "anonymous"
 _MAX_COMPARED: Final = 4
@@ -52,8 +52,8 @@ class History:
         "show_progress": "hidden", "concurrency_id": "history", "concurrency_limit": 1,
     }  # fmt: skip
 
-    def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, text: Callable[[str], Any], *, has_films: bool) -> None:
+        self._studio, self._has_films = studio, has_films
         gr.Markdown(text("history_hint"))
         self._gallery = gr.Gallery(
             label=text("history"), show_label=False, columns=5, object_fit="cover", allow_preview=False, buttons=[],
@@ -133,8 +133,8 @@ class History:
             self._details: _describe(entry, language) if entry else "",
             self.load: gr.update(interactive=entry is not None and entry.recipe is not None, visible=not is_film),
             self.resume: gr.update(interactive=is_resumable, visible=not is_film),
-            self.resume_film: gr.update(visible=is_film and is_resumable),
-            self.show_film: gr.update(visible=is_film),
+            self.resume_film: gr.update(visible=self._has_films and is_film and is_resumable),
+            self.show_film: gr.update(visible=self._has_films and is_film),
             self._delete: gr.update(interactive=entry is not None),
             self._confirm: gr.update(visible=False),
             self._title: gr.update(value=entry.title if entry else "", interactive=entry is not None),
@@ -165,8 +165,10 @@ def _describe(entry: RunEntry, language: str) -> str:
     step, steps = f"{entry.step:,}", f"{entry.steps or 0:,}"
     key = "history_film" if entry.is_film else "history_head"
     head = translate(language, key, name=entry.name, state=state, step=step, steps=steps)
+    if entry.problem:
+        head += f"\n\n{translate_message(language, entry.problem)}"
     if entry.recipe is None:
-        return head + (f"\n\n{entry.problem}" if entry.problem else "")
+        return head
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
     values = {name: value_text(entry.recipe.get(name), language) for name in changed}
     lines = [f"- {field_label(language, name)} = `{value}`" for name, value in values.items()]

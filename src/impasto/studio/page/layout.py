@@ -4,14 +4,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
 from impasto.errors import InputError
+from impasto.extras import extra_requirements
 from impasto.images import PLATES
 from impasto.recipe import PRESETS
+from impasto.shell import join
 from impasto.studio import JobHandle, Studio
 from impasto.studio.fields import field_widgets
 from impasto.studio.page import markup
@@ -98,7 +99,7 @@ class PageBuilder:
             with gr.Tab(text("film_tab"), id="film") as film_tab:
                 self._build_film(film_tab, text)
             with gr.Tab(text("history"), id="history") as history_tab:
-                self._history = History(studio, text)
+                self._history = History(studio, text, has_films=self._film is not None)
             with gr.Tab(text("compare"), id="compare") as compare_tab:
                 compare = Compare(studio, text)
         history = self._history
@@ -113,6 +114,8 @@ class PageBuilder:
         self._form.keep_after(blocks)
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
         loaded.success(self._show_paint_tab, None, [self._tabs], **_QUICK)
+        if self._film is not None:
+            self._film.watch_again(blocks)
         blocks.unload(self._leave)
 
     def _build_canvas(self, text: Callable[[str], Any]) -> None:
@@ -130,11 +133,12 @@ class PageBuilder:
     def _build_film(self, tab: gr.Tab, text: Callable[[str], Any]) -> None:
         """Build the tab for films; without PyAV it says how to install it."""
         self._film: FilmTab | None = None
-        if find_spec("av") is None:
+        try:
+            from impasto.studio.page import film
+        except (ImportError, InputError):
             gr.Markdown(text("film_needs"), elem_id="film-needs")
+            gr.Markdown(f"`{join(['pip', 'install', *extra_requirements('video')])}`")
             return
-        from impasto.studio.page import film
-
         self._film = film.FilmTab(self._studio, text, self._form)
         self._film.connect_tab(tab)
 

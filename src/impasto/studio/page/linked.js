@@ -90,12 +90,14 @@ element.addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 document.addEventListener('focusin', (event) => { hasFocus = element.contains(event.target); });
-watch('value', () => {
+const restore = () => {
   const linked = element.querySelector('.linked[data-key]');
   if (!linked || linked.dataset.key !== kept?.key) return;
   show(linked, kept.place.scale, kept.place.x, kept.place.y);
   if (hasFocus) linked.focus({preventScroll: true});
-});
+};
+watch('value', restore);
+element.addEventListener('replaced', restore);
 // Enlarged, the pictures cover the page; the Escape key or a click beside them brings it back.
 element.addEventListener('click', (event) => {
   const linked = event.target.closest?.('.enlarge') && element.querySelector('.linked');

@@ -104,18 +104,19 @@ def status(
     return render("status", run, text, percent, _polyline(finite), loss_text, notice)
 
 
-def linked(panes: Sequence[Pane], hint: str, enlarge: str = "") -> str:
+def linked(panes: Sequence[Pane], hint: str, enlarge: str = "", run: str = "") -> str:
     """Return pictures side by side, zoomed and moved together by linked.js.
 
     All have frames of one size and fit on the screen; small ones are enlarged to twice their size at most. `enlarge` is
-    the text of a button that shows them on the whole screen.
+    the text of a button that shows them on the whole screen. Those of one
+    `run` keep place and focus when they are replaced.
     """
     if not panes:
         return ""
     ratio = max(pane.width / pane.height for pane in panes)
     rows = 2 if len(panes) == 4 and ratio > 1 else 1
     columns = math.ceil(len(panes) / rows)
-    return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes), enlarge)
+    return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes), enlarge, run)
 
 
 def choice_pictures_css(element_id: str, sources: Sequence[str], *, first: int = 1) -> str:

@@ -92,9 +92,12 @@
   const announcer = Object.assign(document.createElement('div'), {id: 'announcer', ariaLive: 'polite'});
   document.querySelector('main').append(announcer);
   const announce = () => {
-    const text = document.querySelector('#status p')?.innerText ?? '';
-    const done = Number(document.querySelector('#status [role=progressbar]')?.ariaValueNow);
-    const isPainted = document.querySelector('#stop:enabled') && /\d.*\d/.test(text);
+    const films = [...document.querySelectorAll('#film-view .status, #film-preview .status')].filter((one) => one.offsetParent);
+    const watched = films.find((one) => one.closest('.watched').dataset.run) ?? films[0];
+    const shown = watched ?? document.querySelector('#status .status');
+    const text = shown?.querySelector('p').innerText ?? '';
+    const done = Number(shown?.querySelector('[role=progressbar]').ariaValueNow);
+    const isPainted = (watched ? watched.closest('.watched').dataset.run : document.querySelector('#stop:enabled')) && /\d.*\d/.test(text);
     const news = isPainted ? `${10 * Math.floor(done / 10)} %` : text;
     if (announcer.innerText !== news) announcer.innerText = news;
   };

@@ -39,6 +39,16 @@ class FileInput(gr.File, metaclass=_WithoutStub):
         return _paths(payload)
 
 
+class TimeSlider(gr.Slider, metaclass=_WithoutStub):
+    """A slider whose maximum an update has set, which a studio that was started again does not know any more."""
+
+    is_template = True  # for the browser it is a `gr.Slider`
+
+    def preprocess(self, payload: int | float | None) -> float:
+        """Return the value, whatever the bounds are now."""
+        return float(payload or 0.0)
+
+
 class ImageInput(gr.Image, metaclass=_WithoutStub):
     """A field for a picture whose value is its path.
 
