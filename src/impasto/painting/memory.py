@@ -22,8 +22,10 @@ _FEW_PAIRS: Final = 2
 # Measured by benchmarks/tiles.py.
 _PROCESS: Final = 0.55e9
 """Bytes of the process with a network, before a picture is painted."""
-_KEPT: Final = 1.9
-"""How many times what is needed the heap holds without a limit, where freed memory is kept for the next step."""
+_KEPT: Final = 0.9
+"""What the heap holds beside what is needed, as a share of it, where no limit is set and freed memory is kept."""
+_MOST_KEPT: Final = 0.9e9
+"""Most bytes of it: large pieces are found again."""
 _PICTURES: Final = 6
 """Pictures of a level in fp32 that are in memory at once: photo, canvas, what the optimizer computes, result."""
 _WHOLE_PICTURES: Final = 12
@@ -131,7 +133,7 @@ def peak_memory(recipe: Recipe, extractor: FeatureExtractor, level: Level, style
     if math.isfinite(plan.peak):
         return plan.peak
     needed = next(_plans(recipe_at(recipe, level, extractor), extractor, level, style)).peak
-    return _PROCESS + _KEPT * (needed - _PROCESS)
+    return needed + min(_KEPT * (needed - _PROCESS), _MOST_KEPT)
 
 
 def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int) -> Iterator[MemoryPlan]:
