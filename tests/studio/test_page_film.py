@@ -209,6 +209,7 @@ def test_axe_finds_nothing_wrong_and_nothing_is_wider_than_the_screen(visit, cli
 
 def test_without_pyav_the_tab_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "impasto.studio.page.film", None)
+    monkeypatch.delattr("impasto.studio.page.film", raising=False)
     with Studio(Workspace(tmp_path)) as studio:
         blocks, _ = build_page(studio)
     names = {getattr(block, "elem_id", None) for block in blocks.blocks.values()}
