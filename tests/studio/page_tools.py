@@ -144,6 +144,7 @@ REPLACED_LAYER = "No draw texture found"
 
 ABORTED_REQUESTS = (
     "AbortError: BodyStreamBuffer was aborted",
+    "AbortError: signal is aborted without reason",
     "Unexpected error Connection errored out.",
 )
 """How what Gradio reports begins when a page is left, which aborts its connections."""
