@@ -64,7 +64,7 @@ def studio(
             open_browser(address)
         _wait()
         if opened.is_painting:
-            warn("the studio closes after the current step, or frame of a film")
+            warn("the studio closes after the current step")
 
 
 def _default_folder() -> Path:
