@@ -43,6 +43,17 @@ def test_places_get_the_colors_of_the_places_that_they_resemble(scene, extractor
     assert ground[2] > ground[0] + 0.3
 
 
+def test_flat_places_get_the_colors_of_flat_places_that_lie_alike(extractor):
+    noise = 0.02 * np.random.default_rng(1).standard_normal((64, 96, 1), dtype=np.float32)
+    red, blue = flat(64, 48, (0.8, 0.3, 0.3)), flat(64, 48, (0.3, 0.3, 0.8))  # of one lightness
+    style = StyleImage(pixels=np.concatenate([red, blue], axis=1) + noise)
+    photo = flat(64, 96, (0.5, 0.5, 0.5)) + noise[:, ::-1]
+    scene = Scene(content=photo, regions=(CanvasRegion(styles=(style,)),))
+    colored = match_scene(scene, extractor, [LEVEL], strength=1.0).recolored
+    redness = colored[..., 0] - colored[..., 2]
+    assert redness[:, :36].mean() > redness[:, 60:].mean() + 0.1
+
+
 def test_a_part_of_the_style_counts_by_how_much_of_the_photo_resembles_it(scene, extractor):
     # A photo of nothing but flat ground needs the flat half of the style.
     ground = Scene(content=flat(64, 96, (0.5, 0.5, 0.5)) + 0.02 * stripes(64, 96, 24), regions=scene.regions)
@@ -114,7 +125,7 @@ def test_hidden_pixels_of_a_style_change_nothing_far_from_the_edge(scene, extrac
         pixels[len(mask) // 2 + 12 :] = value  # the filters see 12 px beyond the edge at least
         hidden = CanvasRegion(styles=(StyleImage(pixels=pixels, mask=mask),))
         found.append(match_scene(Scene(content=scene.content, regions=(hidden,)), extractor, [LEVEL], strength=1.0))
-    np.testing.assert_allclose(found[0].recolored, found[1].recolored, atol=0.02)
+    np.testing.assert_allclose(found[0].recolored, found[1].recolored, atol=0.05)
 
 
 def test_what_is_kept_is_the_photo_at_any_strength(scene, extractor):

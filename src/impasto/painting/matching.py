@@ -1,5 +1,6 @@
 """Matching the photo with the style images: the colors it starts with, and what each place of a style counts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,8 @@ _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
 _LIGHT: Final = 0.5
 """How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
+_COMPOSITION: Final = 0.5
+"""How much counts where a place lies across the picture, and down it: the same beside the same, opposite to opposite."""
 _GRAY_LEVEL: Final = 1 / 255
 """A photo that varies less has nothing that could be matched."""
 _GRID: Final = 64
@@ -73,7 +76,7 @@ def match_scene(scene: Scene, extractor: FeatureExtractor, levels: Sequence[Leve
         moved, matched = torch.zeros(1, 3, *photo.size, dtype=torch.float32), []
         for style, own in zip(region.styles, reduced.at(coarse).styles, strict=True):
             places = _Places.of(own.pixels, extractor, own.mask)
-            matches = photo.matches(places)
+            matches = photo.matches(places, shares)
             styles.append(_matched(style, matches, shares, places.weights, strength))
             moved += own.share * matches.average(places.colors)
             matched.append(colors_of(_picture(places.colors), matches.counts(shares)[0, 0].numpy()))
@@ -188,15 +191,34 @@ class _Places(NamedTuple):
         """The places that may be matched."""
         return (self.weights >= threshold(self.weights)).nonzero()[:, 0]
 
-    def vectors(self, tonality: float) -> Float[Tensor, "n c"]:
-        """Return a unit vector for each place, in which lightness counts by a style's tonality."""
-        return functional.normalize(torch.cat([self.features, _LIGHT * tonality * self.lightness]), dim=0).T
+    def vectors(self, tonality: float, counted: Float[Tensor, "n"] | None = None) -> Float[Tensor, "n c"]:
+        """Return a unit vector for each place, in which lightness counts by a style's tonality.
 
-    def matches(self, style: "_Places") -> Matches:
-        """Match the places of a photo with those of a style."""
+        Flat places resemble each other in everything but where they lie in what is counted: without that a sky becomes
+        all that is flat in the style, in patches.
+        """
+        light = _LIGHT * tonality * self.lightness
+        lies = _COMPOSITION * _waves(self.size, self.weights if counted is None else counted)
+        return functional.normalize(torch.cat([self.features, light, lies]), dim=0).T
+
+    def matches(self, style: "_Places", region: Float[Tensor, "n"] | None = None) -> Matches:
+        """Match the places of a photo with those of a style; `region` says which of them count."""
         tonality = style.tonality
-        found = match(self.vectors(tonality), style.vectors(tonality), style.used)
+        found = match(self.vectors(tonality, region), style.vectors(tonality), style.used)
         return Matches(*found, self.size, style.size)
+
+
+def _waves(size: tuple[int, int], counted: Float[Tensor, "n"]) -> Float[Tensor, "4 n"]:
+    """Return where places of a grid lie in what counts of it: sine and cosine of half a turn down and half a turn across."""
+    inside = (counted >= threshold(counted)).reshape(size)
+    shares = []
+    for axis, side in enumerate(size):
+        lines = inside.any(dim=1 - axis).nonzero()
+        first, last = int(lines[0]), int(lines[-1])
+        places = (torch.arange(side, dtype=torch.float32) - first + 0.5) / (last - first + 1)
+        shares.append(places.clamp(0, 1) * math.pi)
+    angles = torch.stack(torch.meshgrid(*shares, indexing="ij")).flatten(1)
+    return torch.cat([angles.sin(), angles.cos()])
 
 
 def _standardized(rows: Float[Tensor, "c n"], weights: Float[Tensor, "n"]) -> Float[Tensor, "c n"]:
