@@ -28,7 +28,7 @@ _LAYERS: Final = 3
 _LIGHT: Final = 0.5
 """How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
 _COMPOSITION: Final = 0.5
-"""How much counts where a place lies across the picture, and down it: the same beside the same, opposite to opposite."""
+"""How much it counts where a place lies across the picture, and how much where it lies down it."""
 _GRAY_LEVEL: Final = 1 / 255
 """A photo that varies less has nothing that could be matched."""
 _GRID: Final = 64
@@ -209,7 +209,7 @@ class _Places(NamedTuple):
 
 
 def _waves(size: tuple[int, int], counted: Float[Tensor, "n"]) -> Float[Tensor, "4 n"]:
-    """Return where places of a grid lie in what counts of it: sine and cosine of half a turn down and half a turn across."""
+    """Return where places of a grid lie in what counts of it: sine and cosine of half a turn down, and of one across."""
     inside = (counted >= threshold(counted)).reshape(size)
     shares = []
     for axis, side in enumerate(size):
