@@ -25,7 +25,7 @@ _LARGEST: Final = 1024
 _NARROWEST: Final = 128
 _LAYERS: Final = 3
 """How many layers, the deepest ones, are compared."""
-_LIGHT: Final = 0.5
+_LIGHT: Final = 0.3
 """How much lightness, standardized over the picture, counts beside each layer, whose columns have a length of 1."""
 _COMPOSITION: Final = 0.5
 """How much it counts where a place lies across the picture, and how much where it lies down it."""
@@ -209,7 +209,7 @@ class _Places(NamedTuple):
 
 
 def _waves(size: tuple[int, int], counted: Float[Tensor, "n"]) -> Float[Tensor, "4 n"]:
-    """Return where places of a grid lie in what counts of it: sine and cosine of half a turn down, and of one across."""
+    """Return where places of a grid lie in what counts of it: sine and cosine of half a turn down, and one across."""
     inside = (counted >= threshold(counted)).reshape(size)
     shares = []
     for axis, side in enumerate(size):
