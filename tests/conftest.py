@@ -198,7 +198,13 @@ def check_gradient():
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser_flags():
+    """Flags with which the browser of a module is started, besides the usual ones."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def browser(browser_flags):
     """A headless browser; its driver holds the event loop of this thread, so that no other module should see it."""
     driver = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium")
@@ -206,7 +212,8 @@ def browser():
         pytest.skip("chromium is not installed")
     with driver.sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=program,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", *browser_flags],
         )
         yield launched
         launched.close()

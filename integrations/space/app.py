@@ -26,8 +26,8 @@ MOST_STEPS: Final = 300
 MEGABYTES: Final = 10
 PIXELS: Final = 12_000_000
 KEPT: Final = timedelta(hours=1)
-HIDDEN: Final = ("film", "history", "compare", "own")
-"""Tabs of films and of earlier runs, and the field for pictures of one's own on the wall of styles."""
+HIDDEN: Final = ("film", "webcam", "history", "compare", "own")
+"""Tabs of films, of the camera and of earlier runs, and the field for pictures of one's own on the wall of styles."""
 
 
 class PublicWorkspace(Workspace):
@@ -91,7 +91,7 @@ class PublicStudio(Studio):
 
 
 def hide_what_is_private(page: Any) -> None:
-    """Take films, earlier runs, the field for own styles, and the endpoint for programs from the page."""
+    """Take films, the camera, earlier runs, the field for own styles, and the endpoint for programs from the page."""
     for block in page.blocks.values():
         if {getattr(block, "id", None), getattr(block, "elem_id", None)} & set(HIDDEN):
             block.visible = False

@@ -347,7 +347,7 @@ def test_the_login_is_the_studios_own(browser, tmp_path):
 def test_at_320_px_every_tab_is_shown(visit, language):
     page = visit(viewport={"width": 320, "height": 640}, locale=language)
     tabs = page.page.get_by_role("tab")
-    until(lambda: [tab.is_visible() for tab in tabs.all()] == [True] * 4, "no tab is in a menu")
+    until(lambda: [tab.is_visible() for tab in tabs.all()] == [True] * 5, "no tab is in a menu")
 
 
 def test_at_320_px_the_label_of_variations_is_above_them(visit, hills, server):

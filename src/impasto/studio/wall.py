@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -16,10 +18,21 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
-from impasto.api import Estimate, Regions, Session, Source, Styles
+from impasto.api import (
+    Estimate,
+    Regions,
+    Session,
+    Source,
+    Styles,
+    plan_job,
+    processor_threads,
+    read_inputs,
+)
 from impasto.errors import InputError, reason_of
 from impasto.images import PLATES, atomic_write, encode_picture, fit, plate_path, read_picture, resize
-from impasto.recipe import Recipe
+from impasto.instant import working_size
+from impasto.recipe import Recipe, resolve
+from impasto.runs import Inputs
 from impasto.studio.load_run import plate_of
 from impasto.studio.submission import hide_folders
 
@@ -34,6 +47,12 @@ _PREVIEW_SIZE: Final = 256
 """Long side of a preview in pixels."""
 _MAX_PREVIEWS: Final = 200
 """Previews that are kept in memory, of 0.1 to 0.2 MB each."""
+_MAX_FRAME: Final = 0.5
+"""Megapixels of a camera's picture, at most."""
+_FRAME_QUALITY: Final = 88
+"""That of the JPEG in which it is sent back."""
+_MAX_CAMERAS: Final = 8
+"""Pages that may wait for a camera's picture."""
 _NICENESS: Final = 15
 """Added to that of the process: beside a picture that is painted, this thread gets a thirtieth of a core."""
 
@@ -141,7 +160,11 @@ class Previews:
 
     def __init__(self, wall: StyleWall) -> None:
         self._wall = wall
-        self._session = Session(preset="instant", size=_PREVIEW_SIZE, threads=1)
+        self._recipe = resolve("instant", {"size": _PREVIEW_SIZE, "threads": 1})
+        self._session = Session(recipe=self._recipe)
+        # One style alone: it may have many megapixels.
+        self._inputs = lru_cache(1)(self._read_style)
+        self._cameras = threading.BoundedSemaphore(_MAX_CAMERAS)
         self._thread = ThreadPoolExecutor(1, "impasto-previews", _let_others_go_first)
         self._known: OrderedDict[tuple[str, str], Float[np.ndarray, "h w 3"]] = OrderedDict()
         self._lock = threading.Lock()
@@ -171,6 +194,25 @@ class Previews:
                         self._known.popitem(last=False)
                 yield name, painted
 
+    def paint_frame(self, frame: bytes, name: str) -> bytes:
+        """Return a camera's picture, painted in a style at its size, as a JPEG; nothing of it is kept.
+
+        Args:
+            frame: A picture file.
+            name: A style of the wall.
+
+        Raises:
+            InputError: If it cannot be painted, or too many others wait.
+        """
+        if not self._cameras.acquire(blocking=False):
+            raise InputError(f"{_MAX_CAMERAS} cameras are painted, the most at a time: try again in a moment")
+        try:
+            return self._thread.submit(self._paint_frame, frame, name).result()
+        except (RuntimeError, CancelledError):
+            raise InputError("the studio is closing: try again in a moment") from None
+        finally:
+            self._cameras.release()
+
     def estimate(self, content: Source, styles: Styles, recipe: Recipe, regions: Regions | None) -> Estimate:
         """Return what a picture takes, about, in this thread: where others go first, no speed can be measured."""
         return self._session.estimate(content, styles, recipe, regions=regions)
@@ -181,6 +223,23 @@ class Previews:
 
     def _paint(self, photo: Float[np.ndarray, "h w 3"], name: str) -> Float[np.ndarray, "_h _w 3"]:
         return self._session.stylize(photo, [self._wall.source(name)]).pixels
+
+    def _paint_frame(self, frame: bytes, name: str) -> bytes:
+        picture = read_picture(frame, max_megapixels=_MAX_FRAME, role="the camera's picture")
+        width, height = picture.width, picture.height
+        # Without a scale small pictures are painted larger than they are, which takes as long as for large ones.
+        scale = max(working_size(self._recipe, width, height)) / max(width, height)
+        recipe = self._recipe.with_changes(size=max(width, height), style_scale=scale)
+        job = plan_job(recipe, replace(self._inputs(self._wall.source(name)), content=picture))
+        with processor_threads(recipe.hardware.threads):
+            painter = self._session.painter(job)
+            for _ in painter.paint():
+                pass
+        return encode_picture(painter.picture(), ".jpg", quality=_FRAME_QUALITY)
+
+    def _read_style(self, source: str | Path) -> Inputs:
+        """Return what a picture is painted of, with another photo."""
+        return read_inputs(np.zeros((1, 1, 3), np.float32), [source], self._recipe)
 
 
 def _reduced(photo: Path) -> Float[np.ndarray, "h w 3"]:

@@ -197,7 +197,7 @@ class Compare:
         choices = gr.update(
             choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs], value=still
         )
-        css = markup.choice_pictures_css("which", [f"gradio_api/file={quote(str(path))}" for _, path in runs])
+        css = markup.choice_pictures_css("#which", [f"gradio_api/file={quote(str(path))}" for _, path in runs])
         if not runs:
             return choices, "", markup.render("hint_line", translate(language_of(request), "compare_none"))
         return choices, markup.style(css), self._compare(still, request)

@@ -30,6 +30,7 @@ from impasto.studio.page.gallery import Compare, History
 from impasto.studio.page.queue import JobQueue, chosen_run
 from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
 from impasto.studio.page.variations import Variations
+from impasto.studio.page.webcam import WebcamTab
 from impasto.studio.server import KEPT_SECONDS
 from impasto.studio.texts import translate, translations
 
@@ -98,6 +99,8 @@ class PageBuilder:
                     self._results = Results(studio, text, self._current)
             with gr.Tab(text("film_tab"), id="film") as film_tab:
                 self._build_film(film_tab, text)
+            with gr.Tab(text("webcam_tab"), id="webcam") as webcam_tab:
+                webcam = WebcamTab(studio, text, self._form)
             with gr.Tab(text("history"), id="history") as history_tab:
                 self._history = History(studio, text, has_films=self._film is not None)
             with gr.Tab(text("compare"), id="compare") as compare_tab:
@@ -111,6 +114,8 @@ class PageBuilder:
         self._connect_runs(blocks)
         self._connect_films()
         self._connect_controls()
+        used = webcam.connect(webcam_tab)
+        used.success(self._show_paint_tab, None, [self._tabs], **_QUICK)
         self._form.keep_after(blocks)
         loaded = self._form.load_on_click(self._history.load, self._history.chosen)
         loaded.success(self._show_paint_tab, None, [self._tabs], **_QUICK)

@@ -22,6 +22,9 @@ from impasto.studio.texts import NAMES_IN_CHINESE
 _CANVAS_SIZE: Final = 1280
 """Longest side of the canvas on the page, in pixels; downloads have the full size."""
 
+STYLES: Final = ":is(#styles, #webcam-styles)"
+"""Selector of the groups that show the wall of styles."""
+
 _PLATE_SIZE: Final = 200
 _JPEG_QUALITY: Final = 88
 _PLOT_SIZE: Final = (240, 56)
@@ -119,10 +122,10 @@ def linked(panes: Sequence[Pane], hint: str, enlarge: str = "", run: str = "") -
     return render("linked", panes, hint, ratio, columns, rows, 2 * max(pane.width for pane in panes), enlarge, run)
 
 
-def choice_pictures_css(element_id: str, sources: Sequence[str], *, first: int = 1) -> str:
-    """Return the CSS rules that show a picture on each check box of a group, from the first one of them on."""
+def choice_pictures_css(group: str, sources: Sequence[str], *, first: int = 1) -> str:
+    """Return the CSS rules that show a picture on each check box of a group (a selector), from the first one on."""
     return "\n".join(
-        f'#{element_id} label:nth-of-type({number}) {{ --picture: url("{source}"); }}'
+        f'{group} label:nth-of-type({number}) {{ --picture: url("{source}"); }}'
         for number, source in enumerate(sources, start=first)
     )
 
@@ -160,7 +163,7 @@ def page_css(samples: tuple[tuple[str, Path], ...]) -> str:
     """Return the style sheet of the page, with the pictures of the built-in styles and the sample photos."""
     plates = [_small_picture(plate_path(name)) for name in PLATES]
     buttons = (f'#sample-{name} {{ --picture: url("{_small_picture(path)}"); }}' for name, path in samples)
-    return "\n".join([script("page.css"), choice_pictures_css("styles", plates), *buttons])
+    return "\n".join([script("page.css"), choice_pictures_css(STYLES, plates), *buttons])
 
 
 def _small_picture(path: Path) -> str:

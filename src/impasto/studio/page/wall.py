@@ -126,7 +126,7 @@ class Wall:
 
     def _tiles(self, choices: Sequence[tuple[Any, str]]) -> str:
         own = [self._tile(name) for _, name in choices[len(PLATES) :]]
-        return markup.style(markup.choice_pictures_css("styles", own, first=len(PLATES) + 1))
+        return markup.style(markup.choice_pictures_css(markup.STYLES, own, first=len(PLATES) + 1))
 
     def _tile(self, name: str) -> str:
         try:
