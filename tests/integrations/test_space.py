@@ -60,7 +60,7 @@ def test_a_visitor_paints_in_the_browser_and_sees_neither_history_nor_comparison
     page.goto(address)
     page.get_by_role("button", name="Paint", exact=True).wait_for(timeout=PATIENCE * 1000)
     assert page.get_by_role("tab", name="Paint").is_visible()
-    assert page.get_by_role("tab", name=re.compile("Film|History|Compare")).count() == 0
+    assert page.get_by_role("tab", name=re.compile("Film|Webcam|History|Compare")).count() == 0
     assert page.locator("#own").count() == 0
     page.locator("input[type=file]").first.set_input_files(tmp_path / "photo.png")
     page.locator("#photo img").wait_for()

@@ -4,13 +4,15 @@ import os
 import shutil
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 import impasto
 from impasto.errors import InputError
-from impasto.images import PLATES, plate_path, read_picture
+from impasto.images import PLATES, encode_picture, plate_path, read_picture
 from impasto.saliency import follow_edges
 from impasto.studio.finish import Finish, apply_finish
 from impasto.studio.wall import StyleWall
@@ -113,3 +115,32 @@ def test_an_outline_moves_to_the_edge_of_a_thing_near_it():
     before, after = (np.mean((mask > 0.5) == inside) for mask in (rough, follow_edges(photo, rough)))
     assert before < 0.96
     assert after > 0.99
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_a_camera_is_painted_at_its_size_with_little_priority_and_too_many_are_refused(open_studio, photo, monkeypatch):
+    monkeypatch.setattr("impasto.studio.wall._MAX_CAMERAS", 1)
+    previews, plan, seen = open_studio().previews, impasto.api.plan_job, []
+    begun, released = threading.Event(), threading.Event()
+
+    def watched(*given):
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        begun.set()
+        assert released.wait(PATIENCE)
+        return plan(*given)
+
+    monkeypatch.setattr("impasto.studio.wall.plan_job", watched)
+    frame = encode_picture(photo, ".png")
+    with ThreadPoolExecutor(1) as visitor:
+        camera = visitor.submit(previews.paint_frame, frame, "mosaic")
+        assert begun.wait(PATIENCE)
+        with pytest.raises(InputError, match="1 cameras are painted, the most at a time: try again in a moment"):
+            previews.paint_frame(frame, "mosaic")
+        released.set()
+        painted = read_picture(camera.result()).pixels
+    assert seen[0] > os.getpriority(os.PRIO_PROCESS, 0)
+    expected = impasto.stylize(photo, "mosaic", preset="instant", threads=1, size=64, style_scale=384 / 64).pixels
+    assert painted.shape == expected.shape
+    assert np.abs(painted - expected).mean() < 0.02, "but for the JPEG"
+    with pytest.raises(InputError, match="not on the wall any more"):
+        previews.paint_frame(frame, "gone")

@@ -57,7 +57,7 @@ const start = async () => {
     show(answer.picture);
     times = [...times, performance.now()].slice(-8);
     const rate = 1000 * (times.length - 1) / (times.at(-1) - times[0]);
-    tell(text('rate').replace('{rate}', rate.toFixed(rate < 10 ? 1 : 0)).replace('{size}', SIZES[step]));
+    tell(text('rate').replace('RATE', rate.toFixed(rate < 10 ? 1 : 0)).replace('SIZE', SIZES[step]));
     const next = rate < SLOW ? step - 1 : rate > FAST ? step + 1 : step;
     if (times.length < 8 || next === step || !SIZES[next]) continue;
     [step, times] = [next, times.slice(-1)];

@@ -50,8 +50,10 @@ class WebcamTab:
                 )  # fmt: skip
                 with gr.Row(elem_id="webcam-buttons"):
                     for name in _BUTTONS:
-                        variant = "primary" if name == "start" else "secondary"
-                        gr.Button(text(f"webcam_{name}"), variant=variant, elem_id=f"webcam-{name}", min_width=120)
+                        gr.Button(
+                            text(f"webcam_{name}"), variant="primary" if name == "start" else "secondary",
+                            elem_id=f"webcam-{name}", min_width=120,
+                        )  # fmt: skip
 
     def connect(self, tab: gr.Tab) -> gr.events.Dependency:
         """List the styles whenever the tab is opened; return the event after which Paint has the camera's photo."""
