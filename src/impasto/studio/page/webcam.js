@@ -7,7 +7,7 @@ const video = Object.assign(document.createElement('video'), {muted: true, plays
 const photo = document.createElement('canvas');
 let stream = null, step = 2;
 const box = () => element.querySelector('.webcam');
-const text = (name) => box().querySelector(`[data-text=${name}]`).textContent;
+const text = (name) => TEXTS[name][+document.documentElement.lang.startsWith('zh')];
 const tell = (words) => { box().querySelector('.told').textContent = words; };
 const style = () => document.querySelector('#webcam-styles input:checked')?.value;
 const jpeg = (canvas) => canvas.toDataURL('image/jpeg', .9);
@@ -57,7 +57,7 @@ const start = async () => {
     show(answer.picture);
     times = [...times, performance.now()].slice(-8);
     const rate = 1000 * (times.length - 1) / (times.at(-1) - times[0]);
-    tell(text('rate').replace('RATE', rate.toFixed(rate < 10 ? 1 : 0)).replace('SIZE', SIZES[step]));
+    tell(text('rate').replace('{rate}', rate.toFixed(rate < 10 ? 1 : 0)).replace('{size}', SIZES[step]));
     const next = rate < SLOW ? step - 1 : rate > FAST ? step + 1 : step;
     if (times.length < 8 || next === step || !SIZES[next]) continue;
     [step, times] = [next, times.slice(-1)];

@@ -1,6 +1,7 @@
 """The tab in which the visitor's camera is shown painted; the pictures are neither stored nor put into the queue."""
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from impasto.studio import Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import errors_as_toasts
 from impasto.studio.page.form import Form
-from impasto.studio.texts import translate_message
+from impasto.studio.texts import TEXTS, translate_message
 
 _MOST_BYTES: Final = 8_000_000
 """Of a picture that a page sends."""
@@ -35,7 +36,8 @@ class WebcamTab:
             except InputError as error:
                 return {"error": translate_message(language, str(error))}
 
-        hidden = "".join(f'<span data-text="{name}" hidden>{text(f"webcam_{name}")}</span>' for name in _TEXTS)
+        # Gradio translates one text of a component only.
+        texts = json.dumps({name: TEXTS[f"webcam_{name}"] for name in _TEXTS})
         with gr.Row(elem_id="webcam-bench"):
             with gr.Column(scale=2, min_width=300):
                 self._style = gr.Radio(
@@ -44,8 +46,8 @@ class WebcamTab:
             with gr.Column(scale=3, min_width=320):
                 self._picture = gr.HTML(
                     f'<div class="webcam"><div class="canvas empty"><p>{text("webcam_empty")}</p></div>'
-                    f'<p class="hint told" role="status"></p>{hidden}</div>',
-                    elem_id="webcam", padding=False, js_on_load=markup.script("webcam.js"),
+                    '<p class="hint told" role="status"></p></div>',
+                    elem_id="webcam", padding=False, js_on_load=markup.script("webcam.js").replace("TEXTS", texts),
                     server_functions=[paint_frame],
                 )  # fmt: skip
                 with gr.Row(elem_id="webcam-buttons"):
