@@ -7,7 +7,8 @@ const video = Object.assign(document.createElement('video'), {muted: true, plays
 const photo = document.createElement('canvas');
 let stream = null, step = 2;
 const box = () => element.querySelector('.webcam');
-const text = (name) => TEXTS[name][+document.documentElement.lang.startsWith('zh')];
+const told = TEXTS;
+const text = (name) => told[name][+document.documentElement.lang.startsWith('zh')];
 const tell = (words) => { box().querySelector('.told').textContent = words; };
 const style = () => document.querySelector('#webcam-styles input:checked')?.value;
 const jpeg = (canvas) => canvas.toDataURL('image/jpeg', .9);
