@@ -264,7 +264,8 @@ class FilmJob(JobHandle):
         return path if self.state == "finished" and path.is_file() else None
 
     def _paint(self, session: Session) -> Callable[[], JobEnding | None]:
-        film, is_finished = None, False
+        film: Film | None = None
+        is_finished = False
         try:
             film = self._begin()
             self._keep(frames=len(film.plan))

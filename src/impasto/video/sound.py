@@ -79,7 +79,8 @@ class Sound:
             self._tracks[stream.index] = self._output.add_stream_from_template(stream), True
         else:
             wanted = _CONVERTED.get(container, "aac")
-            rate = stream.rate if stream.rate in av.Codec(wanted, "w").audio_rates else _USUAL_RATE
+            rates = av.Codec(wanted, "w").audio_rates or []
+            rate = stream.rate if stream.rate in rates else _USUAL_RATE
             layout = _LAYOUTS.get(stream.layout.nb_channels, "stereo")
             out = self._output.add_stream(wanted, rate=rate, layout=layout)
             self._tracks[stream.index] = out, False
