@@ -58,9 +58,9 @@ def estimate_motion(
     Args:
         frame: RGB in [0, 1].
         before: Of the same size.
-        flow: `raft` (Teed and Deng 2020), computed at a long side of 384 px (at most twice the frame's), or `dis`, dense
-            inverse search (Kroeger et al. 2016), which takes a tenth of the time and is off by pixels at the edges of
-            what moves.
+        flow: `raft` (Teed and Deng 2020), computed at a long side of 384 px (at most twice the frame's), or `dis`,
+            dense inverse search (Kroeger et al. 2016), which takes a tenth of the time and is off by pixels at the
+            edges of what moves.
         precision: With `bf16` RAFT takes half the time, and is as exact but for hundredths of a pixel.
     """
     return _by_raft(frame, before, precision) if flow == "raft" else _by_dis(frame, before)
