@@ -113,40 +113,25 @@ def is_drawn(editor):
     return first == second and len(set(first.getdata())) > 100
 
 
-STROKES = """() => {
-    let count = 0;
-    for (let one = window.editor.command_manager.history; one?.previous; one = one.previous) count++;
-    return count;
-}"""
-
-
 def brush(page, *places, color=0):
     """Make short strokes at half the editor's height, at these shares of the photo's width."""
     editor = page.page.locator("#regions canvas").first
     editor.wait_for()
     editor.evaluate("one => one.scrollIntoView({block: 'center'})")
     until(lambda: is_drawn(editor), "photo and strokes are in the editor")
-    # Gradio chooses the brush after it has shown the photo.
-    page.page.locator("#regions button[aria-label='Color']").wait_for()
+    until(lambda: page.page.evaluate("Boolean(window.editor.background_image)"), "the editor has made its layers")
     if color:
         page.page.locator("#regions button[aria-label='Color']").click()
         page.page.locator("#regions button.color").nth(color).click()
         page.page.locator("#regions button[aria-label='Color']").click()
     box = editor.bounding_box()
     scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
-
-    def is_made(place):
-        """Make a stroke; the editor of a busy machine misses some."""
+    for place in places:
         x = box["x"] + box["width"] / 2 + (place - 0.5) * WIDTH * scale * 0.9
         page.page.mouse.move(x, box["y"] + box["height"] / 2)
         page.page.mouse.down()
         page.page.mouse.move(x + 6, box["y"] + box["height"] / 2, steps=2)
         page.page.mouse.up()
-        return page.page.evaluate(STROKES) > made
-
-    for place in places:
-        made = page.page.evaluate(STROKES)
-        until(lambda place=place: is_made(place), "a stroke is made")
 
 
 def paint_next(page, server, before):
