@@ -168,6 +168,7 @@ def test_settings_of_an_earlier_run_paint_the_same_again(visit, hills, server):
     page = visit()
     page.open_tab("History")
     assert page.enabled(*BUTTONS) == [False] * 3
+    assert not page.page.locator("#rename").is_visible(), "there is nothing to rename yet"
     page.choose_newest_run()
     details = " ".join(page.page.locator("#details").inner_text().split())
     assert "Settings that differ from the default:" in details

@@ -183,7 +183,7 @@ class Form:
         if is_photo_gone or is_style_gone:
             gone = "both" if is_photo_gone and is_style_gone else "photo" if is_photo_gone else "style"
             key = f"kept_without_{gone}"
-            gr.Info(translate(language_of(request), key), title=translate(language_of(request), "info"))
+            gr.Info(translate(language_of(request), key))
         regions = self.regions.restored(values[self.photo], strokes)
         return {
             **shown,
@@ -260,7 +260,7 @@ class Form:
         are_regions_lost = run.regions is None or (regions and not strokes)
         style = run.recipe.style
         if are_regions_lost or run.has_style_masks or any(style.crop[len(styles) :]):
-            gr.Info(html.escape(translate(language, "regions_lost")), title=translate(language, "info"))
+            gr.Info(html.escape(translate(language, "regions_lost")))
         return {
             **self._recipe_updates(run.recipe, str(run.photo.copy)),
             self.photo: str(run.photo.copy),
@@ -293,9 +293,7 @@ class Form:
         elif not given:
             key = "restored_settings"
         titles = ", ".join(choice_label(language, self._studio.wall.title(name)) for name in found)
-        gr.Info(
-            html.escape(translate(language, key, styles=titles, missing=missing)), title=translate(language, "info")
-        )
+        gr.Info(html.escape(translate(language, key, styles=titles, missing=missing)))
         crops = crops_of(list(given), as_text(recipe.style.crop))
         chosen = self.wall.load(found, crops, () if missing else recipe.style.mix) if given else {}
         return self._recipe_updates(recipe, photo) | chosen | {self._dropped: None}

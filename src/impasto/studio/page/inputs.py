@@ -171,7 +171,7 @@ def region_choices(styles: Sequence[tuple[Any, str]], text: Callable[[str], Any]
 
 
 def _note(language: str, key: str, color: str) -> None:
-    gr.Warning(translate(language, key, name=translate(language, f"region_{color}")), title=translate(language, "info"))
+    gr.Warning(translate(language, key, name=translate(language, f"region_{color}")))
 
 
 def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None) -> dict[str, Any]:
