@@ -232,6 +232,29 @@ def test_a_run_that_is_clicked_while_a_newer_one_is_listed_stays_chosen(visit, h
     assert newer.name in page.page.locator("#details").inner_text()
 
 
+def test_a_painting_that_is_chosen_to_compare_while_they_are_listed_again_stays_chosen(
+    visit, hills, server, monkeypatch
+):
+    for _ in range(2):
+        painted(server, hills)
+    page = visit()
+    page.open_tab("Compare")
+    boxes, shown = page.page.locator("#which input"), page.page.locator("#compared img")
+    until(boxes.count, "the paintings are listed")
+    page.open_tab("Paint")
+    before, released = boxes.count(), threading.Event()
+    painted(server, hills)
+    list_thumbnails = gallery._list_thumbnails
+    monkeypatch.setattr(gallery, "_list_thumbnails", lambda studio: released.wait(60) and list_thumbnails(studio))
+    page.open_tab("Compare")
+    boxes.first.check()
+    shown.wait_for()
+    released.set()
+    until(lambda: boxes.count() == before + 1, "the newer painting is listed")
+    boxes.first.check()
+    until(lambda: shown.count() == 2, "both are compared")
+
+
 def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):
     kept, deleted = (painted(server, hills) for _ in range(2))
     page = visit()
