@@ -105,7 +105,7 @@ class Regions:
             if style != _NO_REGION and mask.any()
         ]
 
-    def style_updates(self, names: Sequence[str], choices: Sequence[tuple[Any, str]]) -> dict[Any, Any]:
+    def style_updates(self, names: Sequence[Any], choices: Sequence[tuple[Any, str]]) -> dict[Any, Any]:
         """Return updates that choose the styles of regions from `choices`, in the order of the brush's colors.
 
         A region whose style is not among them keeps the photo.
