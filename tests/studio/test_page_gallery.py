@@ -8,8 +8,9 @@ import PIL.Image
 import pytest
 from page_tools import MANY, painted, until
 
+from impasto.recipe import resolve
 from impasto.studio.captions import MACHINE_FIELDS
-from impasto.studio.page import gallery
+from impasto.studio.page import callbacks, gallery
 from impasto.studio.page.markup import data_uri
 
 STRENGTHS = (10, 30, 50, 70, 90)
@@ -253,6 +254,14 @@ def test_a_painting_that_is_chosen_to_compare_while_they_are_listed_again_stays_
     until(lambda: boxes.count() == before + 1, "the newer painting is listed")
     boxes.first.check()
     until(lambda: shown.count() == 2, "both are compared")
+
+
+def test_a_picture_of_one_forward_pass_is_shown_as_painted_in_one_step(hills, server):
+    job = server.studio.submit(hills, ["mosaic"], resolve("instant", {"size": 64, "threads": 1}))
+    until(lambda: job.has_ended, "it is painted")
+    _, status, *_ = callbacks.show_entry(server.newest(), "en")
+    assert "Painted in one step" in status
+    assert 'aria-valuenow="100"' in status
 
 
 def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):

@@ -125,7 +125,11 @@ def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
     key = _key(entry.status, entry.steps) if entry.status in ("finished", "stopped") else f"state_{entry.status}"
     text = translate(language, key, **counts)
     canvas = markup.canvas(read_pixels(entry.picture), text, entry.name, translate(language, "zoom_hint"))
-    return canvas, markup.status(entry.name, text, _share(entry.step, entry.steps)), *button_updates(entry.status)
+    return (
+        canvas,
+        markup.status(entry.name, text, _share(entry.status, entry.step, entry.steps)),
+        *button_updates(entry.status),
+    )
 
 
 def button_updates(state: str | None) -> tuple[Any, Any, Any]:
@@ -164,7 +168,7 @@ def notice_text(job: JobHandle | None, language: str) -> str:
 def _status(job: JobHandle, text: str, language: str) -> str:
     progress, losses = job.monitor.progress(), job.monitor.losses()
     notice = notice_text(job, language)
-    share, label = _share(progress.step, progress.steps), translate(language, "loss")
+    share, label = _share(job.state, progress.step, progress.steps), translate(language, "loss")
     return markup.status(job.name, text, share, losses, label, notice=notice)
 
 
@@ -176,5 +180,7 @@ def _key(state: str, steps: int | None) -> str:
     return "finished_at_once" if state == "finished" and steps == 1 else state
 
 
-def _share(step: int, steps: int | None) -> float:
+def _share(state: str, step: int, steps: int | None) -> float:
+    if state == "finished":
+        return 1.0  # a picture of one forward pass reports no step
     return step / steps if steps else 0.0
