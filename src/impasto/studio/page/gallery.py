@@ -190,17 +190,17 @@ class Compare:
         with gr.Accordion(text("vote"), open=False, elem_id="vote"):
             Vote(studio, text)
 
-    def list_runs(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, str]:
+    def list_runs(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, Any]:
         """Return the updates that offer all paintings and show the chosen ones that still exist."""
         runs = [(entry, path) for entry, path in _list_thumbnails(self._studio) if not entry.is_film]
         still = [name for name in chosen or () if name in {entry.name for entry, _ in runs}]
-        choices = gr.update(
-            choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs], value=still
-        )
+        choices = gr.update(choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs])
+        if still != list(chosen or ()):
+            choices["value"] = still  # not always: one that is clicked while the list is made stays chosen
         css = markup.choice_pictures_css("which", [f"gradio_api/file={quote(str(path))}" for _, path in runs])
         if not runs:
-            return choices, "", markup.render("hint_line", translate(language_of(request), "compare_none"))
-        return choices, markup.style(css), self._compare(still, request)
+            return choices, markup.render("hint_line", translate(language_of(request), "compare_none")), ""
+        return choices, markup.style(css), self._compare(still, request) if chosen else gr.skip()
 
     def _choose(self, names: Sequence[str], request: gr.Request) -> tuple[Any, str]:
         """Show the chosen paintings. It is sent back only if it is too long: a later click may be on its way."""
