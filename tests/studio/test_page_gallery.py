@@ -203,6 +203,7 @@ def test_a_stopped_run_is_resumed_and_followed(visit, hills, server):
     assert server.newest().name == entry.name
 
 
+@pytest.mark.long
 def test_a_run_that_is_clicked_while_a_newer_one_is_listed_stays_chosen(visit, hills, server, monkeypatch):
     clicked, _ = (painted(server, hills) for _ in range(2))
     page = visit()

@@ -167,6 +167,7 @@ def wait_for_strokes(page):
     until(are_shown, "the strokes are in the editor")
 
 
+@pytest.mark.long
 def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regions(visit, lake, own, server):
     page = visit()
     page.prepare(lake, steps=FEW)
@@ -216,6 +217,7 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     assert np.array_equal(pixels_of(first), pixels_of(again))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_editor_open", [False, True])
 def test_loaded_strokes_stay_in_place_when_others_are_added(visit, lake, server, regional, tmp_path, is_editor_open):
     page = visit()
@@ -317,6 +319,7 @@ def test_the_bin_removes_loaded_strokes(visit, server, regional):
     assert not mask[:, : WIDTH // 3].any()
 
 
+@pytest.mark.long
 def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, regional):
     page = visit()
     page.load_newest_run()
@@ -330,6 +333,7 @@ def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, re
     assert masks_of(again)[0].shape == (72, 96)
 
 
+@pytest.mark.long
 def test_loaded_strokes_remain_when_the_photo_is_read_late(visit, server, regional, monkeypatch):
     from impasto.studio.page import inputs
 
