@@ -263,6 +263,7 @@ def test_a_picture_of_one_forward_pass_is_shown_as_painted_in_one_step(hills, se
     _, status, *_ = callbacks.show_entry(server.newest(), "en")
     assert "Painted in one step" in status
     assert 'aria-valuenow="100"' in status
+    assert "- method = `instant`" in gallery._describe(server.newest(), "en")
 
 
 def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):

@@ -18,6 +18,7 @@ from PIL import Image
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, read_picture
+from impasto.recipe import Recipe
 from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
 from impasto.studio.captions import (
@@ -170,6 +171,8 @@ def _describe(entry: RunEntry, language: str) -> str:
     if entry.recipe is None:
         return head
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
+    if entry.recipe.method != Recipe().method:
+        changed.insert(0, "method")
     values = {name: value_text(entry.recipe.get(name), language) for name in changed}
     lines = [f"- {field_label(language, name)} = `{value}`" for name, value in values.items()]
     return "\n".join([head, "", translate(language, "history_changed" if lines else "history_default"), "", *lines])
