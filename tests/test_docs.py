@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
 PAGES = [page for page in sorted(ROOT.glob("docs/**/*.md")) if "zh" not in page.parts]
 """English pages; tests/test_chinese.py finds the same commands in the Chinese ones."""
+LONG_PAGES = {"controls.md", "laboratory.md", "posters.md", "settings.md", "tutorials/paper.md", "tutorials/posters.md"}
+"""Pages whose commands take as long as those of all others."""
 LEFT_BY_A_PAGE = {
     "tutorials/first-picture.md": ("photo_mosaic-2.png", "painted.png", "photo_night-4.png"),
     "tutorials/colors.md": ("photo_night-5.png", "photo_night_colors.png"),
@@ -230,7 +232,10 @@ def first_picture(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("first") / "picture"
 
 
-@pytest.mark.parametrize("document", PAGES, ids=page_of)
+@pytest.mark.parametrize(
+    "document",
+    [pytest.param(one, marks=[pytest.mark.long] * (page_of(one) in LONG_PAGES), id=page_of(one)) for one in PAGES],
+)
 def test_every_command_and_every_python_block_of_a_page_in_docs_runs(run_text, document, folder, first_picture):
     if not first_picture.exists():
         run_text(section(README, "## First picture"))

@@ -131,11 +131,11 @@ def states(camera: Camera, photo: Path, size: int) -> None:
     screens = {"": DESK, "dark-": DARK, "chinese-": CHINESE, "phone-": PHONE, "small-": SMALL, "large-": LARGE}
     for name, about in screens.items():
         page = camera.open(about)
-        page.get_by_role("tab").nth(1).click()
+        page.get_by_role("tab").nth(2).click()
         page.locator("#history img").first.click()
         page.locator("#run-picture img").wait_for()
         camera.shoot(page, f"{name}history", whole=True)
-        page.get_by_role("tab").nth(2).click()
+        page.get_by_role("tab").nth(3).click()
         for number in (1, 3):
             page.locator("#which input").nth(number).check()
             page.wait_for_timeout(1000)

@@ -121,3 +121,19 @@ def test_losses_of_the_picture_are_the_sums_of_its_strips(small_recipe, both, dr
     torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(own_gradient, gradient, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(tiled.terms(canvas), terms, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("has_regions", [False, True])
+def test_the_gradient_energy_of_a_picture_is_that_of_its_strips(has_regions, small_recipe, both, draw, monkeypatch):
+    recipe = small_recipe(style_losses="gradient_energy", content_weight=0.0)
+    mask, style, other = soft_mask(40, 30), draw(20, 24, 3), draw(24, 20, 4)
+    regions = [([style], mask), ([other], 1 - mask)] if has_regions else []
+    whole, tiled = both(recipe, *regions, photo=draw(40, 30, 1))
+    canvas = draw(40, 30, 5)
+    terms, gradient = whole.value_and_grad(canvas)
+    assert float(total_of(terms)) > 0
+    monkeypatch.setattr("impasto.losses.picture._STRIP", 30)
+    own_terms, own_gradient = tiled.value_and_grad(canvas)
+    torch.testing.assert_close(own_terms, terms, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(own_gradient, gradient, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(tiled.terms(canvas), terms, rtol=1e-9, atol=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pillow_heif
 import pytest
-from page_tools import FEW, MANY, painted, until
+from page_tools import FEW, MANY, painted, recipe_png, until
 
 from impasto.events import Changed
 from impasto.images import PLATES, plate_path, read_metadata
@@ -232,6 +232,10 @@ def test_a_chinese_browser_shows_chinese(visit, hills):
     assert page.toast().endswith("请先选择照片。")
     title = "getComputedStyle(document.querySelector('.toast-title'), '::before').content"
     assert page.page.evaluate(title) == '"错误"'
+    page.close_toast()
+    page.drop_png(recipe_png())
+    assert page.toast().endswith("已恢复这幅画的设置。")
+    assert page.page.evaluate(title) == '"提示"'
     page.close_toast()
     page.prepare(hills)
     page.paint()

@@ -142,6 +142,7 @@ def test_after_a_restart_a_reloaded_tab_has_its_form_again(browser, hills, tmp_p
             page.finish()
 
 
+@pytest.mark.long
 def test_after_the_server_is_killed_its_pages_return_and_follow_their_pictures_to_the_end(browser, hills, tmp_path):
     port, workspace = free_port(), Workspace(tmp_path)
     server = Server(f"http://127.0.0.1:{port}", tmp_path)
@@ -199,6 +200,7 @@ def enormous(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_a_picture_of_200_megapixels_is_refused_before_it_is_decoded(visit, server, enormous, monkeypatch):
     decoded, page = [], visit()
     monkeypatch.setattr("impasto.images.decode._read_pixels", lambda *given: decoded.append(given))
@@ -233,6 +235,7 @@ def test_a_truncated_photo_and_one_above_the_upload_limit_are_refused_in_one_lin
 # -- several tabs, closed tabs -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_two_tabs_of_one_browser_follow_their_own_pictures(visit, hills, server, monkeypatch):
     first, second = visit(), visit()
     first.prepare(hills, steps=MANY)
@@ -330,6 +333,7 @@ def test_a_reloaded_page_keeps_its_job_if_jobs_of_closed_pages_are_stopped(
 # -- strength moved during painting ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_strength_moved_during_painting_keeps_more_or_less_of_the_photo(visit, hills, server, hold_after):
     page = visit()
     page.prepare(hills, steps=30)

@@ -8,8 +8,9 @@ import PIL.Image
 import pytest
 from page_tools import MANY, painted, until
 
+from impasto.recipe import resolve
 from impasto.studio.captions import MACHINE_FIELDS
-from impasto.studio.page import gallery
+from impasto.studio.page import callbacks, gallery
 from impasto.studio.page.markup import data_uri
 
 STRENGTHS = (10, 30, 50, 70, 90)
@@ -168,6 +169,7 @@ def test_settings_of_an_earlier_run_paint_the_same_again(visit, hills, server):
     page = visit()
     page.open_tab("History")
     assert page.enabled(*BUTTONS) == [False] * 3
+    assert not page.page.locator("#rename").is_visible(), "there is nothing to rename yet"
     page.choose_newest_run()
     details = " ".join(page.page.locator("#details").inner_text().split())
     assert "Settings that differ from the default:" in details
@@ -201,6 +203,7 @@ def test_a_stopped_run_is_resumed_and_followed(visit, hills, server):
     assert server.newest().name == entry.name
 
 
+@pytest.mark.long
 def test_a_run_that_is_clicked_while_a_newer_one_is_listed_stays_chosen(visit, hills, server, monkeypatch):
     clicked, _ = (painted(server, hills) for _ in range(2))
     page = visit()
@@ -229,6 +232,38 @@ def test_a_run_that_is_clicked_while_a_newer_one_is_listed_stays_chosen(visit, h
     page.open_tab("History")
     until(lambda: page.enabled("load-settings") == [True], "it is still chosen")
     assert newer.name in page.page.locator("#details").inner_text()
+
+
+def test_a_painting_that_is_chosen_to_compare_while_they_are_listed_again_stays_chosen(
+    visit, hills, server, monkeypatch
+):
+    for _ in range(2):
+        painted(server, hills)
+    page = visit()
+    page.open_tab("Compare")
+    boxes, shown = page.page.locator("#which input"), page.page.locator("#compared img")
+    until(boxes.count, "the paintings are listed")
+    page.open_tab("Paint")
+    before, released = boxes.count(), threading.Event()
+    painted(server, hills)
+    list_thumbnails = gallery._list_thumbnails
+    monkeypatch.setattr(gallery, "_list_thumbnails", lambda studio: released.wait(60) and list_thumbnails(studio))
+    page.open_tab("Compare")
+    boxes.first.check()
+    shown.wait_for()
+    released.set()
+    until(lambda: boxes.count() == before + 1, "the newer painting is listed")
+    boxes.first.check()
+    until(lambda: shown.count() == 2, "both are compared")
+
+
+def test_a_picture_of_one_forward_pass_is_shown_as_painted_in_one_step(hills, server):
+    job = server.studio.submit(hills, ["mosaic"], resolve("instant", {"size": 64, "threads": 1}))
+    until(lambda: job.has_ended, "it is painted")
+    _, status, *_ = callbacks.show_entry(server.newest(), "en")
+    assert "Painted in one step" in status
+    assert 'aria-valuenow="100"' in status
+    assert "- method = `instant`" in gallery._describe(server.newest(), "en")
 
 
 def test_a_run_is_deleted_after_a_second_confirmation(visit, hills, server):

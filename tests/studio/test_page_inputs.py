@@ -119,6 +119,7 @@ def brush(page, *places, color=0):
     editor.wait_for()
     editor.evaluate("one => one.scrollIntoView({block: 'center'})")
     until(lambda: is_drawn(editor), "photo and strokes are in the editor")
+    until(lambda: page.page.evaluate("Boolean(window.editor.background_image)"), "the editor has made its layers")
     if color:
         page.page.locator("#regions button[aria-label='Color']").click()
         page.page.locator("#regions button.color").nth(color).click()
@@ -166,6 +167,7 @@ def wait_for_strokes(page):
     until(are_shown, "the strokes are in the editor")
 
 
+@pytest.mark.long
 def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regions(visit, lake, own, server):
     page = visit()
     page.prepare(lake, steps=FEW)
@@ -215,6 +217,7 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     assert np.array_equal(pixels_of(first), pixels_of(again))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_editor_open", [False, True])
 def test_loaded_strokes_stay_in_place_when_others_are_added(visit, lake, server, regional, tmp_path, is_editor_open):
     page = visit()
@@ -236,6 +239,43 @@ def test_loaded_strokes_stay_in_place_when_others_are_added(visit, lake, server,
     assert added[0].size > 500
     assert abs(added[1].mean() - WIDTH / 2) < 12
     assert abs(added[0].mean() - HEIGHT / 2) < 12
+
+
+def test_a_reload_and_the_way_back_keep_the_strokes_and_the_styles_of_regions(visit, lake, server):
+    page = visit()
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    brush(page, 0.2)
+    brush(page, 0.8, color=1)
+    page.choose("region-green", "woodcut")
+    first = paint_next(page, server, painted(server, lake))
+    for leave in (page.page.reload, lambda: (page.page.goto(f"{server.url}/theme.css"), page.page.go_back())):
+        leave()
+        wait_for_strokes(page)
+    page.forgive_aborted_requests()
+    again = paint_next(page, server, first)
+    assert again.recipe.regions == first.recipe.regions
+    assert len(masks_of(first)) == 2
+    assert all(np.array_equal(one, other) for one, other in zip(masks_of(first), masks_of(again), strict=True))
+
+
+def test_strokes_are_forgotten_with_their_photo(visit, lake, server, tmp_path):
+    before, page = painted(server, lake), visit()
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    brush(page, 0.2)
+    strokes = "sessionStorage.getItem('impasto-strokes')"
+    until(lambda: page.page.evaluate(strokes), "the strokes are kept")
+    other = photo_of(tmp_path, "Another lake.jpg", "night", (WIDTH, HEIGHT))
+    page.clear_photo()
+    page.give(other)
+    page.page.reload()
+    page.page.locator("#photo img").wait_for()
+    page.forgive_aborted_requests()
+    page.unfold("regions-fold")
+    brush(page, 0.8)
+    (mask,) = masks_of(paint_next(page, server, before))
+    assert not mask[:, : WIDTH // 2].any(), "the strokes on the photo before"
 
 
 def test_strokes_are_read_back_as_the_masks_they_were_made_of():
@@ -279,6 +319,7 @@ def test_the_bin_removes_loaded_strokes(visit, server, regional):
     assert not mask[:, : WIDTH // 3].any()
 
 
+@pytest.mark.long
 def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, regional):
     page = visit()
     page.load_newest_run()
@@ -292,6 +333,7 @@ def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, re
     assert masks_of(again)[0].shape == (72, 96)
 
 
+@pytest.mark.long
 def test_loaded_strokes_remain_when_the_photo_is_read_late(visit, server, regional, monkeypatch):
     from impasto.studio.page import inputs
 

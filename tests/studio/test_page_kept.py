@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import PIL.Image
+import pytest
 from page_tools import FEW, MANY, painted, recipe_png, until
 
 import impasto
@@ -140,6 +141,7 @@ def test_a_run_is_renamed_and_enlarged(visit, hills, server):
     until(lambda: page.page.locator("#run-picture .linked").bounding_box()["width"] < 900, "it is small again")
 
 
+@pytest.mark.long
 def test_four_variations_differ_and_the_chosen_one_is_painted_large(visit, hills, server):
     page = visit()
     page.prepare(hills, size=96)
@@ -161,6 +163,7 @@ def test_four_variations_differ_and_the_chosen_one_is_painted_large(visit, hills
     assert large.recipe.start.seed == varied[::-1][2].recipe.start.seed
 
 
+@pytest.mark.long
 def test_strokes_without_a_style_and_styles_without_strokes_are_told(visit, hills):
     page = visit()
     page.prepare(hills)
@@ -181,6 +184,7 @@ for (const name of ['canShare', 'share', 'clipboard']) Object.defineProperty(nav
 """
 
 
+@pytest.mark.long
 def test_share_hands_the_picture_to_the_device(visit, hills):
     page = visit(locale="en-US")
     page.page.add_init_script(SHARING)

@@ -13,7 +13,7 @@ from page_tools import until
 from patience import PATIENCE
 from tests.video.painters import Fading, Failing, fading, moving, write_clip
 
-from impasto.errors import InputError
+from impasto.errors import InputError, RunError
 from impasto.images import read_metadata
 from impasto.painting import Painter
 from impasto.studio.film import FilmMonitor, FilmOrder, film_recipe, film_seconds, frame_png, read_clip
@@ -366,6 +366,36 @@ def test_notices_of_a_clip_name_the_visitors_file(open_studio, order, tmp_path):
     assert job.wait(PATIENCE)
     assert job.monitor.notice == "Das Meer.gif has transparent places: they are painted on white"
     assert "有透明处" in notice_text(job, "zh")
+
+
+def test_a_failure_names_the_files_as_the_visitor_gave_them(open_studio, order, clip, tmp_path, monkeypatch):
+    paint = Fading.paint
+
+    def fail(self, frame):
+        (run,) = studio.workspace.runs.iterdir()
+        raise RunError(f"{run / 'clip.mp4'} is not the clip that it was, nor {run / 'style-1.png'} the style")
+
+    own = tmp_path / "Meine Farben.png"
+    PIL.Image.new("RGB", (32, 32)).save(own)
+    monkeypatch.setattr(Fading, "paint", fail)
+    studio = open_studio()
+    job = studio.submit_film(order._replace(styles=[own]))
+    assert job.wait(PATIENCE)
+    assert job.message.startswith("Mein Film.mp4 is not the clip that it was, nor Meine Farben.png the style;")
+    assert FilmRecord.load(job.path).problem == job.message
+
+    monkeypatch.setattr(Fading, "paint", paint)
+    (job.path / "clip.mp4").unlink()
+    again = studio.resume(job.name)
+    assert again.wait(PATIENCE)
+    assert again.message == "Mein Film.mp4 does not exist"
+
+
+def test_what_is_said_when_a_film_is_written_names_the_visitors_file(open_studio, order, tmp_path):
+    path = write_clip(tmp_path / "Das Meer.mkv", moving(FRAMES, 96, 64), rate=8, sound="pcm_s16le")
+    job = open_studio().submit_film(order._replace(clip=path))
+    assert job.wait(PATIENCE)
+    assert job.message == "the sound of Das Meer.mkv (pcm_s16le) was converted to aac, which the film can hold"
 
 
 def test_a_film_that_failed_says_why_after_a_restart(open_studio, order, monkeypatch):

@@ -69,6 +69,7 @@ def facts(path) -> dict:
         return {
             "codec": stream.codec_context.name,
             "size": (stream.width, stream.height),
+            "aspect": stream.sample_aspect_ratio or Fraction(1),
             "count": len(frames),
             "rate": stream.average_rate,
             "times": [float(frame.pts * frame.time_base) for frame in frames],

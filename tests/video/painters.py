@@ -141,6 +141,7 @@ def write_clip(
     colors: tuple[int, int, int, int] | None = None,
     sound: str = "",
     layout: str = "mono",
+    sample_rate: int = 48_000,
     gop: int = 12,
     given: str = "rgb24",
 ) -> Path:
@@ -159,7 +160,7 @@ def write_clip(
             context.colorspace, context.color_primaries, context.color_trc, context.color_range = colors
         if rotation or flip:
             stream.set_display_rotation(rotation, hflip=flip)
-        heard = output.add_stream(sound, rate=48_000, layout=layout) if sound else None
+        heard = output.add_stream(sound, rate=sample_rate, layout=layout) if sound else None
         last = times[-1] + (times[-1] - times[-2]) if times else len(frames)
         for number, array in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format=given)
@@ -181,11 +182,11 @@ def write_clip(
 
 
 def _write_sound(output, stream, seconds: float, layout: str) -> None:
-    moments = np.arange(round(48_000 * seconds)) / 48_000
+    moments = np.arange(round(stream.rate * seconds)) / stream.rate
     wave = (0.3 * np.sin(2 * np.pi * 440 * moments)).astype(np.float32)[None]
     frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2 if layout == "stereo" else 1, axis=0), "fltp", layout)
-    frame.sample_rate, frame.pts = 48_000, 0
-    resampler = av.AudioResampler(stream.format.name, layout, 48_000)
+    frame.sample_rate, frame.pts = stream.rate, 0
+    resampler = av.AudioResampler(stream.format.name, layout, stream.rate)
     for part in resampler.resample(frame):
         output.mux(stream.encode(part))
     output.mux(stream.encode(None))

@@ -77,6 +77,9 @@ class StyleLoss(Loss):
 
     needs_maps: ClassVar[bool] = True
     """False if `measure` also takes the moments of a map, so that the map itself need not be kept."""
+    halo: ClassVar[int | None] = None
+    """Of a loss of pixels: rows below a strip on which its `measure_rows` depends. None: it has none, and a picture in
+    tiles is measured as a whole, which takes the memory of several pictures."""
     is_mean: ClassVar[bool] = False
     """True if `loss` is a mean over the positions: that of a picture in tiles is computed tile by tile."""
 
@@ -112,6 +115,22 @@ class StyleLoss(Loss):
             One statistic for each region.
         """
         return [self.measure(maps, weights) for weights in regions]
+
+    def measure_rows(
+        self, window: Float[Tensor, "1 3 _h w"], rows: slice, height: int, regions: Sequence[PositionWeights] | None
+    ) -> Sequence[Any]:
+        """Return the statistic of some rows of a picture, for a loss of pixels that states its `halo`.
+
+        Args:
+            window: These rows and, as far as there are any, the next `halo` ones.
+            rows: Which rows they are.
+            height: Number of rows of the picture.
+            regions: The weights of the picture's pixels in each region; None: one region that is all of it.
+
+        Returns:
+            One statistic for each region; `join` of those of all strips is the statistic of the picture.
+        """
+        raise NotImplementedError
 
     def join(self, parts: Sequence[Any]) -> Any:
         """Return the statistic of several parts of a picture.

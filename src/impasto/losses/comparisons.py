@@ -27,8 +27,9 @@ _MIN_SAMPLES: Final = 64
 class Comparison(ABC):
     """A loss of the canvas."""
 
-    scope: Literal["statistics", "tiles", "pixels"]
-    """What a picture in tiles is compared by: joined statistics, the sum of its tiles' values, or its pixels."""
+    scope: Literal["statistics", "tiles", "strips", "pixels"]
+    """What a picture in tiles is compared by: joined statistics of tiles or strips, the sum of its tiles' values, or
+    all pixels."""
     weight: float = 1.0
     """How much the layer counts on this level."""
 
@@ -74,9 +75,11 @@ class LayerComparison(StatisticComparison):
     weight: float = 1.0
 
     @property
-    def scope(self) -> Literal["statistics", "tiles", "pixels"]:  # type: ignore[override]
+    def scope(self) -> Literal["statistics", "tiles", "strips", "pixels"]:  # type: ignore[override]
         """What a picture in tiles is compared by."""
-        return "pixels" if self.loss.inputs == "pixels" else "tiles" if self.loss.is_mean else "statistics"
+        if self.loss.inputs == "pixels":
+            return "pixels" if self.loss.halo is None else "strips"
+        return "tiles" if self.loss.is_mean else "statistics"
 
     def value(self, canvas: EncodedImage) -> Float[Tensor, ""]:
         """Return the loss of a canvas, or what a tile adds to it."""
@@ -95,8 +98,13 @@ class LayerComparison(StatisticComparison):
         maps, weights = canvas.some(self.layer, self.weights) if self.layer else (canvas.picture, self.weights)
         return [self.loss.measure(maps)] if weights is None else self.loss.measure_regions(maps, weights)
 
+    def measure_rows(self, window: Float[Tensor, "1 3 _h w"], rows: slice, height: int) -> Sequence[Any]:
+        """Return the statistics of some rows of a canvas, if its scope is `strips`."""
+        found: Sequence[Any] = self.loss.measure_rows(window, rows, height, self.weights)
+        return found
+
     def join(self, parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
-        """Return the statistics of a canvas from those of its tiles."""
+        """Return the statistics of a canvas from those of its tiles or strips."""
         return [self.loss.join(region) for region in zip(*parts, strict=True)]
 
     def compare(self, statistics: Sequence[Any]) -> Float[Tensor, ""]:
@@ -244,8 +252,8 @@ class Binder:
         for number, part in enumerate(self.photo.parts()):
             for name, by_layer in opened.items():
                 for layer, (one, numbers) in by_layer.items():
-                    if numbers and (one.scope != "pixels" or number == 0):
-                        canvas = self.photo if one.scope == "pixels" else part
+                    if numbers and (layer or number == 0):
+                        canvas = part if layer else self.photo
                         found = one.measure(canvas)
                         # The positions themselves would take as much memory as the photo's features.
                         counted = [Count(each.weight) for each in found] if one.loss.is_mean else found

@@ -103,6 +103,12 @@ def strips_of(picture: Float[Tensor, "1 c h w"]) -> Iterator[slice]:
         yield slice(top, min(height, top + step))
 
 
+def strips_with_halo(picture: Float[Tensor, "1 c h w"], halo: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the strips of a picture, each with the rows that it and the next `halo` ones are."""
+    for rows in strips_of(picture):
+        yield rows, slice(rows.start, min(picture.shape[2], rows.stop + halo))
+
+
 def shrink(picture: Float[Tensor, "1 3 h w"], factor: int) -> Float[Tensor, "1 3 _h _w"]:
     """Average over squares of `factor` pixels; those at the right and lower border may be smaller."""
     return functional.avg_pool2d(picture, factor, ceil_mode=True) if factor > 1 else picture

@@ -2,22 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from impasto.backbones import Features, processes, release_memory
-from impasto.losses.comparisons import Comparison, StatisticComparison
+from impasto.losses.comparisons import Comparison, LayerComparison, StatisticComparison
 from impasto.losses.objective import Key, Objective, Paint, total_of
-from impasto.losses.picture import PictureLoss, strips_of
+from impasto.losses.picture import PictureLoss, strips_with_halo
 from impasto.losses.targets import EncodedImage
 from impasto.losses.tiles import TiledImage, Tiling
 from impasto.recipe import Recipe
 
 _Statistics: TypeAlias = Mapping[Key, Sequence[Any]]
 """The statistics of a tile by comparison, one for every region."""
+_WHOLE: Final[Key] = ("", "", "")
+"""The key of a comparison that is alone."""
 
 
 class TiledObjective(Objective):
@@ -56,7 +58,7 @@ class TiledObjective(Objective):
         with torch.no_grad():
             terms = self._terms_of(self._values(picture, self._comparisons()), picture)
             for name, (weight, loss) in self._picture_losses().items():
-                for rows, window in _strips(picture, loss):
+                for rows, window in strips_with_halo(picture, loss.halo):
                     terms[name] = terms[name] + weight * loss.part(picture[:, :, window], rows, picture.shape[2])
             return terms
 
@@ -72,7 +74,7 @@ class TiledObjective(Objective):
                     values[key] = values[key] + value
             processes.add(values.values())
             statistics = _gathered(own, picture.device)
-            pixels = ((key, one) for key, one in comparisons.items() if one.scope == "pixels")
+            pixels = ((key, one) for key, one in comparisons.items() if one.scope in ("strips", "pixels"))
             return values | _compared(joined, statistics) | {key: _value_of_pixels(one, picture) for key, one in pixels}
 
     def value_and_grad(
@@ -118,12 +120,14 @@ class TiledObjective(Objective):
         values |= sums
         for key, one in comparisons.items():
             factor = factors[key]
+            if isinstance(one, LayerComparison) and one.scope == "strips" and factor is not None:
+                values[key] = _add_gradient(gradient, one, paint, coordinates, factor)
             if one.scope == "pixels" and factor is not None:
                 values[key], slope = _value_and_grad(partial(_value_of_coordinates, one, paint), coordinates)
                 gradient.add_(slope.mul_(factor))
         terms = self._terms_of(values, zero)
         for name, (weight, alone) in self._picture_losses().items():
-            for rows, window_rows in _strips(coordinates, alone):
+            for rows, window_rows in strips_with_halo(coordinates, alone.halo):
                 function = partial(_value_of_rows, alone, paint, rows, window_rows, coordinates.shape[2])
                 value, slope = _value_and_grad(function, coordinates[:, :, window_rows])
                 terms[name] = terms[name] + weight * value
@@ -223,18 +227,37 @@ def _value_and_grad(function: Callable[[Tensor], Tensor], picture: Tensor) -> tu
     return value.detach(), _pulled([value], [torch.ones_like(value)], leaf)
 
 
+def _add_gradient(
+    gradient: Tensor, comparison: LayerComparison, paint: Paint, coordinates: Tensor, factor: Tensor
+) -> Float[Tensor, ""]:
+    """Add the gradient of what is compared by the statistics of strips, times a factor, and return its value."""
+    height, halo = coordinates.shape[2], comparison.loss.halo or 0
+    strips = list(strips_with_halo(coordinates, halo))
+
+    def measured(some: Tensor, rows: slice, window: slice) -> _Statistics:
+        return {_WHOLE: comparison.measure_rows(paint(some, window), rows, height)}
+
+    with torch.no_grad():
+        found = [measured(coordinates[:, :, window], rows, window) for rows, window in strips]
+    leaves = [_each_tensor(_as_variable, strip) for strip in found]
+    with torch.enable_grad():
+        value = comparison.compare(comparison.join([strip[_WHOLE] for strip in leaves]))
+    slopes = iter(_gradients(value, [leaf for strip in leaves for leaf in _tensors(strip)]))
+    for rows, window in strips:
+        with torch.enable_grad():
+            some = coordinates[:, :, window].detach().requires_grad_()
+            outputs = _tensors(measured(some, rows, window))
+        slope = _pulled(outputs, [next(slopes) for _ in outputs], some)
+        gradient[:, :, window].add_(slope.mul_(factor))
+    return value.detach()
+
+
 def _value_of_pixels(comparison: Comparison, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, ""]:
     return comparison.value(EncodedImage(picture, Features((), iter(()))))
 
 
 def _value_of_coordinates(comparison: Comparison, paint: Paint, coordinates: Tensor) -> Float[Tensor, ""]:
     return _value_of_pixels(comparison, paint(coordinates))
-
-
-def _strips(picture: Float[Tensor, "1 c h w"], loss: PictureLoss) -> Iterator[tuple[slice, slice]]:
-    """Yield strips of a picture, and the rows on which depends what they add to a loss."""
-    for rows in strips_of(picture):
-        yield rows, slice(rows.start, min(picture.shape[2], rows.stop + loss.halo))
 
 
 def _value_of_rows(

@@ -21,7 +21,7 @@ from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from impasto.api import Session
 from impasto.batch import in_process
-from impasto.errors import ImpastoError, InputError, reason_of
+from impasto.errors import ImpastoError, InputError, RunError, reason_of
 from impasto.images import atomic_write, encode_picture
 from impasto.recipe import Recipe
 from impasto.studio.film_record import FILM, FRAMES_FOLDER, FilmRecord, frame_files
@@ -264,24 +264,25 @@ class FilmJob(JobHandle):
         return path if self.state == "finished" and path.is_file() else None
 
     def _paint(self, session: Session) -> Callable[[], JobEnding | None]:
+        film: Film | None = None
+        is_finished = False
         try:
             film = self._begin()
-        except _InterruptedError:
-            return partial(self._ending_of_film, is_finished=False)
-        try:
             self._keep(frames=len(film.plan))
-            # As the visitor's file is called; the folder has it by another name.
-            given = self.record.content + film.clip.path.suffix
-            self.monitor.notice = "\n".join(text.replace(str(film.clip.path), given) for text in film.notices)
+            self._show_notices(film.notices)
             with self._watched(film):
                 film.paint(in_process)
-            if is_finished := film.is_painted:
+            if film.is_painted:
                 self._finish(film)
-            return partial(self._ending_of_film, is_finished=is_finished)
+                is_finished = True
         except _InterruptedError:
-            return partial(self._ending_of_film, is_finished=False)
+            pass
+        except ImpastoError as error:
+            raise RunError(self.record.as_given(self.path, str(error))) from None
         finally:
-            film.folder.close()
+            if film is not None:
+                film.folder.close()
+        return partial(self._ending_of_film, is_finished=is_finished)
 
     def _finish(self, film: Film) -> None:
         """Write the film; the painted frames are not needed any more."""
@@ -291,11 +292,14 @@ class FilmJob(JobHandle):
             self._raise_if_interrupted()
             self.monitor.show("writing", count, total)
 
-        film.write(written)
+        self._show_notices(film.notices + film.write(written))
         atomic_write(self.path / _POSTER, frame_files(self.path)[total // 2].read_bytes())
         self.monitor.show("painting", total, total)
         self._keep(ending="finished")
         film.folder.remove()
+
+    def _show_notices(self, notices: Sequence[str]) -> None:
+        self.monitor.notice = self.record.as_given(self.path, "\n".join(notices))
 
     def _raise_if_interrupted(self) -> None:
         if self._stopping or self._set_aside:

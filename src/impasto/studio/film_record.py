@@ -82,6 +82,13 @@ class FilmRecord(BaseModel):
         """First second, last second (None: the end), and of how many frames one is painted."""
         return Fraction(self.start), None if self.end is None else Fraction(self.end), self.every
 
+    def as_given(self, path: Path, text: str) -> str:
+        """Return a message in which the files of a film's folder have the names by which a visitor gave them."""
+        names = {self.clip: self.content} | dict(zip(self.styles, self.titles, strict=False))
+        for name, given in names.items():
+            text = text.replace(str(path / name), given + Path(name).suffix)
+        return text
+
     def is_same_film(self, other: "FilmRecord") -> bool:
         """Return True if the other film has the same frames, whenever it was ordered."""
         own = {"created", "content", "clip", "frames", "ending", "problem"}

@@ -99,7 +99,7 @@ def read_entry(path: Path) -> RunEntry:
         styles=tuple(style.name for style in inputs.styles),
         recipe=folder.recipe,
         step=log.progress.step,
-        steps=folder.recipe.schedule.steps,
+        steps=1 if folder.recipe.method == "instant" else folder.recipe.schedule.steps,
     )
 
 

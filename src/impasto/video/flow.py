@@ -18,7 +18,9 @@ FlowName: TypeAlias = Literal["auto", "raft", "dis"]
 """`raft` (a network, which is more exact), `dis` (faster), or `auto`: `raft` if its weights are installed."""
 
 _LONG_SIDE: Final = 384
-"""Pixels of the long side of the frames that RAFT compares; its flow is enlarged."""
+"""Pixels of the long side of the frames that RAFT compares; its flow is scaled."""
+_MOST_ENLARGED: Final = 2.0
+"""Most by which small frames are enlarged, which halves the error of their flow: RAFT compares maps of an eighth."""
 _SHORTEST_SIDE: Final = 128
 """Pixels below which RAFT's smallest maps have no place left."""
 _ROUNDS: Final = 8
@@ -56,8 +58,9 @@ def estimate_motion(
     Args:
         frame: RGB in [0, 1].
         before: Of the same size.
-        flow: `raft` (Teed and Deng 2020), computed at a long side of 384 px, or `dis`, dense inverse search (Kroeger et
-            al. 2016), which takes a tenth of the time and is off by pixels at the edges of what moves.
+        flow: `raft` (Teed and Deng 2020), computed at a long side of 384 px (at most twice the frame's), or `dis`,
+            dense inverse search (Kroeger et al. 2016), which takes a tenth of the time and is off by pixels at the
+            edges of what moves.
         precision: With `bf16` RAFT takes half the time, and is as exact but for hundredths of a pixel.
     """
     return _by_raft(frame, before, precision) if flow == "raft" else _by_dis(frame, before)
@@ -72,7 +75,7 @@ def _by_dis(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"
 
 def _by_raft(frame: Float[np.ndarray, "h w 3"], before: Float[np.ndarray, "h w 3"], precision: Precision) -> Motion:
     height, width = frame.shape[:2]
-    scale = max(min(1.0, _LONG_SIDE / max(width, height)), _SHORTEST_SIDE / min(width, height))
+    scale = max(min(_MOST_ENLARGED, _LONG_SIDE / max(width, height)), _SHORTEST_SIDE / min(width, height))
     wide, tall = (STRIDE * max(_SHORTEST_SIDE // STRIDE, round(side * scale / STRIDE)) for side in (width, height))
     kernel = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     pictures = [

@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Any, Final
 
 from impasto.errors import reason_of
-from impasto.video.ffmpeg import ERRORS, opened
+from impasto.video.ffmpeg import ERRORS, av, opened
 from impasto.video.plan import Plan
 
 _CONVERTED: Final = {"webm": "libopus"}
-_OPUS_RATE: Final = 48_000
-_MOST_SAMPLES: Final = 96_000
-"""Samples a second that AAC and Opus take; more are converted."""
+_LAYOUTS: Final = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""Layouts that both encoders know, by the number of channels, as uncompressed sound need not name its own."""
+_USUAL_RATE: Final = 48_000
+"""Samples a second if the encoder does not know the clip's."""
 
 
 class Sound:
@@ -78,10 +79,10 @@ class Sound:
             self._tracks[stream.index] = self._output.add_stream_from_template(stream), True
         else:
             wanted = _CONVERTED.get(container, "aac")
-            rate = _OPUS_RATE if wanted == "libopus" else stream.rate
-            # Opus knows one layout of six channels, and no encoder of films more samples than these.
-            layout = stream.layout.name.removesuffix("(side)") if wanted == "libopus" else stream.layout.name
-            out = self._output.add_stream(wanted, rate=min(rate, _MOST_SAMPLES), layout=layout)
+            rates = av.Codec(wanted, "w").audio_rates or []
+            rate = stream.rate if stream.rate in rates else _USUAL_RATE
+            layout = _LAYOUTS.get(stream.layout.nb_channels, "stereo")
+            out = self._output.add_stream(wanted, rate=rate, layout=layout)
             self._tracks[stream.index] = out, False
             self.notices.append(
                 f"the sound of {name} ({codec}) was converted to {wanted.removeprefix('lib')}, which the film can hold"

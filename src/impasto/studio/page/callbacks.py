@@ -122,10 +122,14 @@ def _follow_one(job: JobHandle, language: str, still: Callable[[], bool]) -> Ite
 def show_entry(entry: RunEntry, language: str) -> tuple[Any, ...]:
     """Return updates of canvas, status and buttons for a run that is no longer in the queue."""
     counts = {"step": f"{entry.step:,}", "steps": f"{entry.steps or 0:,}"}
-    key = entry.status if entry.status in ("finished", "stopped") else f"state_{entry.status}"
+    key = _key(entry.status, entry.steps) if entry.status in ("finished", "stopped") else f"state_{entry.status}"
     text = translate(language, key, **counts)
     canvas = markup.canvas(read_pixels(entry.picture), text, entry.name, translate(language, "zoom_hint"))
-    return canvas, markup.status(entry.name, text, _share(entry.step, entry.steps)), *button_updates(entry.status)
+    return (
+        canvas,
+        markup.status(entry.name, text, _share(entry.status, entry.step, entry.steps)),
+        *button_updates(entry.status),
+    )
 
 
 def button_updates(state: str | None) -> tuple[Any, Any, Any]:
@@ -148,7 +152,7 @@ def status_text(job: JobHandle, language: str) -> str:
         return film_text(job, language)
     counts = {"step": f"{progress.step:,}", "steps": f"{progress.steps:,}"}
     if state in ("finished", "stopped", "paused"):
-        return translate(language, state, **counts)
+        return translate(language, _key(state, progress.steps), **counts)
     if not progress.step:
         return translate(language, "starting")
     left = "…" if progress.seconds_left is None else clock(progress.seconds_left)
@@ -164,7 +168,7 @@ def notice_text(job: JobHandle | None, language: str) -> str:
 def _status(job: JobHandle, text: str, language: str) -> str:
     progress, losses = job.monitor.progress(), job.monitor.losses()
     notice = notice_text(job, language)
-    share, label = _share(progress.step, progress.steps), translate(language, "loss")
+    share, label = _share(job.state, progress.step, progress.steps), translate(language, "loss")
     return markup.status(job.name, text, share, losses, label, notice=notice)
 
 
@@ -172,5 +176,11 @@ def _failure(message: str, language: str) -> str:
     return translate(language, "failed", message=translate_message(language, message))
 
 
-def _share(step: int, steps: int | None) -> float:
+def _key(state: str, steps: int | None) -> str:
+    return "finished_at_once" if state == "finished" and steps == 1 else state
+
+
+def _share(state: str, step: int, steps: int | None) -> float:
+    if state == "finished":
+        return 1.0  # a picture of one forward pass reports no step
     return step / steps if steps else 0.0

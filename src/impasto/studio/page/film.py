@@ -285,7 +285,7 @@ class FilmTab:
             )
             job = self._studio.submit_film(order)
         if job.name in known:
-            gr.Info(translate(language, "film_is_painted_already"), title=translate(language, "info"))
+            gr.Info(translate(language, "film_is_painted_already"))
         self._watch(job, request)
         return self.show(job.name, request)
 
@@ -362,7 +362,7 @@ class FilmTab:
                 part.replace(target)
             except OSError as error:
                 text = translate(language, "film_not_shown", reason=reason_of(error))
-                gr.Warning(html.escape(text), title=translate(language, "info"))
+                gr.Warning(html.escape(text))
                 return None
             finally:
                 part.unlink(missing_ok=True)

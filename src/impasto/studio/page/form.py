@@ -115,8 +115,9 @@ class Form:
         }  # fmt: skip
         self.kept: list[Any] = [
             self.photo, self.strength, self.colors, self.size, self.preset, *self.wall.inputs, *self.settings.fields,
+            *self.regions.styles,
         ]  # fmt: skip
-        """What a tab keeps for a reload."""
+        """What a tab keeps for a reload, besides the strokes of regions."""
         self.film_settings: set[Any] = {*self.kept} - {self.photo}
         """What `read_settings` needs, as values by widget."""
 
@@ -147,23 +148,23 @@ class Form:
         )
         empty_if_refused(dropped, self._dropped)
         self._run_outputs: list[Any] = [
-            *outputs, self.photo, *self.regions.styles, self.regions.shown, self.regions.editor, self.regions.loaded,
-            self._regions_fold, self._source_run,
+            *outputs, self.photo, *self.regions.styles, *self.regions.outputs, self._regions_fold, self._source_run,
         ]  # fmt: skip
 
     def keep_after(self, blocks: gr.Blocks) -> None:
         """Let the page show what its tab kept when it is loaded, and keep what the form holds from then on."""
         quick: Any = {"queue": False, "show_progress": "hidden"}
         with gr.Row(visible=False):
-            stored = gr.JSON()
-        read = "() => [JSON.parse(sessionStorage.getItem('impasto-form') ?? 'null')]"
-        shown = list(dict.fromkeys([*self.kept, *self.wall.outputs]))
-        loaded = blocks.load(self._show_kept, [stored], shown, js=read, show_progress="hidden")
+            stored = [gr.JSON(), gr.Textbox()]
+        read = "() => ['impasto-form', 'impasto-strokes'].map((key) => JSON.parse(sessionStorage.getItem(key)))"
+        shown = list(dict.fromkeys([*self.kept, *self.wall.outputs, *self.regions.outputs, self._regions_fold]))
+        loaded = blocks.load(self._show_kept, stored, shown, js=read, show_progress="hidden")
+        self.regions.show_after(loaded)
         loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
         gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
 
-    def _show_kept(self, stored: Any, request: gr.Request) -> Any:
-        """Return the updates that show what `keep_after` kept, and say what is not there any more.
+    def _show_kept(self, stored: Any, strokes: str | None, request: gr.Request) -> Any:
+        """Return the updates that show what `keep_after` and page.js kept, and say what is not there any more.
 
         It comes from a browser, so no path in it is trusted.
         """
@@ -175,13 +176,22 @@ class Form:
         if self.size in shown:
             shown[self.size] = _size_update(shown[self.size], values[self.photo])
         is_photo_gone = kept[self.photo] is not None and values[self.photo] is None
-        chosen, known = values[self.wall.chosen], self._studio.wall.names()
-        is_style_gone = isinstance(chosen, list) and not set(chosen) <= set(known)
+        chosen, of_regions = values[self.wall.chosen], [values[one] for one in self.regions.styles]
+        choices = self.wall.choices()
+        known = [None, *(name for _, name in inputs.region_choices(choices, str))]
+        is_style_gone = any(name not in known for name in [*(chosen if isinstance(chosen, list) else ()), *of_regions])
         if is_photo_gone or is_style_gone:
             gone = "both" if is_photo_gone and is_style_gone else "photo" if is_photo_gone else "style"
             key = f"kept_without_{gone}"
-            gr.Info(translate(language_of(request), key), title=translate(language_of(request), "info"))
-        return shown | self.wall.restored(*(values[one] for one in self.wall.inputs))
+            gr.Info(translate(language_of(request), key))
+        regions = self.regions.restored(values[self.photo], strokes)
+        return {
+            **shown,
+            **self.wall.restored(*(values[one] for one in self.wall.inputs)),
+            **self.regions.style_updates(of_regions, choices),
+            **regions,
+            self._regions_fold: gr.update(open=True) if regions else gr.skip(),
+        }
 
     def _kept_photo(self, value: Any) -> str | None:
         """Return the path of a photo that a visitor gave, or the studio made for one, and that still exists."""
@@ -250,7 +260,7 @@ class Form:
         are_regions_lost = run.regions is None or (regions and not strokes)
         style = run.recipe.style
         if are_regions_lost or run.has_style_masks or any(style.crop[len(styles) :]):
-            gr.Info(html.escape(translate(language, "regions_lost")), title=translate(language, "info"))
+            gr.Info(html.escape(translate(language, "regions_lost")))
         return {
             **self._recipe_updates(run.recipe, str(run.photo.copy)),
             self.photo: str(run.photo.copy),
@@ -283,9 +293,7 @@ class Form:
         elif not given:
             key = "restored_settings"
         titles = ", ".join(choice_label(language, self._studio.wall.title(name)) for name in found)
-        gr.Info(
-            html.escape(translate(language, key, styles=titles, missing=missing)), title=translate(language, "info")
-        )
+        gr.Info(html.escape(translate(language, key, styles=titles, missing=missing)))
         crops = crops_of(list(given), as_text(recipe.style.crop))
         chosen = self.wall.load(found, crops, () if missing else recipe.style.mix) if given else {}
         return self._recipe_updates(recipe, photo) | chosen | {self._dropped: None}

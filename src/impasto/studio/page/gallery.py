@@ -18,6 +18,7 @@ from PIL import Image
 
 from impasto.errors import InputError
 from impasto.images import atomic_write, read_picture
+from impasto.recipe import Recipe
 from impasto.runs import RunFolder
 from impasto.studio import RunEntry, Studio
 from impasto.studio.captions import (
@@ -170,6 +171,8 @@ def _describe(entry: RunEntry, language: str) -> str:
     if entry.recipe is None:
         return head
     changed = [name for name in entry.recipe.changes_from(entry.recipe.plain()) if name not in MACHINE_FIELDS]
+    if entry.recipe.method != Recipe().method:
+        changed.insert(0, "method")
     values = {name: value_text(entry.recipe.get(name), language) for name in changed}
     lines = [f"- {field_label(language, name)} = `{value}`" for name, value in values.items()]
     return "\n".join([head, "", translate(language, "history_changed" if lines else "history_default"), "", *lines])
@@ -190,17 +193,17 @@ class Compare:
         with gr.Accordion(text("vote"), open=False, elem_id="vote"):
             Vote(studio, text)
 
-    def list_runs(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, str]:
+    def list_runs(self, chosen: Sequence[str] | None, request: gr.Request) -> tuple[Any, str, Any]:
         """Return the updates that offer all paintings and show the chosen ones that still exist."""
         runs = [(entry, path) for entry, path in _list_thumbnails(self._studio) if not entry.is_film]
         still = [name for name in chosen or () if name in {entry.name for entry, _ in runs}]
-        choices = gr.update(
-            choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs], value=still
-        )
+        choices = gr.update(choices=[(gallery_label(entry, language_of(request)), entry.name) for entry, _ in runs])
+        if still != list(chosen or ()):
+            choices["value"] = still  # not always: one that is clicked while the list is made stays chosen
         css = markup.choice_pictures_css("#which", [f"gradio_api/file={quote(str(path))}" for _, path in runs])
         if not runs:
-            return choices, "", markup.render("hint_line", translate(language_of(request), "compare_none"))
-        return choices, markup.style(css), self._compare(still, request)
+            return choices, markup.render("hint_line", translate(language_of(request), "compare_none")), ""
+        return choices, markup.style(css), self._compare(still, request) if chosen else gr.skip()
 
     def _choose(self, names: Sequence[str], request: gr.Request) -> tuple[Any, str]:
         """Show the chosen paintings. It is sent back only if it is too long: a later click may be on its way."""

@@ -1,9 +1,11 @@
 """Regions painted on the photo: the editor, its strokes as masks, and masks as strokes."""
 
+import base64
 import io
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,8 +72,8 @@ class Regions:
                 for color in BRUSHES
             ]
         self.inputs = {self.editor, self.loaded, *self.styles}
-        outputs = [self.editor, self.shown, self.loaded]
-        changed = photo.change(self._photo_changed, [photo, self.shown], outputs, show_progress="hidden")
+        self.outputs: list[Any] = [self.editor, self.shown, self.loaded]
+        changed = photo.change(self._photo_changed, [photo, self.shown], self.outputs, show_progress="hidden")
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
             given = [photo, self.editor, self.loaded, gr.State(name)]
@@ -103,10 +105,14 @@ class Regions:
             if style != _NO_REGION and mask.any()
         ]
 
-    def style_updates(self, names: Sequence[str], choices: Sequence[tuple[Any, str]]) -> dict[Any, Any]:
-        """Return updates that choose the styles of regions from `choices`, in the order of the brush's colors."""
+    def style_updates(self, names: Sequence[Any], choices: Sequence[tuple[Any, str]]) -> dict[Any, Any]:
+        """Return updates that choose the styles of regions from `choices`, in the order of the brush's colors.
+
+        A region whose style is not among them keeps the photo.
+        """
         offered = region_choices(choices, self._text)
-        values = [*names, *(KEEP for _ in BRUSHES)]
+        known = [name for _, name in offered]
+        values = [*(name if name in known else KEEP for name in names), *(KEEP for _ in BRUSHES)]
         return {one: gr.update(choices=offered, value=name) for one, name in zip(self.styles, values, strict=False)}
 
     def _change(self, photo: str | None, editor: Any, loaded: Any, tool: str, request: gr.Request) -> tuple[Any, Any]:
@@ -124,9 +130,22 @@ class Regions:
         strokes = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
         if strokes is None:
             return gr.skip(), gr.skip()
-        file = Path(os.environ["GRADIO_TEMP_DIR"]) / f"strokes-{secrets.token_hex(16)}.png"
-        Image.fromarray(strokes).save(file)
-        return None, editor_value(pixels, file)
+        return None, editor_value(pixels, _saved(strokes))
+
+    def restored(self, photo: str | None, strokes: str | None) -> dict[Any, Any]:
+        """Return the updates that show strokes that a browser kept, a data URI; none if they do not fit the photo."""
+        with suppress(InputError, ValueError):
+            layer = read_picture(
+                base64.b64decode((strokes or "").partition(",")[2]), max_megapixels=_EDITOR_SIZE**2 / 1e6
+            )
+            pixels = read_picture(Path(photo or ""), max_megapixels=self._limits.max_megapixels).pixels
+            alpha = np.ones(layer.pixels.shape[:2], np.float32) if layer.alpha is None else layer.alpha
+            if alpha.any() and alpha.shape == _reduced(pixels).shape[:2]:
+                file = _saved(np.dstack([quantize(layer.pixels), quantize(alpha)]))
+                return dict(
+                    zip(self.outputs, (None, sha256_of(Path(photo or "")), editor_value(pixels, file)), strict=True)
+                )
+        return {}
 
     def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:
         """Return what was loaded, unless another photo was given meanwhile."""
@@ -152,7 +171,7 @@ def region_choices(styles: Sequence[tuple[Any, str]], text: Callable[[str], Any]
 
 
 def _note(language: str, key: str, color: str) -> None:
-    gr.Warning(translate(language, key, name=translate(language, f"region_{color}")), title=translate(language, "info"))
+    gr.Warning(translate(language, key, name=translate(language, f"region_{color}")))
 
 
 def editor_value(photo: Float[np.ndarray, "h w 3"], strokes: Path | None = None) -> dict[str, Any]:
@@ -203,6 +222,13 @@ def _masks_in(editor: Mapping[str, Any] | None) -> Float[np.ndarray, "colors h w
     """Return what is painted in the editor, or None if it has no strokes."""
     layers = [_as_pixels(layer) for layer in (editor or {}).get("layers") or [] if layer is not None]
     return masks_of(layers) if layers else None
+
+
+def _saved(strokes: UInt8[np.ndarray, "h w 4"]) -> Path:
+    """Return a file that the page may show."""
+    file = Path(os.environ["GRADIO_TEMP_DIR"]) / f"strokes-{secrets.token_hex(16)}.png"
+    Image.fromarray(strokes).save(file)
+    return file
 
 
 def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h w 4"]:

@@ -210,7 +210,7 @@ class PageBuilder:
             with last.lock:
                 job = self._studio.job(last.run)
                 if key == last.key and job is not None and not job.has_ended:
-                    gr.Info(translate(language, "is_painted_already"), title=translate(language, "info"))
+                    gr.Info(translate(language, "is_painted_already"))
                 else:
                     last.key, last.run = key, self._studio.submit(**given).name
                 return last.run

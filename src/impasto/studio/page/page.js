@@ -110,6 +110,19 @@
     const undo = history.undo.bind(history);
     history.undo = () => { if (hasStrokes()) undo(); };
     editor = made;
+    made.on('change', keepStrokes);
+  };
+  // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form.
+  let keeping = 0;
+  const keepStrokes = () => {
+    clearTimeout(keeping);
+    keeping = setTimeout(async () => {
+      const [layer] = (await editor.get_blobs()).layers;
+      const reader = Object.assign(new FileReader(), {
+        onload: () => { if (window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(reader.result)); },
+      });
+      if (layer) reader.readAsDataURL(layer);
+    }, 300);
   };
   if (window.editor) guard(window.editor);
   Object.defineProperty(window, 'editor', {get: () => editor, set: guard});

@@ -3,6 +3,11 @@
 (...values) => {
   const plain = (value) => Array.isArray(value) ? value.map(plain)
     : value?.image ? plain(value.image) : value?.path ? {file: value.path} : value;
-  if (window.impastoShowsForm) sessionStorage.setItem('impasto-form', JSON.stringify(values.map(plain)));
+  if (window.impastoShowsForm) {
+    const kept = values.map(plain);
+    // Strokes belong to one photo; page.js keeps them.
+    if (JSON.parse(sessionStorage.getItem('impasto-form'))?.[0]?.file !== kept[0]?.file) sessionStorage.removeItem('impasto-strokes');
+    sessionStorage.setItem('impasto-form', JSON.stringify(kept));
+  }
   return [];
 }

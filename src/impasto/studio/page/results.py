@@ -160,7 +160,7 @@ class Results:
         """Say where the picture is now, unless the device itself has shown where it can go."""
         language = language_of(request)
         if how in ("copied", "unshared"):
-            gr.Info(translate(language, f"share_{how}"), title=translate(language, "info"))
+            gr.Info(translate(language, f"share_{how}"))
 
 
 def _before_after(path: Path, finish: Finish, language: str) -> str:

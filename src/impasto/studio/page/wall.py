@@ -202,7 +202,7 @@ class Wall:
             pixels = self._wall.pixels(name)
         except InputError as error:
             message = translate(language, "failed", message=translate_message(language, str(error)))
-            gr.Warning(html.escape(message), title=translate(language, "info"))
+            gr.Warning(html.escape(message))
             pixels = _UNREADABLE
         return markup.Pane.of(pixels, _CROP_PICTURE_SIZE, title)
 
