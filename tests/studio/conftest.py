@@ -155,19 +155,10 @@ def hills(tmp_path_factory):
     return photo_of(tmp_path_factory.mktemp("photo"))
 
 
-FEWER_FRAMES = """
-const next = window.requestAnimationFrame.bind(window);
-window.requestAnimationFrame = (draw) => setTimeout(() => next(draw), 100);
-window.cancelAnimationFrame = clearTimeout;
-"""
-"""Ten frames a second: without a GPU the editor of regions, which draws all the time, takes a core."""
-
-
 @pytest.fixture(scope="module")
 def tab(browser):
     """A tab that is kept between tests: loading the page in a new one takes much longer."""
     context = browser.new_context(**DESKTOP)
-    context.add_init_script(FEWER_FRAMES)
     yield context.new_page()
     context.close()
 

@@ -60,17 +60,17 @@ def size_of(update):
 def test_only_a_file_that_the_studio_gave_is_shown_as_the_photo_again(form, uploaded, pictures):
     inside, outside = str(uploaded(60)), str(pictures[0])
     for value in (inside, outside, {"path": inside}, {"file": outside}, [{"file": inside}], {"file": [inside]}, 3):
-        assert form.photo not in form._show_kept(kept(form, photo=value), REQUEST), value
-    assert form._show_kept(kept(form, photo={"file": inside}), REQUEST)[form.photo] == inside
-    assert form.photo not in form._show_kept(kept(form, photo={"file": f"{inside}/../../studio.lock"}), REQUEST)
+        assert form.photo not in form._show_kept(kept(form, photo=value), None, REQUEST), value
+    assert form._show_kept(kept(form, photo={"file": inside}), None, REQUEST)[form.photo] == inside
+    assert form.photo not in form._show_kept(kept(form, photo={"file": f"{inside}/../../studio.lock"}), None, REQUEST)
 
 
 def test_nothing_else_that_a_tab_kept_can_carry_a_path(form, uploaded):
     path = str(uploaded(60))
     for wrong in ({"file": path}, {"path": path}, {"__type__": "update", "value": path}, [{"file": path}], [[path]]):
-        shown = form._show_kept([wrong if one is not form.photo else None for one in form.kept], REQUEST)
+        shown = form._show_kept([wrong if one is not form.photo else None for one in form.kept], None, REQUEST)
         assert path not in str(shown), wrong
-    assert form._show_kept(["night"], REQUEST) == gr.skip()
+    assert form._show_kept(["night"], None, REQUEST) == gr.skip()
 
 
 # -- the size ----------------------------------------------------------------------------------------------------------
@@ -86,8 +86,8 @@ def test_no_size_that_the_page_shows_is_beyond_the_ends_of_its_slider(form, uplo
     for size in (40, 2500):
         expected = [size, min(64, size), max(2048, size)]
         assert size_of(form._recipe_updates(Recipe(size=size), None)[form.size]) == expected
-        assert size_of(form._show_kept(kept(form, size=size), REQUEST)[form.size]) == expected
-    assert "maximum" not in form._show_kept(kept(form, size="3000"), REQUEST)[form.size]
+        assert size_of(form._show_kept(kept(form, size=size), None, REQUEST)[form.size]) == expected
+    assert "maximum" not in form._show_kept(kept(form, size="3000"), None, REQUEST)[form.size]
 
 
 # -- the wall ----------------------------------------------------------------------------------------------------------
