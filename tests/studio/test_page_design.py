@@ -61,12 +61,12 @@ def test_axe_finds_nothing_wrong_in_any_state_of_the_page(visit, hills, server, 
     for fold in ("command-fold", "python-fold"):
         page.unfold(fold)
     assert violations(page) == []
-    page.page.get_by_role("tab").nth(2).click()
+    page.page.get_by_role("tab").nth(3).click()
     page.page.locator("#history .grid-container button").first.click()
     page.page.locator("#run-picture img").wait_for()
     until(lambda: page.page.locator("#history img[alt='']").count() >= 3, "the thumbnails are named by their captions")
     assert violations(page) == []
-    page.page.get_by_role("tab").nth(3).click()
+    page.page.get_by_role("tab").nth(4).click()
     for number in (0, 1):
         page.page.locator("#which input").nth(number).check()
     page.unfold("vote")
