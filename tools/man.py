@@ -87,6 +87,7 @@ def plain(text: Any) -> str:
     """Return a text for roff: backslashes and leading dots have a meaning there, and a minus is no hyphen."""
     text = getattr(text, "primary_renderable", text)  # what cyclopts sets a description in
     escaped = " ".join(str(text or "").split()).replace("\\", r"\e").replace("-", r"\-").replace("`", "")
+    escaped = re.sub(r",(?=\S)", r",\\:", escaped)  # a long list may break after its commas
     return re.sub(r"^([.'])", r"\\&\1", escaped)
 
 

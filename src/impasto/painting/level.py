@@ -39,6 +39,8 @@ from impasto.saliency import saliency_weights
 
 _HOLD: Final = 0.7
 """How much less the places of a film's frame move that continue the frame before: few steps then suffice for others."""
+_STRIP: Final = 3
+"""How many times the pixels of a tile a strip of a style image has, which takes no more memory without gradients."""
 
 OTHER_LEVELS: Final = "the run was begun by another version of impasto, which planned other levels: start a new run"
 
@@ -252,7 +254,8 @@ def _target_of(
             if tile is not None:
                 # Strips, because samples of a style image are drawn from its positions row by row.
                 height, width = pixels.shape[2:]
-                encode = partial(TiledImage.of, Tiling(extractor, height, width, tile, strips=True, layers=layers))
+                tiling = Tiling(extractor, height, width, _STRIP * tile, strips=True, layers=layers)
+                encode = partial(TiledImage.of, tiling)
             image = encode(pixels, mask, border=border, importance=importance)
             target = measure_style(image, recipe, style.matches.style_grid if style.matches is not None else None)
             if tile is not None:
