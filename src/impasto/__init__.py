@@ -78,6 +78,9 @@ if "torch" not in sys.modules:
 # oneDNN keeps the code of so many operations, up to a megabyte each, and reads this when it first computes. A picture
 # needs fewer; its own 1024 became half a gigabyte in a film, where the sizes of regions differ from frame to frame.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "200")
+# Torch takes large maps in huge pages of Linux and reads this when it first allocates. A picture in tiles gives each
+# map back; to clear them page by page was a third of the processor time of a poster.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 if _is_intel():
     # MKL reads this when it first computes, and its products do not depend on the number of threads then. On other
     # processors they would begin to.

@@ -211,9 +211,16 @@ def test_the_full_size_pixels_of_inputs_are_released_once_painting_has_begun():
     assert done.stdout.splitlines() == ["1 0 of 3", "2 0 of 3"], done.stderr
 
 
-@pytest.mark.parametrize(("own", "expected"), [({}, "200"), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7")])
-def test_importing_impasto_bounds_what_onednn_keeps_unless_it_is_bounded_already(own, expected):
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+@pytest.mark.parametrize(
+    ("name", "own", "expected"),
+    [
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", {}, "200"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"}, "7"),
+        ("THP_MEM_ALLOC_ENABLE", {}, "1"),
+        ("THP_MEM_ALLOC_ENABLE", {"THP_MEM_ALLOC_ENABLE": "0"}, "0"),
+    ],
+)
+def test_importing_impasto_sets_what_the_libraries_read_unless_it_is_set_already(name, own, expected):
     inherited = {other: value for other, value in os.environ.items() if other != name}
     words = [sys.executable, "-c", f"import os, impasto; print(os.environ['{name}'])"]
     done = subprocess.run(words, env=inherited | own, check=True, capture_output=True, text=True)

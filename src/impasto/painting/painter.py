@@ -15,7 +15,7 @@ from torch import Tensor
 from impasto.backbones import FeatureExtractor, processes
 from impasto.errors import InputError, RunError, is_out_of_memory, reason_of
 from impasto.events import Event, Finished, LevelStarted, Notice, Snapshot, Step, StopReason
-from impasto.images import by_strips, quantize
+from impasto.images import quantize, strips
 from impasto.losses import TERMS
 from impasto.painting.level import OTHER_LEVELS, LevelOptimizer, TargetCache
 from impasto.painting.matching import match_scene
@@ -280,7 +280,10 @@ class Painter:
 
     def _finished(self, reason: StopReason) -> Finished:
         self._make_changes()
-        saved = self.current.loss_of(by_strips(_as_saved, self.current.picture()))
+        picture = self.current.picture()
+        for rows in strips(*picture.shape[:2]):
+            picture[rows] = quantize(picture[rows]) / np.float32(255)  # as it is saved, with 8 bits a channel
+        saved = self.current.loss_of(picture)
         if not math.isfinite(saved):
             raise RunError(f"the loss of the picture has no finite value: {_TRY}")
         lowest = self.current.lowest_loss()
@@ -291,11 +294,6 @@ class Painter:
             seconds=time.monotonic() - self._started,
             reason=reason,
         )
-
-
-def _as_saved(pixels: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """Return pixels with 8 bits a channel."""
-    return quantize(pixels).astype(np.float32) / np.float32(255)
 
 
 class _AsyncScalars:
