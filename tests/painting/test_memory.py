@@ -72,17 +72,38 @@ def test_a_plan_stays_within_the_limit_or_the_limit_of_the_message_would_do(extr
 def test_less_memory_means_smaller_tiles_and_then_a_shorter_history(extractor):
     plans = [
         plan_memory(Recipe(max_memory=f"{limit}GB", precision="bf16"), extractor, level_of(4096))
-        for limit in (40, 6, 4, 3, 2.7)
+        for limit in (40, 6, 4, 2.9, 2.5)
     ]
     assert plans[0].tile is None
     assert all(plan.tile for plan in plans[1:])
     assert [(plan.history, plan.recompute) for plan in plans[1:]] == [(10, False), (2, False), (2, True), (1, True)]
 
 
-def test_squares_of_8192_and_16384_px_fit_into_8_and_26_gigabytes(extractor):
-    for side, limit, steps in ((8192, "8GB", 2), (16384, "26GB", 1)):
+def test_squares_of_8192_and_16384_px_fit_into_8_and_21_gigabytes(extractor):
+    for side, limit, steps in ((8192, "8GB", 2), (16384, "21GB", 1)):
         recipe = Recipe(max_memory=limit, precision="bf16", max_megapixels=300)
         assert plan_memory(recipe, extractor, Level(side, side, steps, above=0), side * side).tile
+
+
+def test_a_limit_that_is_too_small_is_refused_before_anything_is_computed(make_painter, monkeypatch):
+    monkeypatch.setattr("impasto.painting.painter.match_scene", None)
+    with pytest.raises(InputError, match="0.1GB is too little for 96 x 72 px"):
+        make_painter(style_matching=1.0, max_memory="0.1GB")
+
+
+def test_a_style_image_is_reduced_but_not_enlarged_to_measure_its_colors():
+    style = StyleImage(pixels=waves(72, 90, seed=2), margin=0.1)
+    assert style.colors(level_of(4096)).pixels.shape == (72 * 90 - 14 * 90 - 18 * 58, 3)
+    small = style.at(level_of(60))
+    np.testing.assert_array_equal(style.colors(level_of(60)).pixels, small.colors(None).pixels)
+
+
+def test_a_state_that_holds_a_best_picture_continues_a_run_that_keeps_none(make_painter):
+    painter = make_painter()
+    state = painter.current.state()
+    assert "best" not in state
+    assert "best" in make_painter(keep_best=True, levels=1).current.state()
+    painter.current.load_state(state | {"best": state["optimizer.accepted"], "lowest": torch.zeros(())})
 
 
 @pytest.mark.parametrize("limit", ["3GB", "60GB"])

@@ -10,7 +10,7 @@ from typing import Any, Final
 import PIL.Image
 import torch
 
-from impasto.api.hardware import processor_threads
+from impasto.api.hardware import processor_threads, return_memory_if_scarce
 from impasto.api.job import Job, picture_metadata
 from impasto.api.methods import METHODS, Painter
 from impasto.api.pictures import Result
@@ -147,8 +147,10 @@ def run_job(
     """
     controls = controls or Controls(job.recipe)
     pump = _Pump(job, controls, on_event, folder)
+    finest, hardware = job.levels[-1], job.recipe.hardware
+    return_memory_if_scarce(finest.width * finest.height, precision=hardware.precision, limit=hardware.memory_limit)
     try:
-        with processor_threads(job.recipe.hardware.threads):
+        with processor_threads(hardware.threads):
             painter = load(job)
             del job
             return pump.run(painter, checkpoint)

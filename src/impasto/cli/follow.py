@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from impasto.api import Result, Run, keep_memory, pixels_that_fit, return_memory_if_scarce
+from impasto.api import Result, Run, keep_memory, pixels_that_fit
 from impasto.backbones import repetition_notice
 from impasto.cli.console import DONE, STOPPED, stop_signals, warn, write_json, write_path
 from impasto.cli.destination import Destination
@@ -55,9 +55,7 @@ def follow(
     except InputError:
         run.stop()
         raise
-    hardware = run.recipe.hardware
-    follower.fitting = pixels_that_fit(hardware.precision)
-    return_memory_if_scarce(math.prod(run.size), precision=hardware.precision, limit=hardware.memory_limit)
+    follower.fitting = pixels_that_fit(run.recipe.hardware.precision)
     with stop_signals(follower.stop):
         result = follower.follow(run, Progress(Eta(run.levels, lambda: run.level_costs), quiet=reporting.quiet))
         if not result.steps:

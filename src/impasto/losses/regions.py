@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from impasto.backbones import Moments, add_product, bf16_matmul, chunk_size, chunks, flat, rounded_mean, total
+from impasto.images import strips
 
 MIN_POSITIONS: Final = 8.0
 """Positions of a layer that a region must have, so that their statistics mean anything."""
@@ -26,9 +27,17 @@ def resize_to_layer(mask: Float[Tensor, "k 1 h w"], maps: Float[Tensor, "1 c lh 
     that of this mean is 0.9.
     """
     mask = mask.cpu() if mask.device.type == "mps" else mask  # which pools only to sizes that divide
-    shrunk = functional.adaptive_avg_pool2d(mask, (maps.shape[2], maps.shape[3])).to(maps.device)
-    around = functional.pad(shrunk, (1, 1, 1, 1), mode="replicate")
-    return functional.avg_pool2d(around, 3, stride=1)
+    if mask.shape[2:] != maps.shape[2:]:
+        mask = functional.adaptive_avg_pool2d(mask, (maps.shape[2], maps.shape[3]))
+    mask = mask.to(maps.device)
+    result = torch.empty_like(mask)
+    # In strips, because what is computed in between would take the memory of several masks.
+    for rows in strips(*mask.shape[2:]):
+        first = max(0, rows.start - 1)
+        around = functional.pad(mask[:, :, first : rows.stop + 1], (1, 1, 1, 1), mode="replicate")
+        pooled = functional.avg_pool2d(around, 3, stride=1)
+        result[:, :, rows] = pooled[:, :, rows.start - first : rows.stop - first]
+    return result
 
 
 def draw_owners(shares: Float[Tensor, "k n"], generator: torch.Generator) -> Int[Tensor, "n"]:
@@ -49,7 +58,7 @@ class PositionWeights:
     """How much every position of a layer counts in a region, from the region's mask at the layer.
 
     Args:
-        mask: Values in [0, 1], not zero everywhere.
+        mask: Values in [0, 1], not zero everywhere; None: 1 everywhere, if there is an importance.
         members: Positions of the region for losses that know no half positions; None: those that the mask covers by
             half or more.
         importance: How much each position counts besides, in [0, 1]; None: all alike.
@@ -57,10 +66,14 @@ class PositionWeights:
 
     def __init__(
         self,
-        mask: Float[Tensor, "n"],
+        mask: Float[Tensor, "n"] | None,
         members: Int[Tensor, "m"] | None = None,
         importance: Float[Tensor, "n"] | None = None,
     ) -> None:
+        self._is_whole = mask is None
+        if mask is None:
+            assert importance is not None
+            mask = importance.new_ones(()).expand_as(importance)  # without memory
         self.mask = mask
         self._members = members
         self._importance = importance
@@ -87,7 +100,7 @@ class PositionWeights:
     def _is_member(self) -> Bool[Tensor, "n"]:
         """Whether each position is one of the members."""
         if self._members is None:
-            return self.mask >= threshold(self.mask)
+            return (self.mask[:1] > 0).expand_as(self.mask) if self._is_whole else self.mask >= threshold(self.mask)
         return torch.zeros(len(self.mask), dtype=torch.bool, device=self.mask.device).index_fill_(
             0, self._members, True
         )
@@ -95,7 +108,7 @@ class PositionWeights:
     @cached_property
     def count(self) -> float:
         """Sum of the mask."""
-        return float(total(self.mask))
+        return float(len(self.mask)) if self._is_whole else float(total(self.mask))
 
     @cached_property
     def members(self) -> Int[Tensor, "m"]:
@@ -108,6 +121,8 @@ class PositionWeights:
     def shares(self) -> Float[Tensor, "n"]:
         """The mask, where values next to 0 and 1 are 0 and 1, times the importance."""
         mask = self.mask
+        if self._is_whole and self._importance is not None:
+            return self._importance
         shares = torch.where(mask >= _INSIDE, 1.0, torch.where(mask <= 1 - _INSIDE, 0.0, mask))
         # A mask may be so faint everywhere that nothing would be left of it.
         shares = torch.where(total(shares) > 0, shares, mask)

@@ -90,9 +90,6 @@ class EncodedImage:
             None if values is None else resize_to_layer(values, self.features[layer])[:, :, rows, columns].flatten()
             for values in (self.mask, self.importance)
         )
-        if mask is None:
-            assert importance is not None
-            mask = torch.ones_like(importance)
         return PositionWeights(mask, importance=importance)
 
     def maps(self, layers: Collection[str]) -> Mapping[str, Tensor]:

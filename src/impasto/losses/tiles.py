@@ -196,7 +196,7 @@ class TiledImage(EncodedImage):
     """
 
     tiling: Tiling = field(kw_only=True)
-    _weights: dict[str, PositionWeights | None] = field(default_factory=dict, kw_only=True)
+    _weights: dict[torch.Size, PositionWeights | None] = field(default_factory=dict, kw_only=True)
 
     @classmethod
     def of(  # type: ignore[override]
@@ -232,10 +232,11 @@ class TiledImage(EncodedImage):
         return EncodedTile(window, self.tiling.extractor(window, whole=True), whole=self, tile=tile)
 
     def weights(self, layer: str) -> PositionWeights | None:
-        """Return how much each position of a layer counts, computed once."""
-        if layer not in self._weights:
-            self._weights[layer] = super().weights(layer)
-        return self._weights[layer]
+        """Return how much each position of a layer counts, computed once for all layers of a size."""
+        size = self.features[layer].shape[2:]
+        if size not in self._weights:
+            self._weights[size] = super().weights(layer)
+        return self._weights[size]
 
     def maps(self, layers: Collection[str]) -> Mapping[str, Tensor]:
         """Put the maps of some layers together; they have full size."""

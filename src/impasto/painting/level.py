@@ -39,7 +39,7 @@ from impasto.saliency import saliency_weights
 
 _HOLD: Final = 0.7
 """How much less the places of a film's frame move that continue the frame before: few steps then suffice for others."""
-_STRIP: Final = 3
+_STRIP: Final = 2
 """How many times the pixels of a tile a strip of a style image has, which takes no more memory without gradients."""
 
 OTHER_LEVELS: Final = "the run was begun by another version of impasto, which planned other levels: start a new run"
@@ -110,7 +110,7 @@ class LevelOptimizer:
         del start
         settings = recipe.optimizer.model_copy(update={"history": plan.history})
         self.optimizer = make_optimizer(settings, coordinates, recipe.hardware.precision)
-        self._best = coordinates
+        self._best = coordinates if self._keep_best else None
         self._chosen: Tensor | None = None
         self._lowest = coordinates.new_full((), torch.inf)
         if tiled and not level.above:
@@ -139,7 +139,7 @@ class LevelOptimizer:
         """Keep the picture and nothing else; what was known about the objective takes more memory than a new level."""
         self._chosen = self._chosen_coordinates()
         del self.objective, self.optimizer
-        self._best = self._chosen
+        self._best = None
         self._release()
 
     def advance(self) -> Float[Tensor, "n"]:
@@ -148,7 +148,7 @@ class LevelOptimizer:
         loss = total_of(terms)
         accepted = self.optimizer.tell(loss, gradient.contiguous())
         del gradient
-        if self._keep_best:
+        if self._best is not None:
             better = accepted & (loss < self._lowest)
             self._lowest = torch.where(better, loss, self._lowest)
             self._best = choose(better, self.optimizer.accepted, self._best)
@@ -182,7 +182,7 @@ class LevelOptimizer:
             assert self._chosen is not None
             return self._chosen
         accepted = optimizer.accepted
-        return choose(torch.isfinite(self._lowest), self._best, accepted) if self._keep_best else accepted
+        return accepted if self._best is None else choose(torch.isfinite(self._lowest), self._best, accepted)
 
     def finished(self, scene: Scene | None = None) -> Float[np.ndarray, "h w 3"]:
         """Return the picture in the colors that the recipe asks for.
@@ -213,22 +213,24 @@ class LevelOptimizer:
 
     def loss_of(self, picture: Float[np.ndarray, "h w 3"]) -> float:
         """Return the objective of a picture of this level's size."""
-        picture_of = _tensor(picture, self._best.device, view=self.plan.tile is not None)
+        picture_of = _tensor(picture, self._extractor.device, view=self.plan.tile is not None)
         with torch.no_grad():
             return float(total_of(self.objective.terms(picture_of)))
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors on which the next steps depend."""
         of_optimizer = {f"optimizer.{name}": tensor for name, tensor in self.optimizer.state().items()}
-        return {"best": self._best, "lowest": self._lowest, **of_optimizer}
+        return of_optimizer if self._best is None else {"best": self._best, "lowest": self._lowest, **of_optimizer}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Restore what `state` returned; raises InputError if it is that of another canvas or optimizer."""
-        shapes, own = ({name: (t.shape, t.dtype) for name, t in each.items()} for each in (state, self.state()))
-        if shapes != own or not bool(torch.isfinite(state["optimizer.accepted"]).all()):
+        own = self.state()
+        state = {name: tensor for name, tensor in state.items() if name in own}  # older ones hold a best one, too
+        shapes, own_shapes = ({name: (t.shape, t.dtype) for name, t in each.items()} for each in (state, own))
+        if shapes != own_shapes or not bool(torch.isfinite(state["optimizer.accepted"]).all()):
             raise InputError(OTHER_LEVELS)
-        device = self._best.device
-        self._best, self._lowest = state["best"].to(device), state["lowest"].to(device)
+        if self._best is not None:
+            self._best, self._lowest = (state[name].to(self._best.device) for name in ("best", "lowest"))
         self.optimizer.load_state({name.removeprefix("optimizer."): tensor for name, tensor in state.items()})
 
 

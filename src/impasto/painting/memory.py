@@ -26,13 +26,13 @@ _KEPT: Final = 0.9
 """What the heap holds beside what is needed, as a share of it, where no limit is set and freed memory is kept."""
 _MOST_KEPT: Final = 0.9e9
 """Most bytes of it: large pieces are found again."""
-_PICTURES: Final = 6
-"""Pictures of a level in fp32 that are in memory at once: photo, canvas, what the optimizer computes, result."""
+_PICTURES: Final = 5.4
+"""Pictures of a level in fp32 that are in memory at once: photo, its saliency, canvas, trial, both gradients."""
 _WHOLE_PICTURES: Final = 12
 """The same where a picture is evaluated as a whole, so that its losses are, too."""
 _SCENE: Final = 3
 """Pictures of the size of the result in fp32, which are in memory at every level: the photo, and it in other colors."""
-_STYLE: Final = 3.5
+_STYLE: Final = 2.2
 """Pictures of the size of a style image in fp32 that are in memory while it is measured."""
 _BEGUN: Final = 2
 """Pictures of the size of the result in fp32 that are in memory meanwhile."""
@@ -142,6 +142,7 @@ def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int
     exact = 2 if recipe.hardware.precision == "bf16" else 4
     most = _most_pairs(recipe, level)
     few = min(most, _FEW_PAIRS)
+    filled = max(0, level.steps - 1)
     of_pair = pixels * 2 * 3 * exact if recipe.optimizer.name == "lbfgs" else 0
     targets, positions = (exact * count * pixels for count in kept_features(recipe, extractor))
     scene = _PICTURE * pixels * level.reduction**2
@@ -159,7 +160,7 @@ def _plans(recipe: Recipe, extractor: FeatureExtractor, level: Level, style: int
     ways = [(few, False), (few, True), (1, True)]
     plans += [(tile, pairs, recompute) for pairs, recompute in ways for tile in (*tiles, SMALLEST_TILE)]
     for tile, history, recompute in plans:
-        kept = level_pictures + history * of_pair + (0 if recompute else targets)
+        kept = level_pictures + min(history, filled) * of_pair + (0 if recompute else targets)
         # While targets are restyled, the photo's own features are there, too.
         begun = max(styles, _BEGUN * scene + (0 if recompute else 2 * targets))
         statistics = 2 * _STATISTICS * pixels / tile

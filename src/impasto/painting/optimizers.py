@@ -145,11 +145,11 @@ class GuardedLBFGS(Optimizer):
         """Forget history, losses and step lengths."""
         z = self.accepted
         self._trial = z
-        self._gradient = torch.zeros_like(z)
+        # Zeros without memory, until there is something else.
+        self._gradient = z.new_zeros(()).expand_as(z)
         self._losses = z.new_full((self._WINDOW,), torch.inf)
         self._lowest = z.new_full((), torch.inf)
-        self._steps = z.new_zeros((self._history, z.numel()), dtype=self._history_dtype)
-        self._changes = torch.zeros_like(self._steps)
+        self._steps = self._changes = z.new_zeros((), dtype=self._history_dtype).expand(self._history, z.numel())
         self._rho = z.new_zeros((self._history,))
         self._scale = z.new_zeros(())
         self._shrink = z.new_ones(())
@@ -179,7 +179,9 @@ class GuardedLBFGS(Optimizer):
         largest = torch.nan_to_num(largest).clamp(1e-30, 1e30)
         self._unit = torch.where(first & finite, largest, self._unit)
         gradient = gradient.div_(self._unit)
-        self._learn(accept & ~first, gradient)
+        if self._count:
+            self._learn(accept & ~first, gradient)
+        self._count += 1
         self.failures = torch.where(finite, 0, self.failures + 1)
         self._refusals = torch.where(accept, 0, self._refusals + 1)
         self._shrink = torch.where(accept, (2 * self._shrink).clamp(max=1), (self._shrink / 4).clamp(min=1e-6))
@@ -195,7 +197,9 @@ class GuardedLBFGS(Optimizer):
 
     def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
         """Put the last step and its change of gradient into the history, or zeros if its curvature is unusable."""
-        slot = int(self._count) % len(self._rho)
+        if self._count == 1:
+            self._steps, self._changes = torch.zeros_like(self._steps), torch.zeros_like(self._changes)
+        slot = self._count % len(self._rho)
         step, change = self._steps[slot], self._changes[slot]
         trial, accepted, now, before = (
             each.reshape(-1) for each in (self._trial, self.accepted, gradient, self._gradient)
@@ -210,15 +214,14 @@ class GuardedLBFGS(Optimizer):
         change.masked_fill_(~usable, 0)
         self._rho[slot] = torch.where(usable, 1 / curvature, 0)
         self._scale = torch.where(usable, curvature / squares, self._scale)
-        self._count = self._count + 1
 
     def _direction(self) -> Float[Tensor, "n"]:
         """Return -H g by the two-loop recursion, or the scaled gradient where that does not descend."""
         gradient = self._gradient.reshape(-1)
-        newest = int(self._count) - 1
+        newest = self._count - 1
         # Empty slots hold pairs without effect, so that every step does the same operations.
         order = [(newest - i) % len(self._rho) for i in range(len(self._rho))]
-        q = gradient.clone()
+        q = gradient.clone(memory_format=torch.contiguous_format)
         alphas = []
         for i in order:
             alphas.append(self._rho[i] * _product(q, self._steps[i]))

@@ -91,10 +91,11 @@ class Painter:
         self.levels = levels
         self.step = 0
         """Number of steps done."""
+        self.extractor, self._cache = extractor, cache
+        # First, because it refuses a limit that is too small.
+        self.plans = plan_run(recipe, extractor, scene, levels)
         if (strength := recipe.style.matching) and scene.colored is None:
             scene = match_scene(scene, extractor, levels, strength=strength)
-        self.extractor, self._cache = extractor, cache
-        self.plans = plan_run(recipe, extractor, scene, levels)
         self._styles = scene.reduced_styles(levels)
         self._given = scene.with_styles_of(self._styles[-1]) if self._styles else scene
         self.scene = self._given.at(levels[-1])

@@ -78,10 +78,13 @@ class StyleImage:
         across, down = self.border(width, height)
         return crop(picture, (across, down, width - 2 * across, height - 2 * down))
 
-    @property
-    def colors(self) -> Colors:
-        """Mean and covariance of the colors of the part that is used."""
-        return colors_of(self.pixels, self.mask)
+    def colors(self, level: Level | None) -> Colors:
+        """Return the colors of what is used at a level (None: of all); a smaller image is not enlarged for that."""
+        if level is None or self.level == level:
+            return colors_of(self.pixels, self.mask)
+        height, width = self.pixels.shape[:2]
+        width, height = min(self.size(level), (width, height))
+        return colors_of(self._inner(resize(self.pixels, width, height)), self.mask_at(width, height))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,10 +102,9 @@ class CanvasRegion:
         """Return the region with its style images as they are used at a level; None: as they are."""
         return self if level is None else replace(self, styles=tuple(style.at(level) for style in self.styles))
 
-    @property
-    def colors(self) -> Colors:
-        """The mixed colors of the style images."""
-        return mixed_colors([style.colors for style in self.styles], [style.share for style in self.styles])
+    def colors(self, level: Level | None) -> Colors:
+        """Return the mixed colors of the style images as they are used at a level; None: as they are."""
+        return mixed_colors([style.colors(level) for style in self.styles], [style.share for style in self.styles])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,11 +204,11 @@ class Scene:
         if self.colored is not None:
             return self.colored
         if self.regions[0].mask is None:
-            return recolor(self.content, self.regions[0].at(self.level).colors)
+            return recolor(self.content, self.regions[0].colors(self.level))
         # A small region can vanish at a coarse level.
-        return self._compose(
-            lambda region: recolor(self.content, region.at(self.level).colors, where=region.mask)
-        ).clip(0, 1)
+        return self._compose(lambda region: recolor(self.content, region.colors(self.level), where=region.mask)).clip(
+            0, 1
+        )
 
     def covered(self) -> Float[np.ndarray, "h w 3"]:
         """Return the canvas covered by the first style image of every region; the photo where it is kept."""
