@@ -277,7 +277,7 @@ class Visit:
         editor.wait_for()
         editor.evaluate("one => one.scrollIntoView({block: 'center'})")
         until(lambda: is_drawn(editor), "photo and strokes are in the editor")
-        until(lambda: self.page.evaluate("Boolean(window.editor.background_image)"), "the editor has made its layers")
+        editor.hover()  # waits until the editor takes a pointer
         if color != "red":
             self.page.locator("#regions button[aria-label='Color']").click()
             self.page.locator("#regions button.color").nth(list(BRUSHES).index(color)).click()

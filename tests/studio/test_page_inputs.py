@@ -221,6 +221,58 @@ def test_a_reload_and_the_way_back_keep_the_strokes_and_the_styles_of_regions(vi
     assert all(np.array_equal(one, other) for one, other in zip(masks_of(first), masks_of(again), strict=True))
 
 
+TAKES_POINTER = """() => {
+  const editor = document.querySelector('#regions canvas'), box = editor.getBoundingClientRect();
+  return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === editor;
+}"""
+
+
+@pytest.mark.parametrize("late", ["image.webp", "strokes-*.png"], ids=["photo", "strokes"])
+def test_the_editor_takes_no_stroke_that_what_it_still_loads_would_replace(visit, lake, server, late):
+    before, page = painted(server, lake), visit()
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    page.brush(0.2)
+    until(lambda: page.page.evaluate("sessionStorage.getItem('impasto-strokes')"), "the strokes are kept")
+    page.page.route(files := f"**/{late}", lambda route: None)
+    with page.page.expect_request(files):
+        page.page.reload()
+    editor = page.page.locator("#regions canvas").first
+    editor.evaluate("one => one.scrollIntoView({block: 'center'})")
+    if late.startswith("strokes"):
+        until(lambda: page.page.evaluate("Boolean(window.editor.background_image)"), "the photo is there")
+    assert not page.page.evaluate(TAKES_POINTER)
+    page.page.unroute(files)  # lets what was held go on
+    page.wait_for_strokes("red")
+    page.brush(0.8)
+    page.forgive_aborted_requests()
+    (mask,) = masks_of(paint_next(page, server, before))
+    assert all(part.any() for part in np.split(mask, 2, axis=1))
+
+
+def test_the_editor_takes_no_stroke_while_a_tool_works_on_those_before(visit, lake, monkeypatch):
+    from impasto.studio.page import inputs
+
+    released, page = threading.Event(), visit()
+    working = threading.Event()
+
+    def wait(photo, masks):
+        working.set()
+        assert released.wait(PATIENCE)
+        return masks
+
+    monkeypatch.setitem(inputs._TOOLS, "follow_edges", wait)
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    page.brush(0.2)
+    page.click("follow-edges")
+    assert working.wait(PATIENCE)
+    page.page.locator("#regions canvas").first.evaluate("one => one.scrollIntoView({block: 'center'})")
+    assert not page.page.evaluate(TAKES_POINTER)
+    released.set()
+    until(lambda: page.page.evaluate(TAKES_POINTER), "it takes strokes again")
+
+
 def test_strokes_are_forgotten_with_their_photo(visit, lake, server, tmp_path):
     before, page = painted(server, lake), visit()
     page.prepare(lake)
