@@ -160,8 +160,11 @@ class Form:
         shown = list(dict.fromkeys([*self.kept, *self.wall.outputs, *self.regions.outputs, self._regions_fold]))
         loaded = blocks.load(self._show_kept, stored, shown, js=read, show_progress="hidden")
         self.regions.show_after(loaded)
-        loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
-        gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
+        keep = markup.script("remember_form.js")
+        # What was given before this is not changed any more, so it is kept now.
+        begin = f"(...values) => {{ window.impastoShowsForm = true; return ({keep})(...values); }}"
+        loaded.then(None, self.kept, None, js=begin)
+        gr.on([one.change for one in self.kept], None, self.kept, None, js=keep, **quick)
 
     def _show_kept(self, stored: Any, strokes: str | None, request: gr.Request) -> Any:
         """Return the updates that show what `keep_after` and page.js kept, and say what is not there any more.

@@ -77,7 +77,12 @@ class Regions:
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
             given = [photo, self.editor, self.loaded, gr.State(name)]
-            self.show_after(tool.click(self._change, given, [self.editor, self.loaded], show_progress="hidden"))
+            changed = tool.click(
+                self._change, given, [self.editor, self.loaded], show_progress="hidden",
+                js="(...given) => { window.impasto.holdBrush(true); return given; }",
+            )  # fmt: skip
+            self.show_after(changed)
+            changed.then(None, None, None, js="() => window.impasto.holdBrush(false)")
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""

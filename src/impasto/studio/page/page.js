@@ -111,7 +111,21 @@
     history.undo = () => { if (hasStrokes()) undo(); };
     editor = made;
     made.on('change', keepStrokes);
+    made.on('change', showReadiness);
+    for (const name of ['add_image_from_url', 'add_layers_from_url']) {
+      const load = made[name].bind(made);
+      made[name] = (...given) => {
+        busy += 1;
+        showReadiness();
+        return load(...given).finally(() => { busy -= 1; showReadiness(); });
+      };
+    }
   };
+  // Each photo and each file of strokes replaces the layers, so that what is drawn while it is loaded would be lost.
+  let busy = 0, changing = false;
+  const showReadiness = () =>
+    document.documentElement.classList.toggle('can-brush', !busy && !changing && Boolean(editor?.background_image));
+  const holdBrush = (on) => { changing = on; showReadiness(); };
   // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form.
   let keeping = 0;
   const keepStrokes = () => {
@@ -158,5 +172,5 @@
   // Where there is neither, the downloads beside it are the way.
   const canShare = navigator.canShare?.({files: [new File([], 'painting.jpeg', {type: 'image/jpeg'})]}) || navigator.clipboard?.write;
   document.documentElement.classList.toggle('cannot-share', !canShare);
-  window.impasto = {choose, share};
+  window.impasto = {choose, holdBrush, share};
 }
