@@ -259,8 +259,9 @@ def test_a_reload_and_the_way_back_keep_the_strokes_and_the_styles_of_regions(vi
     assert all(np.array_equal(one, other) for one, other in zip(masks_of(first), masks_of(again), strict=True))
 
 
-def test_strokes_are_forgotten_with_their_photo(visit, lake, server, tmp_path):
-    before, page = painted(server, lake), visit()
+def test_strokes_are_forgotten_with_their_photo_and_nothing_is_uploaded_twice(visit, lake, server, tmp_path):
+    before, page, uploads = painted(server, lake), visit(), []
+    page.page.on("request", lambda request: uploads.append(request.url) if "/upload?" in request.url else None)
     page.prepare(lake)
     page.unfold("regions-fold")
     brush(page, 0.2)
@@ -277,6 +278,7 @@ def test_strokes_are_forgotten_with_their_photo(visit, lake, server, tmp_path):
     brush(page, 0.8)
     (mask,) = masks_of(paint_next(page, server, before))
     assert not mask[:, : WIDTH // 2].any(), "the strokes on the photo before"
+    assert len(uploads) == 3, "two photos and the recipe"
 
 
 def test_strokes_are_read_back_as_the_masks_they_were_made_of():

@@ -80,6 +80,8 @@ class Form:
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
+        with gr.Row(visible=False):
+            strokes = gr.Textbox()  # the first input: Gradio sorts them in this order
         self.photo = ImageInput(
             image_mode=None, label=text("photo"), sources=["upload", "clipboard", "webcam"], elem_id="photo", height=210
         )
@@ -105,7 +107,7 @@ class Form:
         with gr.Accordion(text("more"), open=False, elem_id="more"):
             self.settings = Settings(self.preset, text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
-            self.regions = inputs.Regions(self.photo, studio, text)
+            self.regions = inputs.Regions(self.photo, strokes, studio, text)
         self._dropped = FileInput(label=text("restore"), elem_id="restore", height=90)
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
@@ -139,7 +141,7 @@ class Form:
             button.click(partial(self._give_sample, name), None, [self.photo], **quick)
         for changed in (self.photo.change, self.wall.chosen.change, self.size.change, preset_shown.then):
             changed(
-                self._show_estimate, self.inputs, [self._estimate], show_progress="hidden",
+                self._show_estimate, self.inputs, [self._estimate], show_progress="hidden", js=inputs.SEND_STROKES,
                 trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
             )  # fmt: skip
         outputs = [*sliders, self.size, self.preset, *self.settings.fields, *self.wall.outputs]

@@ -36,6 +36,9 @@ _EDITOR_SIZE: Final = 1024
 _MIN_ALPHA: Final = 40
 """Alpha (of 255) below which the soft edge of a stroke is ignored."""
 
+SEND_STROKES: Final = "async (_, ...others) => [await impasto.strokes(), ...others]"
+"""Script of an event whose first input is `Regions.strokes`."""
+
 
 # -- regions -----------------------------------------------------------------------------------------------------------
 
@@ -43,8 +46,11 @@ _MIN_ALPHA: Final = 40
 class Regions:
     """The editor in which regions are painted on the photo, and a style for each color of the brush."""
 
-    def __init__(self, photo: gr.Image, studio: Studio, text: Callable[[str], Any]) -> None:
+    def __init__(self, photo: gr.Image, strokes: gr.Textbox, studio: Studio, text: Callable[[str], Any]) -> None:
         self._limits, self._wall = studio.limits, studio.wall
+        self.strokes = strokes
+        """The strokes in the editor, a data URI, if an event has `SEND_STROKES`. The editor is no input of any event:
+        Gradio would upload photo and strokes at each change of any call's state."""
         gr.Markdown(text("regions_hint"))
         self.editor = gr.ImageEditor(
             label=text("regions"),
@@ -71,13 +77,14 @@ class Regions:
                 gr.Dropdown(choices, value=KEEP, label=text(f"region_{color}"), elem_id=f"region-{color}")
                 for color in BRUSHES
             ]
-        self.inputs = {self.editor, self.loaded, *self.styles}
+        self.inputs = {self.strokes, self.loaded, *self.styles}
         self.outputs: list[Any] = [self.editor, self.shown, self.loaded]
         changed = photo.change(self._photo_changed, [photo, self.shown], self.outputs, show_progress="hidden")
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
-            given = [photo, self.editor, self.loaded, gr.State(name)]
-            self.show_after(tool.click(self._change, given, [self.editor, self.loaded], show_progress="hidden"))
+            given = [strokes, photo, self.loaded, gr.State(name)]
+            changed = [self.editor, self.loaded]
+            self.show_after(tool.click(self._change, given, changed, js=SEND_STROKES, show_progress="hidden"))
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
@@ -90,7 +97,7 @@ class Regions:
 
         With a language a note says which strokes have no style, and which styles no strokes.
         """
-        masks = _masks_in(values[self.loaded] or values[self.editor])
+        masks = _masks_in(values[self.loaded], values[self.strokes])
         if masks is None:
             masks = np.zeros((len(BRUSHES), 1, 1), np.float32)
         painted = list(zip(masks, (values[one] for one in self.styles), strict=False))
@@ -115,14 +122,16 @@ class Regions:
         values = [*(name if name in known else KEEP for name in names), *(KEEP for _ in BRUSHES)]
         return {one: gr.update(choices=offered, value=name) for one, name in zip(self.styles, values, strict=False)}
 
-    def _change(self, photo: str | None, editor: Any, loaded: Any, tool: str, request: gr.Request) -> tuple[Any, Any]:
+    def _change(
+        self, strokes: str | None, photo: str | None, loaded: Any, tool: str, request: gr.Request
+    ) -> tuple[Any, Any]:
         """Replace the strokes by what a tool makes of them; the editor is emptied first, see `show_after`."""
         with errors_as_toasts(request):
             if photo is None:
                 raise InputError("choose a photo first")
             pixels = read_picture(Path(photo), max_megapixels=self._limits.max_megapixels).pixels
             shown = _reduced(pixels)
-            masks = _masks_in(loaded or editor)
+            masks = _masks_in(loaded, strokes)
             if masks is None or masks.shape[1:] != shown.shape[:2]:
                 masks = np.zeros((len(BRUSHES), *shown.shape[:2]), np.float32)
             changed = _TOOLS[tool](shown / np.float32(255), masks)
@@ -135,16 +144,11 @@ class Regions:
     def restored(self, photo: str | None, strokes: str | None) -> dict[Any, Any]:
         """Return the updates that show strokes that a browser kept, a data URI; none if they do not fit the photo."""
         with suppress(InputError, ValueError):
-            layer = read_picture(
-                base64.b64decode((strokes or "").partition(",")[2]), max_megapixels=_EDITOR_SIZE**2 / 1e6
-            )
+            layer = _pixels_in(strokes)
             pixels = read_picture(Path(photo or ""), max_megapixels=self._limits.max_megapixels).pixels
-            alpha = np.ones(layer.pixels.shape[:2], np.float32) if layer.alpha is None else layer.alpha
-            if alpha.any() and alpha.shape == _reduced(pixels).shape[:2]:
-                file = _saved(np.dstack([quantize(layer.pixels), quantize(alpha)]))
-                return dict(
-                    zip(self.outputs, (None, sha256_of(Path(photo or "")), editor_value(pixels, file)), strict=True)
-                )
+            if layer[..., 3].any() and layer.shape[:2] == _reduced(pixels).shape[:2]:
+                shown = (None, sha256_of(Path(photo or "")), editor_value(pixels, _saved(layer)))
+                return dict(zip(self.outputs, shown, strict=True))
         return {}
 
     def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:
@@ -218,10 +222,20 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
     return masks
 
 
-def _masks_in(editor: Mapping[str, Any] | None) -> Float[np.ndarray, "colors h w"] | None:
-    """Return what is painted in the editor, or None if it has no strokes."""
-    layers = [_as_pixels(layer) for layer in (editor or {}).get("layers") or [] if layer is not None]
-    return masks_of(layers) if layers else None
+def _masks_in(loaded: Mapping[str, Any] | None, strokes: str | None) -> Float[np.ndarray, "colors h w"] | None:
+    """Return what was loaded, or else the strokes in a data URI; None if there is neither."""
+    with suppress(InputError, ValueError):
+        layers = [np.asarray(Image.open(layer)) for layer in loaded["layers"]] if loaded else [_pixels_in(strokes)]
+        return masks_of(layers) if layers else None
+    return None
+
+
+def _pixels_in(strokes: str | None) -> UInt8[np.ndarray, "h w 4"]:
+    """Return the strokes in a data URI, which may come from anywhere; raises InputError or ValueError."""
+    data = base64.b64decode((strokes or "").partition(",")[2])
+    layer = read_picture(data, max_megapixels=_EDITOR_SIZE**2 / 1e6)
+    alpha = np.ones(layer.pixels.shape[:2], np.float32) if layer.alpha is None else layer.alpha
+    return np.dstack([quantize(layer.pixels), quantize(alpha)])
 
 
 def _saved(strokes: UInt8[np.ndarray, "h w 4"]) -> Path:
@@ -229,10 +243,6 @@ def _saved(strokes: UInt8[np.ndarray, "h w 4"]) -> Path:
     file = Path(os.environ["GRADIO_TEMP_DIR"]) / f"strokes-{secrets.token_hex(16)}.png"
     Image.fromarray(strokes).save(file)
     return file
-
-
-def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h w 4"]:
-    return np.asarray(Image.open(layer)) if isinstance(layer, str) else layer
 
 
 def _reduced(pixels: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_height _width 3"]:

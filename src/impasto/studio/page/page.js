@@ -112,16 +112,21 @@
     editor = made;
     made.on('change', keepStrokes);
   };
+  // The strokes as a data URI; null if there is no editor, or no photo in it.
+  const strokes = async () => {
+    const [layer] = editor?.background_image ? (await editor.get_blobs()).layers : [];
+    return layer ? new Promise((done) => {
+      const reader = Object.assign(new FileReader(), {onload: () => done(reader.result)});
+      reader.readAsDataURL(layer);
+    }) : null;
+  };
   // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form.
   let keeping = 0;
   const keepStrokes = () => {
     clearTimeout(keeping);
     keeping = setTimeout(async () => {
-      const [layer] = (await editor.get_blobs()).layers;
-      const reader = Object.assign(new FileReader(), {
-        onload: () => { if (window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(reader.result)); },
-      });
-      if (layer) reader.readAsDataURL(layer);
+      const painted = await strokes();
+      if (painted && window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(painted));
     }, 300);
   };
   if (window.editor) guard(window.editor);
@@ -158,5 +163,5 @@
   // Where there is neither, the downloads beside it are the way.
   const canShare = navigator.canShare?.({files: [new File([], 'painting.jpeg', {type: 'image/jpeg'})]}) || navigator.clipboard?.write;
   document.documentElement.classList.toggle('cannot-share', !canShare);
-  window.impasto = {choose, share};
+  window.impasto = {choose, share, strokes};
 }
