@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import io
 import os
 import re
 import socket
@@ -21,6 +22,9 @@ from impasto.recipe import Recipe
 
 FEW, MANY = 12, 4000
 """Steps that take a moment, and more than any test waits for."""
+
+BRUSHES = {"red": (230, 25, 75), "green": (60, 180, 75), "blue": (67, 99, 216)}
+"""Colors of the brush, in the order of the editor."""
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}, "locale": "en-US"}
 
@@ -150,6 +154,17 @@ ABORTED_REQUESTS = (
 """How what Gradio reports begins when a page is left, which aborts its connections."""
 
 
+def screen_of(place: Any) -> PIL.Image.Image:
+    """Return what a part of the page looks like."""
+    return PIL.Image.open(io.BytesIO(place.screenshot())).convert("RGB")
+
+
+def is_drawn(editor: Any) -> bool:
+    """Whether the editor shows a photo and nothing changes any more."""
+    first, second = screen_of(editor), screen_of(editor)
+    return first == second and len(first.getcolors(first.width * first.height)) > 100
+
+
 @dataclass
 class Visit:
     """The studio's page in a tab; `problems` are errors of its console, `strangers` requests to other hosts."""
@@ -256,6 +271,26 @@ class Visit:
         if group is not None:
             self.page.locator(f"#group-{group} > button").click()
 
+    def brush(self, *places: float, color: str = "red") -> None:
+        """Make short strokes at half the editor's height, at these shares of the width of a photo of 4:3."""
+        editor = self.page.locator("#regions canvas").first
+        editor.wait_for()
+        editor.evaluate("one => one.scrollIntoView({block: 'center'})")
+        until(lambda: is_drawn(editor), "photo and strokes are in the editor")
+        editor.hover()  # waits until the editor takes a pointer
+        if color != "red":
+            self.page.locator("#regions button[aria-label='Color']").click()
+            self.page.locator("#regions button.color").nth(list(BRUSHES).index(color)).click()
+            self.page.locator("#regions button[aria-label='Color']").click()
+        box = editor.bounding_box()
+        width, y = min(box["width"], box["height"] * 4 / 3), box["y"] + box["height"] / 2
+        for place in places:
+            x = box["x"] + box["width"] / 2 + (place - 0.5) * width * 0.9
+            self.page.mouse.move(x, y)
+            self.page.mouse.down()
+            self.page.mouse.move(x + 6, y, steps=2)
+            self.page.mouse.up()
+
     def open_tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name).click()
 
@@ -298,6 +333,15 @@ class Visit:
 
     def enabled(self, *names: str) -> list[bool]:
         return [self.page.locator(f"#{name}").is_enabled() for name in names]
+
+    def wait_for_strokes(self, *colors: str) -> None:
+        """Wait until the editor shows strokes in these colors."""
+
+        def are_shown() -> bool:
+            screen = np.asarray(screen_of(self.page.locator("#regions canvas").first), int)
+            return all((np.abs(screen - BRUSHES[color]).max(axis=-1) < 12).sum() > 1000 for color in colors)
+
+        until(are_shown, "the strokes are in the editor")
 
     def toast(self) -> str:
         shown = self.page.locator(".toast-body").last

@@ -112,7 +112,7 @@ def test_a_reloaded_tab_says_that_its_photo_or_style_is_gone(visit, hills, serve
     page.forgive_aborted_requests()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.long)])
 def test_after_a_restart_a_reloaded_tab_has_its_form_again(browser, hills, tmp_path, end):
     port = free_port()
     with contextlib.closing(browser.new_context(**DESKTOP)) as context:
@@ -126,8 +126,12 @@ def test_after_a_restart_a_reloaded_tab_has_its_form_again(browser, hills, tmp_p
             until(lambda: page.styles() == ["own"], "it is on the wall, and chosen")
             page.page.locator("#styles input[name='night']").check()
             page.set("mix", 70)
-            kept = "sessionStorage.getItem('impasto-form')"
-            until(lambda: '"bold"' in page.page.evaluate(kept) and "70" in page.page.evaluate(kept), "the form is kept")
+            page.unfold("regions-fold")
+            page.brush(0.2)
+            page.choose("region-red", "woodcut")
+            kept = "JSON.stringify(sessionStorage)"
+            words = ("bold", "70", "woodcut", "impasto-strokes")
+            until(lambda: all(one in page.page.evaluate(kept) for one in words), "the form is kept")
         with served_by_a_process(tmp_path, port, last_step=0):
             page.page.reload()
             page.page.locator("#photo img").wait_for()
@@ -135,11 +139,17 @@ def test_after_a_restart_a_reloaded_tab_has_its_form_again(browser, hills, tmp_p
             until(lambda: page.styles() == ["night", "own"], "the styles are back")
             until(lambda: page.value("mix") == 70, "their shares are back")
             assert page.page.locator("#preset input").input_value() == "bold"
-            page.page.locator("#photo img").wait_for()
+            page.wait_for_strokes("red")
+            assert page.page.locator("#region-red input").input_value() == "woodcut"
             page.drop_png(recipe_png(steps=FEW))
             until(lambda: page.value("size") == 64, "the settings are cheap")
             page.paint()
             page.finish()
+        (entry,) = Workspace(tmp_path).list_runs()
+        assert [region.style for region in entry.recipe.regions] == ["woodcut"]
+        (region,) = RunFolder.open(entry.path).kept_inputs.regions
+        mask = np.asarray(PIL.Image.open(entry.path / region.mask.file)) > 0
+        assert (mask.any(), mask[:, 72:].any()) == (True, False), "it is where the stroke was"
 
 
 @pytest.mark.long

@@ -107,33 +107,6 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
 # -- regions -----------------------------------------------------------------------------------------------------------
 
 
-def is_drawn(editor):
-    """Whether the editor shows a photo and nothing changes any more."""
-    first, second = (PIL.Image.open(io.BytesIO(editor.screenshot())).convert("RGB") for _ in range(2))
-    return first == second and len(set(first.getdata())) > 100
-
-
-def brush(page, *places, color=0):
-    """Make short strokes at half the editor's height, at these shares of the photo's width."""
-    editor = page.page.locator("#regions canvas").first
-    editor.wait_for()
-    editor.evaluate("one => one.scrollIntoView({block: 'center'})")
-    until(lambda: is_drawn(editor), "photo and strokes are in the editor")
-    until(lambda: page.page.evaluate("Boolean(window.editor.background_image)"), "the editor has made its layers")
-    if color:
-        page.page.locator("#regions button[aria-label='Color']").click()
-        page.page.locator("#regions button.color").nth(color).click()
-        page.page.locator("#regions button[aria-label='Color']").click()
-    box = editor.bounding_box()
-    scale = min(box["width"] / WIDTH, box["height"] / HEIGHT)
-    for place in places:
-        x = box["x"] + box["width"] / 2 + (place - 0.5) * WIDTH * scale * 0.9
-        page.page.mouse.move(x, box["y"] + box["height"] / 2)
-        page.page.mouse.down()
-        page.page.mouse.move(x + 6, box["y"] + box["height"] / 2, steps=2)
-        page.page.mouse.up()
-
-
 def paint_next(page, server, before):
     page.paint()
     until(lambda: server.newest().name != before.name, "another is submitted")
@@ -156,17 +129,6 @@ def pixels_of(entry):
     return np.asarray(PIL.Image.open(entry.picture))
 
 
-def wait_for_strokes(page):
-    """Wait until the editor shows strokes in red and green."""
-
-    def are_shown():
-        screen = PIL.Image.open(io.BytesIO(page.page.locator("#regions canvas").first.screenshot())).convert("RGB")
-        return all((np.abs(np.asarray(screen, int) - color).max(axis=-1) < 12).sum() > 1000 for color in colors)
-
-    colors = (230, 25, 75), (60, 180, 75)
-    until(are_shown, "the strokes are in the editor")
-
-
 @pytest.mark.long
 def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regions(visit, lake, own, server):
     page = visit()
@@ -181,8 +143,8 @@ def test_a_loaded_run_is_painted_again_from_the_same_photo_styles_crops_and_regi
     page.page.locator("#crop textarea, #crop input").fill("full/full/full/10,20,60,40")
     page.set("mix", 40)
     page.unfold("regions-fold")
-    brush(page, 0.2)
-    brush(page, 0.8, color=2)
+    page.brush(0.2)
+    page.brush(0.8, color="blue")
     page.choose("region-blue", "stained-glass")
     page.paint()
     page.finish()
@@ -227,10 +189,10 @@ def test_loaded_strokes_stay_in_place_when_others_are_added(visit, lake, server,
             image.resize((2 * WIDTH, 2 * HEIGHT)).save(tmp_path / "large.png")
         page.give(tmp_path / "large.png")
         page.unfold("regions-fold")
-        brush(page, 0.5)
+        page.brush(0.5)
     page.load_newest_run()
-    wait_for_strokes(page)
-    brush(page, 0.5)
+    page.wait_for_strokes("red", "green")
+    page.brush(0.5)
     again = paint_next(page, server, regional)
     (red, green), (red_now, green_now) = masks_of(regional), masks_of(again)
     assert np.array_equal(green, green_now)
@@ -245,13 +207,13 @@ def test_a_reload_and_the_way_back_keep_the_strokes_and_the_styles_of_regions(vi
     page = visit()
     page.prepare(lake)
     page.unfold("regions-fold")
-    brush(page, 0.2)
-    brush(page, 0.8, color=1)
+    page.brush(0.2)
+    page.brush(0.8, color="green")
     page.choose("region-green", "woodcut")
     first = paint_next(page, server, painted(server, lake))
     for leave in (page.page.reload, lambda: (page.page.goto(f"{server.url}/theme.css"), page.page.go_back())):
         leave()
-        wait_for_strokes(page)
+        page.wait_for_strokes("red", "green")
     page.forgive_aborted_requests()
     again = paint_next(page, server, first)
     assert again.recipe.regions == first.recipe.regions
@@ -259,12 +221,64 @@ def test_a_reload_and_the_way_back_keep_the_strokes_and_the_styles_of_regions(vi
     assert all(np.array_equal(one, other) for one, other in zip(masks_of(first), masks_of(again), strict=True))
 
 
+TAKES_POINTER = """() => {
+  const editor = document.querySelector('#regions canvas'), box = editor.getBoundingClientRect();
+  return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === editor;
+}"""
+
+
+@pytest.mark.parametrize("late", ["image.webp", "strokes-*.png"], ids=["photo", "strokes"])
+def test_the_editor_takes_no_stroke_that_what_it_still_loads_would_replace(visit, lake, server, late):
+    before, page = painted(server, lake), visit()
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    page.brush(0.2)
+    until(lambda: page.page.evaluate("sessionStorage.getItem('impasto-strokes')"), "the strokes are kept")
+    page.page.route(files := f"**/{late}", lambda route: None)
+    with page.page.expect_request(files):
+        page.page.reload()
+    editor = page.page.locator("#regions canvas").first
+    editor.evaluate("one => one.scrollIntoView({block: 'center'})")
+    if late.startswith("strokes"):
+        until(lambda: page.page.evaluate("Boolean(window.editor.background_image)"), "the photo is there")
+    assert not page.page.evaluate(TAKES_POINTER)
+    page.page.unroute(files)  # lets what was held go on
+    page.wait_for_strokes("red")
+    page.brush(0.8)
+    page.forgive_aborted_requests()
+    (mask,) = masks_of(paint_next(page, server, before))
+    assert all(part.any() for part in np.split(mask, 2, axis=1))
+
+
+def test_the_editor_takes_no_stroke_while_a_tool_works_on_those_before(visit, lake, monkeypatch):
+    from impasto.studio.page import inputs
+
+    released, page = threading.Event(), visit()
+    working = threading.Event()
+
+    def wait(photo, masks):
+        working.set()
+        assert released.wait(PATIENCE)
+        return masks
+
+    monkeypatch.setitem(inputs._TOOLS, "follow_edges", wait)
+    page.prepare(lake)
+    page.unfold("regions-fold")
+    page.brush(0.2)
+    page.click("follow-edges")
+    assert working.wait(PATIENCE)
+    page.page.locator("#regions canvas").first.evaluate("one => one.scrollIntoView({block: 'center'})")
+    assert not page.page.evaluate(TAKES_POINTER)
+    released.set()
+    until(lambda: page.page.evaluate(TAKES_POINTER), "it takes strokes again")
+
+
 def test_strokes_are_forgotten_with_their_photo_and_nothing_is_uploaded_twice(visit, lake, server, tmp_path):
     before, page, uploads = painted(server, lake), visit(), []
     page.page.on("request", lambda request: uploads.append(request.url) if "/upload?" in request.url else None)
     page.prepare(lake)
     page.unfold("regions-fold")
-    brush(page, 0.2)
+    page.brush(0.2)
     strokes = "sessionStorage.getItem('impasto-strokes')"
     until(lambda: page.page.evaluate(strokes), "the strokes are kept")
     other = photo_of(tmp_path, "Another lake.jpg", "night", (WIDTH, HEIGHT))
@@ -275,7 +289,7 @@ def test_strokes_are_forgotten_with_their_photo_and_nothing_is_uploaded_twice(vi
     page.page.wait_for_function("window.impastoShowsForm")
     page.forgive_aborted_requests()
     page.unfold("regions-fold")
-    brush(page, 0.8)
+    page.brush(0.8)
     (mask,) = masks_of(paint_next(page, server, before))
     assert not mask[:, : WIDTH // 2].any(), "the strokes on the photo before"
     assert len(uploads) == 3, "two photos and the recipe"
@@ -303,10 +317,10 @@ def test_undo_and_the_bin_take_back_strokes_and_never_the_photo(visit, lake, ser
     before, page = painted(server, lake), visit()
     page.prepare(lake)
     page.unfold("regions-fold")
-    brush(page, 0.2, 0.3)
+    page.brush(0.2, 0.3)
     for _ in range(4):
         page.page.locator(f"#regions button[aria-label='{action}']").click()
-    brush(page, 0.8)
+    page.brush(0.8)
     (mask,) = masks_of(paint_next(page, server, before))
     assert (mask > 0).any()
     assert not mask[:, : WIDTH // 2].any(), "the strokes that were taken back"
@@ -315,9 +329,9 @@ def test_undo_and_the_bin_take_back_strokes_and_never_the_photo(visit, lake, ser
 def test_the_bin_removes_loaded_strokes(visit, server, regional):
     page = visit()
     page.load_newest_run()
-    wait_for_strokes(page)
+    page.wait_for_strokes("red", "green")
     page.page.locator("#regions button[aria-label='Clear canvas']").click()
-    brush(page, 0.5)
+    page.brush(0.5)
     (mask,) = masks_of(paint_next(page, server, regional))
     assert not mask[:, : WIDTH // 3].any()
 
@@ -326,10 +340,10 @@ def test_the_bin_removes_loaded_strokes(visit, server, regional):
 def test_another_photo_removes_the_loaded_strokes(visit, lake, hills, server, regional):
     page = visit()
     page.load_newest_run()
-    wait_for_strokes(page)
+    page.wait_for_strokes("red", "green")
     page.clear_photo()
     page.give(hills)
-    brush(page, 0.5)
+    page.brush(0.5)
     again = paint_next(page, server, regional)
     assert again.content == "hills"
     assert again.recipe.regions == (RegionSettings(mask="mask 1", style="keep"),)
@@ -370,7 +384,7 @@ def test_loaded_strokes_are_submitted_before_the_editor_is_ready_and_shown_when_
     assert all(np.array_equal(one, other) for one, other in zip(masks_of(regional), masks_of(again), strict=True))
     for route in held:
         route.continue_()
-    wait_for_strokes(page)
+    page.wait_for_strokes("red", "green")
 
 
 def test_regions_that_the_brush_cannot_paint_are_left_out_with_a_message(visit, lake, server):

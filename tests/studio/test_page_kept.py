@@ -80,6 +80,18 @@ def test_a_reload_and_the_way_back_keep_the_form(visit, hills, server):
     assert (server.newest().content, len(server.newest().styles)) == ("hills", 2)
 
 
+def test_a_photo_that_is_given_while_the_page_still_loads_is_kept(visit, hills):
+    page = visit()
+    page.page.route(calls := "**/queue/join*", lambda route: None)
+    with page.page.expect_request(calls):
+        page.page.reload()
+    page.give(hills)
+    page.page.unroute(calls)  # lets what was held go on
+    page.page.wait_for_function("window.impastoShowsForm")
+    assert "hills.jpg" in page.page.evaluate("sessionStorage.getItem('impasto-form')")
+    page.forgive_aborted_requests()
+
+
 def test_moved_dials_are_told_and_the_recipe_on_the_page_repeats_the_picture(visit, hills, server):
     page = visit()
     page.prepare(hills, steps=80)

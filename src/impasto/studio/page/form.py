@@ -162,8 +162,11 @@ class Form:
         shown = list(dict.fromkeys([*self.kept, *self.wall.outputs, *self.regions.outputs, self._regions_fold]))
         loaded = blocks.load(self._show_kept, stored, shown, js=read, show_progress="hidden")
         self.regions.show_after(loaded)
-        loaded.then(None, None, None, js="() => { window.impastoShowsForm = true; }")
-        gr.on([one.change for one in self.kept], None, self.kept, None, js=markup.script("remember_form.js"), **quick)
+        keep = markup.script("remember_form.js")
+        # What was given before this is not changed any more, so it is kept now.
+        begin = f"(...values) => {{ window.impastoShowsForm = true; return ({keep})(...values); }}"
+        loaded.then(None, self.kept, None, js=begin)
+        gr.on([one.change for one in self.kept], None, self.kept, None, js=keep, **quick)
 
     def _show_kept(self, stored: Any, strokes: str | None, request: gr.Request) -> Any:
         """Return the updates that show what `keep_after` and page.js kept, and say what is not there any more.
@@ -244,7 +247,7 @@ class Form:
 
     def load_on_click(self, button: gr.Button, chosen: gr.State) -> Any:
         """Connect a button that fills in the form from the chosen run; return the event."""
-        loaded = button.click(self._load_run, [chosen], self._run_outputs, show_progress="hidden")
+        loaded = button.click(self._load_run, [chosen], self._run_outputs, js=inputs.HOLD_BRUSH, show_progress="hidden")
         self.regions.show_after(loaded)
         return loaded
 

@@ -39,6 +39,11 @@ _MIN_ALPHA: Final = 40
 SEND_STROKES: Final = "async (_, ...others) => [await impasto.strokes(), ...others]"
 """Script of an event whose first input is `Regions.strokes`."""
 
+HOLD_BRUSH: Final = "(...given) => { impasto.holdBrush(true); return given; }"
+"""Script of an event that replaces the strokes, see `Regions.show_after`."""
+
+_TAKE_STROKES: Final = f"async (...given) => ({HOLD_BRUSH})(...await ({SEND_STROKES})(...given))"
+
 
 # -- regions -----------------------------------------------------------------------------------------------------------
 
@@ -67,7 +72,7 @@ class Regions:
         self.shown = gr.State(None)
         """SHA-256 of the photo in the editor."""
         self.loaded = gr.State(None)
-        """What a loaded run has in the editor, until the editor shows it."""
+        """What was last loaded into the editor, which counts until the editor shows it."""
         self._text = text
         choices = region_choices(choices_of(PLATES, text), text)
         with gr.Row(elem_id="region-tools"):
@@ -83,21 +88,22 @@ class Regions:
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
             given = [strokes, photo, self.loaded, gr.State(name)]
-            changed = [self.editor, self.loaded]
-            self.show_after(tool.click(self._change, given, changed, js=SEND_STROKES, show_progress="hidden"))
+            replaced = [self.editor, self.loaded]
+            self.show_after(tool.click(self._change, given, replaced, js=_TAKE_STROKES, show_progress="hidden"))
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
         script = markup.script("wait_for_editor.js")
         shown = emptied.success(self._show_loaded, [self.loaded], [self.editor], js=script, show_progress="hidden")
-        shown.success(lambda: None, None, [self.loaded], show_progress="hidden")
+        for ended in (emptied.failure, shown.success, shown.failure):
+            ended(None, None, None, js="() => impasto.holdBrush(false)")
 
     def read(self, values: Mapping[Any, Any], language: str | None = None) -> list[impasto.Region]:
         """Return the regions that were painted, or loaded and not yet shown, and have a style.
 
         With a language a note says which strokes have no style, and which styles no strokes.
         """
-        masks = _masks_in(values[self.loaded], values[self.strokes])
+        masks = _masks_in(values[self.strokes], values[self.loaded])
         if masks is None:
             masks = np.zeros((len(BRUSHES), 1, 1), np.float32)
         painted = list(zip(masks, (values[one] for one in self.styles), strict=False))
@@ -131,15 +137,15 @@ class Regions:
                 raise InputError("choose a photo first")
             pixels = read_picture(Path(photo), max_megapixels=self._limits.max_megapixels).pixels
             shown = _reduced(pixels)
-            masks = _masks_in(loaded, strokes)
+            masks = _masks_in(strokes, loaded)
             if masks is None or masks.shape[1:] != shown.shape[:2]:
                 masks = np.zeros((len(BRUSHES), *shown.shape[:2]), np.float32)
             changed = _TOOLS[tool](shown / np.float32(255), masks)
         # Where regions meet, each position belongs to one of them.
-        strokes = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
-        if strokes is None:
-            return gr.skip(), gr.skip()
-        return None, editor_value(pixels, _saved(strokes))
+        layer = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
+        if layer is None:
+            return gr.skip(), None
+        return None, editor_value(pixels, _saved(layer))
 
     def restored(self, photo: str | None, strokes: str | None) -> dict[Any, Any]:
         """Return the updates that show strokes that a browser kept, a data URI; none if they do not fit the photo."""
@@ -222,12 +228,13 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
     return masks
 
 
-def _masks_in(loaded: Mapping[str, Any] | None, strokes: str | None) -> Float[np.ndarray, "colors h w"] | None:
-    """Return what was loaded, or else the strokes in a data URI; None if there is neither."""
-    with suppress(InputError, ValueError):
-        layers = [np.asarray(Image.open(layer)) for layer in loaded["layers"]] if loaded else [_pixels_in(strokes)]
-        return masks_of(layers) if layers else None
-    return None
+def _masks_in(strokes: str | None, loaded: Mapping[str, Any] | None) -> Float[np.ndarray, "colors h w"] | None:
+    """Return the strokes in a data URI, or else what was loaded; None if there is neither."""
+    layers = [np.asarray(Image.open(layer)) for layer in (loaded or {}).get("layers", ())]
+    if strokes:
+        with suppress(InputError, ValueError):
+            layers = [_pixels_in(strokes)]
+    return masks_of(layers) if layers else None
 
 
 def _pixels_in(strokes: str | None) -> UInt8[np.ndarray, "h w 4"]:

@@ -111,21 +111,36 @@
     history.undo = () => { if (hasStrokes()) undo(); };
     editor = made;
     made.on('change', keepStrokes);
+    made.on('change', showReadiness);
+    for (const name of ['add_image_from_url', 'add_layers_from_url']) {
+      const load = made[name].bind(made);
+      made[name] = (...given) => {
+        busy += 1;
+        showReadiness();
+        return load(...given).finally(() => { busy -= 1; showReadiness(); });
+      };
+    }
   };
-  // The strokes as a data URI; null if there is no editor, or no photo in it.
-  const strokes = async () => {
-    const [layer] = editor?.background_image ? (await editor.get_blobs()).layers : [];
-    return layer ? new Promise((done) => {
+  // Each photo and each file of strokes replaces the layers, so that what is drawn while it is loaded would be lost.
+  let busy = 0, changing = false;
+  const canBrush = () => !busy && !changing && Boolean(editor?.background_image);
+  const showReadiness = () => document.documentElement.classList.toggle('can-brush', canBrush());
+  const holdBrush = (on) => { changing = on; showReadiness(); };
+  const readLayer = async () => {
+    const [layer] = (await editor.get_blobs()).layers;
+    return layer && new Promise((done) => {
       const reader = Object.assign(new FileReader(), {onload: () => done(reader.result)});
       reader.readAsDataURL(layer);
-    }) : null;
+    });
   };
+  // The strokes, a data URI; null where the editor does not show what it was given last.
+  const strokes = async () => canBrush() ? readLayer() : null;
   // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form.
   let keeping = 0;
   const keepStrokes = () => {
     clearTimeout(keeping);
     keeping = setTimeout(async () => {
-      const painted = await strokes();
+      const painted = await readLayer();
       if (painted && window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(painted));
     }, 300);
   };
@@ -163,5 +178,5 @@
   // Where there is neither, the downloads beside it are the way.
   const canShare = navigator.canShare?.({files: [new File([], 'painting.jpeg', {type: 'image/jpeg'})]}) || navigator.clipboard?.write;
   document.documentElement.classList.toggle('cannot-share', !canShare);
-  window.impasto = {choose, share, strokes};
+  window.impasto = {choose, holdBrush, share, strokes};
 }
