@@ -32,7 +32,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "saved": ("saved",),
     "controls": ("controls",),
     "stages": ("stages",),
-    "studio_load": ("studio_load", "studio_load-memory"),
+    "studio_load": ("studio_load", "studio_load-memory", "studio_load-hundred"),
     "video": ("video", "video-bikes", "video-seconds"),
 }
 """The scripts in the order of the page, and the tables that they write."""

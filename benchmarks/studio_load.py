@@ -2,7 +2,8 @@
 
 A real server on loopback, and clients that use HTTP like the documented commands. Every picture must come back with its
 own seed, in the order of submission, and the memory of the server must not grow. CPU seconds are what the work costs on
-a machine that other programs use, too.
+a machine that other programs use, too. `--long` measures instead what is resident after a hundred pictures of 512 px,
+of few steps each, and after one of a photo of 40 megapixels.
 """
 
 import argparse
@@ -11,7 +12,6 @@ import itertools
 import json
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
 
 from common import store
 from impasto import Step
@@ -36,6 +37,18 @@ PEOPLE, ROUNDS = 20, 2
 SIZE = 96
 PRESET = "draft"
 PATIENCE = 1200.0
+HUNDRED, FEW_STEPS, LARGE_SIZE = 100, 3, 512
+LARGE_PHOTO = (7746, 5164)
+SERVE = """
+import sys
+from impasto.cli import main
+from impasto.recipe import PRESETS
+steps, *words = sys.argv[1:]
+if steps != "all":
+    PRESETS["draft"] = PRESETS["draft"].with_changes(steps=int(steps))
+sys.exit(main(words))
+"""
+"""A server whose preset `draft` has few steps."""
 ALONE = """
 import json, sys, time
 import impasto
@@ -74,9 +87,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(workspace: Path, port: int) -> Iterator[Server]:
-    words = ["studio", "--workspace", str(workspace), "--port", str(port), "--no-open"]
-    with subprocess.Popen([sys.executable, "-m", "impasto", *words], stdout=subprocess.PIPE, text=True) as process:
+def served(workspace: Path, port: int, steps: int | str = "all") -> Iterator[Server]:
+    words = [str(steps), "studio", "--workspace", str(workspace), "--port", str(port), "--no-open"]
+    with subprocess.Popen([sys.executable, "-c", SERVE, *words], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         server = Server(process, process.stdout.readline().strip(), workspace / "runs")
         done = threading.Event()
@@ -87,16 +100,18 @@ def served(workspace: Path, port: int) -> Iterator[Server]:
         finally:
             done.set()
             sampler.join()
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
 
-def submit(server: Server, seed: int, moment: threading.Barrier) -> float:
+def submit(
+    server: Server, seed: int, moment: threading.Barrier, size: int = SIZE, picture_of: Path | None = None
+) -> float:
     """Upload the photo, wait for all others, submit and fetch the picture; return the seconds from the submission."""
     with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
-        with demo_photo().open("rb") as photo:
+        with (picture_of or demo_photo()).open("rb") as photo:
             (sent,) = client.post("/gradio_api/upload", files={"files": photo}).json()
         given = {"path": sent, "meta": {"_type": "gradio.FileData"}}
-        words = [given, "night", None, None, None, SIZE, PRESET, seed]
+        words = [given, "night", None, None, None, size, PRESET, seed]
         moment.wait()
         started = time.perf_counter()
         event = client.post("/gradio_api/call/paint", json={"data": words}).json()["event_id"]
@@ -114,6 +129,24 @@ def submit(server: Server, seed: int, moment: threading.Barrier) -> float:
     assert record is not None, f"seed {seed}: a picture without a recipe"
     assert record["recipe"]["start"]["seed"] == seed, f"seed {seed}: another person's picture"
     return seconds
+
+
+def one_after_the_other(port: int) -> None:
+    """Store the memory of a server that paints many pictures and then one of a large photo."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "studio", port, FEW_STEPS) as server:
+        with Image.open(demo_photo()) as image:
+            image.convert("RGB").resize(LARGE_PHOTO).save(large := Path(folder) / "large.jpg")
+        rows: list[dict[str, Any]] = [{"pictures painted": 0, "resident MB": server.megabytes()}]
+        for seed in range(HUNDRED):
+            submit(server, seed, threading.Barrier(1), LARGE_SIZE)
+            if (seed + 1) in (1, 10, 25, 50, 75, HUNDRED):
+                rows.append({"pictures painted": seed + 1, "resident MB": server.megabytes()})
+        submit(server, HUNDRED, threading.Barrier(1), LARGE_SIZE, large)
+        rows.append({"pictures painted": "one more, of 40 megapixels", "resident MB": server.megabytes()})
+        submit(server, HUNDRED + 1, threading.Barrier(1), LARGE_SIZE)
+        rows.append({"pictures painted": "one more", "resident MB": server.megabytes()})
+        rows.append({"pictures painted": "maximum", "resident MB": max(size for _, size in server.sizes)})
+    store("studio_load-hundred", rows)
 
 
 def one_round(server: Server, seeds: range) -> list[float]:
@@ -153,7 +186,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--port", type=int, default=7899)
+    parser.add_argument("--long", action="store_true")
     given = parser.parse_args()
+    if given.long:
+        one_after_the_other(given.port)
+        return
     people, count = given.people, given.people * ROUNDS
     by_itself = alone(min(5, people))
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), given.port) as server:

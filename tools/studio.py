@@ -33,16 +33,32 @@ PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "loca
 SMALL: Final[dict[str, Any]] = {"viewport": {"width": 320, "height": 640}, "locale": "zh-CN"}
 LARGE: Final[dict[str, Any]] = {"viewport": {"width": 640, "height": 500}, "device_scale_factor": 2, "locale": "en-US"}
 """A screen of 1280 x 1000 at 200 % zoom."""
+SCREENS: Final = {"": DESK, "dark-": DARK, "chinese-": CHINESE, "phone-": PHONE, "small-": SMALL, "large-": LARGE}
+ARGUMENTS: Final = [
+    "--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+]  # fmt: skip
+"""Of Chromium, which shows a camera that there is not."""
 TIMEOUT_MS: Final = 600_000
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, *options: str) -> Iterator[str]:
     """Serve a studio on this computer; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "impasto", "studio", "--workspace", str(folder), "--port", str(port), "--no-open"]
+    command = [
+        sys.executable,
+        "-m",
+        "impasto",
+        "studio",
+        "--workspace",
+        str(folder),
+        "--port",
+        str(port),
+        "--no-open",
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()  # printed when the server answers
@@ -59,12 +75,12 @@ class Camera:
     def __init__(self, browser: Browser, address: str, out: Path) -> None:
         self._browser, self._address, self._out = browser, address, out
 
-    def open(self, about: dict[str, Any]) -> Page:
-        """Open the page in a new browser context."""
+    def open(self, about: dict[str, Any], first: str = "#canvas .canvas.empty p") -> Page:
+        """Open the page in a new browser context, and wait for an element."""
         page = self._browser.new_context(**about).new_page()
         page.set_default_timeout(TIMEOUT_MS)
         page.goto(self._address)
-        page.locator("#canvas .canvas.empty p").wait_for()
+        page.locator(first).wait_for()
         page.wait_for_timeout(1000)
         return page
 
@@ -119,6 +135,11 @@ def states(camera: Camera, photo: Path, size: int) -> None:
     page.locator("#regions-fold").scroll_into_view_if_needed()
     camera.shoot(page, "regions")
 
+    page.locator("#vary").click()
+    page.locator("#variations button img").nth(3).wait_for()
+    page.locator("#variations").scroll_into_view_if_needed()
+    camera.shoot(page, "variations")
+
     for about, name, style in ((DARK, "dark", "mosaic"), (CHINESE, "chinese", "night"), (PHONE, "phone", "stained")):
         page = camera.open(about)
         begin(page, photo, style, 60, size)
@@ -128,19 +149,52 @@ def states(camera: Camera, photo: Path, size: int) -> None:
         finished(page)
         camera.shoot(page, f"{name}-whole", whole=True)
 
-    screens = {"": DESK, "dark-": DARK, "chinese-": CHINESE, "phone-": PHONE, "small-": SMALL, "large-": LARGE}
-    for name, about in screens.items():
+    for name, about in SCREENS.items():
         page = camera.open(about)
-        page.get_by_role("tab").nth(2).click()
+        tabs = page.get_by_role("tab")
+        tabs.nth(2).click()
+        page.locator("#webcam-start").click()
+        page.locator("#webcam img").wait_for()
+        camera.shoot(page, f"{name}webcam")
+        tabs.nth(3).click()
         page.locator("#history img").first.click()
         page.locator("#run-picture img").wait_for()
         camera.shoot(page, f"{name}history", whole=True)
-        page.get_by_role("tab").nth(3).click()
+        tabs.nth(4).click()
         for number in (1, 3):
             page.locator("#which input").nth(number).check()
             page.wait_for_timeout(1000)
         page.locator("#compared img").nth(1).wait_for()
         camera.shoot(page, f"{name}compare")
+        page.locator("#vote > button").first.click()
+        page.locator("#vote-next").click()
+        page.locator("#voted img").nth(1).wait_for()
+        page.locator("#vote").scroll_into_view_if_needed()
+        camera.shoot(page, f"{name}vote")
+
+
+def film(camera: Camera, photo: Path, size: int) -> None:
+    """Paint a film of two frames, and take screenshots of it on screens of several widths."""
+    with Image.open(photo) as image:
+        first, second = (image.crop((left, 60, left + 480, 380)) for left in (40, 60))
+    first.save(clip := photo.with_suffix(".gif"), save_all=True, append_images=[second], duration=500)
+    page = camera.open(DESK)
+    page.locator("#styles label:has(input[name='mosaic']) span").click()
+    page.locator("#size input[type=number]").fill(str(size))
+    page.get_by_role("tab").nth(1).click()
+    page.locator("#film-clip input[type=file]").set_input_files(clip)
+    page.locator("#film-frame img").wait_for()
+    page.locator("#film-paint").click()
+    page.locator("#film-video video").wait_for()
+    for name, about in (("", DESK), ("phone-", PHONE), ("small-", SMALL)):
+        page.set_viewport_size(about["viewport"])
+        camera.shoot(page, f"{name}film", whole=True)
+
+
+def login(camera: Camera) -> None:
+    """Take screenshots of the page that asks for a password."""
+    for name, about in SCREENS.items():
+        camera.shoot(camera.open(about, ".panel"), f"{name}login")
 
 
 def main() -> None:
@@ -152,12 +206,15 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         served(Path(folder) / "workspace") as address,
+        served(Path(folder) / "locked", "--auth", "me:secret") as locked,
         sync_playwright() as play,
     ):
         photo = Path(folder) / "coffee.jpg"
         Image.fromarray(skimage.data.coffee()).save(photo, quality=95)
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        login(Camera(browser, locked, options.out))
         states(Camera(browser, address, options.out), photo, options.size)
+        film(Camera(browser, address, options.out), photo, options.size)
         browser.close()
 
 

@@ -5,6 +5,7 @@ import re
 import PIL.Image
 import pytest
 
+from impasto.api import Estimate
 from impasto.errors import InputError
 from impasto.images import PLATES
 from impasto.recipe import PRESETS, Recipe
@@ -93,6 +94,14 @@ def test_an_unknown_run_is_reported_in_chinese_and_an_unknown_message_in_english
         Workspace(tmp_path / "studio").folder_of("nix")
     assert translate_message("zh-CN", str(raised.value)) == "画室里没有 'nix' 这幅画"
     assert translate_message("zh-CN", "a new kind of trouble") == "a new kind of trouble"
+
+
+@pytest.mark.parametrize(("seconds", "tile"), [(125.0, None), (125.0, 512), (9000.0, None), (9000.0, 512)])
+def test_an_estimate_is_said_in_chinese(seconds, tile):
+    estimate = Estimate(size=(512, 400), steps=9, tile=tile, seconds=seconds, memory=1.3e9)
+    said = translate_message("zh-CN", str(estimate))
+    assert "512 × 400 像素，9 步" in said
+    assert not re.search("[a-z]{3}", re.sub("--[a-z]+", "", said)), "no English word"
 
 
 def test_a_notice_about_a_small_photo_is_said_in_chinese():
