@@ -143,10 +143,9 @@ def states(camera: Camera, photo: Path, size: int) -> None:
     for about, name, style in ((DARK, "dark", "mosaic"), (CHINESE, "chinese", "night"), (PHONE, "phone", "stained")):
         page = camera.open(about)
         begin(page, photo, style, 60, size)
-        if name == "phone":
-            page.locator("#canvas img").wait_for()
-            camera.shoot(page, name)
         finished(page)
+        if name == "phone":
+            camera.shoot(page, name)
         camera.shoot(page, f"{name}-whole", whole=True)
 
     for name, about in SCREENS.items():

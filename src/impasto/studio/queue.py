@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
 from impasto.api import Estimate, RegionSource, Session, Source, StyleSource
+from impasto.backbones import release_memory
 from impasto.errors import InputError
 from impasto.recipe import Recipe
 from impasto.runs import FolderLock, RunFolder, is_locked
@@ -37,6 +38,9 @@ OnClose: TypeAlias = Literal["cancel", "go_on"]
 _VARIATIONS: Final = 4
 _VARIATION_SIZE: Final = 256
 """Long side of a variation in pixels, at most."""
+
+_CACHE_MEGABYTES: Final = 64.0
+"""Kept of styles: enough for the dials; every seed measures its own."""
 
 _MAX_ENDED: Final = 500
 """Number of ended jobs that are kept in memory."""
@@ -316,9 +320,10 @@ class Studio:
     # -- the worker ----------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        session = Session()
+        session = Session(cache_megabytes=_CACHE_MEGABYTES)
         while (job := self._next()) is not None:
             job.paint(session)
+            release_memory()
             with self._condition:
                 self._current = None
                 self._update_positions()
