@@ -56,7 +56,9 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
     page.page.locator("#styles label", has_text="hills").locator("input").check()
     page.unfold("crop-fold")
     pictures, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
-    until(lambda: pictures.count() == 2, "both styles are shown")
+    titles = "all => all.map((one) => one.alt)"
+    both = [PLATES[0], "hills"]
+    until(lambda: pictures.locator("img").evaluate_all(titles) == both, "both styles are shown, in their order")
     picture = pictures.last
     picture.locator("img").wait_for()
     # Away from the button Paint, which stays at the bottom of the window.

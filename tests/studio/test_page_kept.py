@@ -118,8 +118,8 @@ def test_all_of_a_picture_is_downloaded_and_its_command_paints_it_there(visit, h
     entry = painted(server, hills, [hills, "mosaic"], steps=FEW, regions=[impasto.Region(mask, "night")])
     page = visit()
     page.choose_newest_run()
-    until(lambda: page.enabled("history-all") == [True], "it can be downloaded")
-    with zipfile.ZipFile(page.download("history-all")) as archive:
+    until(lambda: page.enabled("history-download-all") == [True], "it can be downloaded")
+    with zipfile.ZipFile(page.download("history-download-all")) as archive:
         assert archive.namelist() == ["hills.png", "hills-2.png", "mask.png", "painting.png", "command.txt"]
         archive.extractall(tmp_path)
     with PIL.Image.open(tmp_path / "hills.png") as photo:
