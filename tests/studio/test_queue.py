@@ -7,9 +7,11 @@ from unittest import mock
 import numpy as np
 import PIL.Image
 import pytest
+from page_tools import until
 from patience import PATIENCE
 
 import impasto
+from impasto.api import Run
 from impasto.errors import InputError, RunError
 from impasto.events import Changed, Step
 from impasto.images import DecodedImage, quantize
@@ -72,6 +74,25 @@ def test_twenty_jobs_are_painted_in_order_and_none_is_lost(studio, submit, monke
     assert [job.state for job in jobs] == ["finished"] * 20
     assert started == [job.name for job in jobs]
     assert [entry.recipe.start.seed for entry in studio.list_runs()] == list(range(19, -1, -1))
+
+
+def test_an_ended_job_keeps_no_run_in_memory(submit):
+    def runs():
+        gc.collect()
+        return sum(type(thing) is Run for thing in gc.get_objects())
+
+    before, job = runs(), submit()
+    assert job.wait(PATIENCE)
+    until(lambda: runs() <= before, "the run with its canvas and features is gone")
+    assert job.monitor.progress().step == 4
+
+
+def test_the_memory_of_a_picture_is_given_back_when_it_is_painted(submit, monkeypatch):
+    given_back = threading.Event()
+    monkeypatch.setattr(queue, "release_memory", given_back.set)
+    job = submit()
+    assert job.wait(PATIENCE)
+    assert given_back.wait(PATIENCE)
 
 
 def test_two_visitors_who_submit_simultaneously_get_their_own_jobs(submit, hold_after):

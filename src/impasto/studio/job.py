@@ -366,7 +366,10 @@ class JobHandle:
         run = session.resume(self.path, on_event=record)
         try:
             log = RunFolder.open(self.path).read_log()
-            self.monitor.restore(log.steps, run.recipe.schedule.steps, run.levels, lambda: run.level_costs)
+            # Not of `run`: the monitor is kept when the job has ended, and would keep canvas and features.
+            self.monitor.restore(
+                log.steps, run.recipe.schedule.steps, run.levels, lambda: getattr(self._run, "level_costs", ())
+            )
             self._attach(run)
         except BaseException:
             run.stop()

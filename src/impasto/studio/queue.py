@@ -323,10 +323,10 @@ class Studio:
         session = Session(cache_megabytes=_CACHE_MEGABYTES)
         while (job := self._next()) is not None:
             job.paint(session)
-            release_memory()
             with self._condition:
                 self._current = None
                 self._update_positions()
+            release_memory()
 
     def _next(self) -> JobHandle | None:
         """Wait for a job and return the first one of the queue, or None when the studio closes."""
