@@ -166,7 +166,7 @@ def test_a_sample_photo_can_be_painted_as_large_as_it_is_and_the_cost_stands_bes
     asked = []
 
     def estimate(content, styles, recipe, regions):
-        asked.append((styles, recipe.picture.size))
+        asked.append((styles, recipe.picture.size, recipe.schedule.steps))
         return Estimate(size=(451, 300), steps=9, seconds=125.0, memory=1.5e9, tile=None)
 
     monkeypatch.setattr(server.studio, "estimate", estimate)
@@ -177,7 +177,9 @@ def test_a_sample_photo_can_be_painted_as_large_as_it_is_and_the_cost_stands_bes
     until(lambda: page.value("size") == 451, "the size is that of the photo")
     page.choose_styles("woodcut")
     page.page.locator("#estimate").get_by_text("451 × 300 · about 2:05 · 1.5 GB of memory").wait_for()
-    until(lambda: asked[-1] == (["woodcut"], 451), "it was asked for what is painted")
+    page.unfold("more", "schedule")
+    page.set("field-steps", 77)
+    until(lambda: asked[-1] == (["woodcut"], 451, 77), "it was asked for what is painted")
 
 
 # -- the wall of styles ------------------------------------------------------------------------------------------------

@@ -130,20 +130,18 @@ class Form:
         for slider in sliders:
             # Another value holds for the whole picture, not until a loaded recipe changes it.
             slider.input(lambda: "", None, [self.settings.changes], **quick)
-        preset_shown = self.preset.input(
-            self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick
-        )
+        self.preset.input(self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick)
         # Gradio calls what hangs on one event in this order, each when the one before has ended: the slow ones last.
         self.photo.change(self._show_size, [self.photo, self.size], [self.size, self._as_photo], **quick)
         self.wall.connect(blocks, self.photo, self.regions.styles)
         self._as_photo.click(self._as_large_as_photo, [self.photo], [self.size], **quick)
         for button, name in zip(self._samples, SAMPLES, strict=True):
             button.click(partial(self._give_sample, name), None, [self.photo], **quick)
-        for changed in (self.photo.change, self.wall.chosen.change, self.size.change, preset_shown.then):
-            changed(
-                self._show_estimate, self.inputs, [self._estimate], show_progress="hidden", js=inputs.SEND_STROKES,
-                trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
-            )  # fmt: skip
+        costly = [self.photo, self.wall.chosen, self.size, self.preset, *self.settings.fields, *self.regions.styles]
+        gr.on(
+            [one.change for one in costly], self._show_estimate, self.inputs, [self._estimate], js=inputs.SEND_STROKES,
+            show_progress="hidden", trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
+        )  # fmt: skip
         outputs = [*sliders, self.size, self.preset, *self.settings.fields, *self.wall.outputs]
         dropped = self._dropped.upload(
             self._load_png, [self._dropped, self.photo], [self._dropped, *outputs], show_progress="hidden"
