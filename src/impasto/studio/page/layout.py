@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from impasto.studio.page.film import FilmTab
 
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
-"""Options of callbacks that return immediately."""
+"""Options of callbacks that return immediately, and have nothing to say: Gradio writes messages outside the queue into
+the log."""
 
 _FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_limit": None}
 """Options of callbacks that wait; any number may run at a time."""
@@ -157,8 +158,8 @@ class PageBuilder:
         if self._film is not None:
             film, chosen = self._film, [self._history.chosen]
             for event in (
-                self._queue.chosen_film(film.show_chosen, None, film.outputs, **_QUICK),
-                self._history.show_film.click(film.show, chosen, film.outputs, **_QUICK),
+                self._queue.chosen_film(film.show_chosen, None, film.outputs, show_progress="hidden"),
+                self._history.show_film.click(film.show, chosen, film.outputs, show_progress="hidden"),
                 self._history.resume_film.click(film.go_on, chosen, film.outputs, show_progress="hidden"),
             ):
                 event.success(self._show_film_tab, None, [self._tabs], queue=False)

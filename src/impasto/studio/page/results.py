@@ -114,7 +114,8 @@ class Results:
         self._downloads.connect(current, self._finish)
         with gr.Row(visible=False):
             shared = gr.Textbox()
-        self._share.click(self._say_shared, [shared], None, js="async () => [await impasto.share()]", queue=False)
+        # In the queue: Gradio writes messages of other calls into the log.
+        self._share.click(self._say_shared, [shared], None, js="async () => [await impasto.share()]")
 
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
