@@ -137,7 +137,9 @@ class Form:
         self._as_photo.click(self._as_large_as_photo, [self.photo], [self.size], **quick)
         for button, name in zip(self._samples, SAMPLES, strict=True):
             button.click(partial(self._give_sample, name), None, [self.photo], **quick)
-        costly = [self.photo, self.wall.chosen, self.size, self.preset, *self.settings.fields, *self.regions.styles]
+        costly: list[Any] = [
+            self.photo, self.wall.chosen, self.size, self.preset, *self.settings.fields, *self.regions.styles,
+        ]  # fmt: skip
         gr.on(
             [one.change for one in costly], self._show_estimate, self.inputs, [self._estimate], js=inputs.SEND_STROKES,
             show_progress="hidden", trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
