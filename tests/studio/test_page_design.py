@@ -130,6 +130,20 @@ def test_the_picture_stays_in_view_while_dials_are_moved_and_downloads_are_at_ha
     assert page.page.locator("#download-png").inner_text() == "Download PNG"
     page.page.locator("#preset").scroll_into_view_if_needed()
     until(lambda: in_view(page, "#preset") and in_view(page, "#slider .slider"), "both are in view")
+    if screen:
+        label = page.page.locator("#finish-photo label").first
+        label.evaluate("one => { one.scrollIntoView(); scrollBy(0, -60); }")
+        place = label.bounding_box()
+        on_top = "place => document.elementFromPoint(place.x + 9, place.y + 9).closest('#slider') !== null"
+        assert page.page.evaluate(on_top, place), "nothing shines through the picture"
+    else:
+        page.page.set_viewport_size({"width": 1400, "height": 900})
+        assert page.page.locator("#vary").bounding_box()["height"] < 45, "one line"
+        page.unfold("regions-fold")
+        text, arrow = (page.page.locator(f"#region-red {part}") for part in ("input", ".icon-wrap"))
+        assert text.evaluate("one => one.scrollWidth - one.clientWidth") == 0, "all of it is seen"
+        end = text.evaluate("one => one.getBoundingClientRect().right - parseFloat(getComputedStyle(one).paddingRight)")
+        assert end <= arrow.bounding_box()["x"] + 1
 
 
 def test_the_live_canvas_is_zoomed_and_stays_so_while_the_picture_grows(visit, hills):
