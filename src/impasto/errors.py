@@ -116,5 +116,5 @@ def reason_of(error: Exception) -> str:
         return ": ".join([*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])
     if isinstance(error, KeyError):
         return f"no {error}"
-    text: str = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text: str = getattr(error, "strerror", None) or str(error)  # those of FFmpeg have it, too
     return " ".join(text.split())

@@ -197,6 +197,29 @@ def test_every_wrong_call_is_answered_with_one_clear_error_and_leaves_no_traceba
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("address", "call"),
+    [("call/nosuch", {}), ("queue/join", {"fn_index": 9999}), ("run/predict", {"fn_index": 9999}), ("run/nosuch", {})],
+)
+def test_a_call_of_what_does_not_exist_is_answered_with_one_line(server, capfd, address, call):
+    answer = httpx.post(f"{server.url}/gradio_api/{address}", json={"data": [], "session_hash": "x", **call})
+    assert (answer.status_code, list(answer.json())) == (404, ["detail"])
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_unknown_event_and_an_upload_that_was_left_leave_no_traceback(server, capfd):
+    answer = httpx.get(f"{server.url}/gradio_api/call/paint/nosuch", timeout=PATIENCE)
+    assert answer.text.strip() == 'event: error\ndata: "404: Not Found"'
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as upload:
+        upload.sendall(
+            f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            "Content-Length: 9999\r\n\r\n--x\r\nContent-Disposition: form-data; name=files; filename=a\r\n\r\n".encode()
+        )
+    httpx.get(server.url, timeout=PATIENCE)  # is answered after the other one has ended
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("address", ["http://a.example/x.png", "https://huggingface.co/x.png", "//a.example/x.png"])
 def test_no_request_makes_the_server_fetch_an_address(server, monkeypatch, address):
     asked, look_up = [], socket.getaddrinfo

@@ -43,6 +43,11 @@ def test_a_caption_names_only_the_differences(entry):
     assert captions(entry, changed(entry, strength=70), language="zh-CN") == ["强度 30", "强度 70"]
 
 
+def test_title_has_the_strength_at_the_end_and_the_seed_and_size_of_a_variation(entry):
+    recipe = Recipe(strength=30, changes="5:strength=95", seed=3, size=96)
+    assert run_title(replace(entry, recipe=recipe)).startswith("night 95 · seed 3, 96 px · coffee · 11-26 ")
+
+
 def test_title_without_styles_begins_with_the_photo(entry):
     assert run_title(replace(entry, styles=())).startswith("coffee · 11-26 ")
 

@@ -241,6 +241,9 @@ def test_a_chinese_browser_shows_chinese(visit, hills):
     page.paint()
     page.finish()
     assert re.fullmatch(r"已完成，共 \d+ 步", page.status())
+    page.set("field-steps", MANY)
+    page.paint()
+    page.page.locator("#queue").get_by_text("hills + 星夜").wait_for()
 
 
 def test_text_contrasts_with_its_background_in_dark_and_light(visit):

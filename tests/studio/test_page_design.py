@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import zipfile
 
 import numpy as np
 import PIL.Image
@@ -129,6 +130,20 @@ def test_the_picture_stays_in_view_while_dials_are_moved_and_downloads_are_at_ha
     assert page.page.locator("#download-png").inner_text() == "Download PNG"
     page.page.locator("#preset").scroll_into_view_if_needed()
     until(lambda: in_view(page, "#preset") and in_view(page, "#slider .slider"), "both are in view")
+    if screen:
+        label = page.page.locator("#finish-photo label").first
+        label.evaluate("one => { one.scrollIntoView(); scrollBy(0, -60); }")
+        place = label.bounding_box()
+        on_top = "place => document.elementFromPoint(place.x + 9, place.y + 9).closest('#slider') !== null"
+        assert page.page.evaluate(on_top, place), "nothing shines through the picture"
+    else:
+        page.page.set_viewport_size({"width": 1400, "height": 900})
+        assert page.page.locator("#vary").bounding_box()["height"] < 45, "one line"
+        page.unfold("regions-fold")
+        text, arrow = (page.page.locator(f"#region-red {part}") for part in ("input", ".icon-wrap"))
+        assert text.evaluate("one => one.scrollWidth - one.clientWidth") == 0, "all of it is seen"
+        end = text.evaluate("one => one.getBoundingClientRect().right - parseFloat(getComputedStyle(one).paddingRight)")
+        assert end <= arrow.bounding_box()["x"] + 1
 
 
 def test_the_live_canvas_is_zoomed_and_stays_so_while_the_picture_grows(visit, hills):
@@ -165,7 +180,7 @@ def test_a_sample_photo_can_be_painted_as_large_as_it_is_and_the_cost_stands_bes
     asked = []
 
     def estimate(content, styles, recipe, regions):
-        asked.append((styles, recipe.picture.size))
+        asked.append((styles, recipe.picture.size, recipe.schedule.steps))
         return Estimate(size=(451, 300), steps=9, seconds=125.0, memory=1.5e9, tile=None)
 
     monkeypatch.setattr(server.studio, "estimate", estimate)
@@ -176,7 +191,9 @@ def test_a_sample_photo_can_be_painted_as_large_as_it_is_and_the_cost_stands_bes
     until(lambda: page.value("size") == 451, "the size is that of the photo")
     page.choose_styles("woodcut")
     page.page.locator("#estimate").get_by_text("451 × 300 · about 2:05 · 1.5 GB of memory").wait_for()
-    until(lambda: asked[-1] == (["woodcut"], 451), "it was asked for what is painted")
+    page.unfold("more", "schedule")
+    page.set("field-steps", 77)
+    until(lambda: asked[-1] == (["woodcut"], 451, 77), "it was asked for what is painted")
 
 
 # -- the wall of styles ------------------------------------------------------------------------------------------------
@@ -281,6 +298,9 @@ def test_a_last_touch_is_seen_at_once_and_is_in_the_download_and_its_recipe(visi
     for name, value in (("finish-photo", 40), ("finish-colors", 100)):
         # As the keyboard does: without a pointer that is released.
         page.page.locator(f"#{name} input[type=range]").fill(str(value))
+    finish = {"photo": 40.0, "photo_colors": 100.0}
+    png = page.download("download-png")
+    assert read_metadata(png)["finish"] == finish, "at once, and the recipe says so"
 
     entry = server.newest()
     result, photo = (read_picture(path).pixels for path in (entry.path / "result.png", hills))
@@ -294,10 +314,10 @@ def test_a_last_touch_is_seen_at_once_and_is_in_the_download_and_its_recipe(visi
         return np.abs(seen / 255 - expected).mean() < 0.06 < np.abs(plain / 255 - expected).mean()
 
     until(is_seen, "the picture has more of the photo")
-    finish = {"photo": 40.0, "photo_colors": 100.0}
-    until(lambda: (read_metadata(page.download("download-png")) or {}).get("finish") == finish, "the recipe says so")
-    saved = read_picture(page.download("download-png")).pixels
-    assert np.abs(saved - expected).max() < 0.02
+    with zipfile.ZipFile(page.download("download-all")) as archive:
+        files = [png.read_bytes(), archive.read("painting.png")]
+    for file in files:
+        assert np.abs(read_picture(file).pixels - expected).max() < 0.02
 
 
 def test_a_transparent_picture_is_as_transparent_on_the_page_as_in_the_download(visit, server, hills, tmp_path):

@@ -102,6 +102,7 @@ def test_a_clip_is_previewed_painted_watched_and_downloaded(visit, server, clip)
     shown = "(one => [one.readyState > 0 && one.duration, one.videoWidth])(document.querySelector('#film-video video'))"
     until(lambda: page.page.evaluate(shown) == [0.5, 64], "the browser can show it")
     assert facts(page.download("film-download")) == facts(clip) == (FRAMES, pytest.approx(0.5))
+    assert "common." not in page.page.locator("body").inner_text()
     film = server.newest()
     assert (film.is_film, film.status) == (True, "finished")
     files = {path.relative_to(server.workspace).parts[0] for path in server.workspace.rglob("*") if path.is_file()}

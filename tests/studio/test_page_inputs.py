@@ -56,7 +56,9 @@ def test_a_frame_drawn_on_a_style_picture_crops_it(visit, hills, server):
     page.page.locator("#styles label", has_text="hills").locator("input").check()
     page.unfold("crop-fold")
     pictures, field = page.page.locator(".crop-picture"), page.page.locator("#crop textarea, #crop input")
-    until(lambda: pictures.count() == 2, "both styles are shown")
+    titles = "all => all.map((one) => one.alt)"
+    both = [PLATES[0], "hills"]
+    until(lambda: pictures.locator("img").evaluate_all(titles) == both, "both styles are shown, in their order")
     picture = pictures.last
     picture.locator("img").wait_for()
     # Away from the button Paint, which stays at the bottom of the window.
@@ -273,8 +275,9 @@ def test_the_editor_takes_no_stroke_while_a_tool_works_on_those_before(visit, la
     until(lambda: page.page.evaluate(TAKES_POINTER), "it takes strokes again")
 
 
-def test_strokes_are_forgotten_with_their_photo(visit, lake, server, tmp_path):
-    before, page = painted(server, lake), visit()
+def test_strokes_are_forgotten_with_their_photo_and_nothing_is_uploaded_twice(visit, lake, server, tmp_path):
+    before, page, uploads = painted(server, lake), visit(), []
+    page.page.on("request", lambda request: uploads.append(request.url) if "/upload?" in request.url else None)
     page.prepare(lake)
     page.unfold("regions-fold")
     page.brush(0.2)
@@ -291,6 +294,7 @@ def test_strokes_are_forgotten_with_their_photo(visit, lake, server, tmp_path):
     page.brush(0.8)
     (mask,) = masks_of(paint_next(page, server, before))
     assert not mask[:, : WIDTH // 2].any(), "the strokes on the photo before"
+    assert len(uploads) == 3, "two photos and the recipe"
 
 
 def test_strokes_are_read_back_as_the_masks_they_were_made_of():

@@ -118,8 +118,8 @@ def test_all_of_a_picture_is_downloaded_and_its_command_paints_it_there(visit, h
     entry = painted(server, hills, [hills, "mosaic"], steps=FEW, regions=[impasto.Region(mask, "night")])
     page = visit()
     page.choose_newest_run()
-    until(lambda: page.enabled("history-all") == [True], "it can be downloaded")
-    with zipfile.ZipFile(page.download("history-all")) as archive:
+    until(lambda: page.enabled("history-download-all") == [True], "it can be downloaded")
+    with zipfile.ZipFile(page.download("history-download-all")) as archive:
         assert archive.namelist() == ["hills.png", "hills-2.png", "mask.png", "painting.png", "command.txt"]
         archive.extractall(tmp_path)
     with PIL.Image.open(tmp_path / "hills.png") as photo:
@@ -188,16 +188,20 @@ def test_strokes_without_a_style_and_styles_without_strokes_are_told(visit, hill
 
 SHARING = """
 const areImages = ({files}) => files.every((file) => file.type.startsWith('image/'));
-Object.defineProperty(navigator, 'canShare', {value: areImages});
+Object.defineProperty(navigator, 'canShare', {value: areImages, configurable: true});
 Object.defineProperty(navigator, 'share', {value: async (given) => { window.shared = given.files[0]; }});
 """
+COPYING = """() => {
+  Object.defineProperty(navigator, 'canShare', {value: undefined});
+  Object.defineProperty(navigator, 'clipboard', {value: {write: async ([item]) => { window.copied = item.types; }}});
+}"""
 WITHOUT_SHARING = """
 for (const name of ['canShare', 'share', 'clipboard']) Object.defineProperty(navigator, name, {value: undefined});
 """
 
 
 @pytest.mark.long
-def test_share_hands_the_picture_to_the_device(visit, hills):
+def test_share_hands_the_picture_to_the_device_or_copies_it_and_says_so(visit, hills):
     page = visit(locale="en-US")
     page.page.add_init_script(SHARING)
     page.page.reload()
@@ -209,6 +213,10 @@ def test_share_hands_the_picture_to_the_device(visit, hills):
     until(lambda: page.page.evaluate("window.shared?.name") == "painting.jpeg", "a file is shared")
     assert page.page.evaluate(size) == [64, 48]
     assert not page.page.locator(".toast-body").count(), "the device says what it did with it"
+    page.page.evaluate(COPYING)
+    page.click("share")
+    assert "on the clipboard" in page.toast()
+    assert page.page.evaluate("window.copied") == ["image/png"]
     page.forgive_aborted_requests()
 
 

@@ -261,6 +261,8 @@ def test_what_is_no_clip_is_refused_in_one_line(tmp_path, monkeypatch):
     assert refusal("clips.mp4") == "clips.mp4 does not exist: did you mean clip.mp4?"
     assert refusal("empty.mp4") == "empty.mp4 is empty"
     assert refusal("text.mp4").startswith("text.mp4 is not a video that can be read (")
+    Path("text.jpg").write_text("this is no picture either\n" * 9)
+    assert refusal("text.jpg") == "text.jpg is not a video that can be read (Invalid argument)"
     assert refusal("photo.jpg") == "photo.jpg is a single picture: `impasto photo.jpg STYLE` paints it"
     assert "single picture" in refusal("one.gif")
     assert refusal(".") == ". is a folder: name its frames by a pattern such as ./%05d.png"

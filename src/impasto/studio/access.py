@@ -12,11 +12,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import safehttpx
+from gradio.route_utils import FnIndexInferError
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REFUSAL: Final = "The studio does not answer to this host or origin: open the page at the address that it printed."
+_NO_CALL: Final = "The studio has no such call or event: its page links to the description of those for other programs."
 _LOGIN_PAUSE: Final = 1.0
 """Seconds that pass after a wrong password before the next one is looked at."""
 _TEXTS: Final = ("application/json", "text/html", "text/plain", "text/event-stream")
@@ -106,6 +110,38 @@ class HiddenFolders:
             await self._app(scope, read if is_json else receive, answer)
         else:
             await self._app(scope, receive, send)
+
+
+class KnownCalls:
+    """Answers a call of what does not exist with one line, and a request that its sender has left with none.
+
+    Gradio logs a traceback for each.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        is_started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal is_started
+            is_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            return
+        except (FnIndexInferError, KeyError, RuntimeError) as error:
+            # A RuntimeError is an answer with another status after the first line was sent.
+            if isinstance(error, RuntimeError) and not isinstance(error.__cause__, HTTPException):
+                raise
+            if not is_started:
+                await JSONResponse({"detail": _NO_CALL}, 404)(scope, receive, send)
+            elif "/call/" in scope["path"]:
+                await send({"type": "http.response.body"})  # Gradio has sent the error as an event
 
 
 def _quoted(text: str) -> bytes:

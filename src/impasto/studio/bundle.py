@@ -12,6 +12,7 @@ from impasto.images import encode_picture, quantize, read_picture
 from impasto.recipe import INITS, KEEP, Recipe, RegionSettings
 from impasto.runs import KeptInput, RunFolder
 from impasto.saliency import AUTOMATIC_MASKS
+from impasto.studio.finish import UNCHANGED, Finish, encode_finished
 from impasto.studio.load_run import plate_of
 from impasto.studio.run_index import Workspace, newest_picture, slug
 from impasto.studio.submission import error_line
@@ -75,8 +76,10 @@ class _Files:
         return name
 
 
-def write_bundle(workspace: Workspace, name: str) -> Path:
+def write_bundle(workspace: Workspace, name: str, finish: Finish = UNCHANGED) -> Path:
     """Write the archive of a run into the folder for visitors and return its path; its pictures have no EXIF data.
+
+    The painting has the finish.
 
     Raises InputError if there is no such run, or its pictures cannot be read or written.
     """
@@ -88,8 +91,10 @@ def write_bundle(workspace: Workspace, name: str) -> Path:
         with zipfile.ZipFile(part, "w") as archive:
             for file, copy in commands.files.items():
                 archive.writestr(file, _png(copy))
-            if painting is not None:
+            if painting is not None and finish.changes_nothing:
                 archive.write(painting, PAINTING_FILE)
+            elif painting is not None:
+                archive.writestr(PAINTING_FILE, encode_finished(painting, path, finish, ".png"))
             archive.writestr(COMMAND_FILE, commands.shell + "\n")
         part.replace(target)
     except (OSError, InputError) as error:

@@ -20,13 +20,21 @@ _FIRST: Final = ("strength", "color_strength", "size", "style_mix", "seed")
 
 
 def run_title(entry: RunEntry, language: str = "en") -> str:
-    """Return the name of a run in a list: its title, or styles, strength and photo, and local time of submission."""
+    """Return the name of a run in a list: its title, or styles, strength and photo, and local time of submission.
+
+    The strength is that at the end; a variation has its seed and size, too.
+    """
     when = entry.created.astimezone().strftime("%m-%d %H:%M") if entry.created else ""
     if entry.title:
         return " · ".join(filter(None, (entry.title, when)))
-    strength = f"{entry.recipe.style.strength:g}" if entry.recipe and entry.styles else ""
+    recipe = entry.recipe and entry.recipe.after()
+    strength = f"{recipe.style.strength:g}" if recipe and entry.styles else ""
     painted = " ".join(filter(None, (_styles(entry, language), strength)))
-    return " · ".join(filter(None, (painted, entry.content, when))) or entry.name
+    varied = ""
+    if recipe and recipe.start.seed:
+        size = recipe.picture.size
+        varied = f"{field_label(language, 'seed')} {recipe.start.seed}, {size}{' px' if isinstance(size, int) else ''}"
+    return " · ".join(filter(None, (painted, varied, entry.content, when))) or entry.name
 
 
 def gallery_label(entry: RunEntry, language: str = "en") -> str:

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
 
 from impasto.color import finish_colors
-from impasto.images import read_metadata, read_picture, resize, write_picture
+from impasto.images import encode_picture, read_metadata, read_picture, resize
 from impasto.recipe import ColorSettings
 from impasto.runs import RunFolder
 
@@ -26,6 +26,9 @@ class Finish:
         return not self.photo and not self.photo_colors
 
 
+UNCHANGED: Final = Finish()
+
+
 def apply_finish(
     finish: Finish, painted: Float[np.ndarray, "h w 3"], photo: Float[np.ndarray, "h w 3"]
 ) -> Float[np.ndarray, "h w 3"]:
@@ -40,18 +43,18 @@ def apply_finish(
     return np.asarray(colored + np.float32(finish.photo / 100) * (photo - colored), np.float32)
 
 
-def write_finished(target: Path, source: Path, path: Path, finish: Finish, **options: Any) -> None:
-    """Write a run's picture with a finish; the recipe in the file says what was changed.
+def encode_finished(source: Path, path: Path, finish: Finish, suffix: str, **options: Any) -> bytes:
+    """Return a run's picture with a finish as a file; the recipe in it says what was changed.
 
     Args:
-        target: The file to write.
         source: The run's picture.
         path: The folder of the run.
         finish: The shares.
-        **options: As for `write_picture`.
+        suffix: The kind of file, as for `encode_picture`.
+        **options: As for `encode_picture`.
     """
     picture = read_picture(source, max_megapixels=100_000.0)
     photo = resize(RunFolder.open(path).inputs().content.pixels, picture.width, picture.height)
     metadata = {**(read_metadata(path / "result.png") or {}), "finish": asdict(finish)}
     pixels = apply_finish(finish, picture.pixels, photo)
-    write_picture(target, pixels, alpha=picture.alpha, metadata=metadata, **options)
+    return encode_picture(pixels, suffix, alpha=picture.alpha, metadata=metadata, **options)

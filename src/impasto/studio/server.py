@@ -114,7 +114,14 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
         from httpx import TransportError
         from starlette.middleware import Middleware
 
-        from impasto.studio.access import HiddenFolders, KnownHosts, LoginSessions, check_login, refuse_downloads
+        from impasto.studio.access import (
+            HiddenFolders,
+            KnownCalls,
+            KnownHosts,
+            LoginSessions,
+            check_login,
+            refuse_downloads,
+        )
         from impasto.studio.page import build_page, shown_as_jpeg, upload_limit
     except ModuleNotFoundError as error:
         raise missing_extra(f"the studio needs {error.name}", "studio") from None
@@ -135,6 +142,7 @@ def _launch(studio: "Studio", options: ServerOptions, public: str) -> Any:
             files.clear()
 
     middleware = [
+        Middleware(KnownCalls),
         upload_limit(options.max_upload),
         shown_as_jpeg(studio.limits.max_megapixels),
         Middleware(HiddenFolders, studio.workspace.path),

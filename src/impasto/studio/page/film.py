@@ -41,6 +41,7 @@ _SCROLL: Final = (
 )
 """On a phone the film is far below the button."""
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
+"""Options of callbacks that have nothing to say: Gradio writes messages of calls outside the queue into the log."""
 
 
 class FilmTab:
@@ -141,8 +142,8 @@ class FilmTab:
         for reading in (moved, tried, ordered):
             reading.failure(_empty_if_gone, [self._clip], slot, show_progress="hidden")
         self._paint.click(None, None, None, js=_SCROLL)
-        self.shown.input(self.show, [self.shown], self.outputs, **_QUICK)
-        self._view.select(self._film_ended, [self.shown], self.outputs, **_QUICK)
+        self.shown.input(self.show, [self.shown], self.outputs, show_progress="hidden")
+        self._view.select(self._film_ended, [self.shown], self.outputs, show_progress="hidden")
         self._stop.click(self._stop_film, [self.shown], None, **_QUICK)
         self._go_on.click(self.go_on, [self.shown], self.outputs, show_progress="hidden")
         self._delete.click(self._ask, [self.shown], [self._confirm, self._question], **_QUICK)
@@ -158,7 +159,7 @@ class FilmTab:
 
     def connect_tab(self, tab: gr.Tab) -> None:
         """List the films, and say what the form holds, whenever the tab is opened."""
-        tab.select(self.show, [self.shown], self.outputs, **_QUICK)
+        tab.select(self.show, [self.shown], self.outputs, show_progress="hidden")
         tab.select(self._show_style, self._form.film_settings, [self._style], **_QUICK)
         tab.select(self._show_estimate, self._counted, [self._estimate], **_QUICK)
 

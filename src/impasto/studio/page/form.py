@@ -80,6 +80,8 @@ class Form:
 
     def __init__(self, studio: Studio, text: Callable[[str], Any]) -> None:
         self._studio = studio
+        with gr.Row(visible=False):
+            strokes = gr.Textbox()  # the first input: Gradio sorts them in this order
         self.photo = ImageInput(
             image_mode=None, label=text("photo"), sources=["upload", "clipboard", "webcam"], elem_id="photo", height=210
         )
@@ -105,7 +107,7 @@ class Form:
         with gr.Accordion(text("more"), open=False, elem_id="more"):
             self.settings = Settings(self.preset, text)
         with gr.Accordion(text("regions"), open=False, elem_id="regions-fold") as self._regions_fold:
-            self.regions = inputs.Regions(self.photo, studio, text)
+            self.regions = inputs.Regions(self.photo, strokes, studio, text)
         self._dropped = FileInput(label=text("restore"), elem_id="restore", height=90)
         self._source_run = gr.State(None)
         """The earlier run whose pictures were loaded last."""
@@ -128,20 +130,20 @@ class Form:
         for slider in sliders:
             # Another value holds for the whole picture, not until a loaded recipe changes it.
             slider.input(lambda: "", None, [self.settings.changes], **quick)
-        preset_shown = self.preset.input(
-            self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick
-        )
+        self.preset.input(self._show_preset, [self.preset], [self.preset, *sliders, *self.settings.fields], **quick)
         # Gradio calls what hangs on one event in this order, each when the one before has ended: the slow ones last.
         self.photo.change(self._show_size, [self.photo, self.size], [self.size, self._as_photo], **quick)
         self.wall.connect(blocks, self.photo, self.regions.styles)
         self._as_photo.click(self._as_large_as_photo, [self.photo], [self.size], **quick)
         for button, name in zip(self._samples, SAMPLES, strict=True):
             button.click(partial(self._give_sample, name), None, [self.photo], **quick)
-        for changed in (self.photo.change, self.wall.chosen.change, self.size.change, preset_shown.then):
-            changed(
-                self._show_estimate, self.inputs, [self._estimate], show_progress="hidden",
-                trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
-            )  # fmt: skip
+        costly: list[Any] = [
+            self.photo, self.wall.chosen, self.size, self.preset, *self.settings.fields, *self.regions.styles,
+        ]  # fmt: skip
+        gr.on(
+            [one.change for one in costly], self._show_estimate, self.inputs, [self._estimate], js=inputs.SEND_STROKES,
+            show_progress="hidden", trigger_mode="always_last", concurrency_id="estimate", concurrency_limit=1,
+        )  # fmt: skip
         outputs = [*sliders, self.size, self.preset, *self.settings.fields, *self.wall.outputs]
         dropped = self._dropped.upload(
             self._load_png, [self._dropped, self.photo], [self._dropped, *outputs], show_progress="hidden"
@@ -245,7 +247,7 @@ class Form:
 
     def load_on_click(self, button: gr.Button, chosen: gr.State) -> Any:
         """Connect a button that fills in the form from the chosen run; return the event."""
-        loaded = button.click(self._load_run, [chosen], self._run_outputs, show_progress="hidden")
+        loaded = button.click(self._load_run, [chosen], self._run_outputs, js=inputs.HOLD_BRUSH, show_progress="hidden")
         self.regions.show_after(loaded)
         return loaded
 

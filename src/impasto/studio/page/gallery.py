@@ -32,7 +32,7 @@ from impasto.studio.captions import (
 )
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import RESUMABLE, errors_as_toasts, language_of
-from impasto.studio.page.results import Downloads, bundle_button
+from impasto.studio.page.results import Downloads
 from impasto.studio.texts import field_label, translate, translate_message
 
 _ANONYMOUS: Final = "anonymous"
@@ -67,9 +67,8 @@ class History:
                 self._picture = gr.HTML("", elem_id="run-picture", padding=False, js_on_load=script)
             with gr.Column(scale=2, min_width=280):
                 self._details = gr.Markdown(elem_id="details")
-                self._downloads = Downloads(studio, text, "history-downloads", interactive=False)
-                with self._downloads.row:
-                    self._all = bundle_button(studio, text, "history-all", self.chosen)
+                self._downloads = Downloads(studio, text, "history-download", interactive=False)
+                self._downloads.connect(self.chosen)
                 self._build_buttons(text)
 
     def _build_buttons(self, text: Callable[[str], Any]) -> None:
@@ -90,9 +89,8 @@ class History:
             with gr.Row():
                 yes, no = button("delete_yes", variant="stop"), button("delete_no")
         shown = [
-            self.chosen, self._picture, *self._downloads.outputs, self._details, self.load, self.resume, self._delete,
-            self._confirm, self._title, self._all, self.resume_film, self.show_film,
-            self._downloads.row,
+            self.chosen, self._picture, *self._downloads.buttons.values(), self._details, self.load, self.resume,
+            self._delete, self._confirm, self._title, self.resume_film, self.show_film, self._downloads.row,
         ]  # fmt: skip
         self.outputs: list[Any] = [self._gallery, *shown]
         self._gallery.select(self._choose, None, shown, **self.in_order)
@@ -119,18 +117,17 @@ class History:
 
     def _show(self, entry: RunEntry | None, language: str) -> dict[Any, Any]:
         """Return the updates that show a run, or none, and enable the buttons that apply to it."""
-        panes, downloads = [], self._downloads.updates(None)
+        panes = []
         is_film = entry is not None and entry.is_film
         is_resumable = entry is not None and entry.status in RESUMABLE
         if entry is not None:
             # It may have no picture, or be deleted meanwhile.
             with suppress(InputError, OSError):
                 panes.append(_pane_of(entry, run_title(entry, language)))
-                downloads = downloads if is_film else self._downloads.updates(entry.path)
         return {
             self.chosen: entry and entry.name,
             self._picture: markup.linked(panes, translate(language, "zoom_hint"), translate(language, "enlarge")),
-            **downloads,
+            **dict.fromkeys(self._downloads.buttons.values(), gr.update(interactive=bool(panes))),
             self._details: _describe(entry, language) if entry else "",
             self.load: gr.update(interactive=entry is not None and entry.recipe is not None, visible=not is_film),
             self.resume: gr.update(interactive=is_resumable, visible=not is_film),
@@ -139,7 +136,6 @@ class History:
             self._delete: gr.update(interactive=entry is not None),
             self._confirm: gr.update(visible=False),
             self._title: gr.update(value=entry.title if entry else "", interactive=entry is not None),
-            self._all: gr.update(interactive=bool(panes)),
             self._downloads.row: gr.update(visible=not is_film),
         }
 

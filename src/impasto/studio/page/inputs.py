@@ -36,6 +36,14 @@ _EDITOR_SIZE: Final = 1024
 _MIN_ALPHA: Final = 40
 """Alpha (of 255) below which the soft edge of a stroke is ignored."""
 
+SEND_STROKES: Final = "async (_, ...others) => [await impasto.strokes(), ...others]"
+"""Script of an event whose first input is `Regions.strokes`."""
+
+HOLD_BRUSH: Final = "(...given) => { impasto.holdBrush(true); return given; }"
+"""Script of an event that replaces the strokes, see `Regions.show_after`."""
+
+_TAKE_STROKES: Final = f"async (...given) => ({HOLD_BRUSH})(...await ({SEND_STROKES})(...given))"
+
 
 # -- regions -----------------------------------------------------------------------------------------------------------
 
@@ -43,8 +51,11 @@ _MIN_ALPHA: Final = 40
 class Regions:
     """The editor in which regions are painted on the photo, and a style for each color of the brush."""
 
-    def __init__(self, photo: gr.Image, studio: Studio, text: Callable[[str], Any]) -> None:
+    def __init__(self, photo: gr.Image, strokes: gr.Textbox, studio: Studio, text: Callable[[str], Any]) -> None:
         self._limits, self._wall = studio.limits, studio.wall
+        self.strokes = strokes
+        """The strokes in the editor, a data URI, if an event has `SEND_STROKES`. The editor is no input of any event:
+        Gradio would upload photo and strokes at each change of any call's state."""
         gr.Markdown(text("regions_hint"))
         self.editor = gr.ImageEditor(
             label=text("regions"),
@@ -61,7 +72,7 @@ class Regions:
         self.shown = gr.State(None)
         """SHA-256 of the photo in the editor."""
         self.loaded = gr.State(None)
-        """What a loaded run has in the editor, until the editor shows it."""
+        """What was last loaded into the editor, which counts until the editor shows it."""
         self._text = text
         choices = region_choices(choices_of(PLATES, text), text)
         with gr.Row(elem_id="region-tools"):
@@ -71,31 +82,28 @@ class Regions:
                 gr.Dropdown(choices, value=KEEP, label=text(f"region_{color}"), elem_id=f"region-{color}")
                 for color in BRUSHES
             ]
-        self.inputs = {self.editor, self.loaded, *self.styles}
+        self.inputs = {self.strokes, self.loaded, *self.styles}
         self.outputs: list[Any] = [self.editor, self.shown, self.loaded]
         changed = photo.change(self._photo_changed, [photo, self.shown], self.outputs, show_progress="hidden")
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
-            given = [photo, self.editor, self.loaded, gr.State(name)]
-            changed = tool.click(
-                self._change, given, [self.editor, self.loaded], show_progress="hidden",
-                js="(...given) => { window.impasto.holdBrush(true); return given; }",
-            )  # fmt: skip
-            self.show_after(changed)
-            changed.then(None, None, None, js="() => window.impasto.holdBrush(false)")
+            given = [strokes, photo, self.loaded, gr.State(name)]
+            replaced = [self.editor, self.loaded]
+            self.show_after(tool.click(self._change, given, replaced, js=_TAKE_STROKES, show_progress="hidden"))
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
         script = markup.script("wait_for_editor.js")
         shown = emptied.success(self._show_loaded, [self.loaded], [self.editor], js=script, show_progress="hidden")
-        shown.success(lambda: None, None, [self.loaded], show_progress="hidden")
+        for ended in (emptied.failure, shown.success, shown.failure):
+            ended(None, None, None, js="() => impasto.holdBrush(false)")
 
     def read(self, values: Mapping[Any, Any], language: str | None = None) -> list[impasto.Region]:
         """Return the regions that were painted, or loaded and not yet shown, and have a style.
 
         With a language a note says which strokes have no style, and which styles no strokes.
         """
-        masks = _masks_in(values[self.loaded] or values[self.editor])
+        masks = _masks_in(values[self.strokes], values[self.loaded])
         if masks is None:
             masks = np.zeros((len(BRUSHES), 1, 1), np.float32)
         painted = list(zip(masks, (values[one] for one in self.styles), strict=False))
@@ -120,36 +128,33 @@ class Regions:
         values = [*(name if name in known else KEEP for name in names), *(KEEP for _ in BRUSHES)]
         return {one: gr.update(choices=offered, value=name) for one, name in zip(self.styles, values, strict=False)}
 
-    def _change(self, photo: str | None, editor: Any, loaded: Any, tool: str, request: gr.Request) -> tuple[Any, Any]:
+    def _change(
+        self, strokes: str | None, photo: str | None, loaded: Any, tool: str, request: gr.Request
+    ) -> tuple[Any, Any]:
         """Replace the strokes by what a tool makes of them; the editor is emptied first, see `show_after`."""
         with errors_as_toasts(request):
             if photo is None:
                 raise InputError("choose a photo first")
             pixels = read_picture(Path(photo), max_megapixels=self._limits.max_megapixels).pixels
             shown = _reduced(pixels)
-            masks = _masks_in(loaded or editor)
+            masks = _masks_in(strokes, loaded)
             if masks is None or masks.shape[1:] != shown.shape[:2]:
                 masks = np.zeros((len(BRUSHES), *shown.shape[:2]), np.float32)
             changed = _TOOLS[tool](shown / np.float32(255), masks)
         # Where regions meet, each position belongs to one of them.
-        strokes = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
-        if strokes is None:
-            return gr.skip(), gr.skip()
-        return None, editor_value(pixels, _saved(strokes))
+        layer = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
+        if layer is None:
+            return gr.skip(), None
+        return None, editor_value(pixels, _saved(layer))
 
     def restored(self, photo: str | None, strokes: str | None) -> dict[Any, Any]:
         """Return the updates that show strokes that a browser kept, a data URI; none if they do not fit the photo."""
         with suppress(InputError, ValueError):
-            layer = read_picture(
-                base64.b64decode((strokes or "").partition(",")[2]), max_megapixels=_EDITOR_SIZE**2 / 1e6
-            )
+            layer = _pixels_in(strokes)
             pixels = read_picture(Path(photo or ""), max_megapixels=self._limits.max_megapixels).pixels
-            alpha = np.ones(layer.pixels.shape[:2], np.float32) if layer.alpha is None else layer.alpha
-            if alpha.any() and alpha.shape == _reduced(pixels).shape[:2]:
-                file = _saved(np.dstack([quantize(layer.pixels), quantize(alpha)]))
-                return dict(
-                    zip(self.outputs, (None, sha256_of(Path(photo or "")), editor_value(pixels, file)), strict=True)
-                )
+            if layer[..., 3].any() and layer.shape[:2] == _reduced(pixels).shape[:2]:
+                shown = (None, sha256_of(Path(photo or "")), editor_value(pixels, _saved(layer)))
+                return dict(zip(self.outputs, shown, strict=True))
         return {}
 
     def _show_loaded(self, loaded: dict[str, Any] | None) -> Any:
@@ -223,10 +228,21 @@ def masks_of(layers: Sequence[UInt8[np.ndarray, "h w 4"]]) -> Float[np.ndarray, 
     return masks
 
 
-def _masks_in(editor: Mapping[str, Any] | None) -> Float[np.ndarray, "colors h w"] | None:
-    """Return what is painted in the editor, or None if it has no strokes."""
-    layers = [_as_pixels(layer) for layer in (editor or {}).get("layers") or [] if layer is not None]
+def _masks_in(strokes: str | None, loaded: Mapping[str, Any] | None) -> Float[np.ndarray, "colors h w"] | None:
+    """Return the strokes in a data URI, or else what was loaded; None if there is neither."""
+    layers = [np.asarray(Image.open(layer)) for layer in (loaded or {}).get("layers", ())]
+    if strokes:
+        with suppress(InputError, ValueError):
+            layers = [_pixels_in(strokes)]
     return masks_of(layers) if layers else None
+
+
+def _pixels_in(strokes: str | None) -> UInt8[np.ndarray, "h w 4"]:
+    """Return the strokes in a data URI, which may come from anywhere; raises InputError or ValueError."""
+    data = base64.b64decode((strokes or "").partition(",")[2])
+    layer = read_picture(data, max_megapixels=_EDITOR_SIZE**2 / 1e6)
+    alpha = np.ones(layer.pixels.shape[:2], np.float32) if layer.alpha is None else layer.alpha
+    return np.dstack([quantize(layer.pixels), quantize(alpha)])
 
 
 def _saved(strokes: UInt8[np.ndarray, "h w 4"]) -> Path:
@@ -234,10 +250,6 @@ def _saved(strokes: UInt8[np.ndarray, "h w 4"]) -> Path:
     file = Path(os.environ["GRADIO_TEMP_DIR"]) / f"strokes-{secrets.token_hex(16)}.png"
     Image.fromarray(strokes).save(file)
     return file
-
-
-def _as_pixels(layer: UInt8[np.ndarray, "h w 4"] | str) -> UInt8[np.ndarray, "h w 4"]:
-    return np.asarray(Image.open(layer)) if isinstance(layer, str) else layer
 
 
 def _reduced(pixels: Float[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "_height _width 3"]:

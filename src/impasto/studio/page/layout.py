@@ -27,6 +27,7 @@ from impasto.studio.page.callbacks import (
 )
 from impasto.studio.page.form import SAMPLES, Form, submission_key
 from impasto.studio.page.gallery import Compare, History
+from impasto.studio.page.inputs import SEND_STROKES
 from impasto.studio.page.queue import JobQueue, chosen_run
 from impasto.studio.page.results import ENDPOINT, Results, add_endpoint
 from impasto.studio.page.variations import Variations
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from impasto.studio.page.film import FilmTab
 
 _QUICK: Final[dict[str, Any]] = {"queue": False, "show_progress": "hidden"}
-"""Options of callbacks that return immediately."""
+"""Options of callbacks that return immediately, and have nothing to say: Gradio writes messages outside the queue into
+the log."""
 
 _FOLLOWING: Final[dict[str, Any]] = {"show_progress": "hidden", "concurrency_limit": None}
 """Options of callbacks that wait; any number may run at a time."""
@@ -67,6 +69,10 @@ def build_page(studio: Studio, *, has_login: bool = False) -> tuple[gr.Blocks, d
         if function.api_name != ENDPOINT:
             # The callbacks of the page are not part of the API.
             function.api_visibility = "private"
+            if function.show_progress != "minimal":
+                # Gradio reads what shows a call's state, and all inside it, at each change of any call's state: its
+                # editor uploads photo and strokes then.
+                function.show_progress_on = []
     # System fonts, so that none is downloaded; colors are set in page.css.
     fonts, monospace = ("system-ui", "Segoe UI", "Noto Sans CJK SC", "sans-serif"), ("ui-monospace", "monospace")
     theme = gr.themes.Soft(primary_hue="orange", neutral_hue="stone", font=fonts, font_mono=monospace)
@@ -152,8 +158,8 @@ class PageBuilder:
         if self._film is not None:
             film, chosen = self._film, [self._history.chosen]
             for event in (
-                self._queue.chosen_film(film.show_chosen, None, film.outputs, **_QUICK),
-                self._history.show_film.click(film.show, chosen, film.outputs, **_QUICK),
+                self._queue.chosen_film(film.show_chosen, None, film.outputs, show_progress="hidden"),
+                self._history.show_film.click(film.show, chosen, film.outputs, show_progress="hidden"),
                 self._history.resume_film.click(film.go_on, chosen, film.outputs, show_progress="hidden"),
             ):
                 event.success(self._show_film_tab, None, [self._tabs], queue=False)
@@ -161,7 +167,7 @@ class PageBuilder:
     def _connect_runs(self, blocks: gr.Blocks) -> None:
         """Let the page follow runs that are submitted, repeated or resumed, and the run shown before a reload."""
         outputs = [self._current, *self._results.outputs]
-        submitted = self._form.paint.click(self._submit, self._form.inputs, outputs, **_FOLLOWING)
+        submitted = self._form.paint.click(self._submit, self._form.inputs, outputs, js=SEND_STROKES, **_FOLLOWING)
         self._form.paint.click(None, None, None, js=markup.script("scroll_to_canvas.js"))
         repeated = self._again.click(
             self._restart, [self._current, gr.State("repeat")], outputs, show_progress="hidden"

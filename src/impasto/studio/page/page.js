@@ -123,19 +123,25 @@
   };
   // Each photo and each file of strokes replaces the layers, so that what is drawn while it is loaded would be lost.
   let busy = 0, changing = false;
-  const showReadiness = () =>
-    document.documentElement.classList.toggle('can-brush', !busy && !changing && Boolean(editor?.background_image));
+  const canBrush = () => !busy && !changing && Boolean(editor?.background_image);
+  const showReadiness = () => document.documentElement.classList.toggle('can-brush', canBrush());
   const holdBrush = (on) => { changing = on; showReadiness(); };
+  const readLayer = async () => {
+    const [layer] = (await editor.get_blobs()).layers;
+    return layer && new Promise((done) => {
+      const reader = Object.assign(new FileReader(), {onload: () => done(reader.result)});
+      reader.readAsDataURL(layer);
+    });
+  };
+  // The strokes, a data URI; null where the editor does not show what it was given last.
+  const strokes = async () => canBrush() ? readLayer() : null;
   // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form.
   let keeping = 0;
   const keepStrokes = () => {
     clearTimeout(keeping);
     keeping = setTimeout(async () => {
-      const [layer] = (await editor.get_blobs()).layers;
-      const reader = Object.assign(new FileReader(), {
-        onload: () => { if (window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(reader.result)); },
-      });
-      if (layer) reader.readAsDataURL(layer);
+      const painted = await readLayer();
+      if (painted && window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(painted));
     }, 300);
   };
   if (window.editor) guard(window.editor);
@@ -172,5 +178,5 @@
   // Where there is neither, the downloads beside it are the way.
   const canShare = navigator.canShare?.({files: [new File([], 'painting.jpeg', {type: 'image/jpeg'})]}) || navigator.clipboard?.write;
   document.documentElement.classList.toggle('cannot-share', !canShare);
-  window.impasto = {choose, holdBrush, share};
+  window.impasto = {choose, holdBrush, share, strokes};
 }

@@ -7,7 +7,7 @@ import gradio as gr
 from impasto.studio import JobHandle, Studio
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import status_text
-from impasto.studio.texts import translate
+from impasto.studio.texts import choice_label, translate
 
 
 class JobQueue:
@@ -42,6 +42,9 @@ def chosen_run(event: gr.EventData) -> str:
 def _as_html(jobs: list[JobHandle], language: str) -> str:
     if not jobs:
         return ""
-    rows = [(job, " + ".join((job.content, *job.styles)), status_text(job, language)) for job in jobs]
+    rows = []
+    for job in jobs:
+        styles = (choice_label(language, style) for style in job.styles)
+        rows.append((job, " + ".join((job.content, *styles)), status_text(job, language)))
     texts = {key: translate(language, f"queue_{key}") for key in ("title", "show", "stop", "cancel")}
     return markup.render("queue", rows, texts)

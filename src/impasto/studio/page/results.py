@@ -1,6 +1,6 @@
 """Finished pictures: the column of results with its downloads, and the endpoint `/paint` for other programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -9,13 +9,13 @@ import gradio as gr
 import numpy as np
 from jaxtyping import Float
 
-from impasto.errors import ImpastoError, RunError
+from impasto.errors import ImpastoError, InputError, RunError
 from impasto.images import PLATES, fit, plate_path, read_picture, resize, write_picture
 from impasto.recipe import PRESETS, Recipe, resolve
 from impasto.runs import RunFolder
 from impasto.studio import Studio
 from impasto.studio.bundle import commands_of, write_bundle
-from impasto.studio.finish import Finish, apply_finish, write_finished
+from impasto.studio.finish import UNCHANGED, Finish, apply_finish, encode_finished
 from impasto.studio.page import markup
 from impasto.studio.page.callbacks import Number, call_error, errors_as_toasts, language_of
 from impasto.studio.page.widgets import FileInput
@@ -25,48 +25,47 @@ from impasto.studio.texts import translate
 
 ENDPOINT: Final = "paint"
 
-UNCHANGED: Final = Finish()
+_SUFFIXES: Final = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif"}
 
 _SLIDER_SIZE: Final = 1600
 
 
 class Downloads:
-    """A row of buttons that save a run's picture as PNG, JPEG or TIFF; `where` begins their ids."""
+    """A row of buttons that save a run's picture as PNG, JPEG or TIFF, or all of it as a ZIP; `where` begins their ids.
+
+    A file is written when its button is pressed, with the finish that the `dials` show then.
+    """
 
     def __init__(self, studio: Studio, text: Callable[[str], Any], where: str, **options: Any) -> None:
         self._studio = studio
-        with gr.Row(elem_id=where, elem_classes="downloads") as self.row:
-            self.outputs = [
-                gr.DownloadButton(
+        self.buttons: dict[str, gr.Button] = {}
+        with gr.Row(elem_id=f"{where}s", elem_classes="downloads") as self.row:
+            for kind in ("png", "jpeg", "tiff", "all"):
+                self.buttons[kind] = gr.Button(
                     text(f"download_{kind}"),
                     size="md",
-                    elem_id=f"{where.removesuffix('s')}-{kind}",
+                    elem_id=f"{where}-{kind}",
                     variant="primary" if kind == "png" else "secondary",
                     **options,
                 )
-                for kind in ("png", "jpeg", "tiff")
-            ]
 
-    def updates(self, path: Path | None, finish: Finish = UNCHANGED) -> dict[Any, Any]:
-        """Return the updates that offer the picture of a run, or disable the buttons if there is none."""
-        files = [] if path is None else export_result(self._studio, path, finish)
-        offered = [gr.update(value=str(file), interactive=True) for file in files] or [gr.update(interactive=False)] * 3
-        return dict(zip(self.outputs, offered, strict=True))
+    def connect(self, chosen: gr.State, dials: Sequence[gr.Slider] = ()) -> None:
+        """Let the buttons save the run `chosen`."""
+        for kind, button in self.buttons.items():
+            with gr.Row(visible=False):
+                file = gr.File()
+            written = button.click(self._writer(kind), [chosen, *dials], [file], show_progress="hidden")
+            written.success(None, [file], None, js=markup.script("download.js"))
 
+    def _writer(self, kind: str) -> Callable[..., str]:
+        def write(name: str | None, request: gr.Request, photo: Number = 0, colors: Number = 0) -> str:
+            with errors_as_toasts(request):
+                path, finish = self._studio.workspace.folder_of(name or ""), _finish_of(photo, colors)
+                if kind == "all":
+                    return str(write_bundle(self._studio.workspace, path.name, finish))
+                return str(export_result(self._studio, path, _SUFFIXES[kind], finish))
 
-def bundle_button(studio: Studio, text: Callable[[str], Any], where: str, chosen: gr.State) -> gr.Button:
-    """Return a button that downloads everything of the chosen run as a ZIP, which is made when it is pressed."""
-
-    def write(name: str | None, request: gr.Request) -> str:
-        with errors_as_toasts(request):
-            return str(write_bundle(studio.workspace, name or ""))
-
-    button = gr.Button(text("download_all"), size="md", elem_id=where)
-    with gr.Row(visible=False):
-        archive = gr.File()
-    written = button.click(write, [chosen], [archive], show_progress="hidden")
-    written.success(None, [archive], None, js=markup.script("download.js"))
-    return button
+        return write
 
 
 class Results:
@@ -76,9 +75,8 @@ class Results:
         self._studio = studio
         with gr.Column(visible=False, elem_id="results") as self._column:
             self._slider = gr.HTML("", elem_id="slider", padding=False, js_on_load=markup.script("slider.js"))
-            self._downloads = Downloads(studio, text, "downloads")
+            self._downloads = Downloads(studio, text, "download")
             with self._downloads.row:
-                bundle_button(studio, text, "download-all", current)
                 self._share = gr.Button(text("share"), size="md", elem_id="share")
             self._moved = gr.HTML("", elem_id="moved", padding=False)
             with gr.Row(elem_id="finish"):
@@ -104,19 +102,20 @@ class Results:
                     )
                     self._commands.append(gr.HTML("", elem_id=f"{name}-note", padding=False))
         self.outputs: list[Any] = [
-            self._column, self._slider, self._moved, *self._downloads.outputs, *self._finish, *self._commands,
+            self._column, self._slider, self._moved, *self._finish, *self._commands,
         ]  # fmt: skip
 
     def connect(self, current: gr.State) -> None:
         """Let the sliders change the picture of the run `current`, and the button share what is seen."""
         given = [current, *self._finish]
         options: Any = {"show_progress": "hidden", "trigger_mode": "always_last"}
-        moved = gr.on([slider.input for slider in self._finish], self._show_finish, given, [self._slider], **options)
         # The event `release` is that of a pointer: the keyboard has none.
-        moved.then(self._offer_finish, given, self._downloads.outputs, **options)
+        gr.on([slider.input for slider in self._finish], self._show_finish, given, [self._slider], **options)
+        self._downloads.connect(current, self._finish)
         with gr.Row(visible=False):
             shared = gr.Textbox()
-        self._share.click(self._say_shared, [shared], None, js="async () => [await impasto.share()]", queue=False)
+        # In the queue: Gradio writes messages of other calls into the log.
+        self._share.click(self._say_shared, [shared], None, js="async () => [await impasto.share()]")
 
     def hide(self) -> dict[Any, Any]:
         """Return the updates that hide and empty the area."""
@@ -141,7 +140,6 @@ class Results:
                 self._moved: markup.render("hint_line", translate(language, "dials_moved")) if has_changes else "",
                 **dict(zip(self._commands, (command, note, python, note), strict=True)),
                 **dict.fromkeys(self._finish, 0),
-                **self._downloads.updates(path),
             }
         except ImpastoError:
             return self.hide()
@@ -149,18 +147,17 @@ class Results:
     def _show_finish(self, name: str | None, photo: Number, colors: Number, request: gr.Request) -> str:
         with errors_as_toasts(request):
             path = self._studio.workspace.folder_of(name or "")
-            return _before_after(path, Finish(photo=float(photo), photo_colors=float(colors)), language_of(request))
-
-    def _offer_finish(self, name: str | None, photo: Number, colors: Number, request: gr.Request) -> dict[Any, Any]:
-        with errors_as_toasts(request):
-            path = self._studio.workspace.folder_of(name or "")
-            return self._downloads.updates(path, Finish(photo=float(photo), photo_colors=float(colors)))
+            return _before_after(path, _finish_of(photo, colors), language_of(request))
 
     def _say_shared(self, how: str | None, request: gr.Request) -> None:
         """Say where the picture is now, unless the device itself has shown where it can go."""
         language = language_of(request)
         if how in ("copied", "unshared"):
             gr.Info(translate(language, f"share_{how}"))
+
+
+def _finish_of(photo: Number, colors: Number) -> Finish:
+    return Finish(photo=float(photo), photo_colors=float(colors))
 
 
 def _before_after(path: Path, finish: Finish, language: str) -> str:
@@ -186,32 +183,30 @@ def _shown_pictures(
     return resize(RunFolder.open(path).inputs().content.pixels, *size), resize(result.pixels, *size), alpha
 
 
-def export_result(studio: Studio, path: Path, finish: Finish = UNCHANGED) -> list[Path]:
-    """Return files to download: the PNG with its recipe, a JPEG of it, and a TIFF, of 16 bits if the run has them.
+def export_result(studio: Studio, path: Path, suffix: str, finish: Finish = UNCHANGED) -> Path:
+    """Return a file to download: the PNG with its recipe, a JPEG of it, or a TIFF, of 16 bits if the run has them.
 
-    A run without a picture has none.
+    Raises InputError if the run has no picture.
     """
     result = newest_picture(path)
     if result is None:
-        return []
+        raise InputError(f"{path.name} has no picture any more")
+    source, deep = result, path / RESULT_16_BIT
+    # After a resumed run, the 16-bit file may still hold the earlier result.
+    if suffix == ".tif" and deep.is_file() and deep.stat().st_mtime_ns >= result.stat().st_mtime_ns:
+        source = deep
     folder = studio.workspace.exports if finish.changes_nothing else studio.workspace.shared_folder(path.name)
     folder.mkdir(parents=True, exist_ok=True)
-    exported = []
-    for suffix, source in ((".png", result), (".jpg", result), (".tif", path / RESULT_16_BIT)):
-        # After a resumed run, the 16-bit file may still hold the earlier result.
-        if not source.is_file() or source.stat().st_mtime_ns < result.stat().st_mtime_ns:
-            source = result
-        target = folder / f"{path.name}{suffix}"
-        if not finish.changes_nothing:
-            write_finished(target, source, path, finish, bits=16 if suffix == ".tif" else 8)
-        elif not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            if source.suffix == suffix:
-                target.write_bytes(source.read_bytes())
-            else:
-                picture = read_picture(source)
-                write_picture(target, picture.pixels, alpha=picture.alpha, bits=16 if suffix == ".tif" else 8)
-        exported.append(target)
-    return exported
+    target, bits = folder / f"{path.name}{suffix}", 16 if suffix == ".tif" else 8
+    if not finish.changes_nothing:
+        target.write_bytes(encode_finished(source, path, finish, suffix, bits=bits))
+    elif not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        if source.suffix == suffix:
+            target.write_bytes(source.read_bytes())
+        else:
+            picture = read_picture(source)
+            write_picture(target, picture.pixels, alpha=picture.alpha, bits=bits)
+    return target
 
 
 # -- for other programs ------------------------------------------------------------------------------------------------
@@ -273,4 +268,4 @@ def _paint_and_wait(studio: Studio, photo: str, style: str, recipe: Recipe) -> P
     job.wait()
     if job.result() is None:
         raise RunError(job.message or "it was stopped before anything was painted")
-    return export_result(studio, job.path)[0]
+    return export_result(studio, job.path, ".png")

@@ -63,7 +63,8 @@ class Wall:
         outputs = [
             self.mix, self._order_css, self._fold, self._crop_pictures, self.crop, self._crops, self._remove,
         ]  # fmt: skip
-        self.chosen.change(self._show_chosen, [self.chosen, self.crop, self._crops], outputs, **quick)
+        # In the queue: Gradio writes messages of other calls into the log.
+        self.chosen.change(self._show_chosen, [self.chosen, self.crop, self._crops], outputs, show_progress="hidden")
         listed = [self.chosen, self._own_css, *others]
         self._others = others
         added = self._own.upload(self._add, {self._own, *others}, [self._own, *listed], show_progress="hidden")
