@@ -87,7 +87,7 @@ def test_squares_of_8192_and_16384_px_fit_into_8_and_21_gigabytes(extractor):
 
 def test_a_limit_that_is_too_small_is_refused_before_anything_is_computed(make_painter, monkeypatch):
     monkeypatch.setattr("impasto.painting.painter.match_scene", None)
-    with pytest.raises(InputError, match="0.1GB is too little for 96 x 72 px"):
+    with pytest.raises(InputError, match=r"0\.1GB is too little for 96 x 72 px"):
         make_painter(style_matching=1.0, max_memory="0.1GB")
 
 

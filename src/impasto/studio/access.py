@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REFUSAL: Final = "The studio does not answer to this host or origin: open the page at the address that it printed."
 _NO_CALL: Final = "The studio has no such call or event: its page links to the description of those for other programs."
+_CALLS: Final = ("/call/", "/queue/join", "/run/")
+"""Parts of the paths of calls."""
 _LOGIN_PAUSE: Final = 1.0
 """Seconds that pass after a wrong password before the next one is looked at."""
 _TEXTS: Final = ("application/json", "text/html", "text/plain", "text/event-stream")
@@ -134,14 +136,18 @@ class KnownCalls:
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             return
-        except (FnIndexInferError, KeyError, RuntimeError) as error:
+        except FnIndexInferError:
+            await JSONResponse({"detail": _NO_CALL}, 404)(scope, receive, send)
+        except (KeyError, RuntimeError) as error:
             # A RuntimeError is an answer with another status after the first line was sent.
-            if isinstance(error, RuntimeError) and not isinstance(error.__cause__, HTTPException):
+            is_late = isinstance(error, RuntimeError) and isinstance(error.__cause__, HTTPException)
+            is_call = any(part in scope["path"] for part in _CALLS)
+            if not is_call or not (is_late or isinstance(error, KeyError)):
                 raise
-            if not is_started:
-                await JSONResponse({"detail": _NO_CALL}, 404)(scope, receive, send)
-            elif "/call/" in scope["path"]:
+            if is_started:
                 await send({"type": "http.response.body"})  # Gradio has sent the error as an event
+            else:
+                await JSONResponse({"detail": _NO_CALL}, 404)(scope, receive, send)
 
 
 def _quoted(text: str) -> bytes:
