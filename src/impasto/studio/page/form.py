@@ -312,7 +312,9 @@ class Form:
 
     def _show_size(self, photo: str | None, size: Number) -> tuple[Any, Any]:
         """Let the size be as large as the photo."""
-        return _size_update(size, photo), gr.update(visible=_long_side(photo) is not None)
+        bounds = _size_update(size, photo)
+        bounds.pop("value", None)  # another one may have been chosen meanwhile
+        return bounds, gr.update(visible=_long_side(photo) is not None)
 
     def _as_large_as_photo(self, photo: str | None) -> Any:
         longest = _long_side(photo)
