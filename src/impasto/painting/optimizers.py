@@ -197,7 +197,7 @@ class GuardedLBFGS(Optimizer):
 
     def _learn(self, usable: Bool[Tensor, ""], gradient: Float[Tensor, "*shape"]) -> None:
         """Put the last step and its change of gradient into the history, or zeros if its curvature is unusable."""
-        if self._count == 1:
+        if not self._steps.stride(1):
             self._steps, self._changes = torch.zeros_like(self._steps), torch.zeros_like(self._changes)
         slot = self._count % len(self._rho)
         step, change = self._steps[slot], self._changes[slot]
