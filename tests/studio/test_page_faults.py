@@ -102,7 +102,7 @@ def test_a_reloaded_tab_says_that_its_photo_or_style_is_gone(visit, hills, serve
     server.studio.wall.remove(style)
     page.page.reload()
     assert "A style that you had chosen is not on this wall any more" in page.toast()
-    assert page.value("size") == 64
+    until(lambda: page.value("size") == 64, "the size is back")
     page.page.locator("#photo img").wait_for()
     for file in (server.workspace / "uploads").glob("*/hills.jpg"):
         file.unlink()

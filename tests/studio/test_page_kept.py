@@ -29,7 +29,7 @@ def test_every_picture_is_listed_on_every_tab_and_can_be_shown_and_ended(visit, 
     until(lambda: rows.count() == 2, "both are listed in the history")
     rows.first.get_by_role("button", name="Show").click()
     page.wait_for_step()
-    assert page.page.locator("#canvas").is_visible()
+    page.page.locator("#canvas").wait_for()
     page.open_tab("Compare")
     rows.nth(1).get_by_role("button", name="Cancel").click()
     until(lambda: server.studio.jobs() == [first], "the waiting one is canceled")
