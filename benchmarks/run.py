@@ -27,6 +27,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "instant": ("instant",),
     "learn": ("learn",),
     "busy": ("busy",),
+    "tiles": ("tiles",),
     "gpu": ("gpu",),
     "precision": ("precision",),
     "saved": ("saved",),

@@ -85,7 +85,9 @@ def test_the_smallest_image_has_features_and_a_smaller_one_is_refused(make, name
     for layer in layers:
         smallest = min_input_size(name, [layer], padding)
         check_input_size(smallest, smallest + 9, [layer], backbone=name, padding=padding)
-        with pytest.raises(InputError, match=f"1 x 1 px is too small for {layer}, .* at least {smallest} px"):
+        with pytest.raises(
+            InputError, match=f"1 x 1 px is too small for the network's layer {layer}, .* at least {smallest} px"
+        ):
             check_input_size(1, 1, [layer], backbone=name, padding=padding)
         extractor = make(name, [layer], padding=padding)
         assert min(extractor(torch.rand(1, 3, smallest + 3, smallest))[layer].shape[2:]) >= 2

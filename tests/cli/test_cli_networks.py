@@ -113,7 +113,10 @@ WRONG = [
     ("--backbone torchvision:nothing --weights mine.pth", "torchvision has no network 'nothing'"),
     ("--backbone torchvision:a/b", "names no network of torchvision"),
     ("--backbone torchvision:vgg11 --style-layers features.99 --weights mine.pth", "'features.99'"),
-    ("--backbone resnet50 --style-layers conv5_3 --size 32 --weights mine.pth", "too small for conv5_3"),
+    (
+        "--backbone resnet50 --style-layers conv5_3 --size 32 --weights mine.pth",
+        "too small for the network's layer conv5_3",
+    ),
     ("--backbone alexnet --content-layers conv5_1 --size 16", "too small"),
     ("--smoothing soft", "--smoothing takes auto, softmax or none, not soft"),
 ]

@@ -1,10 +1,12 @@
 """The progress line on standard error."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
+from impasto.cli.learning_line import LearningLine
 from impasto.cli.progress import Progress
 from impasto.events import LevelStarted, Notice, Step
 from impasto.painting import Eta, Level
@@ -45,6 +47,21 @@ def test_plain_lines_show_each_level_and_each_tenth_of_the_steps(capsys):
         "impasto: step 36/40, loss 2.778, 0:08 left",
         "impasto: step 40/40, loss 2.5, 0:00 left",
     ]
+
+
+def test_the_time_left_of_learning_counts_the_larger_crops_to_come(capsys):
+    line, seconds, ends = LearningLine(quiet=False), 0.0, {}
+    for step in range(1, 1001):
+        # 128, 192 and 256 px, each as slow as it has pixels: 1,000 steps take 1,762 seconds.
+        seconds += 1.0 if step <= 600 else 2.25 if step <= 850 else 4.0
+        line.show(Step(step=step, steps=1000, level=0, loss=2.0, seconds=seconds))
+        ends[step] = seconds
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 9
+    for number, text in enumerate(lines, 1):
+        found = re.fullmatch(rf"impasto: step {100 * number}/1000, loss 2, (\d+):(\d+) left", text)
+        left = 60 * int(found[1]) + int(found[2])
+        assert left == pytest.approx(ends[1000] - ends[100 * number], abs=1)
 
 
 def test_many_steps_are_shown_in_no_more_than_ten_lines(capsys):

@@ -277,6 +277,11 @@ def test_the_subject_is_selected_by_a_click_and_painted_in_a_picture_of_the_visi
         return (np.abs(np.asarray(screen, int) - (230, 25, 75)).max(axis=-1) < 12).sum() > 1000
 
     until(is_red, "the subject is filled")
+    undo = page.page.locator("#undo-tool")
+    undo.click()
+    until(lambda: not is_red() and undo.is_disabled(), "the strokes of before are there again: none")
+    page.click("select-subject")
+    until(is_red, "the subject is filled again")
     page.paint()
     page.finish()
     (region,) = RunFolder.open(server.newest().path).kept_inputs.regions

@@ -38,7 +38,7 @@ from impasto.images import (
     resize,
     resize_mask,
 )
-from impasto.instant import CROPS, Learner, encode_learned, learning_recipe, load_networks, mean_pixels
+from impasto.instant import CROPS, Learner, encode_learned, learning_recipe, load_networks, pixels_left
 from impasto.losses import make_extractor
 from impasto.recipe import Recipe, resolve
 from impasto.runs import CheckpointFiles, FolderLock
@@ -233,7 +233,7 @@ class Learning:
             self._recent = [*self._recent, loss][-50:]
             if self._asked is None and learner.step == _TIMED_STEPS:
                 # The first crops are the smallest ones.
-                pace = (time.monotonic() - begun[1]) / (learner.step - begun[0]) * mean_pixels() / CROPS[0][1] ** 2
+                pace = (time.monotonic() - begun[1]) / (learner.step - begun[0]) * pixels_left(0, 1) / CROPS[0][1] ** 2
                 learner.steps = max(_FEWEST_STEPS, round(60 * self._minutes / pace))
             steps = max(learner.steps if learner.step >= _TIMED_STEPS or self._asked else 0, learner.step)
             yield Step(step=learner.step, steps=steps, level=0, loss=loss, terms=terms, seconds=clock.seconds())

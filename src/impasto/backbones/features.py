@@ -40,8 +40,8 @@ class InputSize(NamedTuple):
         """Raise InputError if an image of this size is too small."""
         if min(width, height) < self.smallest:
             raise InputError(
-                f"{width} x {height} px is too small for {self.layer}, which needs both sides to be at least "
-                f"{self.smallest} px"
+                f"{width} x {height} px is too small for the network's layer {self.layer}, which needs both sides to "
+                f"be at least {self.smallest} px"
             )
 
 

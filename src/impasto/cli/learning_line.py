@@ -5,6 +5,7 @@ from typing import Final
 
 from impasto.cli.progress import LiveLine
 from impasto.events import Event, Notice, Step
+from impasto.instant import crop_size, pixels_left
 from impasto.painting import clock
 
 _WINDOW: Final = 20
@@ -35,8 +36,9 @@ class LearningLine(LiveLine):
         parts = [f"step {event.step}", f"loss {sum(step.loss for step in self._recent) / count:.3g}"]
         if event.steps > event.step and count > 1:
             each = (event.seconds - first.seconds) / (event.step - first.step)
+            left = pixels_left(event.step, event.steps) / crop_size(event.step - 1, event.steps) ** 2
             parts[0] += f"/{event.steps}"
-            parts.append(f"{clock(each * (event.steps - event.step))} left")
+            parts.append(f"{clock(each * left)} left")
         self._text = "   ".join(parts)
         tenths = 10 * event.step // event.steps
         if self._tenths < tenths < 10:

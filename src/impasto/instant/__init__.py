@@ -1,7 +1,15 @@
 """Painting in an instant by a network that was trained for any style (Ghiasi et al. 2017), or learned for one."""
 
 from impasto.instant.learned import encode_learned, learned_file, learned_network
-from impasto.instant.learning import CROPS, Learner, grid_energy, learning_recipe, mean_pixels, random_crop
+from impasto.instant.learning import (
+    CROPS,
+    Learner,
+    crop_size,
+    grid_energy,
+    learning_recipe,
+    pixels_left,
+    random_crop,
+)
 from impasto.instant.network import OneStyleTransformer, StylePredictor, StyleTransformer
 from impasto.instant.painter import (
     InstantPainter,
@@ -24,6 +32,7 @@ __all__ = [
     "StylePredictor",
     "StyleTransformer",
     "check_instant",
+    "crop_size",
     "describe_networks",
     "encode_learned",
     "grid_energy",
@@ -32,9 +41,9 @@ __all__ = [
     "learned_style",
     "learning_recipe",
     "load_networks",
-    "mean_pixels",
     "painted_pixels",
     "peak_bytes",
+    "pixels_left",
     "random_crop",
     "working_size",
 ]

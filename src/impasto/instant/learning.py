@@ -181,10 +181,17 @@ def crop_size(step: int, steps: int) -> int:
     return [size for share, size in CROPS if step >= share * steps][-1]
 
 
-def mean_pixels() -> float:
-    """Return the mean number of pixels of a crop over all steps, to which the time of a step is about proportional."""
+def pixels_left(step: int, steps: int) -> float:
+    """Return the pixels of all crops from a step on, to which the time until the end is about proportional.
+
+    >>> pixels_left(90, 100) / 256**2
+    10.0
+    """
     ends = [*(share for share, _ in CROPS[1:]), 1.0]
-    return sum((end - share) * size**2 for (share, size), end in zip(CROPS, ends, strict=True))
+    return sum(
+        max(0.0, end * steps - max(step, share * steps)) * size**2
+        for (share, size), end in zip(CROPS, ends, strict=True)
+    )
 
 
 def random_crop(

@@ -201,22 +201,28 @@ class WassersteinLoss(StyleLoss):
 
     def join(self, parts: Sequence[Moments | Positions]) -> Moments | Positions:
         """Return the statistic of several parts; each may have few positions where the picture has not."""
+        if len({type(part) for part in parts if part.weight}) > 1:
+            parts = [_moments(part) for part in parts if part.weight]
         joined: Moments | Positions = super().join(parts)
         has_many = isinstance(joined, Positions) and joined.count >= joined.features.shape[1]
-        return self.summarize(joined) if has_many and len(parts) > 1 else joined
+        return _moments(joined) if has_many and len(parts) > 1 else joined
 
-    def summarize(self, statistic: Moments | Positions) -> Moments:
-        """Return mean and covariance."""
-        if isinstance(statistic, Moments):
-            return statistic
-        if statistic.weights is None:
-            return moments_of(statistic.features)
-        return regional_moments(statistic.features, [PositionWeights(statistic.weights)])[0]
+    def summarize(self, statistic: Moments | Positions) -> GaussianTarget:
+        """Return mean and covariance with its root, which takes longer than a step and is kept with them."""
+        return gaussian_target(_moments(statistic))
 
     def prepare(self, target: Moments, canvas: Moments | Positions, generator: torch.Generator) -> GaussianTarget:
-        """Return the target with its root."""
-        return gaussian_target(target)
+        """Return the target with its root, which that of a mixture does not have yet."""
+        return target if isinstance(target, GaussianTarget) else gaussian_target(target)
 
     def loss(self, statistic: Moments | Positions, target: GaussianTarget) -> Float[Tensor, ""]:
         """Return the Wasserstein-2 distance."""
         return wasserstein2_loss(statistic, target)
+
+
+def _moments(statistic: Moments | Positions) -> Moments:
+    if isinstance(statistic, Moments):
+        return statistic
+    if statistic.weights is None:
+        return moments_of(statistic.features)
+    return regional_moments(statistic.features, [PositionWeights(statistic.weights)])[0]

@@ -305,4 +305,6 @@ def _blurred(maps: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
     radius = min(_FILTER_RADIUS, *(side - 1 for side in maps.shape[:2]))
     channels = torch.from_numpy(np.ascontiguousarray(maps.transpose(2, 0, 1)[None]))
     around = functional.pad(channels, (radius,) * 4, mode="reflect")
-    return np.asarray(functional.avg_pool2d(around, 2 * radius + 1, stride=1)[0].permute(1, 2, 0).numpy())
+    for window in ((2 * radius + 1, 1), (1, 2 * radius + 1)):
+        around = functional.avg_pool2d(around, window, stride=1)
+    return np.asarray(around[0].permute(1, 2, 0).numpy())

@@ -73,10 +73,13 @@ class Regions:
         """SHA-256 of the photo in the editor."""
         self.loaded = gr.State(None)
         """What was last loaded into the editor, which counts until the editor shows it."""
+        self._replaced = gr.State(None)
+        """The photo, and the file of the strokes that a tool replaced last."""
         self._text = text
         choices = region_choices(choices_of(PLATES, text), text)
         with gr.Row(elem_id="region-tools"):
             tools = [gr.Button(text(name), elem_id=name.replace("_", "-"), size="sm") for name in _TOOLS]
+            undo = gr.Button(text("undo_tool"), elem_id="undo-tool", size="sm", interactive=False)
         with gr.Row():
             self.styles = [
                 gr.Dropdown(choices, value=KEEP, label=text(f"region_{color}"), elem_id=f"region-{color}")
@@ -88,8 +91,9 @@ class Regions:
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
             given = [strokes, photo, self.loaded, gr.State(name)]
-            replaced = [self.editor, self.loaded]
-            self.show_after(tool.click(self._change, given, replaced, js=_TAKE_STROKES, show_progress="hidden"))
+            changed = [self.editor, self.loaded, self._replaced, undo]
+            self.show_after(tool.click(self._change, given, changed, js=_TAKE_STROKES, show_progress="hidden"))
+        self.show_after(undo.click(self._undo, [photo, self._replaced], changed, js=HOLD_BRUSH, show_progress="hidden"))
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
@@ -130,7 +134,7 @@ class Regions:
 
     def _change(
         self, strokes: str | None, photo: str | None, loaded: Any, tool: str, request: gr.Request
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Any, ...]:
         """Replace the strokes by what a tool makes of them; the editor is emptied first, see `show_after`."""
         with errors_as_toasts(request):
             if photo is None:
@@ -142,10 +146,21 @@ class Regions:
                 masks = np.zeros((len(BRUSHES), *shown.shape[:2]), np.float32)
             changed = _TOOLS[tool](shown / np.float32(255), masks)
         # Where regions meet, each position belongs to one of them.
-        layer = strokes_of(list(quantize(changed * (changed == changed.max(axis=0)))))
+        before, layer = (strokes_of(list(quantize(one * (one == one.max(axis=0))))) for one in (masks, changed))
         if layer is None:
-            return gr.skip(), None
-        return None, editor_value(pixels, _saved(layer))
+            return gr.skip(), None, gr.skip(), gr.skip()
+        replaced = photo, None if before is None else _saved(before)
+        return None, editor_value(pixels, _saved(layer)), replaced, gr.update(interactive=True)
+
+    def _undo(
+        self, photo: str | None, replaced: tuple[str, Path | None] | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Show the strokes that a tool replaced, unless they were painted on another photo."""
+        with errors_as_toasts(request):
+            if replaced is None or photo != replaced[0]:
+                return gr.skip(), None, None, gr.update(interactive=False)
+            pixels = read_picture(Path(photo), max_megapixels=self._limits.max_megapixels).pixels
+        return None, editor_value(pixels, replaced[1]), None, gr.update(interactive=False)
 
     def restored(self, photo: str | None, strokes: str | None) -> dict[Any, Any]:
         """Return the updates that show strokes that a browser kept, a data URI; none if they do not fit the photo."""
