@@ -37,6 +37,11 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "video": ("video", "video-bikes", "video-seconds"),
 }
 """The scripts in the order of the page, and the tables that they write."""
+BY_HAND: dict[str, str] = {
+    "blind": "Which picture do judges prefer who do not know whose it is?",
+    "batch": "What does a batch save and cost for a picture, beside a loop of the shell, in processes and on Ray?",
+}
+"""Scripts that are run with other arguments each time, so that the page has only their notes; and their questions."""
 OPTIONS = {"notebook": ("--small",)}
 """Arguments of scripts that would take too long otherwise."""
 NOT_HERE = 2
@@ -47,6 +52,7 @@ FIGURES = {"peers": plots.against_time, "peers-full": plots.against_time, "memor
 def page() -> str:
     """Return the page of everything stored in results/, and draw its figures."""
     parts = [INTRODUCTION]
+    parts += [f"## {name}\n\n{question}\n{_notes(name)}" for name, question in BY_HAND.items()]
     for script, names in SCRIPTS.items():
         stored = {name: found for name in names if (found := _stored(name))}
         if not stored:
@@ -59,10 +65,14 @@ def page() -> str:
                 parts.append(f"![{name}](results/{name}.svg)\n")
             where = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
             parts.append(f"{table(found['rows'])}\n\n{where}\n")
-        notes = RESULTS / f"{script}-notes.md"
-        if notes.is_file():
-            parts.append(notes.read_text())
-    return "\n".join(parts)
+        parts.append(_notes(script))
+    return "\n".join(filter(None, parts))
+
+
+def _notes(script: str) -> str:
+    """Return what was written by hand about a script's results."""
+    path = RESULTS / f"{script}-notes.md"
+    return path.read_text() if path.is_file() else ""
 
 
 def _stored(name: str) -> dict[str, Any] | None:

@@ -9,12 +9,23 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
+from torch.nn import functional
 
 from impasto.backbones import FeatureExtractor
 from impasto.images import crop, fit, resize, resize_mask
 from impasto.instant.network import STYLE_SIZE, OneStyleTransformer
 from impasto.instant.weights import InstantNetworks
-from impasto.losses import EncodedImage, Objective, RegionTarget, measure_style, total_of
+from impasto.losses import (
+    EncodedImage,
+    Objective,
+    RegionTarget,
+    difference_weights,
+    gradient_energy,
+    gradient_energy_loss,
+    measure_style,
+    regional_gradient_energy,
+    total_of,
+)
 from impasto.recipe import Recipe
 
 CROPS: Final = ((0.0, 128), (0.6, 192), (0.85, 256))
@@ -33,6 +44,10 @@ _KEPT: Final = 0.98
 _LARGEST_SCALE: Final = 2.5
 """How much longer than a crop the short side of a photo may be: places of it are even then, as skies are."""
 _GRID_WEIGHT: Final = 200.0
+_COARSE_WEIGHT: Final = 20.0
+_COARSE: Final = (2, 4)
+"""How many times reduced pictures have the gradient energy of the style, too: a network finds ruled lines of another
+color, some pixels apart, that satisfy VGG and no eye."""
 _PERIOD: Final = 4
 """The maps of the network are doubled twice: what could repeat does so every four pixels."""
 
@@ -95,7 +110,9 @@ class Learner:
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=_LEARNING_RATE, betas=_BETAS)
         with torch.no_grad():
             used = None if mask is None else _tensor(mask[..., None]).to(self._device)
-            target = measure_style(EncodedImage.of(extractor, _tensor(style).to(self._device), used), recipe)
+            image = _tensor(style).to(self._device)
+            target = measure_style(EncodedImage.of(extractor, image, used), recipe)
+            self._energies = [_coarse_energy(image, used, factor) for factor in _COARSE]
         self._objectives: dict[int, Objective] = {}
 
         def objective(size: int) -> Objective:
@@ -124,6 +141,11 @@ class Learner:
         objective.compare_with(photo)
         painted = self._network(photo, seed=int(random.integers(2**31)))
         terms = objective.terms(painted) | {"grid": _GRID_WEIGHT * grid_energy(painted)}
+        coarse = [
+            gradient_energy_loss(gradient_energy(functional.avg_pool2d(painted, factor)), energy)
+            for factor, energy in zip(_COARSE, self._energies, strict=True)
+        ]
+        terms["coarse"] = _COARSE_WEIGHT * torch.stack(coarse).mean()
         self._optimizer.zero_grad()
         total_of(terms).backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), _LONGEST_GRADIENT)
@@ -218,6 +240,15 @@ def _numbers_of(
     used = None if mask is None else _tensor(resize_mask(mask, *size)[..., None])
     numbers: Tensor = networks.predictor(_tensor(resize(style, *size)), used)
     return numbers
+
+
+def _coarse_energy(
+    style: Float[Tensor, "1 3 h w"], mask: Float[Tensor, "1 1 h w"] | None, factor: int
+) -> Float[Tensor, "3"]:
+    """Return the gradient energy of a style image, or of the part that a mask shows, reduced so many times."""
+    shown = style.new_ones(1, 1, *style.shape[2:]) if mask is None else mask
+    small, counted = (functional.avg_pool2d(each, factor) for each in (style, shown))
+    return regional_gradient_energy(small, difference_weights(counted))[0]
 
 
 def _tensor(picture: Float[np.ndarray, "h w c"]) -> Float[Tensor, "1 c h w"]:

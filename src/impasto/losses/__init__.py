@@ -2,6 +2,12 @@
 
 from impasto.losses.autograd import with_gradient
 from impasto.losses.base import ContentLoss, StyleLoss
+from impasto.losses.gradient_energy import (
+    difference_weights,
+    gradient_energy,
+    gradient_energy_loss,
+    regional_gradient_energy,
+)
 from impasto.losses.gram import GramLoss, gram, mean_gram
 from impasto.losses.matching import Matches, interpolate_linearly, match, tonality
 from impasto.losses.objective import TERMS, Objective, make_extractor, total_of
@@ -43,6 +49,9 @@ __all__ = [
     "TiledImage",
     "TiledObjective",
     "Tiling",
+    "difference_weights",
+    "gradient_energy",
+    "gradient_energy_loss",
     "gram",
     "interpolate_linearly",
     "kept_features",
@@ -52,6 +61,7 @@ __all__ = [
     "measure_style",
     "needed_layers",
     "random_directions",
+    "regional_gradient_energy",
     "register_style_loss",
     "style_losses",
     "threshold",
