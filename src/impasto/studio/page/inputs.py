@@ -91,9 +91,9 @@ class Regions:
         empty_if_refused(changed, photo)
         for name, tool in zip(_TOOLS, tools, strict=True):
             given = [strokes, photo, self.loaded, gr.State(name)]
-            changed = [self.editor, self.loaded, self._replaced, undo]
-            self.show_after(tool.click(self._change, given, changed, js=_TAKE_STROKES, show_progress="hidden"))
-        self.show_after(undo.click(self._undo, [photo, self._replaced], changed, js=HOLD_BRUSH, show_progress="hidden"))
+            replaced = [self.editor, self.loaded, self._replaced, undo]
+            self.show_after(tool.click(self._change, given, replaced, js=_TAKE_STROKES, show_progress="hidden"))
+        self.show_after(undo.click(self._undo, [photo, self._replaced], replaced, js=HOLD_BRUSH, show_progress="hidden"))
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
