@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import safetensors.numpy
 from tests.video.conftest import RECIPE, begin, decoded, frames_of, paint
-from tests.video.painters import fading, moving, write_clip
+from tests.video.painters import fading, mortal, moving, write_clip
 from tests.video.test_film import equal, stopping_after
 
 from impasto.batch import in_process, in_processes
@@ -132,8 +132,9 @@ def test_a_finished_folder_writes_the_film_again_and_is_removed_with_all_its_fil
 
 
 @pytest.mark.long
-def test_two_processes_paint_the_parts_to_the_same_film(expected):
-    paint(engine=partial(in_processes, count=2, threads=1), selection=SPLIT)
+@pytest.mark.parametrize("painter", [fading, mortal])
+def test_two_processes_even_if_they_are_killed_paint_the_parts_to_the_same_film(expected, painter):
+    paint(engine=partial(in_processes, count=2, threads=1), painter=painter, selection=SPLIT)
     assert equal(frames_of(), expected)
     assert Path("film.mp4").read_bytes() == Path("whole.mp4").read_bytes()
 
