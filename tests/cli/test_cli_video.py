@@ -86,6 +86,17 @@ def test_numbered_pictures_are_a_clip(video):
         assert float(container.streams.video[0].average_rate) == pytest.approx(29.97, abs=0.01)
 
 
+def test_a_long_scene_is_painted_in_parts_that_overlap(video):
+    for number, frame in enumerate(moving(12), start=1):
+        PIL.Image.fromarray(frame).save(f"{number:02d}.png")
+    words = ["-o", "p/%d.png", "--run", "run", "--fps", "2", "--json", "--split"]
+    said = json.loads(video(*words, "1s", content="%02d.png").out)
+    assert [said[name] for name in ("frames", "painted", "scenes")] == [12, 16, 3]
+    assert "16 of 16 frames are painted already" in video(*words, "0:01", content="%02d.png").err
+    other = video(*words, "3", content="%02d.png")
+    assert (other.code, "a file or setting of that one has changed" in other.err) == (2, True)
+
+
 def test_a_run_keeps_the_frames_and_the_film_is_written_again_from_them(video, impasto):
     assert video("-o", "film.mp4", "--run", "frames").code == 0
     before = Path("film.mp4").read_bytes()
@@ -208,6 +219,9 @@ def test_a_second_ctrl_c_gives_the_frame_in_work_up(start, folder, clip):
         (["clip.mp4", "night", "--preview", "1m"], "a time is written 12.5s or 1:02.5, not 1m"),
         (["clip.mp4", "night", "--preview", "9s"], "clip.mp4 ends after 0.48 s: there is no frame at 9 s"),
         (["clip.mp4", "night", "--every", "0"], "--every takes a whole number from 1, not 0"),
+        (["clip.mp4", "night", "--split", "0"], "--split takes 1 second or more, not 0"),
+        (["clip.mp4", "night", "--split", "0.9s"], "--split takes 1 second or more, not 0.9"),
+        (["clip.mp4", "night", "--split", "soon"], "a time is written 12.5s or 1:02.5, not soon"),
         (["clip.mp4", "night", "--fps", "24"], "--fps is for pictures such as frames/%05d.png"),
         (["%d.png", "night", "--fps", "x"], "--fps takes frames per second such as 25 or 30000/1001, not x"),
         (["clip.mp4", "night", "--crf", "99"], "--crf takes a whole number from 0 to 51 for .mp4, not 99"),

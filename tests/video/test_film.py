@@ -92,10 +92,10 @@ def stopping_after(film: Film, count: int) -> Film:
     """Paint a film, and stop it after so many frames."""
     save = film.folder.save_frame
 
-    def save_and_stop(worker, number, pixels):
+    def save_and_stop(worker, *frame):
         if film.folder.count_frames() == count - 1:
             film.stop()
-        return save(number, pixels)
+        return save(*frame)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("impasto.video.folder.FilmFolder.save_frame", save_and_stop)

@@ -45,14 +45,14 @@ class FilmLine(LiveLine):
         """Return what shows a film within a `with` block as its frames are painted."""
         self._before = self._done = film.folder.count_frames()
         if self._before:
-            self.note(f"{self._before} of {len(film.plan)} frames are painted already")
+            self.note(f"{self._before} of {film.plan.paintings} frames are painted already")
         return _Watcher(self, film)
 
     def update(self, film: Film, seconds: float) -> None:
         """Show where a film is; without a terminal, after each tenth of its frames."""
         count, before = film.folder.count_frames(), self._done
         self._done, self.seconds = count, seconds
-        total = len(film.plan)
+        total = film.plan.paintings
         parts = [f"frame {min(count + 1, total)}/{total}"]
         if self.painted:
             each = seconds / self.painted

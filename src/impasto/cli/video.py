@@ -57,6 +57,9 @@ class Part:
     """Paint only this part, such as 10s-20s, 1:05-1:20 or 30s-."""
     every: Annotated[int, Parameter(metavar="N")] = 1
     """Paint only every Nth frame, each of which is shown longer."""
+    split: Annotated[str | None, Parameter(metavar="SECONDS")] = None
+    """Divide scenes longer than about this, such as 30s, into parts that are painted at the same time. Each dissolves
+    into the next one for half a second."""
     fps: Annotated[str | None, Parameter(metavar="N")] = None
     """Frames per second of pictures such as frames/%05d.png, by default 25."""
     keyframes: Annotated[Path | None, Parameter(metavar="FOLDER")] = None
@@ -98,7 +101,7 @@ def video(
     with loading_modules():
         from impasto.api import processes_that_fit
         from impasto.cli.destination import input_files
-        from impasto.video import Film, Selection, open_clip, read_range
+        from impasto.video import Film, Selection, open_clip, read_range, read_time
 
     opened = open_clip(Path(clip), None if part.fps is None else _read_rate(part.fps))
     warn_of_files_like([*styles, *(region.style for region in recipe.regions)])
@@ -108,6 +111,7 @@ def video(
         inputs = input_files(clip, *styles, recipe=recipe, source=source)
         return _preview(opened, styles, recipe, part.preview, output, inputs, reporting)
     start, end = (Fraction(0), None) if part.range is None else read_range(part.range)
+    split = None if part.split is None else read_time(part.split)
     engine = where.chosen(1 if where.engine == "ray" else processes_that_fit(recipe))
     begin = partial(
         Film.begin,
@@ -116,7 +120,7 @@ def video(
         recipe,
         output=output,
         folder=run or _usual_folder(output),
-        selection=Selection(start, end, part.every),
+        selection=Selection(start, end, part.every, split),
         keyframes=part.keyframes,
         crf=crf,
     )
@@ -185,7 +189,7 @@ def _paint(
 def _report_stop(film: "Film", seconds: float) -> int:
     done = film.folder.count_frames()
     resume = join(["impasto", "resume", file_word(film.folder.path)])
-    warn(f"stopped after {done} of {len(film.plan)} frames in {seconds:.0f} s; `{resume}` continues")
+    warn(f"stopped after {done} of {film.plan.paintings} frames in {seconds:.0f} s; `{resume}` continues")
     return STOPPED
 
 

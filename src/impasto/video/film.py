@@ -130,6 +130,7 @@ class Film:
             start=str(selection.start),
             end=None if selection.end is None else str(selection.end),
             every=selection.every,
+            split=None if selection.split is None else str(selection.split),
             keyframes=None if keyframes is None else os.path.abspath(keyframes),
             flow=flow,
             output=os.path.abspath(output),
@@ -178,7 +179,8 @@ class Film:
     @property
     def is_painted(self) -> bool:
         """Whether all frames are finished."""
-        return all(self.folder.frame_path(int(number)).exists() for number in self.plan.numbers)
+        scenes = range(len(self.plan.scenes))
+        return all(path.exists() for scene in scenes for path in self.folder.scene_paths(self.plan, scene))
 
     def paint(self, engine: Engine) -> None:
         """Paint what is missing.
@@ -235,6 +237,9 @@ class Film:
         """
         header = self.folder.header
         frames = [self.folder.frame_path(int(number)) for number in self.plan.numbers]
+        for scene, overlap in enumerate(map(int, self.plan.overlaps)):
+            for place, index in enumerate(self.plan.scene(scene)[:overlap], start=1):
+                frames[index] = self.folder.join_frame(int(self.plan.numbers[index]), place / (overlap + 1))
         encoding = Encoding(crf=header.crf, record=self.folder.record)
         return write_film(self.output, frames, self.plan, self.clip, encoding, on_frame)
 

@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from impasto.api import portable_recipe
 from impasto.errors import InputError, file_error, reason_of
-from impasto.images import atomic_write, encode_picture, is_leftover
+from impasto.images import atomic_write, encode_picture, is_leftover, quantize, read_picture
 from impasto.recipe import Recipe, checked, with_current_names
 from impasto.runs import LOCK_FILE, FolderLock, check_inside, read_inside, seal_of, write_inside
 from impasto.untrusted import Value, load_json
@@ -31,6 +31,7 @@ FILM_FILE: Final = "film.json"
 _PLAN_FILE: Final = "plan.safetensors"
 _FRAMES: Final = "frames"
 _SCENES: Final = "scenes"
+_JOINTS: Final = "joints"
 _OWN: Final = ".impasto"  # of the engines of a batch
 _MOST_BYTES: Final = 1 << 30
 
@@ -59,6 +60,7 @@ class FilmHeader(BaseModel):
     start: Annotated[str, Field(max_length=40)] = "0"
     end: Annotated[str, Field(max_length=40)] | None = None
     every: Annotated[int, Field(ge=1)] = 1
+    split: Annotated[str, Field(max_length=40)] | None = None
     keyframes: _Path | None = None
     flow: Literal["raft", "dis"] = "dis"
     output: _Path
@@ -79,7 +81,8 @@ class FilmHeader(BaseModel):
     @property
     def selection(self) -> Selection:
         """The part of the clip that is painted."""
-        return Selection(Fraction(self.start), None if self.end is None else Fraction(self.end), self.every)
+        end, split = (None if text is None else Fraction(text) for text in (self.end, self.split))
+        return Selection(Fraction(self.start), end, self.every, split)
 
     @property
     def rate(self) -> Fraction | None:
@@ -137,7 +140,7 @@ class FilmFolder:
             folder = cls(path, sealed)
             folder.lock()
             # A stranger's folder must not lead the frames elsewhere, nor other files into the film.
-            for inner in (path / _FRAMES, path / _SCENES):
+            for inner in (path / _FRAMES, path / _SCENES, path / _JOINTS):
                 check_inside(path, inner, *inner.glob("*"))
             write_inside(path, path / FILM_FILE, text.encode())
         except OSError as error:
@@ -169,7 +172,7 @@ class FilmFolder:
 
     def remove(self) -> None:
         """Remove what belongs to the film, and the folder if nothing else is in it."""
-        for name in (_FRAMES, _SCENES, _OWN):
+        for name in (_FRAMES, _SCENES, _JOINTS, _OWN):
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in (_PLAN_FILE, FILM_FILE, LOCK_FILE):
             (self.path / name).unlink(missing_ok=True)
@@ -189,23 +192,34 @@ class FilmFolder:
         """Keep the plan; raises InputError if it cannot be written."""
         write_inside(self.path, self.path / _PLAN_FILE, plan.to_bytes())
 
-    def frame_path(self, number: int) -> Path:
-        """Return where the frame of a number is."""
-        return self.path / _FRAMES / f"{number:06d}.png"
+    def frame_path(self, number: int, *, is_next: bool = False) -> Path:
+        """Return where the frame of a number is; `is_next`: as the scene after its own paints it in an overlap."""
+        return self.path / _FRAMES / f"{number:06d}{'-next' * is_next}.png"
+
+    def scene_paths(self, plan: Plan, scene: int) -> list[Path]:
+        """Return where the frames are that are painted for a scene."""
+        own = int(plan.scenes[scene])
+        return [self.frame_path(int(plan.numbers[index]), is_next=index < own) for index in plan.scene(scene)]
 
     def count_frames(self) -> int:
-        """Return how many frames are finished."""
+        """Return how many frames are finished; see `Plan.paintings`."""
         try:
             with os.scandir(self.path / _FRAMES) as entries:
                 return sum(entry.name.endswith(".png") for entry in entries)
         except OSError:
             return 0
 
-    def save_frame(self, number: int, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
+    def save_frame(self, path: Path, number: int, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
         """Write a painted frame, with the recipe inside, as a picture has it."""
-        path = self.frame_path(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, encode_picture(pixels, ".png", metadata=self.record(number)))
+
+    def join_frame(self, number: int, share: float) -> Path:
+        """Mix both paintings of a frame, of which the later scene's counts `share`, and return the file of the mix."""
+        before, after = (read_picture(self.frame_path(number, is_next=which)).pixels for which in (False, True))
+        path = self.path / _JOINTS / f"{number:06d}.png"
+        self.save_frame(path, number, quantize((1 - share) * before + share * after))
+        return path
 
     def record(self, number: int) -> dict[str, Any]:
         """Return what is written into the picture of a frame."""
@@ -246,7 +260,8 @@ def new_header(recipe: Recipe, digests: list[str], **fields: Any) -> FilmHeader:
         digests: SHA-256 of all files that are read.
         **fields: Fields of `FilmHeader`.
     """
-    frames = {name: value for name, value in fields.items() if name not in ("output", "crf")}
+    left_out = ("output", "crf") if fields.get("split") else ("output", "crf", "split")  # as before there was `split`
+    frames = {name: value for name, value in fields.items() if name not in left_out}
     stated = [recipe.to_dict(), digests, frames]
     key = hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()
     made: dict[str, Any] = {

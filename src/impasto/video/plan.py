@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
+from math import ceil, floor
 from typing import Final
 
 import numpy as np
@@ -18,6 +20,8 @@ from impasto.untrusted import load_json
 from impasto.video.clip import Clip, Frame
 from impasto.video.cuts import THUMBNAIL, find_cuts
 
+_OVERLAP: Final = Fraction(1, 2)
+"""Seconds for which a part of a scene dissolves into the next one."""
 _TIME: Final = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)\s*s?")
 
 
@@ -29,17 +33,21 @@ class Selection:
         start: From this second on.
         end: Up to, and without, this second; None: the end of the clip.
         every: Only the first of so many frames each.
+        split: Scenes that are longer than about so many seconds are divided; None: none is.
     """
 
     start: Fraction = Fraction(0)
     end: Fraction | None = None
     every: int = 1
+    split: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise InputError(f"--every takes a whole number from 1, not {self.every}")
         if self.end is not None and self.end <= self.start:
             raise InputError(f"--range ends at {float(self.end):g} s, which is not after {float(self.start):g} s")
+        if self.split is not None and self.split < 2 * _OVERLAP:
+            raise InputError(f"--split takes 1 second or more, not {float(self.split):g}")
 
 
 def read_time(text: str) -> Fraction:
@@ -79,7 +87,8 @@ class Plan:
         stamps: Their times in the clip, in its own unit.
         times: When they are shown, from the beginning of the film on.
         ends: When each of them ends.
-        scenes: Which of the frames, counted from 0, begin a scene; the first one always does.
+        scenes: Which of the frames, counted from 0, begin a scene, or a part of a long one; the first one always does.
+        overlaps: How many of the frames before it each scene paints as well: 0 after a cut.
         time_base: The unit of `times` and `ends` in seconds.
         origin: When, in seconds of the clip, the film begins.
         is_whole: Whether the film begins where the clip does, and ends there.
@@ -92,6 +101,7 @@ class Plan:
     times: Int64[np.ndarray, " frames"]
     ends: Int64[np.ndarray, " frames"]
     scenes: Int64[np.ndarray, " scenes"]
+    overlaps: Int64[np.ndarray, " scenes"]
     time_base: Fraction
     origin: Fraction
     is_whole: bool
@@ -105,10 +115,15 @@ class Plan:
         """Length of the film in seconds."""
         return int(self.ends[-1]) * self.time_base
 
+    @property
+    def paintings(self) -> int:
+        """How many frames are painted; those of an overlap are painted twice."""
+        return len(self) + int(self.overlaps.sum())
+
     def scene(self, number: int) -> range:
-        """Return which frames are those of a scene."""
+        """Return which frames are painted for a scene; the first of them may be an overlap with the scene before."""
         starts = [*map(int, self.scenes), len(self)]
-        return range(starts[number], starts[number + 1])
+        return range(starts[number] - int(self.overlaps[number]), starts[number + 1])
 
     def to_bytes(self) -> bytes:
         """Return it as the bytes of a file."""
@@ -126,6 +141,7 @@ class Plan:
         except safetensors.SafetensorError as error:
             raise ValueError(str(error)) from None
         base, per, origin, over, is_whole = map(int, arrays["known"])
+        arrays.setdefault("overlaps", np.zeros_like(arrays["scenes"]))  # which earlier versions did not write
         found = {name: arrays[name] for name in _ARRAYS}
         _check_arrays(found)
         if base < 1 or per < 1 or over < 1:
@@ -140,17 +156,19 @@ class Plan:
         )
 
 
-_ARRAYS: Final = ("positions", "numbers", "stamps", "times", "ends", "scenes")
+_ARRAYS: Final = ("positions", "numbers", "stamps", "times", "ends", "scenes", "overlaps")
 
 
 def _check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
     """Raise ValueError unless arrays of a file describe the frames of a film."""
     if any(array.dtype != np.int64 or array.ndim != 1 for array in arrays.values()):
         raise ValueError("the arrays are no lists of whole numbers")
-    counts = {len(array) for name, array in arrays.items() if name != "scenes"}
-    count, scenes = max(counts), arrays["scenes"]
+    counts = {len(array) for name, array in arrays.items() if name not in ("scenes", "overlaps")}
+    count, scenes, overlaps = max(counts), arrays["scenes"], arrays["overlaps"]
     if len(counts) != 1 or not len(scenes) or scenes[0] != 0 or scenes[-1] >= count or not _rises(scenes):
         raise ValueError("the arrays do not fit together")
+    if len(overlaps) != len(scenes) or overlaps.min() < 0 or np.any(overlaps > np.diff(scenes, prepend=0)):
+        raise ValueError("a scene overlaps more than the one before it")
     if arrays["positions"][0] < 0 or arrays["numbers"][0] < 0 or arrays["times"][0] != 0:
         raise ValueError("the film has no beginning")
     rising = ("positions", "numbers", "stamps", "times", "ends")
@@ -183,6 +201,9 @@ def plan_film(clip: Clip, selection: Selection, on_frame: Callable[[int], None] 
     scenes = sorted({0, *(next((i for i, place in enumerate(places) if place >= cut), 0) for cut in cuts)})
     positions, stamps = (np.array([getattr(frame, name) for frame in frames]) for name in ("position", "time"))
     moments, base = _even_times(clip, np.append(stamps, scan.end) - stamps[0], positions - positions[0])
+    parts = [(start, 0) for start in scenes]
+    if selection.split is not None:
+        parts = _divided(scenes, len(frames), len(frames) / (int(moments[-1]) * base), selection.split)
     notices = list(clip.notices)
     if scan.is_whole and clip.declared_frames > scan.count:
         notices.append(f"{clip.path} is damaged: {scan.count} of its {clip.declared_frames} frames can be read")
@@ -192,12 +213,27 @@ def plan_film(clip: Clip, selection: Selection, on_frame: Callable[[int], None] 
         stamps=stamps,
         times=moments[:-1],
         ends=moments[1:],
-        scenes=np.array(scenes),
+        scenes=np.array([start for start, _ in parts]),
+        overlaps=np.array([overlap for _, overlap in parts]),
         time_base=base,
         origin=int(stamps[0]) * clip.time_base,
         is_whole=scan.is_whole,
         notices=notices,
     )
+
+
+def _divided(scenes: list[int], count: int, rate: Fraction, seconds: Fraction) -> list[tuple[int, int]]:
+    """Return beginning and overlap of every scene, and of the equal parts of those that are longer than `seconds`.
+
+    A rest that is no longer than an overlap makes no part of its own, so that every part is longer than an overlap.
+    """
+    overlap = max(2, round(_OVERLAP * rate))
+    most = max(2 * overlap, floor(seconds * rate))
+    parts = []
+    for start, end in pairwise([*scenes, count]):
+        number = max(1, ceil(Fraction(end - start - overlap, most)))
+        parts += [(start + (end - start) * part // number, overlap if part else 0) for part in range(number)]
+    return parts
 
 
 def _even_times(

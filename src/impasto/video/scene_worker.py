@@ -141,8 +141,7 @@ class SceneWorker(Worker):
     def _finished(self, scene: int) -> tuple[int, dict[str, np.ndarray]]:
         """Return how many frames of a scene are there, and the state after them."""
         finished, state = self._film.load_state(scene)
-        frames = self._plan.scene(scene)[:finished]
-        if all(self._film.frame_path(int(self._plan.numbers[index])).exists() for index in frames):
+        if all(path.exists() for path in self._film.scene_paths(self._plan, scene)[:finished]):
             return finished, state
         return 0, {}
 
@@ -153,7 +152,7 @@ class SceneWorker(Worker):
         if not left:
             return "skipped"
         painter = self._make_painter(self._session, film.header.parsed_recipe, list(film.header.styles), state)
-        frames = self._frames(left)
+        frames, paths = self._frames(left), film.scene_paths(plan, scene)
         for count, index in enumerate(left, start=finished + 1):
             if self.asked_to_stop():
                 return "stopped"
@@ -163,7 +162,7 @@ class SceneWorker(Worker):
                 painted = painter.paint(frame)
             else:
                 painter.take(frame, painted)
-            film.save_frame(number, quantize(painted))
+            film.save_frame(paths[count - 1], number, quantize(painted))
             # After the frame: what a state says is finished is there.
             film.save_state(scene, count, {} if index == left[-1] else painter.state.to_arrays())
         return "painted"
