@@ -93,7 +93,8 @@ class Regions:
             given = [strokes, photo, self.loaded, gr.State(name)]
             replaced = [self.editor, self.loaded, self._replaced, undo]
             self.show_after(tool.click(self._change, given, replaced, js=_TAKE_STROKES, show_progress="hidden"))
-        self.show_after(undo.click(self._undo, [photo, self._replaced], replaced, js=HOLD_BRUSH, show_progress="hidden"))
+        undone = undo.click(self._undo, [photo, self._replaced], replaced, js=HOLD_BRUSH, show_progress="hidden")
+        self.show_after(undone)
 
     def show_after(self, emptied: gr.events.Dependency) -> None:
         """Show what was loaded once the emptied editor is ready, because Gradio shifts strokes that replace others."""
