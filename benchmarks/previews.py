@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-import impasto
 from common import store
 from impasto.images import PLATES, demo_photo
+from impasto.recipe import resolve
 from impasto.studio import Studio, Workspace
 
 SIZE, STEPS = 512, 60
@@ -31,7 +31,7 @@ def previewed(studio: Studio, photo: Path) -> float:
 
 def painted(studio: Studio, photo: Path | None) -> tuple[float, float]:
     """Return the seconds of a painting, and those of the previews of a photo beside it."""
-    job = studio.submit(demo_photo(), "night", impasto.resolve("default", {"size": SIZE, "steps": STEPS}))
+    job = studio.submit(demo_photo(), "night", resolve("default", {"size": SIZE, "steps": STEPS}))
     began = time.perf_counter()
     while not studio.is_painting:
         time.sleep(0.01)

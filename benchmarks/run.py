@@ -33,6 +33,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "saved": ("saved",),
     "controls": ("controls",),
     "stages": ("stages",),
+    "previews": ("previews",),
     "studio_load": ("studio_load", "studio_load-memory", "studio_load-hundred"),
     "video": ("video", "video-bikes", "video-seconds"),
 }

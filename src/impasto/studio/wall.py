@@ -53,8 +53,10 @@ _FRAME_QUALITY: Final = 88
 """That of the JPEG in which it is sent back."""
 _MAX_CAMERAS: Final = 8
 """Pages that may wait for a camera's picture."""
-_NICENESS: Final = 15
-"""Added to that of the process: beside a picture that is painted, this thread gets a thirtieth of a core."""
+_PREVIEW_NICENESS: Final = 3
+"""Added to that of the process: beside a picture that is painted, the thread of previews gets a third of a core."""
+_CAMERA_NICENESS: Final = 15
+"""The same for the thread of cameras, which never stop: a thirtieth."""
 
 
 def wall_name(digest: str) -> str:
@@ -156,7 +158,10 @@ class StyleWall:
 
 
 class Previews:
-    """Paints photos by the method `instant`, in one thread that lets everything else go first; estimates pictures."""
+    """Paints photos and what cameras see by the method `instant`, and estimates pictures.
+
+    Each in one thread that lets everything else go first, as far as a visitor can wait.
+    """
 
     def __init__(self, wall: StyleWall) -> None:
         self._wall = wall
@@ -165,7 +170,8 @@ class Previews:
         # One style alone: it may have many megapixels.
         self._inputs = lru_cache(1)(self._read_style)
         self._cameras = threading.BoundedSemaphore(_MAX_CAMERAS)
-        self._thread = ThreadPoolExecutor(1, "impasto-previews", _let_others_go_first)
+        self._thread = ThreadPoolExecutor(1, "impasto-previews", _yield_cores, (_PREVIEW_NICENESS,))
+        self._camera_thread = ThreadPoolExecutor(1, "impasto-cameras", _yield_cores, (_CAMERA_NICENESS,))
         self._known: OrderedDict[tuple[str, str], Float[np.ndarray, "h w 3"]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -207,7 +213,7 @@ class Previews:
         if not self._cameras.acquire(blocking=False):
             raise InputError(f"{_MAX_CAMERAS} cameras are painted, the most at a time: try again in a moment")
         try:
-            return self._thread.submit(self._paint_frame, frame, name).result()
+            return self._camera_thread.submit(self._paint_frame, frame, name).result()
         except (RuntimeError, CancelledError):
             raise InputError("the studio is closing: try again in a moment") from None
         finally:
@@ -218,8 +224,9 @@ class Previews:
         return self._session.estimate(content, styles, recipe, regions=regions)
 
     def close(self) -> None:
-        """End the thread; what has not been begun is left."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End the threads; what has not been begun is left."""
+        for thread in (self._thread, self._camera_thread):
+            thread.shutdown(wait=False, cancel_futures=True)
 
     def _paint(self, photo: Float[np.ndarray, "h w 3"], name: str) -> Float[np.ndarray, "_h _w 3"]:
         return self._session.stylize(photo, [self._wall.source(name)]).pixels
@@ -252,8 +259,8 @@ def _reduced(photo: Path) -> Float[np.ndarray, "h w 3"]:
     return np.asarray(small * alpha + (1 - alpha), np.float32)
 
 
-def _let_others_go_first() -> None:
-    # Only Linux has a priority for each thread, which the threads that it starts inherit.
+def _yield_cores(niceness: int) -> None:
+    """Let other threads go before this one and those that it starts, which Linux alone can do."""
     if sys.platform == "linux":
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + _NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + niceness)
