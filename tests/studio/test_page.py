@@ -11,6 +11,7 @@ from page_tools import FEW, MANY, painted, recipe_png, until
 from impasto.events import Changed
 from impasto.images import PLATES, plate_path, read_metadata
 from impasto.runs import RunFolder
+from impasto.studio.page.results import Results
 
 # -- painting ----------------------------------------------------------------------------------------------------------
 
@@ -101,6 +102,32 @@ def test_a_page_follows_the_job_that_it_submitted_last(visit, hills, server):
 # -- the form ----------------------------------------------------------------------------------------------------------
 
 
+def test_the_results_of_a_stopped_picture_do_not_hide_the_one_that_is_painted_next(visit, hills, server, monkeypatch):
+    page, show = visit(), Results.show
+    page.prepare(hills, steps=MANY)
+    page.paint()
+    page.wait_for_step()
+    shown = []
+
+    def newest_step():
+        return server.newest_job().monitor.progress().step
+
+    def show_late(results, name, request):
+        updates = show(results, name, request)
+        until(lambda: server.newest().name != name and newest_step(), "another run is painted meanwhile")
+        shown.append(newest_step())
+        return updates
+
+    monkeypatch.setattr(Results, "show", show_late)
+    page.click("stop")
+    page.wait_until("Stopped after")
+    page.click("again")
+    until(lambda: shown, "the results of the first are ready")
+    until(lambda: int(re.search("step ([0-9]+)", page.status())[1]) > shown[0], "the page has had them")
+    assert page.page.locator("#canvas").is_visible()
+    assert not page.page.locator("#results").is_visible()
+
+
 def test_two_styles_are_mixed_by_a_slider_that_appears_for_them(visit, hills, server):
     page = visit()
     assert not page.page.locator("#mix").is_visible()
@@ -144,6 +171,10 @@ def test_a_file_that_is_not_a_picture_is_refused_in_one_line_and_the_page_still_
     page.page.locator("#photo input[type=file]").set_input_files(wrong)
     assert "wrong.png is not a picture that impasto reads" in page.toast()
     assert "/" not in page.toast().replace("JPEG", "")
+    page.close_toast()
+    page.drop_png(wrong)
+    assert "wrong.png is not a picture that impasto reads" in page.toast()
+    assert "/" not in page.toast()
     page.close_toast()
     until(lambda: not page.page.locator("#photo img").count(), "the field is empty")
     page.paint()

@@ -199,6 +199,29 @@ def test_a_number_out_of_bounds_is_refused_with_the_name_of_its_setting(visit, h
     assert len(server.studio.list_runs()) == before
 
 
+def test_a_number_that_is_typed_beside_a_slider_is_never_out_of_bounds(visit, hills, server, monkeypatch):
+    estimated = [0]
+    monkeypatch.setattr(server.studio, "estimate", lambda *_, recipe, **__: estimated.append(recipe.picture.size))
+    page = visit()
+    page.prepare(hills)
+    box = page.page.locator("#size input[type=number]")
+    box.fill("")
+    box.press_sequentially("192")
+    until(lambda: estimated[-1] == 192, "a size that is typed is estimated")
+    for typed, taken in (("9999", 2048), ("", 2048), ("1", 64)):
+        box.fill(typed)
+        box.press("Tab")
+        until(lambda taken=taken: estimated[-1] == page.value("size") == taken, f"{typed!r} becomes {taken}")
+    assert not page.page.locator(".toast-body").count()
+
+
+def test_a_page_elsewhere_cannot_show_the_studio_in_a_frame(server, browser):
+    with contextlib.closing(browser.new_page()) as page:
+        page.set_content(f"<iframe src={server.url}></iframe>")
+        until(lambda: page.frames[1].url not in ("", "about:blank"), "the frame has an answer")
+        assert not page.frames[1].url.startswith(server.url)
+
+
 # -- pictures that are refused -----------------------------------------------------------------------------------------
 
 

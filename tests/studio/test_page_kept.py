@@ -13,6 +13,7 @@ import impasto
 from impasto.cli.app import main
 from impasto.images import read_metadata
 from impasto.recipe import resolve
+from impasto.studio.texts import purpose_of
 
 
 def test_every_picture_is_listed_on_every_tab_and_can_be_shown_and_ended(visit, hills, server):
@@ -31,8 +32,11 @@ def test_every_picture_is_listed_on_every_tab_and_can_be_shown_and_ended(visit, 
     page.wait_for_step()
     page.page.locator("#canvas").wait_for()
     page.open_tab("Compare")
+    rows.nth(1).get_by_role("button", name="Show").click()
+    page.wait_until("Waiting: you are next")
     rows.nth(1).get_by_role("button", name="Cancel").click()
     until(lambda: server.studio.jobs() == [first], "the waiting one is canceled")
+    page.wait_until("Stopped before the first step: there is no picture to keep")
     other = visit()
     other.page.locator("#queue").get_by_role("button", name="Stop").click()
     until(lambda: first.state == "stopped", "the running one is stopped, from another tab")
@@ -71,10 +75,14 @@ def test_a_reload_and_the_way_back_keep_the_form(visit, hills, server):
         until(lambda: page.page.locator("#styles input:checked").count() == 2, "the styles are back")
         page.unfold("more")
         assert page.page.locator("#preset input").input_value() == "bold"
+        assert purpose_of("en", "bold") in page.page.locator("#preset").inner_text()
         assert page.value("mix") == 75
     page.forgive_aborted_requests()
     page.drop_png(recipe_png(steps=FEW))
     until(lambda: page.value("size") == 64, "the settings are cheap")
+    preset = page.page.locator("#preset")
+    until(lambda: preset.locator("input").input_value() != "bold", "another preset resembles them")
+    until(lambda: purpose_of("en", preset.locator("input").input_value()) in preset.inner_text(), "it is explained")
     page.paint()
     page.finish()
     assert (server.newest().content, len(server.newest().styles)) == ("hills", 2)

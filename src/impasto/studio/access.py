@@ -31,6 +31,7 @@ _TEXTS: Final = ("application/json", "text/html", "text/plain", "text/event-stre
 class KnownHosts:
     """Answers requests that name a known host and come from no foreign page; all others get 403.
 
+    No page elsewhere can show an answer in a frame, where its visitor would click on what he does not see.
     A page elsewhere whose name leads to this computer (DNS rebinding) sends that name as Host. `public` is the
     address at which a proxy shows the page, without its scheme. Starlette's TrustedHostMiddleware knows neither the
     address of the connection nor origins.
@@ -43,8 +44,14 @@ class KnownHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = "frame-ancestors 'self'"
+            await send(message)
+
         is_answered = scope["type"] == "lifespan" or self._is_known(scope)
-        await (self._app if is_answered else PlainTextResponse(_REFUSAL, 403))(scope, receive, send)
+        await (self._app if is_answered else PlainTextResponse(_REFUSAL, 403))(scope, receive, answer)
 
     def _is_known(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)

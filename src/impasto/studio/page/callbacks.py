@@ -152,7 +152,8 @@ def status_text(job: JobHandle, language: str) -> str:
         return film_text(job, language)
     counts = {"step": f"{progress.step:,}", "steps": f"{progress.steps:,}"}
     if state in ("finished", "stopped", "paused"):
-        return translate(language, _key(state, progress.steps), **counts)
+        is_gone = state == "stopped" and not job.path.exists()
+        return translate(language, "stopped_early" if is_gone else _key(state, progress.steps), **counts)
     if not progress.step:
         return translate(language, "starting")
     left = "…" if progress.seconds_left is None else clock(progress.seconds_left)

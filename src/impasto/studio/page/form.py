@@ -180,6 +180,8 @@ class Form:
         shown = {component: value for component, value in values.items() if value is not None}
         if self.size in shown:
             shown[self.size] = _size_update(shown[self.size], values[self.photo])
+        if shown.get(self.preset) in PRESETS:
+            shown[self.preset] = _preset_update(shown[self.preset], language_of(request))
         is_photo_gone = kept[self.photo] is not None and values[self.photo] is None
         chosen, of_regions = values[self.wall.chosen], [values[one] for one in self.regions.styles]
         choices = self.wall.choices()
@@ -267,7 +269,7 @@ class Form:
         if are_regions_lost or run.has_style_masks or any(style.crop[len(styles) :]):
             gr.Info(html.escape(translate(language, "regions_lost")))
         return {
-            **self._recipe_updates(run.recipe, str(run.photo.copy)),
+            **self._recipe_updates(run.recipe, str(run.photo.copy), language),
             self.photo: str(run.photo.copy),
             **self.wall.load(styles, crops_of(styles, as_text(style.crop)), style.mix),
             **self.regions.style_updates(styles_of_regions, self.wall.choices()),
@@ -285,7 +287,7 @@ class Form:
     def _load_png(self, file: str, photo: str | None, request: gr.Request) -> dict[Any, Any]:
         """Show the recipe inside a painted PNG, choose the styles of it that are on the wall, and say so."""
         language = language_of(request)
-        with errors_as_toasts(request):
+        with errors_as_toasts(request, Path(file)):
             record = read_metadata(Path(file))
             if record is None or not isinstance(record.get("recipe"), dict):
                 raise InputError("this picture holds no recipe: impasto did not paint it, or a program removed it")
@@ -301,7 +303,7 @@ class Form:
         gr.Info(html.escape(translate(language, key, styles=titles, missing=missing)))
         crops = crops_of(list(given), as_text(recipe.style.crop))
         chosen = self.wall.load(found, crops, () if missing else recipe.style.mix) if given else {}
-        return self._recipe_updates(recipe, photo) | chosen | {self._dropped: None}
+        return self._recipe_updates(recipe, photo, language) | chosen | {self._dropped: None}
 
     def _give_sample(self, name: str) -> str:
         """Return a copy of a sample photo that Gradio may serve."""
@@ -340,13 +342,13 @@ class Form:
         sliders = {self.strength: recipe.style.strength, self.colors: recipe.color.strength}
         return sliders | {self.preset: gr.update(info=purpose)} | self.settings.updates(recipe)
 
-    def _recipe_updates(self, recipe: Recipe, photo: str | None) -> dict[Any, Any]:
+    def _recipe_updates(self, recipe: Recipe, photo: str | None, language: str) -> dict[Any, Any]:
         size = recipe.picture.size
         return {
             self.strength: recipe.style.strength,
             self.colors: recipe.color.strength,
             self.size: _size_update(size if isinstance(size, int) else _AUTOMATIC_SIZE, photo),
-            self.preset: self.settings.nearest_preset(recipe),
+            self.preset: _preset_update(self.settings.nearest_preset(recipe), language),
             **self.settings.updates(recipe),
         }
 
@@ -382,6 +384,11 @@ def _size_update(size: Any, photo: str | None) -> Any:
     if isinstance(size, bool) or not isinstance(size, int | float) or not 0 < size < math.inf:
         return gr.skip()
     return gr.update(value=size, minimum=min(_MIN_SIZE, size), maximum=max(_MAX_SIZE, size, _long_side(photo) or 0))
+
+
+def _preset_update(name: str, language: str) -> Any:
+    """Return the update that shows a preset and what it is for."""
+    return gr.update(value=name, info=purpose_of(language, name))
 
 
 def _plain(value: Any) -> Any:

@@ -284,8 +284,10 @@ class PageBuilder:
             job.page_closed(request.session_hash)
 
     def _show_results(self, name: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
-        """Show the results of the last started run, if one was followed."""
-        return self._results.show(current, request) if name else self._results.hide()
+        """Show the results of the last started run, if one was followed, unless another one is followed by now."""
+        shown = self._results.show(current, request) if name else self._results.hide()
+        job = self._followed.get(request.session_hash)
+        return shown if job is None or job.has_ended else self._results.hide()
 
     def _act(self, name: str | None, action: str) -> None:
         job = self._studio.job(name) if name else None

@@ -16,6 +16,20 @@
     return only === null ? chosen : [only];
   };
 
+  // Gradio sends each digit that is typed beside a slider, and its server refuses numbers out of bounds: unfinished ones
+  // are held back, and what is left there is brought within the bounds; an empty field gets its value back.
+  const slides = (field) => field.matches?.('input[type=number]') && field.closest('.block')?.querySelector('input[type=range]');
+  const isWithin = (field) => field.value !== '' && !field.validity.rangeUnderflow && !field.validity.rangeOverflow;
+  document.addEventListener('input', (event) => {
+    if (slides(event.target) && !isWithin(event.target)) event.stopImmediatePropagation();
+  }, true);
+  document.addEventListener('change', (event) => {
+    const field = event.target, slider = slides(field);
+    if (!slider || isWithin(field)) return;
+    field.value = field.value === '' ? slider.value : Math.min(Math.max(field.value, field.min), field.max);
+    field.dispatchEvent(new Event('input', {bubbles: true}));
+  }, true);
+
   // Browsers do not know the type of some files, which Gradio refuses then.
   const TYPES = {heic: 'heic', heif: 'heif', tif: 'tiff', tiff: 'tiff', avif: 'avif', webp: 'webp', png: 'png', jpg: 'jpeg', jpeg: 'jpeg'};
   const typed = (files) => {
