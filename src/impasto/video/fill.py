@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from impasto.images import fit
+from impasto.video.warp import COLORS
 
 _SIZE: Final = 256
 """Long side in pixels at which pieces are looked for; in larger frames they are as large a part."""
@@ -16,8 +17,10 @@ _REACH: Final = 64
 """How far away, at that size, a piece may come from, across and down."""
 _PAINTING: Final = 0.5
 """How much the painting, where it is known, counts beside the clip in what is alike."""
-_ALIKE: Final = 0.1
+_ALIKE: Final = 0.08
 """Root mean square difference above which nothing is cloned."""
+_SURE: Final = 0.2
+"""Sum of the weights of pieces, each 1 in its middle, from which on a place counts as painted."""
 
 
 def filled(
@@ -63,8 +66,8 @@ def filled(
         wanted, count = usable[piece] == 0, usable[piece].shape
         small[piece][wanted] = small[taken][: count[0], : count[1]][wanted]
         usable[piece] = 1
-        _clone(painted, sums, shares, ((y, x), source, count), (height / down, width / across))
-    found = (1 - known[:, :, None]) * (shares > 0)
+        _clone(painted, frame, sums, shares, ((y, x), source, count), (height / down, width / across))
+    found = (1 - known[:, :, None]) * (shares / _SURE).clip(0, 1)
     return painted + found * (sums / np.maximum(shares, 1e-6) - painted), known + found[:, :, 0]
 
 
@@ -97,17 +100,27 @@ def _best_source(
 
 def _clone(
     painted: Float[np.ndarray, "h w 3"],
+    frame: Float[np.ndarray, "h w 3"],
     sums: Float[np.ndarray, "h w 3"],
     shares: Float[np.ndarray, "h w 1"],
     piece: tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
     scale: tuple[float, float],
 ) -> None:
-    """Add a piece of a painting to sums of pieces, whose middles count most; its corner, source and size are scaled."""
+    """Add a piece of a painting to sums of pieces, as far as the frame is alike.
+
+    Its corner, its source and its size are `scale` times those given.
+    """
     (y, x), (from_y, from_x), (tall, wide) = (
         tuple(round(value * factor) for value, factor in zip(one, scale, strict=True)) for one in piece
     )
-    source, target = painted[from_y : from_y + tall, from_x : from_x + wide], sums[y : y + tall, x : x + wide]
-    tall, wide = np.minimum(source.shape[:2], target.shape[:2])
-    weights = np.outer(np.hanning(tall + 2)[1:-1], np.hanning(wide + 2)[1:-1]).astype(np.float32)[:, :, None]
-    sums[y : y + tall, x : x + wide] += weights * source[:tall, :wide]
-    shares[y : y + tall, x : x + wide] += weights
+    tall, wide = np.minimum((tall, wide), np.subtract(painted.shape[:2], np.maximum((y, x), (from_y, from_x))))
+    target, source = (
+        (slice(y, y + tall), slice(x, x + wide)),
+        (slice(from_y, from_y + tall), slice(from_x, from_x + wide)),
+    )
+    first, last = COLORS
+    difference = np.abs(frame[target] - frame[source]).max(axis=2)
+    weights = np.outer(np.hanning(tall + 2)[1:-1], np.hanning(wide + 2)[1:-1])
+    weights = (weights * ((last - difference) / (last - first)).clip(0, 1)).astype(np.float32)[:, :, None]
+    sums[target] += weights * painted[source]
+    shares[target] += weights
