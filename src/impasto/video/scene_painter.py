@@ -10,7 +10,6 @@ from jaxtyping import Float
 
 from impasto.api import Job, processor_threads
 from impasto.painting import Earlier, Painter, Scene, StyleImage, match_scene, plan_levels
-from impasto.video.fill import filled
 from impasto.video.frame_painter import FramePainterBase, FrameState
 from impasto.video.warp import Motion, same_places, warp, warp_sharply
 
@@ -172,8 +171,8 @@ def _moved(
     """Return the canvas before, moved to the places of a frame, and for how many frames each place is known."""
     known = same_places(motion, frame, state.frame)
     age = np.minimum(_YOUNG, (warp(state.age, motion.back) + 1) * (known > 0.5)).astype(np.float32)
-    picture, begun = filled(warp_sharply(state.canvas, motion.back), known, frame)
-    return Earlier(picture=picture, known=begun, weight=known * age / np.float32(_YOUNG)), age
+    picture = warp_sharply(state.canvas, motion.back)
+    return Earlier(picture=picture, known=known, weight=known * age / np.float32(_YOUNG)), age
 
 
 def _digest(style: StyleImage) -> str:

@@ -13,7 +13,7 @@ _MOST_GAIN: Final = 0.5
 """Most by which the finest detail of a moved picture is amplified."""
 _REACH: Final = 100
 """Share of the long side, as one part in so many, by which strokes reach beyond what they paint."""
-COLORS: Final = (0.08, 0.16)
+_COLORS: Final = (0.08, 0.16)
 """Difference of colors up to which two places count as the same, and from which they do not."""
 
 
@@ -117,6 +117,6 @@ def same_places(
     (columns, rows), (height, width) = _places(back), back.shape[:2]
     outside = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
     difference = np.abs(warp(before, back) - frame).max(axis=2)
-    first, last = COLORS
+    first, last = _COLORS
     alike = ((last - cv2.GaussianBlur(difference, (0, 0), 1.0)) / (last - first)).clip(0, 1)
     return np.asarray(np.where(hidden | outside, 0, alike), dtype=np.float32)
