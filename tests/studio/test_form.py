@@ -87,7 +87,7 @@ def test_no_size_that_the_page_shows_is_beyond_the_ends_of_its_slider(form, uplo
     assert size_of(form._as_large_as_photo(tiny)) == [40, 40, 2048]
     for size in (40, 2500):
         expected = [size, min(64, size), max(2048, size)]
-        assert size_of(form._recipe_updates(Recipe(size=size), None)[form.size]) == expected
+        assert size_of(form._recipe_updates(Recipe(size=size), None, "en")[form.size]) == expected
         assert size_of(form._show_kept(kept(form, size=size), None, REQUEST)[form.size]) == expected
     assert "maximum" not in form._show_kept(kept(form, size="3000"), None, REQUEST)[form.size]
 

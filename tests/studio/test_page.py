@@ -123,7 +123,12 @@ def test_the_results_of_a_stopped_picture_do_not_hide_the_one_that_is_painted_ne
     page.wait_until("Stopped after")
     page.click("again")
     until(lambda: shown, "the results of the first are ready")
-    until(lambda: int(re.search("step ([0-9]+)", page.status())[1]) > shown[0], "the page has had them")
+
+    def shown_step():
+        found = re.search("step ([0-9]+)", page.status())
+        return int(found[1]) if found else 0
+
+    until(lambda: shown_step() > shown[0], "the page has had them")
     assert page.page.locator("#canvas").is_visible()
     assert not page.page.locator("#results").is_visible()
 

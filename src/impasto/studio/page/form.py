@@ -180,8 +180,9 @@ class Form:
         shown = {component: value for component, value in values.items() if value is not None}
         if self.size in shown:
             shown[self.size] = _size_update(shown[self.size], values[self.photo])
-        if shown.get(self.preset) in PRESETS:
-            shown[self.preset] = _preset_update(shown[self.preset], language_of(request))
+        preset = shown.get(self.preset)
+        if isinstance(preset, str) and preset in PRESETS:
+            shown[self.preset] = _preset_update(preset, language_of(request))
         is_photo_gone = kept[self.photo] is not None and values[self.photo] is None
         chosen, of_regions = values[self.wall.chosen], [values[one] for one in self.regions.styles]
         choices = self.wall.choices()
