@@ -131,16 +131,15 @@
       made[name] = (...given) => {
         busy += 1;
         showReadiness();
-        return load(...given).finally(() => { busy -= 1; showReadiness(); keepStrokes(); });
+        return load(...given).finally(() => { busy -= 1; showReadiness(); });
       };
     }
   };
-  // Each photo and each file of strokes replaces the layers, so that what is drawn while it is loaded would be lost. At
-  // first what the tab kept is loaded.
-  let busy = 0, changing = true;
+  // Each photo and each file of strokes replaces the layers, so that what is drawn while it is loaded would be lost.
+  let busy = 0, changing = false;
   const canBrush = () => !busy && !changing && Boolean(editor?.background_image);
   const showReadiness = () => document.documentElement.classList.toggle('can-brush', canBrush());
-  const holdBrush = (on) => { changing = on; showReadiness(); keepStrokes(); };
+  const holdBrush = (on) => { changing = on; showReadiness(); };
   const readLayer = async () => {
     const [layer] = (await editor.get_blobs()).layers;
     return layer && new Promise((done) => {
@@ -150,12 +149,12 @@
   };
   // The strokes, a data URI; null where the editor does not show what it was given last.
   const strokes = async () => canBrush() ? readLayer() : null;
-  // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form, unless others are on their way.
+  // Keeps the strokes for the tab, as remember_form.js keeps the rest of the form.
   let keeping = 0;
   const keepStrokes = () => {
     clearTimeout(keeping);
     keeping = setTimeout(async () => {
-      const painted = await strokes();
+      const painted = await readLayer();
       if (painted && window.impastoShowsForm) sessionStorage.setItem('impasto-strokes', JSON.stringify(painted));
     }, 300);
   };
