@@ -13,7 +13,7 @@ from impasto.images import quantize, read_picture
 from impasto.instant import Learner, OneStyleTransformer, grid_energy, learning_recipe, load_networks
 from impasto.instant import network as network_module
 from impasto.instant.learned import encode_learned, learned_file, learned_network
-from impasto.losses import make_extractor
+from impasto.losses import gradient_energy, make_extractor
 from impasto.recipe import Recipe
 
 RANDOM = np.random.default_rng(0)
@@ -111,3 +111,16 @@ def test_the_name_of_a_kept_input_is_no_path(tmp_path, monkeypatch):
         encode_learned(OneStyleTransformer(), picture.encoded, {"sha256": picture.sha256})
     )
     assert learned_file(replace(picture, name="../elsewhere", suffix="")) is None
+
+
+def test_the_contrasts_of_a_smaller_picture_count_where_a_mask_shows_the_style():
+    style = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(1, 1, 32, 48)
+    mask[..., :24] = 1
+    whole = learning._coarse_energy(style[..., :24], None, 2)
+    torch.testing.assert_close(whole, gradient_energy(torch.nn.functional.avg_pool2d(style[..., :24], 2)))
+    # A difference across the mask's border counts by half.
+    torch.testing.assert_close(learning._coarse_energy(style, mask, 2), whole, rtol=0.1, atol=0)
+    lines = style.clone()
+    lines[:, 2, ::8], lines[:, 2, 1::8] = 1, 1
+    assert learning._coarse_energy(lines, None, 2)[1] > 1.5 * learning._coarse_energy(style, None, 2)[1]

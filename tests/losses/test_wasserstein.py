@@ -10,6 +10,7 @@ from loss_inputs import bind, check_slope, random_map, rows_of, seeded, style_lo
 
 from impasto.backbones import Moments, moments_of
 from impasto.losses import Positions, PositionWeights
+from impasto.losses.statistics import mixed
 from impasto.losses.wasserstein import (
     bures_distance,
     gaussian_target,
@@ -207,3 +208,13 @@ def test_the_gradient_of_few_positions_does_not_depend_on_the_number_of_threads(
         return torch.autograd.grad(wasserstein2_loss(Positions(leaf, None), target), leaf)[0]
 
     threads(gradient)
+
+
+def test_the_root_of_a_style_is_computed_once_and_that_of_a_mixture_anew():
+    loss, (one, other) = style_loss("wasserstein"), (random_map(8, 6, 6, seed) for seed in (1, 2))
+    first, second = (loss.summarize(loss.measure(maps)) for maps in (one, other))
+    assert loss.prepare(first, first, torch.Generator()) is first
+    mixture = loss.prepare(mixed([first, second], [0.5, 0.5]), first, torch.Generator())
+    root = mixture.root @ mixture.root
+    expected = mixture.covariance.double() + mixture.floor * torch.eye(8, dtype=torch.float64)
+    torch.testing.assert_close(root, expected, atol=1e-6, rtol=1e-5)

@@ -46,8 +46,8 @@ _LARGEST_SCALE: Final = 2.5
 _GRID_WEIGHT: Final = 200.0
 _COARSE_WEIGHT: Final = 20.0
 _COARSE: Final = (2, 4)
-"""How many times reduced pictures have the gradient energy of the style, too: a network finds ruled lines of another
-color, some pixels apart, that satisfy VGG and no eye."""
+"""Factors by which pictures are reduced to compare their gradient energy with the style's. Without that a network may
+learn ruled lines of another color, some pixels apart, which VGG takes for the style."""
 _PERIOD: Final = 4
 """The maps of the network are doubled twice: what could repeat does so every four pixels."""
 
