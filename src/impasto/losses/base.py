@@ -142,8 +142,6 @@ class StyleLoss(Loss):
             Their sum; those of parts without a position are left out.
         """
         counted = [part for part in parts if part.weight] if len(parts) > 1 else parts
-        if len(set(map(type, counted))) > 1:
-            counted = [self.summarize(part) for part in counted]
         return reduce(add, counted or parts[:1])
 
     def summarize(self, statistic: Any) -> Any:
